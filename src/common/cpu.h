@@ -1,0 +1,27 @@
+/*
+ * cpu.h: what the processor (and the operating system) can do; found once, forceable in tests.
+ *
+ * Rooms with kernels of several levels hold one table a level and take the one of cpu_level().
+ */
+#ifndef SIAMESE_CPU_H
+#define SIAMESE_CPU_H
+
+#include <stdbool.h>
+
+typedef enum CpuLevel
+{
+	CPU_PORTABLE = 0,			/* C for any processor */
+	CPU_NEON = 1,				/* 64-bit ARM */
+	CPU_AVX2 = 2,				/* AVX2 and FMA */
+	CPU_AVX512 = 3				/* AVX-512 F, BW, DQ, VL */
+} CpuLevel;
+
+#define CPU_LEVEL_COUNT 4
+
+extern const char *cpu_level_name(CpuLevel level);	/* "portable", "neon", "avx2", "avx512" */
+extern bool cpu_supports(CpuLevel level);
+extern CpuLevel cpu_level(void);	/* the forced level, else the best one supported */
+extern bool cpu_force_level(CpuLevel level);	/* false and no change when not supported; tests and siamese.kernel_level */
+extern void cpu_unforce_level(void);
+
+#endif

@@ -1,0 +1,28 @@
+/*
+ * limits.h: every bound of the extension, in one place.
+ */
+#ifndef SIAMESE_LIMITS_H
+#define SIAMESE_LIMITS_H
+
+#define LIMIT_DIMENSIONS 16000	/* of an embedding */
+
+#define LIMIT_IMAGE_BYTES (256 * 1024 * 1024)	/* of an encoded image */
+#define LIMIT_MAX_PIXELS_DEFAULT 50000000	/* siamese.max_pixels: 50 megapixels */
+
+#define LIMIT_INPUT_SIDE 1024	/* of a network's input, in pixels */
+#define LIMIT_LAYERS 256
+#define LIMIT_SETTINGS 8192		/* leaves of a definition's JSON */
+#define LIMIT_KERNEL 64			/* side of a convolution or a pooling window */
+#define LIMIT_MAPS 8192			/* channels of a layer */
+#define LIMIT_UNITS 65536		/* outputs of a dense layer */
+#define LIMIT_PARAMETERS 268435456	/* of a network: 2^28, 1 GB of weights */
+#define LIMIT_ACTIVATIONS 67108864	/* values that one sample needs in any one layer: 2^26 */
+
+#define LIMIT_THREADS 64
+#define LIMIT_WEIGHT_PART (1024 * 1024) /* bytes of a row of siamese.model_weights */
+#define LIMIT_MODEL_NAME 63		/* bytes of a model's or network's name */
+
+#define LIMIT_SIGNERS 100000	/* of siamese.sample_signatures */
+#define LIMIT_SAMPLES 1000
+
+#endif

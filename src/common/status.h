@@ -1,0 +1,56 @@
+/*
+ * status.h: how a pure room reports failure, and what it may ask of its host.
+ *
+ * A pure room (image, pen, network, distance, sample) includes no server header.  It never raises: it returns
+ * false (or NULL), having filled a Status, and the room above turns that into an ereport (common/check.h).
+ * It allocates through the Host that it was handed, and asks the Host now and then whether to stop.
+ */
+#ifndef SIAMESE_STATUS_H
+#define SIAMESE_STATUS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum StatusCode
+{
+	STATUS_OK = 0,
+	STATUS_NO_MEMORY,			/* the host's allocate returned NULL */
+	STATUS_INTERRUPTED,			/* the host's interrupted returned true */
+	STATUS_IMAGE_FORMAT,		/* empty, or no known image format */
+	STATUS_IMAGE_TOO_LARGE,		/* the header asks for more pixels than the limit */
+	STATUS_IMAGE_BROKEN,		/* header or data cannot be decoded */
+	STATUS_DEFINITION,			/* a network definition is wrong; detail names the layer or the setting */
+	STATUS_ARGUMENT				/* any other argument out of its range */
+} StatusCode;
+
+#define STATUS_TEXT 320
+
+typedef struct Status
+{
+	StatusCode	code;
+	char		detail[STATUS_TEXT];	/* a full sentence with the offending value and the limit */
+	char		hint[STATUS_TEXT];	/* what to do; empty if there is nothing to add */
+} Status;
+
+typedef struct Host
+{
+	void	   *(*allocate) (void *context, size_t size);	/* 64-byte aligned; NULL when there is no memory */
+	void		(*release) (void *context, void *pointer);	/* NULL allowed */
+	bool		(*interrupted) (void *context); /* true: stop soon; NULL: never */
+	void	   *context;
+} Host;
+
+/* Fills *status and returns false, so that callers can write "return status_set(...)".  printf format. */
+extern bool status_set(Status *status, StatusCode code, const char *hint, const char *detail, ...)
+			__attribute__((format(printf, 4, 5)));
+
+/* host->allocate with count * size checked for overflow; fills *status on failure. */
+extern void *host_allocate(const Host *host, size_t count, size_t size, Status *status);
+extern void *host_allocate_zero(const Host *host, size_t count, size_t size, Status *status);
+extern void host_release(const Host *host, void *pointer);
+
+/* True (and *status filled) when the host wants the work to stop. */
+extern bool host_interrupted(const Host *host, Status *status);
+
+#endif

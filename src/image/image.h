@@ -1,0 +1,54 @@
+/*
+ * image.h: bytes of an image file -> the raster that a network sees.        Pure C over Leptonica.
+ *
+ * The header is read first: what asks for more than max_pixels is refused before a pixel is decoded.  The format is
+ * sniffed from the first bytes and that one reader is called.  PNG, JPEG (its EXIF orientation applied), TIFF (first
+ * page), BMP, PNM (PBM, PGM, PPM, PAM), GIF (first frame) and WebP, of any depth, with palette or alpha (laid over white).
+ */
+#ifndef SIAMESE_IMAGE_H
+#define SIAMESE_IMAGE_H
+
+#include "common/status.h"
+
+typedef enum ImagePolarity
+{
+	IMAGE_POLARITY_NONE,		/* photographs: values as they are */
+	IMAGE_POLARITY_AUTO,		/* ink is whatever differs from the border's level */
+	IMAGE_POLARITY_DARK,		/* dark ink on light paper */
+	IMAGE_POLARITY_LIGHT		/* light ink on dark ground */
+} ImagePolarity;
+
+typedef enum ImageFit
+{
+	IMAGE_FIT_KEEP,				/* proportions kept, the rest filled with background */
+	IMAGE_FIT_STRETCH
+} ImageFit;
+
+/* Part of a network's definition ("input"); what an image goes through before the network sees it, in this order. */
+typedef struct ImagePreparation
+{
+	int			width;			/* pixels, of the result */
+	int			height;
+	int			channels;		/* 1 grey, 3 colour (red, green, blue) */
+	ImagePolarity polarity;		/* other than NONE: the result is 0 for paper and up to 255 for ink */
+	bool		remove_background;	/* uneven paper flattened, then everything on the paper's side of Otsu's threshold
+									 * becomes paper; needs a polarity */
+	bool		crop;			/* to the bounding box of the ink; needs a polarity.  An image without ink is not cropped. */
+	bool		centre;			/* the ink's centre of mass, not the box's middle, in the centre; needs a polarity */
+	ImageFit	fit;
+	double		margin;			/* share of the width and height left free on each side, 0 to 0.4 */
+	bool		normalise;		/* ink (or the grey range) stretched so that its strongest value is 255 */
+} ImagePreparation;
+
+/*
+ * Decodes and prepares.  raster: uint8 [height, width, channels] as in the preparation, owned by the caller.
+ * Returns false with STATUS_IMAGE_FORMAT, _TOO_LARGE, _BROKEN, STATUS_NO_MEMORY or STATUS_INTERRUPTED.
+ */
+extern bool image_prepare(const uint8_t *bytes, size_t length, const ImagePreparation *preparation,
+						  int64_t max_pixels, const Host *host, uint8_t *raster, Status *status);
+
+/* The same raster as a PNG (for siamese.preview).  *png is allocated by the host. */
+extern bool image_encode_png(const uint8_t *raster, int width, int height, int channels,
+							 const Host *host, uint8_t **png, size_t *length, Status *status);
+
+#endif

@@ -1,0 +1,239 @@
+/*
+ * network.h: a definition -> layers -> forward, backward, loss, optimizer.    Pure C.
+ *
+ * A NetworkDefinition is checked data; a Network is its programme: shapes worked out, offsets into one flat array of
+ * weights.  Both are immutable, so any number of threads may run one Network, each with a NetworkWorkspace of its own.
+ * Layout is NHWC: a sample is real [height, width, channels]; a pen sequence is [1, length, channels].
+ * Weights are one array: the learned parameters of the layers in order, then those of the loss, then the statistics
+ * (running mean and variance of batch norm), which are no parameters but are stored and averaged with them.
+ *
+ * Built twice: real is float in the extension and double (-DNETWORK_DOUBLE) where tests check gradients.
+ */
+#ifndef SIAMESE_NETWORK_H
+#define SIAMESE_NETWORK_H
+
+#include "common/metric.h"
+#include "common/status.h"
+#include "image/image.h"
+
+#ifdef NETWORK_DOUBLE
+typedef double real;
+#else
+typedef float real;
+#endif
+
+/* ---- definition -------------------------------------------------------------------------------------------------- */
+
+/*
+ * A definition reaches this room as the leaves of its JSON, in any order: path "layers[2].kernel", "loss.margin".
+ * The caller (model/definition.c) keeps the strings alive as long as the definition.
+ */
+typedef enum NetworkSettingKind
+{
+	SETTING_NUMBER,
+	SETTING_TEXT,
+	SETTING_BOOLEAN,			/* number is 0 or 1 */
+	SETTING_EMPTY				/* null, {} or [] */
+} NetworkSettingKind;
+
+typedef struct NetworkSetting
+{
+	const char *path;
+	NetworkSettingKind kind;
+	double		number;
+	const char *text;			/* for SETTING_TEXT */
+} NetworkSetting;
+
+typedef enum NetworkLossKind
+{
+	LOSS_CONTRASTIVE,			/* y D^2 + (1-y) max(margin-D, 0)^2         Hadsell, Chopra, LeCun 2006 */
+	LOSS_TRIPLET,				/* batch-hard max(margin + d(a,p) - d(a,n), 0)   Hermans, Beyer, Leibe 2017 */
+	LOSS_CROSS_ENTROPY,			/* of the pair, p = sigmoid(bias - scale * D)     Koch 2015, section 3.1 */
+	LOSS_COSINE_TARGET,			/* (cos - target)^2, targets "genuine" and "forged"    Bromley 1993 */
+	LOSS_SUPERVISED_CONTRASTIVE /* Khosla 2020, equation 2, at a temperature */
+} NetworkLossKind;
+
+typedef struct NetworkLoss
+{
+	NetworkLossKind kind;
+	double		margin;
+	double		temperature;
+	double		genuine_target; /* cosine target */
+	double		forged_target;
+	double		forgery_weight; /* of a forgery among the negatives of its own label */
+} NetworkLoss;
+
+typedef enum NetworkOptimizerKind
+{
+	OPTIMIZER_SGD,				/* with momentum */
+	OPTIMIZER_RMSPROP,
+	OPTIMIZER_ADAM,
+	OPTIMIZER_ADAMW
+} NetworkOptimizerKind;
+
+typedef enum NetworkSchedule
+{
+	SCHEDULE_CONSTANT,
+	SCHEDULE_COSINE,			/* to 0 at the last step */
+	SCHEDULE_EXPONENTIAL		/* times decay after each epoch */
+} NetworkSchedule;
+
+typedef struct NetworkOptimizer
+{
+	NetworkOptimizerKind kind;
+	double		rate;
+	double		momentum;		/* SGD; Adam's first moment, default 0.9 */
+	double		second_momentum;	/* RMSprop's and Adam's average of squares */
+	double		weight_decay;	/* on weight matrices only, never on biases or batch norm */
+	double		clip;			/* largest length of the gradient; 0: none */
+	int			warmup;			/* steps with a linearly rising rate */
+	NetworkSchedule schedule;
+	double		decay;			/* for SCHEDULE_EXPONENTIAL */
+	double		average;		/* moving average of the weights, kept of the old a step; 0: none */
+} NetworkOptimizer;
+
+/* How samples are distorted for training: each value is the largest strength; drawn uniformly, anew for every sample. */
+typedef struct NetworkDistortion
+{
+	double		probability;	/* that each single part is applied, 0 to 1 */
+	double		rotation;		/* degrees */
+	double		scale;			/* logarithm of the factor, each axis apart */
+	double		shear;
+	double		shift;			/* share of the width and of the height */
+	double		warp;			/* smooth random field on a 5 x 5 grid, share of the width */
+	double		contrast;		/* share */
+	double		noise;			/* standard deviation, of values in [0, 1] */
+} NetworkDistortion;
+
+/* How a training goes through the examples: "training" of the definition. */
+typedef struct NetworkTraining
+{
+	int			classes;		/* a batch is this many identities ... */
+	int			samples;		/* ... times this many samples of each */
+	int			epochs;			/* unless train() is told otherwise */
+	int			epoch_samples;	/* a pass over the examples, but at least this many samples */
+	bool		turns;			/* each identity turned by 90, 180, 270 degrees is three further ones (characters) */
+	double		held_out;		/* share of the identities kept for validation and calibration */
+	NetworkDistortion distortion;
+} NetworkTraining;
+
+typedef enum NetworkJoin
+{
+	JOIN_L2,
+	JOIN_L1,
+	JOIN_WEIGHTED_L1,			/* weights softplus(theta) >= 0 multiplied into the embedding: then plain L1 */
+	JOIN_COSINE
+} NetworkJoin;
+
+typedef struct NetworkLayer NetworkLayer;	/* private */
+
+typedef struct NetworkDefinition
+{
+	ImagePreparation image;		/* input.kind "image" */
+	double		mean;			/* the network sees (value / 255 - mean) / deviation */
+	double		deviation;
+	int			layer_count;
+	NetworkLayer *layers;
+	NetworkJoin join;
+	Metric		metric;			/* follows from the join */
+	NetworkLoss loss;
+	NetworkOptimizer optimizer;
+	NetworkTraining training;
+} NetworkDefinition;
+
+/*
+ * Checks everything: unknown settings (the hint lists the known ones), wrong types, ranges, shapes that do not fit,
+ * products beyond the limits (common/limits.h), all before anything of that size is allocated.  STATUS_DEFINITION's
+ * detail names the layer: 'Layer 3 ("conv"): ...', counted from 1.
+ */
+extern NetworkDefinition *network_define(const NetworkSetting *settings, int count, const Host *host, Status *status);
+
+/* ---- network ----------------------------------------------------------------------------------------------------- */
+
+typedef struct Network Network;
+
+extern Network *network_create(const NetworkDefinition *definition, const Host *host, Status *status);
+extern void network_destroy(Network *network);
+
+extern int	network_input_values(const Network *network);	/* height * width * channels */
+extern int	network_dimensions(const Network *network); /* of the embedding */
+extern size_t network_parameter_count(const Network *network);	/* learned: layers, then loss */
+extern size_t network_weight_count(const Network *network); /* parameters and statistics */
+
+/* One line a layer: 'conv 3x3, 32 maps  -> 40 x 40 x 32   320'; returns false past the last one. */
+extern bool network_describe_layer(const Network *network, int layer, char *line, size_t size);
+
+/* Initial weights: He normal for what a ReLU follows, Glorot else, or what the layer's "initial" says. */
+extern void network_initialize(const Network *network, uint64_t seed, real *weights);
+
+typedef struct NetworkWorkspace NetworkWorkspace;
+
+/* Room for up to samples samples; training: activations kept for the way back. */
+extern size_t network_workspace_bytes(const Network *network, int samples, bool training);
+extern NetworkWorkspace *network_workspace_create(const Network *network, int samples, bool training,
+												  const Host *host, Status *status);
+extern void network_workspace_destroy(NetworkWorkspace *workspace);
+
+/* uint8 raster [input_values] -> input [input_values] by the definition's mean and deviation. */
+extern void network_input_from_raster(const NetworkDefinition *definition, const uint8_t *raster, real *input);
+
+/*
+ * Inference: input [n, input_values] -> embedding [n, dimensions].  n <= the workspace's samples.  Checks the host's
+ * interrupted between layers; false with STATUS_INTERRUPTED.  The output of a sample does not depend on the others in
+ * the batch (only to rounding: see gemm.c).
+ */
+extern bool network_forward(const Network *network, const real *weights, NetworkWorkspace *workspace,
+							const real *input, int n, real *embedding, Status *status);
+
+/* Training: batch statistics, dropout drawn from the seed. */
+extern void network_forward_training(const Network *network, const real *weights, NetworkWorkspace *workspace,
+									 const real *input, int n, uint64_t seed, real *embedding);
+
+/* The way back of the last forward_training: adds to gradient [parameter_count]; embedding_gradient [n, dimensions]. */
+extern void network_backward(const Network *network, const real *weights, NetworkWorkspace *workspace,
+							 const real *input, const real *embedding_gradient, real *gradient);
+
+/* Merges the batch statistics of the workspace's last forward_training into the running ones in weights. */
+extern void network_update_statistics(const Network *network, const NetworkWorkspace *workspace, real *weights);
+
+/* ---- loss -------------------------------------------------------------------------------------------------------- */
+
+typedef struct NetworkBatch
+{
+	int			n;
+	const real *embedding;		/* [n, dimensions] */
+	const int32_t *label;		/* [n] */
+	const uint8_t *genuine;		/* [n]; 0: a forgery of the label, a negative of its genuine samples and nothing else */
+	uint64_t	seed;			/* for the choice of negative pairs */
+} NetworkBatch;
+
+/*
+ * Mean loss of the batch; embedding_gradient [n, dimensions] is overwritten, gradient [parameter_count] is added to
+ * (the loss's own parameters only).  Pair losses take all genuine pairs of a label and as many negative ones, forgeries
+ * of the label first; a batch without any pair has loss 0 and no gradient.
+ */
+extern bool network_loss(const Network *network, const real *weights, const NetworkBatch *batch, const Host *host,
+						 double *loss, real *embedding_gradient, real *gradient, Status *status);
+
+/* ---- optimizer --------------------------------------------------------------------------------------------------- */
+
+typedef struct NetworkProgress
+{
+	int64_t		step;			/* from 0 */
+	int64_t		steps;			/* planned in all */
+	int64_t		epoch_steps;
+} NetworkProgress;
+
+extern double network_rate(const NetworkOptimizer *optimizer, const NetworkProgress *progress);
+
+/* The optimizer's memory: reals [network_optimizer_count], all zero at first; plain data, so that it can be stored. */
+extern size_t network_optimizer_count(const Network *network);
+
+/* One step: changes the parameters in weights; gradient [parameter_count] is used up (scaled by the clip). */
+extern void network_optimizer_step(const Network *network, const NetworkProgress *progress, real *memory,
+								   real *gradient, real *weights);
+
+/* average [weight_count] moves towards weights by the optimizer's "average", corrected for the first steps. */
+extern void network_average(const Network *network, const NetworkProgress *progress, const real *weights, real *average);
+
+#endif

@@ -1,0 +1,28 @@
+/*
+ * sample.h: made-up signatures from a kinematic model of the pen.             Pure C.
+ *
+ * A signature is a sum of strokes, each with a log-normal velocity profile (Plamondon 1995, "A kinematic theory of rapid
+ * human movements", part I; O'Reilly and Plamondon 2009, the sigma-lognormal model).  A signer is a plan (strokes, slant,
+ * size, rhythm, pen pressure) and a variability of his own.  A skilled forgery follows the shape of the plan with another
+ * person's dynamics and uncertainty.  Paper and pen are drawn for each sample from the same distribution, genuine or not:
+ * nothing but the hand tells them apart.  Everything follows from (seed, signer, sample, genuine).
+ */
+#ifndef SIAMESE_SAMPLE_H
+#define SIAMESE_SAMPLE_H
+
+#include "common/status.h"
+
+typedef struct SampleSignature
+{
+	int			width;			/* pixels */
+	int			height;
+	uint8_t    *raster;			/* uint8 [height, width]: 0 black, 255 white; allocated by the host */
+	int			points;			/* of the pen, at 100 samples a second */
+	float	   *pen;			/* float [points, 4]: x, y (0.01 mm, y grows upwards), pressure (0 to 1; 0: pen up), time (seconds) */
+} SampleSignature;
+
+extern bool sample_signature(uint64_t seed, int signer, int sample, bool genuine,
+							 const Host *host, SampleSignature *result, Status *status);
+extern void sample_signature_release(const Host *host, SampleSignature *signature);
+
+#endif
