@@ -1,0 +1,11 @@
+/*
+ * settings.h: the settings; defined in siamese.c, read by the rooms of the server's side.
+ */
+#ifndef SIAMESE_SETTINGS_H
+#define SIAMESE_SETTINGS_H
+
+extern char *setting_model;		/* siamese.model: the model that embed() uses when none is named */
+extern int	setting_max_pixels; /* siamese.max_pixels: of an image, refused before decoding */
+extern int	setting_training_threads;	/* siamese.training_threads */
+
+#endif

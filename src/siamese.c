@@ -1,0 +1,73 @@
+/*
+ * siamese.c: start of the extension: the settings, and what must hold before anything runs.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "utils/guc.h"
+
+#include "common/cpu.h"
+#include "common/limits.h"
+#include "common/settings.h"
+
+PG_MODULE_MAGIC;
+
+char	   *setting_model = NULL;
+int			setting_max_pixels = LIMIT_MAX_PIXELS_DEFAULT;
+int			setting_training_threads = 2;
+
+static int	setting_kernel_level = -1;
+
+static const struct config_enum_entry kernel_levels[] = {
+	{"auto", -1, false},
+	{"portable", CPU_PORTABLE, false},
+	{"neon", CPU_NEON, false},
+	{"avx2", CPU_AVX2, false},
+	{"avx512", CPU_AVX512, false},
+	{NULL, 0, false}
+};
+
+static bool
+check_kernel_level(int *value, void **extra, GucSource source)
+{
+	if (*value < 0 || cpu_supports((CpuLevel) *value))
+		return true;
+	GUC_check_errdetail("This processor does not support the level \"%s\".", cpu_level_name((CpuLevel) *value));
+	return false;
+}
+
+static void
+assign_kernel_level(int value, void *extra)
+{
+	if (value < 0)
+		cpu_unforce_level();
+	else
+		cpu_force_level((CpuLevel) value);
+}
+
+void		_PG_init(void);
+
+void
+_PG_init(void)
+{
+	DefineCustomStringVariable("siamese.model",
+							   "Model that embed() uses when none is named.",
+							   "A name, or name@version.",
+							   &setting_model, "", PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("siamese.max_pixels",
+							"Largest image that is decoded, in pixels.",
+							"The header is read first: a larger image is refused before a pixel is decoded.",
+							&setting_max_pixels, LIMIT_MAX_PIXELS_DEFAULT, 1, INT_MAX,
+							PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("siamese.training_threads",
+							"Threads of a training or an evaluation.",
+							NULL,
+							&setting_training_threads, 2, 1, LIMIT_THREADS,
+							PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomEnumVariable("siamese.kernel_level",
+							 "Processor level of the kernels; for tests.",
+							 NULL,
+							 &setting_kernel_level, -1, kernel_levels,
+							 PGC_SUSET, GUC_NOT_IN_SAMPLE, check_kernel_level, assign_kernel_level, NULL);
+	MarkGUCPrefixReserved("siamese");
+}
