@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#undef STATUS_OK				/* a macro of the server's c.h, also 0 */
+
 typedef enum StatusCode
 {
 	STATUS_OK = 0,

@@ -1,0 +1,253 @@
+/*
+ * check.c: the errors of the server rooms.
+ *
+ * SQLSTATEs: what belongs to the text or binary form is 22P02 or 22P03; embeddings of two models are, like arrays of
+ * two element types, 42804 (datatype_mismatch); limits are 54000.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "fmgr.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+
+#include "common/check.h"
+#include "common/compat.h"
+#include "common/limits.h"
+
+#define EXCERPT_BYTES 64		/* of a user's text in a message */
+
+static const struct
+{
+	int			sqlstate;
+	const char *message;
+}			status_errors[] = {
+	[STATUS_OK] = {ERRCODE_INTERNAL_ERROR, "unexpected failure"},
+	[STATUS_NO_MEMORY] = {ERRCODE_OUT_OF_MEMORY, "out of memory"},
+	[STATUS_INTERRUPTED] = {ERRCODE_QUERY_CANCELED, "canceling statement due to user request"},
+	[STATUS_IMAGE_FORMAT] = {ERRCODE_INVALID_BINARY_REPRESENTATION, "not an image of a known format"},
+	[STATUS_IMAGE_TOO_LARGE] = {ERRCODE_PROGRAM_LIMIT_EXCEEDED, "image is too large"},
+	[STATUS_IMAGE_BROKEN] = {ERRCODE_INVALID_BINARY_REPRESENTATION, "could not decode image"},
+	[STATUS_DEFINITION] = {ERRCODE_INVALID_PARAMETER_VALUE, "invalid network definition"},
+	[STATUS_ARGUMENT] = {ERRCODE_INVALID_PARAMETER_VALUE, "invalid argument"},
+};
+
+void
+check_raise_status(const Status *status)
+{
+	StatusCode	code = status->code;
+
+	/* Tells statement_timeout from a user's cancel; returns only if somebody else took the interrupt. */
+	if (code == STATUS_INTERRUPTED)
+		CHECK_FOR_INTERRUPTS();
+
+	if ((unsigned) code >= lengthof(status_errors))
+		code = STATUS_OK;
+	ereport(ERROR,
+			(errcode(status_errors[code].sqlstate),
+			 errmsg("%s", status_errors[code].message),
+			 status->detail[0] ? errdetail("%s", status->detail) : 0,
+			 status->hint[0] ? errhint("%s", status->hint) : 0));
+	pg_unreachable();
+}
+
+bool
+check_dimensions(int64 dimensions, struct Node *escontext)
+{
+	if (dimensions >= 1 && dimensions <= LIMIT_DIMENSIONS)
+		return true;
+	if (dimensions < 1)
+		errsave(escontext,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("embedding must have at least 1 dimension")));
+	else
+		errsave(escontext,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("embedding cannot have more than %d dimensions", LIMIT_DIMENSIONS),
+				 errdetail("It has %lld dimensions.", (long long) dimensions)));
+	return false;
+}
+
+bool
+check_finite(double value, int index, struct Node *escontext)
+{
+	if (isfinite(value))
+		return true;
+	errsave(escontext,
+			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			 errmsg("embedding values must be finite"),
+			 errdetail("Value %d is %s.", index + 1, isnan(value) ? "NaN" : "infinite")));
+	return false;
+}
+
+bool
+check_expected_dimensions(int32 expected, int dimensions, struct Node *escontext)
+{
+	if (expected == -1 || expected == dimensions)
+		return true;
+	errsave(escontext,
+			(errcode(ERRCODE_DATA_EXCEPTION),
+			 errmsg("embedding has the wrong number of dimensions"),
+			 errdetail("Expected %d dimensions, not %d.", expected, dimensions)));
+	return false;
+}
+
+Metric
+check_metric_name(const char *name)
+{
+	Metric		metric = METRIC_L2;
+
+	if (!metric_of_name(name, strlen(name), &metric))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("unknown distance \"%s\"", name),
+				 errhint("Known distances are \"l2\", \"l1\" and \"cosine\".")));
+	return metric;
+}
+
+bool
+check_radius(double radius, struct Node *escontext)
+{
+	if (radius >= 0)
+		return true;
+	errsave(escontext,
+			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			 errmsg("radius of a ball must be zero or more"),
+			 errdetail("The radius is %g.", radius)));
+	return false;
+}
+
+bool
+check_bad_text(struct Node *escontext, const char *type_name, const char *text, const char *detail, ...)
+{
+	int			length = strlen(text);
+	int			shown = pg_mbcliplen(text, length, EXCERPT_BYTES);
+	char		sentence[STATUS_TEXT];
+	va_list		arguments;
+
+	va_start(arguments, detail);
+	vsnprintf(sentence, sizeof sentence, detail, arguments);
+	va_end(arguments);
+	errsave(escontext,
+			(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+			 errmsg("invalid input syntax for type %s: \"%.*s%s\"", type_name, shown, text, shown < length ? "..." : ""),
+			 errdetail("%s", sentence)));
+	return false;
+}
+
+bool
+check_text_range(struct Node *escontext, const char *type_name, const char *number, int length)
+{
+	errsave(escontext,
+			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			 errmsg("\"%.*s\" is out of range for type %s", pg_mbcliplen(number, length, EXCERPT_BYTES), number,
+					type_name)));
+	return false;
+}
+
+void
+check_bad_binary(const char *type_name, const char *detail, ...)
+{
+	char		sentence[STATUS_TEXT];
+	va_list		arguments;
+
+	va_start(arguments, detail);
+	vsnprintf(sentence, sizeof sentence, detail, arguments);
+	va_end(arguments);
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+			 errmsg("invalid binary representation of type %s", type_name),
+			 errdetail("%s", sentence)));
+	pg_unreachable();
+}
+
+void
+check_corrupted(const char *type_name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("stored value of type %s is corrupted or of a later version", type_name)));
+	pg_unreachable();
+}
+
+/* The fingerprint as text; 0 is no model.  text holds at least 17 bytes. */
+static const char *
+model_text(uint64 model, char *text)
+{
+	if (model == 0)
+		return "none";
+	snprintf(text, 17, "%016llx", (unsigned long long) model);
+	return text;
+}
+
+void
+check_different_models(uint64 a_model, uint64 b_model)
+{
+	char		a[17];
+	char		b[17];
+
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("embeddings of different models cannot be compared"),
+			 errdetail("The models' fingerprints are %s and %s.", model_text(a_model, a), model_text(b_model, b)),
+			 errhint("Embed both with the same version of one model, as in embed(..., 'name@version').")));
+	pg_unreachable();
+}
+
+void
+check_different_metrics(Metric a, Metric b)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("embeddings with different distances cannot be compared"),
+			 errdetail("The distances are %s and %s.", metric_name(a), metric_name(b)),
+			 errhint("Use to_embedding(real[], metric) with the same metric for both, or one of l1_distance, "
+					 "l2_distance and cosine_distance.")));
+	pg_unreachable();
+}
+
+void
+check_different_dimensions(int a, int b)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_EXCEPTION),
+			 errmsg("embeddings of different dimensions cannot be compared"),
+			 errdetail("The dimensions are %d and %d.", a, b)));
+	pg_unreachable();
+}
+
+void
+check_array_nulls(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+			 errmsg("array must not contain nulls to become an embedding")));
+	pg_unreachable();
+}
+
+void
+check_array_dimensions(int dimensions)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+			 errmsg("array must be one-dimensional to become an embedding"),
+			 errdetail("It has %d dimensions.", dimensions)));
+	pg_unreachable();
+}
+
+void
+check_typmod(const char *detail, ...)
+{
+	char		sentence[STATUS_TEXT];
+	va_list		arguments;
+
+	va_start(arguments, detail);
+	vsnprintf(sentence, sizeof sentence, detail, arguments);
+	va_end(arguments);
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("invalid type modifier of type embedding"),
+			 errdetail("%s", sentence)));
+	pg_unreachable();
+}

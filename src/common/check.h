@@ -1,0 +1,55 @@
+/*
+ * check.h: the errors of the server rooms; each message is worded once, in check.c.
+ *
+ * A helper with an escontext reports through it: it returns false after a soft error (PostgreSQL 16 and later, where
+ * the caller of an input function asks for that) and raises otherwise.  With escontext NULL it always raises.
+ */
+#ifndef SIAMESE_CHECK_H
+#define SIAMESE_CHECK_H
+
+#include "postgres.h"
+
+#include "common/metric.h"
+#include "common/status.h"
+
+struct Node;
+
+/* Turns a pure room's Status into an error.  STATUS_INTERRUPTED processes the interrupt that is pending. */
+extern void check_raise_status(const Status *status) __attribute__((noreturn));
+
+/* ---- embeddings -------------------------------------------------------------------------------------------------- */
+
+/* 1 <= dimensions <= LIMIT_DIMENSIONS. */
+extern bool check_dimensions(int64 dimensions, struct Node *escontext);
+
+/* Value number index (from 0) is neither NaN nor infinite. */
+extern bool check_finite(double value, int index, struct Node *escontext);
+
+/* expected is a typmod: -1 accepts any. */
+extern bool check_expected_dimensions(int32 expected, int dimensions, struct Node *escontext);
+
+/* The metric of the name that the user gave. */
+extern Metric check_metric_name(const char *name);
+
+/* 0 <= radius <= infinity, not NaN. */
+extern bool check_radius(double radius, struct Node *escontext);
+
+/* Always fail: the text or the binary message of type_name is wrong; detail is a full sentence (printf format). */
+extern bool check_bad_text(struct Node *escontext, const char *type_name, const char *text, const char *detail, ...)
+			__attribute__((format(printf, 4, 5)));
+extern bool check_text_range(struct Node *escontext, const char *type_name, const char *number, int length);
+extern void check_bad_binary(const char *type_name, const char *detail, ...)
+			__attribute__((noreturn, format(printf, 2, 3)));
+extern void check_corrupted(const char *type_name) __attribute__((noreturn));
+
+/* Always fail: what the two embeddings differ in. */
+extern void check_different_models(uint64 a_model, uint64 b_model) __attribute__((noreturn));
+extern void check_different_metrics(Metric a, Metric b) __attribute__((noreturn));
+extern void check_different_dimensions(int a, int b) __attribute__((noreturn));
+
+/* Always fail: an array that cannot be an embedding. */
+extern void check_array_nulls(void) __attribute__((noreturn));
+extern void check_array_dimensions(int dimensions) __attribute__((noreturn));
+extern void check_typmod(const char *detail, ...) __attribute__((noreturn, format(printf, 1, 2)));
+
+#endif
