@@ -3,7 +3,7 @@
  *
  * All take two vectors of n finite floats, 1 <= n <= LIMIT_DIMENSIONS, and return a double within 1e-6 relative of the
  * double-precision reference (for the inner product: relative to the product of the lengths).  Symmetric to the last
- * bit: f(a, b) == f(b, a), and f(a, a) == 0 for the distances.
+ * bit: f(a, b) == f(b, a), and f(a, a) == 0 for the distances.  All levels compute the same bits.
  */
 #ifndef SIAMESE_DISTANCE_H
 #define SIAMESE_DISTANCE_H
@@ -23,10 +23,13 @@ extern const DistanceKernels *distance_kernels_of(CpuLevel level);
 extern const DistanceKernels *distance_kernels(void);
 
 /*
- * The distance of the metric.  The chord is computed as sqrt((|a-b|^2 - (|a|-|b|)^2) / (|a||b|)), which keeps its relative
- * precision for vectors of nearly the same direction.  A vector of length zero is at chord sqrt(2) from every other and
- * at 0 from another of length zero, which keeps the triangle inequality.
+ * |a/|a| - b/|b||^2 = 2 - 2 cos, in 0 .. 4; relative precision is kept for vectors of nearly the same direction (down
+ * to 1e-26, the rounding of the lengths).  A vector of length zero is at 2 from every other and at 0 from another of
+ * length zero, which keeps the triangle inequality of the chord.
  */
+extern double distance_chord_squared(const float *a, const float *b, int n);
+
+/* The distance of the metric; for METRIC_COSINE the chord, the root of distance_chord_squared(). */
 extern double distance_between(Metric metric, const float *a, const float *b, int n);
 
 #endif
