@@ -1,48 +1,163 @@
 # siamese: similarity search that learns, inside PostgreSQL.
 #
-#   make, make install       build with the pg_config on the PATH (or PG_CONFIG=...)
-#   make check               install missing packages, build, run every test on a server of its own
-#   make demo                install missing packages, build, run the main job on a throw-away server
-#   make bench               benchmarks;  make lint  the rules of the house;  make check-sanitize  pure rooms under ASan and UBSan
+#   make, make install       build with the pg_config on the PATH, or PG_CONFIG=...
+#   make check               all tests, on a server of their own
+#   make demo                the main job, on a throw-away server
+#   make bench               the benchmarks; make bench-NAME for one of test/bench
+#   make lint                the rules of the house
+#   make check-sanitize      the pure rooms' tests under the address and undefined behaviour sanitizers
+#   make shell               psql on a throw-away server with the extension
+#   make packages            installs the Debian packages that are missing; the goals above from "make check" on do this first
+#
+# make check consists of make lint and of make check-unit, check-fuzz, check-regress, check-isolation and check-tap.
+# TESTS="embedding verify" takes a few of test/sql, test/isolation/specs or test/t; UNIT=test_gemm and FUZZ=fuzz_image one program.
+
+STAGED := $(filter check check-% demo bench bench-% lint shell,$(MAKECMDGOALS))
+
+ifneq ($(STAGED),)
+
+# The packages may bring pg_config and PGXS, which are read at the start: so a second make does the work.  That also keeps
+# PGXS's own rule for "check", which only says that there is none, out of the way.
+.NOTPARALLEL:
+.PHONY: packages $(MAKECMDGOALS)
+packages:
+	@test/packages
+
+$(STAGED): packages
+	@$(MAKE) --no-print-directory $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc)) WERROR=-Werror run-$@
+
+$(filter-out $(STAGED) packages,$(MAKECMDGOALS)):
+	@$(MAKE) --no-print-directory $@
+
+else
 
 MODULE_big = siamese
 EXTENSION = siamese
-DATA = $(wildcard sql/siamese--*.sql)
+DATA = $(filter-out $(DATA_built),$(wildcard sql/siamese--*.sql))
 DATA_built = sql/siamese--1.0.sql
 
-PURE_ROOMS = image network distance sample
-PURE_SOURCES = src/common/status.c src/common/cpu.c $(foreach room,$(PURE_ROOMS),$(wildcard src/$(room)/*.c))
-SERVER_SOURCES = $(filter-out $(PURE_SOURCES),$(wildcard src/*.c src/*/*.c))
-OBJS = $(patsubst %.c,%.o,$(sort $(PURE_SOURCES) $(SERVER_SOURCES)))
+# The pure rooms know no server; the tests of test/unit and test/fuzz are linked with them alone.
+PURE_ROOMS = image pen network distance sample
+PURE_SOURCES = src/common/status.c src/common/cpu.c $(sort $(wildcard $(PURE_ROOMS:%=src/%/*.c)))
+SERVER_SOURCES = $(sort $(filter-out $(PURE_SOURCES),$(wildcard src/*.c src/*/*.c)))
+PURE_OBJECTS = $(PURE_SOURCES:.c=.o)
+OBJS = $(PURE_OBJECTS) $(SERVER_SOURCES:.c=.o)
 
 PG_CONFIG ?= pg_config
-PG_MISSING := $(if $(shell command -v $(PG_CONFIG)),,yes)
-ifeq ($(PG_MISSING),)
-PGXS := $(shell $(PG_CONFIG) --pgxs)
+export PG_CONFIG
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 PG_MISSING := $(if $(wildcard $(PGXS)),,yes)
-endif
 
-# OpenBLAS without threads of its own: they would handle the server's signals.
-BLAS_DIR ?= $(firstword $(wildcard /usr/lib/*/openblas-serial))
-BLAS_INCLUDE ?= $(firstword $(wildcard /usr/include/*/openblas-serial))
+# OpenBLAS as Debian builds it without threads of its own: those would handle the server's signals.  It is found by its
+# path, because the system's choice of libblas may be another.
+MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
+BLAS_DIR ?= $(firstword $(wildcard /usr/lib/$(MULTIARCH)/openblas-serial /usr/lib/*/openblas-serial))
+BLAS_INCLUDE ?= $(firstword $(wildcard /usr/include/$(MULTIARCH)/openblas-serial /usr/include/*/openblas-serial))
+LEPTONICA_INCLUDE ?= $(firstword $(wildcard /usr/include/leptonica /usr/local/include/leptonica))
 
-COMMON_CFLAGS = -std=gnu11 -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare -fvisibility=hidden -MMD -MP -Isrc
-PG_CPPFLAGS = -Isrc -isystem /usr/include/leptonica $(if $(BLAS_INCLUDE),-isystem $(BLAS_INCLUDE))
-PG_CFLAGS = -std=gnu11 -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare -fvisibility=hidden -MMD -MP \
-	-DPGDLLEXPORT='__attribute__((visibility("default")))'
-SHLIB_LINK = -llept $(BLAS_DIR)/libopenblas.so.0 -Wl,-rpath,$(BLAS_DIR) -lpthread -lm
-EXTRA_CLEAN = sql/siamese--1.0.sql $(patsubst %.o,%.d,$(OBJS)) build
+WARNINGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare $(WERROR)
+LIBRARY_FLAGS = $(addprefix -isystem ,$(LEPTONICA_INCLUDE) $(BLAS_INCLUDE))
+LIBRARIES = -llept $(BLAS_DIR)/libopenblas.so.0 -Wl,-rpath,$(BLAS_DIR) -lpthread -lm
 
-with_llvm = no
+PG_CPPFLAGS = -Isrc $(LIBRARY_FLAGS)
+# PGDLLEXPORT means nothing yet to PostgreSQL 15.  _FORTIFY_SOURCE and the like are PostgreSQL's own choice.
+PG_CFLAGS = -std=gnu11 $(WARNINGS) -fvisibility=hidden -MMD -MP -DPGDLLEXPORT='__attribute__((visibility("default")))'
+SHLIB_LINK = $(LIBRARIES)
+EXTRA_CLEAN = build $(OBJS:.o=.d)
 
 ifeq ($(PG_MISSING),)
 override with_llvm = no
 include $(PGXS)
 else
+.PHONY: all install clean
 all install:
-	@echo "PostgreSQL's development files are missing: run 'make packages' (or 'make check', 'make demo')" >&2; exit 1
+	@echo "PostgreSQL's development files are missing: 'make packages' installs them" >&2; exit 1
 clean:
-	rm -rf build
+	rm -rf $(EXTRA_CLEAN) $(OBJS) $(DATA_built) siamese.so
 endif
 
--include $(patsubst %.o,%.d,$(OBJS))
+.DEFAULT_GOAL = all
+.PHONY: packages run-check run-check-unit run-check-fuzz run-check-regress run-check-isolation run-check-tap run-check-sanitize
+.PHONY: run-lint run-demo run-bench run-shell
+.DELETE_ON_ERROR:
+
+packages:
+	@test/packages
+
+$(DATA_built): sql/siamese.sql
+	cp $< $@
+
+$(OBJS): $(MAKEFILE_LIST)
+
+# Unit tests and fuzzers.  build/float uses the objects of the extension itself; build/double has the network in double
+# precision, for gradients; build/sanitize and build/sanitize-double are both again under the sanitizers.
+UNIT_NAMES = $(basename $(notdir $(sort $(wildcard test/unit/test_*.c))))
+FUZZ_NAMES = $(basename $(notdir $(sort $(wildcard test/fuzz/fuzz_*.c))))
+TEST_HELPERS = $(sort $(filter-out $(wildcard test/unit/test_*.c test/fuzz/fuzz_*.c),$(wildcard test/unit/*.c test/fuzz/*.c)))
+UNIT_PROGRAMS = $(foreach name,$(UNIT_NAMES),build/$(if $(filter test_double_%,$(name)),double,float)/$(name))
+SANITIZED_PROGRAMS = $(foreach name,$(UNIT_NAMES),build/sanitize$(if $(filter test_double_%,$(name)),-double)/$(name))
+FUZZ_PROGRAMS = $(FUZZ_NAMES:%=build/sanitize/%)
+
+TEST_CFLAGS = -std=gnu11 -g -O2 $(WARNINGS) -MMD -MP -Isrc -Itest $(LIBRARY_FLAGS)
+SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+build/double/% build/sanitize-double/%: TEST_CFLAGS += -DNETWORK_DOUBLE
+build/sanitize/% build/sanitize-double/%: TEST_CFLAGS += $(SANITIZE)
+
+build/float/%.o build/double/%.o build/sanitize/%.o build/sanitize-double/%.o: %.c $(MAKEFILE_LIST)
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -c $< -o $@
+
+define test_programs
+$(1)_OBJECTS = $$(TEST_HELPERS:%.c=build/$(1)/%.o) $(if $(filter float,$(1)),$$(PURE_OBJECTS),$$(PURE_SOURCES:%.c=build/$(1)/%.o))
+build/$(1)/test_%: build/$(1)/test/unit/test_%.o $$($(1)_OBJECTS)
+	$$(CC) $$(TEST_CFLAGS) $$^ -o $$@ -lcmocka $$(LIBRARIES)
+build/$(1)/fuzz_%: build/$(1)/test/fuzz/fuzz_%.o $$($(1)_OBJECTS)
+	$$(CC) $$(TEST_CFLAGS) $$^ -o $$@ $$(LIBRARIES)
+endef
+$(foreach kind,float double sanitize sanitize-double,$(eval $(call test_programs,$(kind))))
+.SECONDARY:
+
+run-check-unit: $(if $(UNIT),$(filter %/$(UNIT),$(UNIT_PROGRAMS)),$(UNIT_PROGRAMS))
+	@test/run-programs unit $^
+
+FUZZ_SEED ?= 1
+FUZZ_COUNT ?= 10000
+run-check-fuzz: $(if $(FUZZ),$(filter %/$(FUZZ),$(FUZZ_PROGRAMS)),$(FUZZ_PROGRAMS))
+	@FUZZ_SEED=$(FUZZ_SEED) FUZZ_COUNT=$(FUZZ_COUNT) test/run-programs fuzz $^
+
+run-check-sanitize: $(SANITIZED_PROGRAMS) $(FUZZ_PROGRAMS)
+	@test/run-programs unit $(SANITIZED_PROGRAMS) && FUZZ_SEED=$(FUZZ_SEED) FUZZ_COUNT=$(FUZZ_COUNT) test/run-programs fuzz $(FUZZ_PROGRAMS)
+
+# Tests on a server.
+run-check-regress: all
+	@test/with-server test/run-regress $(TESTS)
+
+run-check-isolation: all
+	@test/with-server test/run-isolation $(TESTS)
+
+run-check-tap: all
+	@test/with-server --tap ./run-tap $(TESTS)
+
+run-lint: all
+	@CC='$(CC)' CLANG='$(CLANG)' LINT_CFLAGS='$(WARNINGS) $(CPPFLAGS) -Itest' test/lint/lint
+
+run-check: all $(UNIT_PROGRAMS) $(FUZZ_PROGRAMS)
+	@MAKE='$(MAKE)' test/run-check lint unit fuzz regress isolation tap
+
+run-demo: all
+	@test/with-server test/run-demo
+
+run-shell: all
+	@test/with-server --shell psql
+
+# A benchmark is a program in test/bench; it finds a running server with the extension's files.
+BENCHES =
+run-bench: $(BENCHES:%=run-bench-%)
+	@$(if $(BENCHES),,echo "There are no benchmarks in the list BENCHES of the Makefile.")
+
+run-bench-%: all
+	@test/with-server $(BENCH_SETTINGS) test/bench/$*
+
+-include $(OBJS:.o=.d) $(wildcard build/*/src/*/*.d build/*/test/*/*.d)
+
+endif
