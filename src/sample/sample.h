@@ -21,6 +21,12 @@ typedef struct SampleSignature
 	float	   *pen;			/* float [points, 4]: x, y (0.01 mm, y grows upwards), pressure (0 to 1; 0: pen up), time (seconds) */
 } SampleSignature;
 
+/*
+ * One signature.  signer: 0 to LIMIT_SIGNERS - 1; sample: 0 to LIMIT_SAMPLES - 1; genuine: written by the signer, or else a
+ * skilled forgery of him by one of five people (sample modulo 5).  The raster is a scan at about 200 dpi, 300 to 600 x 120
+ * to 280 pixels.  A first pen-down point at index 0; in the pen's x and y the paper's turn and the scan play no part.
+ * Returns false with STATUS_ARGUMENT or STATUS_NO_MEMORY, and then *result is empty.
+ */
 extern bool sample_signature(uint64_t seed, int signer, int sample, bool genuine,
 							 const Host *host, SampleSignature *result, Status *status);
 extern void sample_signature_release(const Host *host, SampleSignature *signature);

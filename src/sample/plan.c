@@ -1,0 +1,423 @@
+/*
+ * plan.c: what a signer writes, and how he moves.
+ *
+ * A signer belongs to one of CLUSTERS families of style, whose members share a part of slant, proportions, letter forms and
+ * layout, so that some strangers write alike, as people of one school do.  Now and then he bears the same name as another
+ * of his family.  The plan is letters laid on a line, some of them worn down to waves, with the ornaments that people add.
+ */
+#include "sample/sample_internal.h"
+
+#include <string.h>
+
+#define CLUSTERS 40
+
+typedef enum Layout
+{
+	LAYOUT_NAME,				/* one name */
+	LAYOUT_INITIAL_NAME,		/* an initial and a name */
+	LAYOUT_TWO_NAMES,
+	LAYOUT_MONOGRAM,			/* two or three initials */
+	LAYOUT_WAVE,				/* a capital that runs out in a wave */
+	LAYOUTS
+} Layout;
+
+typedef enum Paraph
+{
+	PARAPH_NONE,
+	PARAPH_TAIL,				/* the last stroke runs on */
+	PARAPH_UNDERLINE,			/* the pen sweeps back below the name, and forth again */
+	PARAPH_RULE,				/* a line of its own below the name */
+	PARAPH_ZIGZAG,
+	PARAPH_LOOP,				/* around and through the name */
+	PARAPH_POINTS,
+	PARAPHS
+} Paraph;
+
+/* The look of a hand: first the family's, then bent towards the signer's own. */
+typedef struct Style
+{
+	double		slant;			/* tangent */
+	double		width;			/* of letters, relative */
+	double		spacing;
+	double		round;			/* multiplies bends */
+	double		tall;			/* of ascenders, descenders and capitals */
+	double		wear;			/* how far small letters are worn down towards the end, 0 to 1 */
+	double		rise;			/* of the baseline, tangent */
+	double		joined;			/* probability that a letter is joined to the one before */
+	Layout		layout;
+	Paraph		paraph;
+	char		name[2][10];	/* capital first; "" for none */
+} Style;
+
+typedef struct Builder
+{
+	SampleMotion *motion;
+	Style		style;
+	double		x;				/* where the next letter begins, letter units */
+	uint64_t	seed;
+	uint64_t	signer;
+	uint64_t	cluster;
+	Random		random;
+} Builder;
+
+static void
+name_draw(Random *random, char *name, int length)
+{
+	static const char consonants[] = "bcdfghhjkllmmnnnpqrrrsssttvwxyz";
+	static const char vowels[] = "aaaeeeeiiioouuy";
+	bool		vowel = random_uniform(random) < 0.65;
+
+	name[0] = (char) ('A' + random_below(random, 26));
+	for (int i = 1; i < length; i++)
+	{
+		name[i] = vowel ? vowels[random_below(random, sizeof vowels - 1)]
+			: consonants[random_below(random, sizeof consonants - 1)];
+		vowel = random_uniform(random) < (vowel ? 0.15 : 0.8);
+	}
+	name[length] = '\0';
+}
+
+static void
+style_names(Random *random, Style *style)
+{
+	memset(style->name, 0, sizeof style->name);
+	switch (style->layout)
+	{
+		case LAYOUT_NAME:
+			name_draw(random, style->name[0], 5 + (int) random_below(random, 4));
+			break;
+		case LAYOUT_INITIAL_NAME:
+			name_draw(random, style->name[0], 1);
+			name_draw(random, style->name[1], 4 + (int) random_below(random, 4));
+			break;
+		case LAYOUT_TWO_NAMES:
+			name_draw(random, style->name[0], 3 + (int) random_below(random, 3));
+			name_draw(random, style->name[1], 4 + (int) random_below(random, 3));
+			break;
+		case LAYOUT_MONOGRAM:
+			name_draw(random, style->name[0], 1);
+			name_draw(random, style->name[1], 1 + (int) random_below(random, 2));
+			break;
+		default:
+			name_draw(random, style->name[0], 2 + (int) random_below(random, 2));
+			break;
+	}
+}
+
+static void
+style_draw(Random *random, Style *style)
+{
+	static const Layout layouts[] = {LAYOUT_NAME, LAYOUT_NAME, LAYOUT_NAME, LAYOUT_INITIAL_NAME, LAYOUT_INITIAL_NAME,
+		LAYOUT_TWO_NAMES, LAYOUT_TWO_NAMES, LAYOUT_MONOGRAM, LAYOUT_WAVE, LAYOUT_WAVE};
+	static const Paraph paraphs[] = {PARAPH_NONE, PARAPH_NONE, PARAPH_NONE, PARAPH_NONE, PARAPH_TAIL, PARAPH_TAIL,
+		PARAPH_TAIL, PARAPH_UNDERLINE, PARAPH_UNDERLINE, PARAPH_RULE, PARAPH_ZIGZAG, PARAPH_LOOP, PARAPH_POINTS};
+
+	style->slant = 0.28 + sample_normal(random, 0.26);
+	style->width = 1.05 * sample_factor(random, 0.2);
+	style->spacing = sample_normal(random, 1.6);
+	style->round = sample_clamp(1.0 + sample_normal(random, 0.2), 0.55, 1.4);
+	style->tall = sample_factor(random, 0.16);
+	style->wear = sample_clamp(random_range(random, -0.25, 0.95), 0.0, 0.9);
+	style->rise = 0.04 + sample_normal(random, 0.07);
+	style->joined = random_uniform(random) < 0.7 ? 1.0 : random_range(random, 0.3, 0.9);
+	style->layout = layouts[random_below(random, sizeof layouts / sizeof layouts[0])];
+	style->paraph = paraphs[random_below(random, sizeof paraphs / sizeof paraphs[0])];
+	style_names(random, style);
+}
+
+/* The signer's style lies between his family's and one of his own. */
+static void
+style_mix(Random *random, const Style *own, Style *style)
+{
+	double		keep = random_range(random, 0.35, 0.75);
+
+	style->slant = keep * style->slant + (1.0 - keep) * own->slant;
+	style->width = keep * style->width + (1.0 - keep) * own->width;
+	style->spacing = keep * style->spacing + (1.0 - keep) * own->spacing;
+	style->round = keep * style->round + (1.0 - keep) * own->round;
+	style->tall = keep * style->tall + (1.0 - keep) * own->tall;
+	style->wear = keep * style->wear + (1.0 - keep) * own->wear;
+	style->rise = keep * style->rise + (1.0 - keep) * own->rise;
+	if (random_uniform(random) < 0.5)
+		style->joined = own->joined;
+	if (random_uniform(random) < 0.45)
+		style->paraph = own->paraph;
+	if (random_uniform(random) >= 0.06)
+	{
+		if (random_uniform(random) < 0.45)
+			style->layout = own->layout;
+		style_names(random, style);
+	}
+}
+
+void
+sample_hand(Random *random, SampleHand *hand)
+{
+	hand->tempo = 0.21 * sample_factor(random, 0.2);
+	hand->growth = random_range(random, 0.12, 0.4);
+	hand->asymmetry = random_range(random, 0.04, 0.2);
+	hand->onset = random_range(random, 0.42, 0.56);
+	hand->irregular = random_range(random, 0.06, 0.18);
+	hand->tremor = random_range(random, 0.008, 0.025);
+	hand->pressure = random_range(random, 0.45, 0.8);
+	hand->contrast = random_range(random, 0.0, 0.35);
+	hand->drift = sample_normal(random, 0.12);
+	hand->fade = random_range(random, 0.1, 0.5);
+}
+
+/* Adds a stroke to (x, y), letter units before the slant. */
+static SampleStroke *
+builder_add(Builder *builder, double x, double y, double bend_degrees, bool lift)
+{
+	SampleMotion *motion = builder->motion;
+	SampleStroke *stroke = &motion->stroke[motion->strokes < SAMPLE_STROKES - 8 ? motion->strokes++ : motion->strokes - 1];
+
+	memset(stroke, 0, sizeof *stroke);
+	stroke->x = x;
+	stroke->y = y;
+	stroke->bend = bend_degrees * M_PI / 180.0;
+	stroke->lift = lift;
+	stroke->group = motion->groups;
+	return stroke;
+}
+
+/* How this signer deviates from the copybook in one letter: the same wherever the letter stands, a part of it his family's. */
+static void
+letter_form(Builder *builder, char letter, double deviation, double (*form)[3])
+{
+	Random		own = sample_stream(builder->seed, SAMPLE_FOR_LETTER, builder->signer, (uint64_t) letter);
+	Random		shared = sample_stream(builder->seed, SAMPLE_FOR_LETTER, LIMIT_SIGNERS + builder->cluster, (uint64_t) letter);
+
+	for (int k = 0; k < SAMPLE_GLYPH_POINTS; k++)
+	{
+		form[k][0] = sample_normal(&own, deviation) + sample_normal(&shared, 0.8 * deviation);
+		form[k][1] = sample_normal(&own, deviation) + sample_normal(&shared, 0.8 * deviation);
+		form[k][2] = sample_normal(&own, 14.0) + sample_normal(&shared, 10.0);
+	}
+}
+
+/* wear: 0 as in the copybook, 1 flattened; worn letters also lose inner corners. */
+static void
+builder_letter(Builder *builder, char letter, double wear, bool join)
+{
+	const SampleGlyph *glyph = sample_glyph(letter);
+	bool		capital = letter < 'a';
+	const Style *style = &builder->style;
+	double		width = style->width * (1.0 - 0.25 * wear) * (capital ? 1.1 : 1.0);
+	double		form[SAMPLE_GLYPH_POINTS][3];
+	int			body = glyph->count - glyph->late;
+
+	letter_form(builder, letter, capital ? 1.5 : 1.0, form);
+	if (!capital && !join)
+		builder_add(builder, builder->x + 1.0, 4.0 + random_range(&builder->random, -3.0, 4.0), 0.0, true);
+	for (int k = 0; k < glyph->count; k++)
+	{
+		const SampleGlyphPoint *point = &glyph->point[k];
+		double		y = point->y;
+		bool		extreme = y > 12 || y < -2;
+		SampleStroke *stroke;
+
+		if (k > 0 && k < body - 1 && !point->lift && !extreme && random_uniform(&builder->random) < 0.55 * wear)
+			continue;
+		if (k == body && random_uniform(&builder->random) < 0.5 * wear)
+			break;
+		y = y > 10 ? 10 + (y - 10) * style->tall : y < 0 ? y * style->tall : y;
+		y = (y + form[k][1]) * (1.0 - (extreme ? 0.3 : 0.6) * wear);
+		stroke = builder_add(builder, builder->x + (point->x + form[k][0]) * width, y,
+							 (point->bend * 10.0 + form[k][2]) * style->round, point->lift);
+		if (k == 0 && capital)
+			stroke->lift = true;
+		stroke->spare = k >= body;
+	}
+	builder->x += (glyph->width + style->spacing) * width;
+	builder->motion->groups++;
+}
+
+/*
+ * Dots and crossings wait until the word is written: moves the spare strokes among [first, strokes) to the end, in
+ * their order.
+ */
+static void
+builder_postpone(Builder *builder, int first)
+{
+	SampleMotion *motion = builder->motion;
+	SampleStroke waiting[SAMPLE_STROKES];
+	int			waits = 0;
+	int			kept = first;
+
+	for (int i = first; i < motion->strokes; i++)
+	{
+		if (motion->stroke[i].spare)
+			waiting[waits++] = motion->stroke[i];
+		else
+			motion->stroke[kept++] = motion->stroke[i];
+	}
+	memcpy(&motion->stroke[kept], waiting, waits * sizeof *waiting);
+}
+
+static void
+builder_word(Builder *builder, const char *name)
+{
+	const Style *style = &builder->style;
+	int			first = builder->motion->strokes;
+	int			length = (int) strlen(name);
+	bool		late = random_uniform(&builder->random) < 0.7;
+
+	for (int i = 0; i < length; i++)
+	{
+		double		along = length > 1 ? (double) i / (length - 1) : 0.0;
+		double		wear = i == 0 ? 0.0 : sample_clamp(style->wear * (0.25 + 0.9 * along), 0.0, 0.95);
+		bool		join = i > 0 && random_uniform(&builder->random) < (i == 1 ? 0.75 * style->joined : style->joined);
+
+		builder_letter(builder, name[i], wear, join);
+	}
+	if (late)
+		builder_postpone(builder, first);
+}
+
+/* A run of humps that once were letters. */
+static void
+builder_wave(Builder *builder)
+{
+	Random	   *random = &builder->random;
+	int			humps = 3 + (int) random_below(random, 5);
+	double		height = random_range(random, 5.0, 11.0);
+	double		pitch = random_range(random, 5.0, 10.0) * builder->style.width;
+	double		bend = random_uniform(random) < 0.5 ? random_range(random, -110.0, -40.0) : random_range(random, 20.0, 110.0);
+
+	for (int i = 0; i < humps; i++)
+	{
+		double		share = 1.0 - 0.75 * i / humps;
+		double		top = random_uniform(random) < 0.15 ? 2.2 : 1.0;
+
+		builder->x += pitch * random_range(random, 0.7, 1.3);
+		builder_add(builder, builder->x, height * share * top * random_range(random, 0.7, 1.3), bend, false);
+		builder_add(builder, builder->x + pitch * random_range(random, 0.0, 0.4), random_range(random, -1.0, 1.5),
+					bend * random_range(random, 0.0, 0.8), false);
+		builder->motion->groups++;
+	}
+	builder->x += pitch;
+}
+
+static void
+builder_paraph(Builder *builder)
+{
+	Random	   *random = &builder->random;
+	double		right = builder->x;
+	double		low = -random_range(random, 6.0, 13.0);
+	int			first = builder->motion->strokes;
+
+	switch (builder->style.paraph)
+	{
+		case PARAPH_TAIL:
+			builder_add(builder, right + random_range(random, 12.0, 40.0), random_range(random, -8.0, 14.0),
+						random_range(random, -60.0, 70.0), false);
+			break;
+		case PARAPH_UNDERLINE:
+			builder_add(builder, right + random_range(random, 3.0, 10.0), random_range(random, 2.0, 8.0), 60.0, false);
+			builder_add(builder, random_range(random, 0.0, 0.4) * right, low, random_range(random, -120.0, -60.0), false);
+			builder_add(builder, right * random_range(random, 0.7, 1.15), low + random_range(random, -3.0, 4.0),
+						random_range(random, 50.0, 190.0), false);
+			break;
+		case PARAPH_RULE:
+			builder_add(builder, random_range(random, -0.1, 0.3) * right, low, 0.0, true);
+			builder_add(builder, right * random_range(random, 0.8, 1.15), low + random_range(random, 0.0, 6.0),
+						random_range(random, -25.0, 25.0), false);
+			break;
+		case PARAPH_ZIGZAG:
+			builder_add(builder, right * random_range(random, 0.9, 1.1), low, -90.0, false);
+			for (int i = 0; i < 2 + (int) random_below(random, 2); i++)
+			{
+				low -= random_range(random, 0.5, 4.0);
+				builder_add(builder, right * random_range(random, 0.1, 0.45), low, random_range(random, -40.0, 20.0), false);
+				builder_add(builder, right * random_range(random, 0.6, 1.1), low - random_range(random, -1.0, 3.0),
+							random_range(random, 0.0, 120.0), false);
+			}
+			break;
+		case PARAPH_LOOP:
+			builder_add(builder, right + random_range(random, 4.0, 14.0), random_range(random, 10.0, 20.0), 70.0, false);
+			builder_add(builder, right * random_range(random, 0.2, 0.5), random_range(random, 20.0, 30.0), 60.0, false);
+			builder_add(builder, right * random_range(random, -0.15, 0.1), random_range(random, -2.0, 8.0), 80.0, false);
+			builder_add(builder, right * random_range(random, 0.9, 1.3), random_range(random, -4.0, 8.0),
+						random_range(random, 20.0, 110.0), false);
+			break;
+		case PARAPH_POINTS:
+			for (int i = 0; i < 2; i++)
+			{
+				builder_add(builder, right + 4.0 + 5.0 * i, random_range(random, -1.0, 3.0), 0.0, true)->spare = true;
+				builder_add(builder, right + 4.9 + 5.0 * i, random_range(random, -2.0, 2.0), 0.0, false)->spare = true;
+			}
+			break;
+		default:
+			break;
+	}
+	if (builder->motion->strokes > first)
+		builder->motion->groups++;
+}
+
+/* From letter units on a straight line to millimetres on a slanted, rising one. */
+static void
+builder_scale(Builder *builder, double height)
+{
+	SampleMotion *motion = builder->motion;
+	double		unit = height / 10.0;
+
+	for (int i = 0; i < motion->strokes; i++)
+	{
+		SampleStroke *stroke = &motion->stroke[i];
+		double		y = stroke->y + builder->style.rise * stroke->x;
+
+		stroke->x = unit * (stroke->x + builder->style.slant * stroke->y);
+		stroke->y = unit * y;
+	}
+	/* the pen starts at the first point of the first letter */
+	motion->x = motion->stroke[0].x;
+	motion->y = motion->stroke[0].y;
+	motion->strokes--;
+	memmove(motion->stroke, motion->stroke + 1, motion->strokes * sizeof *motion->stroke);
+}
+
+void
+sample_plan(uint64_t seed, int signer, SamplePlan *plan)
+{
+	Builder		builder;
+	Style		own;
+	Random		family;
+	double		wish_x[SAMPLE_STROKES];
+	double		wish_y[SAMPLE_STROKES];
+
+	memset(plan, 0, sizeof *plan);
+	builder.motion = &plan->motion;
+	builder.seed = seed;
+	builder.signer = (uint64_t) signer;
+	builder.x = 0.0;
+	builder.random = sample_stream(seed, SAMPLE_FOR_SIGNER, builder.signer, 0);
+	builder.cluster = random_below(&builder.random, CLUSTERS);
+	family = sample_stream(seed, SAMPLE_FOR_CLUSTER, builder.cluster, 0);
+	style_draw(&family, &builder.style);
+	style_draw(&builder.random, &own);
+	style_mix(&builder.random, &own, &builder.style);
+	sample_hand(&builder.random, &plan->hand);
+	plan->height = 2.6 * sample_factor(&builder.random, 0.2);
+	plan->variability = sample_clamp(sample_factor(&builder.random, 0.35), 0.5, 2.0);
+	plan->omission = random_range(&builder.random, 0.0, 0.12);
+
+	builder_word(&builder, builder.style.name[0]);
+	if (builder.style.name[1][0] != '\0')
+	{
+		builder.x += random_range(&builder.random, -2.0, 7.0);
+		builder_word(&builder, builder.style.name[1]);
+	}
+	if (builder.style.layout == LAYOUT_WAVE)
+		builder_wave(&builder);
+	builder_paraph(&builder);
+	builder_scale(&builder, plan->height);
+
+	sample_time(&plan->motion, &plan->hand, plan->height, &builder.random);
+	for (int i = 0; i < plan->motion.strokes; i++)
+	{
+		wish_x[i] = plan->motion.stroke[i].x;
+		wish_y[i] = plan->motion.stroke[i].y;
+	}
+	sample_motion_fit(&plan->motion, wish_x, wish_y, 2);
+}
