@@ -24,8 +24,8 @@ typedef struct SampleSignature
 /*
  * One signature.  signer: 0 to LIMIT_SIGNERS - 1; sample: 0 to LIMIT_SAMPLES - 1; genuine: written by the signer, or else a
  * skilled forgery of him by one of five people (sample modulo 5).  The raster is a scan at about 200 dpi, 300 to 600 x 120
- * to 280 pixels.  A first pen-down point at index 0; in the pen's x and y the paper's turn and the scan play no part.
- * Returns false with STATUS_ARGUMENT or STATUS_NO_MEMORY, and then *result is empty.
+ * to 280 pixels; the pen's x and y are the tablet's, without the turn and the place of the scan.  Returns
+ * false with STATUS_ARGUMENT or STATUS_NO_MEMORY, and then *result is empty.
  */
 extern bool sample_signature(uint64_t seed, int signer, int sample, bool genuine,
 							 const Host *host, SampleSignature *result, Status *status);

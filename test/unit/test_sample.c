@@ -1,0 +1,474 @@
+/*
+ * test_sample.c: made-up signatures: the kinematic model against its definition, and what their users rely on.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "host.h"
+#include "sample/sample_internal.h"
+
+#define SEED 20
+#define TEST(function) cmocka_unit_test_setup_teardown(function, host_begin, host_end)
+#define SHAPE 48				/* points that a trajectory is reduced to */
+
+static Host *host;
+
+/* Before each test, and after it: nothing may be left. */
+static int
+host_begin(void **state)
+{
+	host = test_host();
+	return 0;
+}
+
+static int
+host_end(void **state)
+{
+	return test_host_outstanding() == 0 ? 0 : -1;
+}
+
+static void
+make(uint64_t seed, int signer, int sample, bool genuine, SampleSignature *signature)
+{
+	Status		status;
+
+	assert_true(sample_signature(seed, signer, sample, genuine, host, signature, &status));
+}
+
+static bool
+same(const SampleSignature *a, const SampleSignature *b)
+{
+	return a->width == b->width && a->height == b->height && a->points == b->points &&
+		memcmp(a->raster, b->raster, (size_t) a->width * a->height) == 0 &&
+		memcmp(a->pen, b->pen, (size_t) a->points * 4 * sizeof(float)) == 0;
+}
+
+static void
+test_same_numbers_same_signature(void **state)
+{
+	static const struct
+	{
+		uint64_t	seed;
+		int			signer;
+		int			sample;
+		bool		genuine;
+	}			key[] = {{SEED, 3, 1, true}, {SEED + 1, 3, 1, true}, {SEED, 4, 1, true}, {SEED, 3, 2, true}, {SEED, 3, 1, false},
+		{SEED, LIMIT_SIGNERS - 1, LIMIT_SAMPLES - 1, true}, {UINT64_MAX, 0, 0, false}};
+	SampleSignature first[7];
+	SampleSignature again;
+
+	for (int i = 0; i < 7; i++)
+	{
+		make(key[i].seed, key[i].signer, key[i].sample, key[i].genuine, &first[i]);
+		make(key[i].seed, key[i].signer, key[i].sample, key[i].genuine, &again);
+		assert_true(same(&first[i], &again));
+		for (int j = 0; j < i; j++)
+			assert_false(same(&first[i], &first[j]));
+		sample_signature_release(host, &again);
+	}
+	for (int i = 0; i < 7; i++)
+		sample_signature_release(host, &first[i]);
+}
+
+/* Margins free of ink, values in range, a clock of 100 a second, the pen down and up. */
+static void
+test_bounds(void **state)
+{
+	int			lifted = 0;
+	int			usual = 0;
+
+	for (int i = 0; i < 400; i++)
+	{
+		SampleSignature s;
+		int			down = 0;
+		int			lifts = 0;
+
+		make(SEED, i / 2 * 37, i % 11, i % 2 == 0, &s);
+		assert_in_range(s.width, 300, 600);
+		assert_in_range(s.height, 120, 280);
+		assert_in_range(s.points, 30, 1601);
+		usual += s.points >= 80 && s.points <= 700;
+		for (int k = 0; k < s.points; k++)
+		{
+			const float *point = &s.pen[k * 4];
+
+			assert_true(point[0] >= 0.0F && point[0] < 30000.0F);
+			assert_true(point[1] >= 0.0F && point[1] < 30000.0F);
+			assert_true(point[2] >= 0.0F && point[2] <= 1.0F);
+			assert_true(fabs(point[3] - 0.01 * k) < 1e-4);
+			if (k > 0)
+				assert_true(hypot(point[0] - point[-4], point[1] - point[-3]) < 1500.0);	/* 1.5 m a second */
+			down += point[2] > 0.0F;
+			lifts += k > 0 && point[2] == 0.0F && point[-2] > 0.0F;
+		}
+		assert_true(down * 2 > s.points);
+		lifted += lifts > 0;
+		sample_signature_release(host, &s);
+	}
+	assert_in_range(lifted, 250, 400);
+	assert_in_range(usual, 300, 400);
+}
+
+/*
+ * One stroke against the model's definition: speed D times the log-normal density, direction turning in step with the way
+ * covered, integrated in small steps.
+ */
+static void
+test_stroke_is_sigma_lognormal(void **state)
+{
+	static const double bends[] = {0.0, 1.0, -2.6, 4.0};
+	const SampleManner steady = {0.0, 0.0};
+
+	for (int i = 0; i < 4; i++)
+	{
+		SampleMotion motion = {.x = 1.0, .y = 2.0, .strokes = 1, .groups = 1};
+		SampleStroke *stroke = &motion.stroke[0];
+		SampleTrack track;
+		Status		status;
+		Random		random = random_stream(SEED, i);
+		double		sigma = sqrt(-log(1.0 - 0.15));
+		double		mu = log(0.4 / (exp(3.0 * sigma) - exp(-3.0 * sigma)));
+		double		begin = exp(mu - 3.0 * sigma);
+		double		kept = 0.5 * erfc(-3.0 / sqrt(2.0)) - 0.5 * erfc(3.0 / sqrt(2.0));
+		double		chord = hypot(8.0, 3.0);
+		double		way = bends[i] == 0.0 ? chord : chord * bends[i] / 2.0 / sin(bends[i] / 2.0);
+		double		first = atan2(-3.0, 8.0) - bends[i] / 2.0;
+		double		x = 1.0;
+		double		y = 2.0;
+		double		covered = 0.0;
+		int			steps = 200;	/* between two points of the track */
+
+		*stroke = (SampleStroke) {.x = 9.0, .y = -1.0, .bend = bends[i], .duration = 0.4, .asymmetry = 0.15, .pressure = 0.5};
+		assert_true(sample_motion_track(&motion, &steady, &random, host, &track, &status));
+		assert_true(fabs(track.x[track.points - 1] - 9.0) < 1e-9 && fabs(track.y[track.points - 1] + 1.0) < 1e-9);
+		for (int k = 1; k < 160; k++)
+		{
+			for (int j = 0; j < steps; j++)
+			{
+				double		t = begin + (k - 1 + (j + 0.5) / steps) / SAMPLE_RATE;
+				double		z = (log(t) - mu) / sigma;
+				double		part = exp(-z * z / 2.0) / (t * sigma * sqrt(2.0 * M_PI)) / (SAMPLE_RATE * steps) / kept;
+				double		direction = first + bends[i] * (covered + part / 2.0);
+
+				x += way * part * cos(direction);
+				y += way * part * sin(direction);
+				covered += part;
+			}
+			assert_true(fabs(track.x[k] - x) < 1e-3 && fabs(track.y[k] - y) < 1e-3);
+		}
+		sample_track_release(host, &track);
+	}
+}
+
+/* The box of the ink on the picture is the box of the pen's way, but for the turn of the scan and the line's breadth. */
+static void
+test_picture_shows_the_pen(void **state)
+{
+	int			agree = 0;
+
+	for (int i = 0; i < 60; i++)
+	{
+		SampleSignature s;
+		double		low[2] = {1e9, 1e9};
+		double		high[2] = {-1e9, -1e9};
+		int			left = 1000;
+		int			right = 0;
+		int			top = 1000;
+		int			bottom = 0;
+		int			darkest = 255;
+		double		scale;
+		double		wide;
+		double		tall;
+
+		make(SEED, i, 0, i % 2 == 0, &s);
+		for (int k = 0; k < s.points; k++)
+		{
+			for (int axis = 0; axis < 2 && s.pen[4 * k + 2] > 0.0F; axis++)
+			{
+				low[axis] = fmin(low[axis], s.pen[4 * k + axis]);
+				high[axis] = fmax(high[axis], s.pen[4 * k + axis]);
+			}
+		}
+		for (int at = 0; at < s.width * s.height; at++)
+			darkest = s.raster[at] < darkest ? s.raster[at] : darkest;
+		for (int at = 0; at < s.width * s.height; at++)
+		{
+			if (s.raster[at] < darkest + 0.75 * (224 - darkest))
+			{
+				left = at % s.width < left ? at % s.width : left;
+				right = at % s.width > right ? at % s.width : right;
+				top = at / s.width < top ? at / s.width : top;
+				bottom = at / s.width > bottom ? at / s.width : bottom;
+			}
+		}
+		wide = (high[0] - low[0]) / 100.0;
+		tall = (high[1] - low[1]) / 100.0;
+		scale = (right - left) / wide;
+		assert_true(scale < 1.25 * 200.0 / 25.4);
+		agree += fabs(bottom - top - scale * tall) < 12.0 + 0.07 * scale * wide;
+		sample_signature_release(host, &s);
+	}
+	/* a speck of dust or a pale end spoils the box of a few */
+	assert_in_range(agree, 52, 60);
+}
+
+/* A trajectory's shape: SHAPE points equally far apart along the way, centred, of unit size. */
+static void
+shape_of(const SampleSignature *s, double *shape)
+{
+	double	   *way = malloc(s->points * sizeof *way);
+	double		mean[2] = {0.0, 0.0};
+	double		size = 0.0;
+	int			k = 0;
+
+	assert_non_null(way);
+	way[0] = 0.0;
+	for (int i = 1; i < s->points; i++)
+		way[i] = way[i - 1] + hypot(s->pen[4 * i] - s->pen[4 * i - 4], s->pen[4 * i + 1] - s->pen[4 * i - 3]);
+	for (int i = 0; i < SHAPE; i++)
+	{
+		while (k < s->points - 1 && way[k] < way[s->points - 1] * i / SHAPE)
+			k++;
+		for (int axis = 0; axis < 2; axis++)
+			mean[axis] += (shape[2 * i + axis] = s->pen[4 * k + axis]) / SHAPE;
+	}
+	for (int i = 0; i < 2 * SHAPE; i++)
+		size += pow(shape[i] - mean[i % 2], 2.0);
+	for (int i = 0; i < 2 * SHAPE; i++)
+		shape[i] = (shape[i] - mean[i % 2]) / sqrt(size);
+	free(way);
+}
+
+static double
+shapes_apart(const double *a, const double *b)
+{
+	double		sum = 0.0;
+
+	for (int i = 0; i < 2 * SHAPE; i++)
+		sum += (a[i] - b[i]) * (a[i] - b[i]);
+	return sqrt(sum);
+}
+
+/* On the average: a signer's own nearest, his forgeries next, strangers far; and strangers are not all equally far. */
+static void
+test_own_forged_strange(void **state)
+{
+	static double shape[40][6][2 * SHAPE];	/* four genuine, two forged */
+	double		own = 0.0;
+	double		forged = 0.0;
+	double		strange = 0.0;
+	double		least = 1e9;
+	int			own_pairs = 0;
+	int			forged_pairs = 0;
+	int			strange_pairs = 0;
+
+	for (int signer = 0; signer < 40; signer++)
+	{
+		for (int i = 0; i < 6; i++)
+		{
+			SampleSignature s;
+
+			make(SEED, signer, i, i < 4, &s);
+			shape_of(&s, shape[signer][i]);
+			sample_signature_release(host, &s);
+		}
+	}
+	for (int signer = 0; signer < 40; signer++)
+	{
+		for (int i = 0; i < 4; i++)
+		{
+			for (int j = i + 1; j < 6; j++)
+			{
+				double		apart = shapes_apart(shape[signer][i], shape[signer][j]);
+
+				*(j < 4 ? &own : &forged) += apart;
+				*(j < 4 ? &own_pairs : &forged_pairs) += 1;
+			}
+			for (int other = 0; other < signer; other++)
+			{
+				double		apart = shapes_apart(shape[signer][i], shape[other][i]);
+
+				strange += apart;
+				least = fmin(least, apart);
+				strange_pairs++;
+			}
+		}
+	}
+	own /= own_pairs;
+	forged /= forged_pairs;
+	strange /= strange_pairs;
+	assert_true(own * 1.15 < forged);
+	assert_true(forged * 1.3 < strange);
+	assert_true(least < 0.6 * strange);
+}
+
+static int
+compare_doubles(const void *a, const void *b)
+{
+	return (*(const double *) a > *(const double *) b) - (*(const double *) a < *(const double *) b);
+}
+
+/* Greatest distance between two empirical distributions (Kolmogorov and Smirnov); sorts both. */
+static double
+distributions_apart(double *a, double *b, int n)
+{
+	double		greatest = 0.0;
+	int			i = 0;
+	int			j = 0;
+
+	qsort(a, n, sizeof *a, compare_doubles);
+	qsort(b, n, sizeof *b, compare_doubles);
+	while (i < n && j < n)
+	{
+		double		value = fmin(a[i], b[j]);
+
+		while (i < n && a[i] <= value)
+			i++;
+		while (j < n && b[j] <= value)
+			j++;
+		greatest = fmax(greatest, abs(i - j) / (double) n);
+	}
+	return greatest;
+}
+
+/* What does not come from the hand: paper level, noise, darkest ink, size of the picture. */
+static void
+picture_statistics(const SampleSignature *s, double *value)
+{
+	int			pixels = s->width * s->height;
+	int			count[256] = {0};
+	double		differences = 0.0;
+	int			seen = 0;
+
+	for (int at = 0; at < pixels; at++)
+		count[s->raster[at]]++;
+	value[0] = 0;
+	while ((seen += count[(int) value[0]]) < pixels / 2)
+		value[0]++;
+	for (int at = 0; at < s->width * 8 - 1; at++)
+		differences += abs(s->raster[at] - s->raster[at + 1]);
+	value[1] = differences;
+	value[2] = 0;
+	seen = 0;
+	while ((seen += count[(int) value[2]]) < 50)
+		value[2]++;
+	value[3] = s->width;
+	value[4] = s->height;
+}
+
+static void
+test_paper_tells_nothing(void **state)
+{
+	enum
+	{
+		N = 500
+	};
+	static double value[2][5][N];
+
+	for (int i = 0; i < 2 * N; i++)
+	{
+		SampleSignature s;
+		double		of_one[5];
+
+		make(SEED, i % N, 7, i < N, &s);
+		picture_statistics(&s, of_one);
+		for (int k = 0; k < 5; k++)
+			value[i / N][k][i % N] = of_one[k];
+		sample_signature_release(host, &s);
+	}
+	/* the limit is passed by one in 2,000 pairs of equal distributions; the seed is fixed */
+	for (int k = 0; k < 5; k++)
+		assert_true(distributions_apart(value[0][k], value[1][k], N) < 2.04 * sqrt(2.0 / N));
+}
+
+/* Forgers are slower on the average, but not so much that time alone betrays them. */
+static void
+test_forgers_take_longer(void **state)
+{
+	int			longer = 0;
+
+	for (int i = 0; i < 200; i++)
+	{
+		SampleSignature genuine;
+		SampleSignature forged;
+
+		make(SEED, i, 2, true, &genuine);
+		make(SEED, i, 2, false, &forged);
+		longer += forged.points > genuine.points;
+		sample_signature_release(host, &genuine);
+		sample_signature_release(host, &forged);
+	}
+	assert_in_range(longer, 120, 196);
+}
+
+static void
+test_no_memory(void **state)
+{
+	int			failures = 0;
+
+	for (;; failures++)
+	{
+		SampleSignature s;
+		Status		status;
+		bool		done;
+
+		test_host_fail_after(failures);
+		done = sample_signature(SEED, 5, 1, false, host, &s, &status);
+		test_host_fail_after(-1);
+		if (done)
+		{
+			sample_signature_release(host, &s);
+			assert_int_equal(test_host_outstanding(), 0);
+			break;
+		}
+		assert_int_equal(status.code, STATUS_NO_MEMORY);
+		assert_int_equal(test_host_outstanding(), 0);
+		assert_null(s.raster);
+		assert_null(s.pen);
+		assert_true(failures < 100);
+	}
+	assert_true(failures >= 3);
+}
+
+static void
+test_arguments(void **state)
+{
+	static const int wrong[][2] = {{-1, 0}, {LIMIT_SIGNERS, 0}, {0, -1}, {0, LIMIT_SAMPLES}, {INT32_MIN, INT32_MAX}};
+
+	for (int i = 0; i < 5; i++)
+	{
+		SampleSignature s;
+		Status		status = {STATUS_OK, "", ""};
+
+		assert_false(sample_signature(SEED, wrong[i][0], wrong[i][1], true, host, &s, &status));
+		assert_int_equal(status.code, STATUS_ARGUMENT);
+		assert_string_not_equal(status.detail, "");
+		assert_null(s.raster);
+		assert_null(s.pen);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_same_numbers_same_signature),
+		TEST(test_bounds),
+		TEST(test_stroke_is_sigma_lognormal),
+		TEST(test_picture_shows_the_pen),
+		TEST(test_own_forged_strange),
+		TEST(test_paper_tells_nothing),
+		TEST(test_forgers_take_longer),
+		TEST(test_no_memory),
+		TEST(test_arguments),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
