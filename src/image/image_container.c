@@ -1,0 +1,344 @@
+/*
+ * image_container.c: the three formats made of chunks: PNG, GIF, WebP.  Their sizes, and copies with only what is needed.
+ */
+#include "image/image_internal.h"
+
+#include <string.h>
+
+/* ---------- PNG (ISO/IEC 15948) ---------- */
+
+#define PNG_SIGNATURE 8
+#define PNG_CHUNK_FRAME 12		/* length, type, checksum */
+
+enum
+{
+	PNG_GREY = 0,
+	PNG_RGB = 2,
+	PNG_PALETTE = 3,
+	PNG_GREY_ALPHA = 4,
+	PNG_RGB_ALPHA = 6
+};
+
+/* The chunk at *position: its data and length; moves *position behind it.  False at the end or when it is cut off. */
+static bool
+png_next(const uint8_t *bytes, size_t length, size_t *position, const uint8_t **type, size_t *size)
+{
+	if (length - *position < PNG_CHUNK_FRAME)
+		return false;
+	*size = image_be32(bytes + *position);
+	if (*size > length - *position - PNG_CHUNK_FRAME)
+		return false;
+	*type = bytes + *position + 4;
+	*position += *size + PNG_CHUNK_FRAME;
+	return true;
+}
+
+static bool
+png_is(const uint8_t *type, const char *name)
+{
+	return memcmp(type, name, 4) == 0;
+}
+
+/* The colour that tRNS names, brought to 8 bits; grey: the same three times. */
+static void
+png_clear_colour(const uint8_t *data, size_t size, int colour_type, ImageHeader *header)
+{
+	int			values = colour_type == PNG_RGB ? 3 : 1;
+
+	if ((colour_type != PNG_RGB && colour_type != PNG_GREY) || size < 2 * (size_t) values)
+		return;
+	for (int i = 0; i < 3; i++)
+	{
+		uint32_t	value = image_be16(data + (values == 3 ? 2 * i : 0));
+
+		if (header->bits == 16)
+			value >>= 8;
+		else
+		{
+			uint32_t	most = (1u << header->bits) - 1;
+
+			value = (value & most) * 255 / most;
+		}
+		header->clear_colour[i] = (int) value;
+	}
+}
+
+bool
+image_png_header(const uint8_t *bytes, size_t length, ImageHeader *header, Status *status)
+{
+	size_t		position = PNG_SIGNATURE;
+	const uint8_t *type;
+	const uint8_t *data;
+	size_t		size;
+	int			colour_type;
+	bool		depth_fits;
+
+	if (!png_next(bytes, length, &position, &type, &size) || !png_is(type, "IHDR") || size != 13)
+		return image_broken(IMAGE_FORMAT_PNG, "ends within its header", status);
+	data = type + 4;
+	header->width = image_be32(data);
+	header->height = image_be32(data + 4);
+	header->bits = data[8];
+	colour_type = data[9];
+	depth_fits = header->bits == 8 || (colour_type != PNG_PALETTE && header->bits == 16) ||
+		((colour_type == PNG_GREY || colour_type == PNG_PALETTE) &&
+		 (header->bits == 1 || header->bits == 2 || header->bits == 4));
+	if ((colour_type != PNG_GREY && colour_type != PNG_RGB && colour_type != PNG_PALETTE &&
+		 colour_type != PNG_GREY_ALPHA && colour_type != PNG_RGB_ALPHA) || !depth_fits)
+		return image_broken(IMAGE_FORMAT_PNG, "has a colour type or depth that does not exist", status);
+	header->samples = colour_type == PNG_RGB ? 3 : colour_type == PNG_GREY_ALPHA ? 2 : colour_type == PNG_RGB_ALPHA ? 4 : 1;
+	while (png_next(bytes, length, &position, &type, &size) && !png_is(type, "IEND"))
+	{
+		if (png_is(type, "tRNS"))
+			png_clear_colour(type + 4, size, colour_type, header);
+		else if (png_is(type, "eXIf"))
+			header->orientation = image_tiff_orientation(type + 4, size);
+	}
+	return true;
+}
+
+bool
+image_png_pack(const uint8_t *bytes, size_t length, const ImageHeader *header, const Host *host,
+			   uint8_t **packed, size_t *packed_length, Status *status)
+{
+	size_t		position = PNG_SIGNATURE;
+	size_t		filled = PNG_SIGNATURE;
+	const uint8_t *type;
+	size_t		size;
+	bool		ended = false;
+
+	*packed = host_allocate(host, length, 1, status);
+	if (*packed == NULL)
+		return false;
+	memcpy(*packed, bytes, PNG_SIGNATURE);
+	while (!ended && png_next(bytes, length, &position, &type, &size))
+	{
+		/* A grey or RGB image's tRNS is header->clear_colour; Leptonica would make the whole image transparent. */
+		bool		wanted = png_is(type, "IHDR") || png_is(type, "PLTE") || png_is(type, "IDAT") || png_is(type, "IEND") ||
+			(png_is(type, "tRNS") && header->clear_colour[0] < 0);
+
+		ended = png_is(type, "IEND");
+		if (wanted)
+		{
+			memcpy(*packed + filled, type - 4, size + PNG_CHUNK_FRAME);
+			filled += size + PNG_CHUNK_FRAME;
+		}
+	}
+	if (!ended)
+	{
+		host_release(host, *packed);
+		*packed = NULL;
+		return image_broken(IMAGE_FORMAT_PNG, "is cut off", status);
+	}
+	*packed_length = filled;
+	return true;
+}
+
+/* ---------- GIF (89a) ---------- */
+
+#define GIF_SCREEN 13			/* bytes of signature and logical screen descriptor */
+#define GIF_FRAME 10			/* of an image descriptor with its separator */
+
+static size_t
+gif_colours(uint8_t flags)
+{
+	return flags & 0x80 ? (size_t) 3 << ((flags & 7) + 1) : 0;
+}
+
+/* One past the sub-blocks that begin at position; 0 when they are cut off. */
+static size_t
+gif_skip_blocks(const uint8_t *bytes, size_t length, size_t position)
+{
+	while (position < length && bytes[position] != 0)
+		position += (size_t) bytes[position] + 1;
+	return position < length ? position + 1 : 0;
+}
+
+bool
+image_gif_header(const uint8_t *bytes, size_t length, ImageHeader *header, Status *status)
+{
+	size_t		position;
+
+	if (length < GIF_SCREEN)
+		return image_broken(IMAGE_FORMAT_GIF, "ends within its header", status);
+	header->samples = 1;
+	header->bits = 8;
+	position = GIF_SCREEN + gif_colours(bytes[10]);
+	while (position < length && bytes[position] == 0x21)	/* extensions */
+	{
+		/* A graphic control extension: length 4, flags, delay, transparent index. */
+		if (length - position > 8 && bytes[position + 1] == 0xF9 && bytes[position + 2] == 4)
+			header->clear_index = bytes[position + 3] & 1 ? bytes[position + 6] : -1;
+		position = gif_skip_blocks(bytes, length, position + 2);
+		if (position == 0)
+			return image_broken(IMAGE_FORMAT_GIF, "is cut off", status);
+	}
+	if (position >= length || length - position < GIF_FRAME || bytes[position] != 0x2C)
+		return image_broken(IMAGE_FORMAT_GIF, "has no frame", status);
+	header->width = image_le16(bytes + position + 5);
+	header->height = image_le16(bytes + position + 7);
+	header->data_start = position;
+	position += GIF_FRAME + gif_colours(bytes[position + 9]) + 1;	/* and the code size */
+	header->data_end = position < length ? gif_skip_blocks(bytes, length, position) : 0;
+	if (header->data_end == 0)
+		return image_broken(IMAGE_FORMAT_GIF, "is cut off", status);
+	return true;
+}
+
+bool
+image_gif_pack(const uint8_t *bytes, const ImageHeader *header, const Host *host,
+			   uint8_t **packed, size_t *packed_length, Status *status)
+{
+	size_t		start = GIF_SCREEN + gif_colours(bytes[10]);
+	size_t		frame = header->data_end - header->data_start;
+
+	*packed = host_allocate(host, start + frame + 1, 1, status);
+	if (*packed == NULL)
+		return false;
+	memcpy(*packed, bytes, start);
+	memcpy(*packed + start, bytes + header->data_start, frame);
+	(*packed)[start + frame] = 0x3B;	/* the trailer */
+	*packed_length = start + frame + 1;
+	return true;
+}
+
+/* ---------- WebP (RFC 9649) ---------- */
+
+#define WEBP_START 12			/* "RIFF", size, "WEBP" */
+#define WEBP_CHUNK 8			/* type and size */
+#define WEBP_FRAME 16			/* of an ANMF chunk, before the frame's own chunks */
+#define WEBP_ANIMATION 0x02
+#define WEBP_ALPHA 0x10
+
+static uint32_t
+le24(const uint8_t *p)
+{
+	return image_le16(p) | (uint32_t) p[2] << 16;
+}
+
+/* Width and height in the bitstream of a "VP8 " or "VP8L" chunk. */
+static bool
+webp_bitstream(bool lossless, const uint8_t *data, size_t size, int64_t *width, int64_t *height)
+{
+	if (lossless)
+	{
+		uint32_t	packed;
+
+		if (size < 5 || data[0] != 0x2F)
+			return false;
+		packed = image_le32(data + 1);
+		*width = (packed & 0x3FFF) + 1;
+		*height = (packed >> 14 & 0x3FFF) + 1;
+		return true;
+	}
+	if (size < 10 || memcmp(data + 3, "\x9d\x01\x2a", 3) != 0)
+		return false;
+	*width = image_le16(data + 6) & 0x3FFF;
+	*height = image_le16(data + 8) & 0x3FFF;
+	return true;
+}
+
+/*
+ * Walks the chunks from position to end for the first bitstream.  A canvas (VP8X), an animation's first frame and the
+ * bitstream each name a size; the largest counts.
+ */
+static bool
+webp_walk(const uint8_t *bytes, size_t position, size_t end, bool in_frame, ImageHeader *header)
+{
+	bool		found = false;
+
+	while (end - position >= WEBP_CHUNK)
+	{
+		const uint8_t *type = bytes + position;
+		const uint8_t *data = type + WEBP_CHUNK;
+		size_t		size = image_le32(type + 4);
+		int64_t		width = 0;
+		int64_t		height = 0;
+
+		if (size > end - position - WEBP_CHUNK)
+			return found;
+		if (!in_frame && memcmp(type, "VP8X", 4) == 0 && size >= 10)
+		{
+			header->animated = (data[0] & WEBP_ANIMATION) != 0;
+			width = (int64_t) le24(data + 4) + 1;
+			height = (int64_t) le24(data + 7) + 1;
+		}
+		else if (!found && !in_frame && memcmp(type, "ANMF", 4) == 0 && size >= WEBP_FRAME)
+		{
+			header->data_start = position + WEBP_CHUNK + WEBP_FRAME;
+			header->data_end = position + WEBP_CHUNK + size;
+			width = (int64_t) le24(data + 6) + 1;
+			height = (int64_t) le24(data + 9) + 1;
+			found = webp_walk(bytes, header->data_start, header->data_end, true, header);
+		}
+		else if (!found && (memcmp(type, "VP8 ", 4) == 0 || memcmp(type, "VP8L", 4) == 0))
+			found = webp_bitstream(type[3] == 'L', data, size, &width, &height);
+		else if (!in_frame && memcmp(type, "EXIF", 4) == 0)
+		{
+			/* Some writers put JPEG's "Exif" before the block. */
+			size_t		skip = size >= 6 && memcmp(data, "Exif\0\0", 6) == 0 ? 6 : 0;
+
+			header->orientation = image_tiff_orientation(data + skip, size - skip);
+		}
+		if (width > header->width)
+			header->width = width;
+		if (height > header->height)
+			header->height = height;
+		size += size & 1;
+		if (size > end - position - WEBP_CHUNK)
+			return found;
+		position += WEBP_CHUNK + size;
+	}
+	return found;
+}
+
+bool
+image_webp_header(const uint8_t *bytes, size_t length, ImageHeader *header, Status *status)
+{
+	header->samples = 4;
+	header->bits = 8;
+	if (!webp_walk(bytes, WEBP_START, length, false, header))
+		return image_broken(IMAGE_FORMAT_WEBP, "has no frame, or is cut off", status);
+	return true;
+}
+
+static void
+put_le24(uint8_t *p, uint32_t value)
+{
+	p[0] = (uint8_t) value;
+	p[1] = (uint8_t) (value >> 8);
+	p[2] = (uint8_t) (value >> 16);
+}
+
+static void
+put_le32(uint8_t *p, uint32_t value)
+{
+	put_le24(p, value);
+	p[3] = (uint8_t) (value >> 24);
+}
+
+/* The first frame of an animation as a WebP of its own, with its own size as the canvas. */
+bool
+image_webp_pack(const uint8_t *bytes, const ImageHeader *header, const Host *host,
+				uint8_t **packed, size_t *packed_length, Status *status)
+{
+	const uint8_t *frame = bytes + header->data_start - WEBP_FRAME;
+	size_t		size = header->data_end - header->data_start;
+	uint8_t    *out = host_allocate(host, WEBP_START + WEBP_CHUNK + 10 + size + 1, 1, status);
+
+	*packed = out;
+	if (out == NULL)
+		return false;
+	memcpy(out, "RIFF....WEBPVP8X", 16);
+	put_le32(out + 16, 10);
+	memset(out + 20, 0, 10);
+	out[20] = WEBP_ALPHA;
+	put_le24(out + 24, le24(frame + 6));
+	put_le24(out + 27, le24(frame + 9));
+	memcpy(out + 30, bytes + header->data_start, size);
+	*packed_length = 30 + size;
+	if (size & 1)
+		out[(*packed_length)++] = 0;
+	put_le32(out + 4, (uint32_t) (*packed_length - 8));
+	return true;
+}

@@ -1,0 +1,452 @@
+/*
+ * image_ink.c: which side is paper, and how much ink each pixel has.
+ */
+#include "image/image_internal.h"
+
+#include <string.h>
+
+/* Below this distance between the means of Otsu's two classes they are one class with noise: there is no ink. */
+#define LEAST_CONTRAST 16
+
+/* A tile darker than this share of its lightest neighbour shows no paper, only ink. */
+#define PAPER_FALL 0.6
+
+/* Where in a tile's sorted levels its paper is found: four fifths of a tile may be ink. */
+#define PAPER_QUANTILE 0.8
+
+/* Levels of the image's tiles, for an uneven background. */
+typedef struct Tiles
+{
+	int			side;			/* of a tile, in pixels */
+	int			columns;
+	int			rows;
+	uint8_t    *levels;			/* uint8 [rows, columns] */
+	uint8_t    *spare;			/* the same, for filters */
+} Tiles;
+
+/* Split of a histogram: threshold, and the means on both sides. */
+typedef struct Split
+{
+	int			threshold;		/* -1: all values are alike */
+	double		lower_mean;
+	double		upper_mean;
+} Split;
+
+static Split
+split_histogram(const int64_t histogram[256])
+{
+	Split		split = {-1, 0, 0};
+	double		best = 0;
+	int64_t		all = 0;
+	int64_t		sum = 0;
+	int64_t		lower = 0;
+	int64_t		lower_sum = 0;
+	int			plateau = -1;	/* last threshold as good as the best */
+
+	for (int v = 0; v < 256; v++)
+	{
+		all += histogram[v];
+		sum += v * histogram[v];
+	}
+	for (int v = 0; v < 255; v++)
+	{
+		int64_t		upper;
+		double		distance;
+		double		between;
+
+		lower += histogram[v];
+		lower_sum += v * histogram[v];
+		upper = all - lower;
+		if (lower == 0 || upper == 0)
+			continue;
+		distance = (double) (sum - lower_sum) / (double) upper - (double) lower_sum / (double) lower;
+		between = (double) lower * (double) upper * distance * distance;
+		if (between > best)
+		{
+			best = between;
+			split.threshold = v;
+			split.lower_mean = (double) lower_sum / (double) lower;
+			split.upper_mean = (double) (sum - lower_sum) / (double) upper;
+			plateau = v;
+		}
+		else if (between == best && histogram[v] == 0 && plateau == v - 1)
+			plateau = v;
+	}
+	/* Between two separate heaps every threshold is as good: take the middle one. */
+	if (split.threshold >= 0)
+		split.threshold = (split.threshold + plateau) / 2;
+	return split;
+}
+
+int
+image_otsu(const int64_t histogram[256])
+{
+	Split		split = split_histogram(histogram);
+
+	return split.upper_mean - split.lower_mean < LEAST_CONTRAST ? -1 : split.threshold;
+}
+
+static void
+count_levels(const uint8_t *plane, size_t count, int64_t histogram[256])
+{
+	memset(histogram, 0, 256 * sizeof *histogram);
+	for (size_t i = 0; i < count; i++)
+		histogram[plane[i]]++;
+}
+
+/* The level below which the given share of a histogram lies. */
+static int
+quantile(const int64_t *histogram, double share)
+{
+	int64_t		all = 0;
+	int64_t		passed = 0;
+
+	for (int v = 0; v < 256; v++)
+		all += histogram[v];
+	for (int v = 0; v < 255; v++)
+	{
+		passed += histogram[v];
+		if ((double) passed > share * (double) all)
+			return v;
+	}
+	return 255;
+}
+
+/* ---------- uneven background ---------- */
+
+static void
+tiles_free(Tiles *tiles, const Host *host)
+{
+	host_release(host, tiles->levels);
+	host_release(host, tiles->spare);
+}
+
+/* Sixteen tiles along the longer side, but none below 16 pixels.  step: bytes from one pixel of the plane to the next. */
+static bool
+tiles_measure(Tiles *tiles, const uint8_t *plane, int step, int width, int height, double share,
+			  const Host *host, Status *status)
+{
+	int			longer = width > height ? width : height;
+
+	tiles->side = (longer + 15) / 16 < 16 ? 16 : (longer + 15) / 16;
+	tiles->columns = (width + tiles->side - 1) / tiles->side;
+	tiles->rows = (height + tiles->side - 1) / tiles->side;
+	tiles->spare = NULL;
+	tiles->levels = host_allocate(host, (size_t) tiles->columns * (size_t) tiles->rows, 1, status);
+	if (tiles->levels != NULL)
+		tiles->spare = host_allocate(host, (size_t) tiles->columns * (size_t) tiles->rows, 1, status);
+	if (tiles->spare == NULL)
+	{
+		tiles_free(tiles, host);
+		return false;
+	}
+	for (int row = 0; row < tiles->rows; row++)
+		for (int column = 0; column < tiles->columns; column++)
+		{
+			int64_t		histogram[256] = {0};
+			int			right = (column + 1) * tiles->side < width ? (column + 1) * tiles->side : width;
+			int			bottom = (row + 1) * tiles->side < height ? (row + 1) * tiles->side : height;
+
+			for (int y = row * tiles->side; y < bottom; y++)
+				for (int x = column * tiles->side; x < right; x++)
+					histogram[plane[((size_t) y * (size_t) width + (size_t) x) * (size_t) step]]++;
+			tiles->levels[row * tiles->columns + column] = (uint8_t) quantile(histogram, share);
+		}
+	return true;
+}
+
+/* Largest level and mean of a tile and its neighbours. */
+static void
+look_around(const Tiles *tiles, int row, int column, int *largest, int *mean)
+{
+	int			sum = 0;
+	int			count = 0;
+
+	*largest = 0;
+	for (int r = row > 0 ? row - 1 : 0; r <= row + 1 && r < tiles->rows; r++)
+		for (int c = column > 0 ? column - 1 : 0; c <= column + 1 && c < tiles->columns; c++)
+		{
+			int			level = tiles->levels[r * tiles->columns + c];
+
+			*largest = level > *largest ? level : *largest;
+			sum += level;
+			count++;
+		}
+	*mean = (sum + count / 2) / count;
+}
+
+/* Tiles that show only ink take the paper of their neighbours, as often as needed; then all are smoothed. */
+static void
+tiles_fill(Tiles *tiles)
+{
+	size_t		count = (size_t) tiles->columns * (size_t) tiles->rows;
+	bool		changed = true;
+	int			largest;
+	int			mean;
+
+	for (int round = 0; changed && round < tiles->columns + tiles->rows; round++)
+	{
+		changed = false;
+		memcpy(tiles->spare, tiles->levels, count);
+		for (int row = 0; row < tiles->rows; row++)
+			for (int column = 0; column < tiles->columns; column++)
+			{
+				uint8_t    *level = &tiles->spare[row * tiles->columns + column];
+
+				look_around(tiles, row, column, &largest, &mean);
+				if (*level < PAPER_FALL * largest)
+				{
+					*level = (uint8_t) largest;
+					changed = true;
+				}
+			}
+		memcpy(tiles->levels, tiles->spare, count);
+	}
+	for (int row = 0; row < tiles->rows; row++)
+		for (int column = 0; column < tiles->columns; column++)
+		{
+			look_around(tiles, row, column, &largest, &mean);
+			tiles->spare[row * tiles->columns + column] = (uint8_t) mean;
+		}
+	memcpy(tiles->levels, tiles->spare, count);
+}
+
+/* Position of a pixel's centre between the centres of tiles: index of the first and 8 bits of fraction. */
+static int
+between_tiles(int pixel, const Tiles *tiles, int count, int *fraction)
+{
+	int			position = (2 * pixel + 1 - tiles->side) * 128 / tiles->side;
+
+	if (position < 0)
+		position = 0;
+	if (position > (count - 1) * 256)
+		position = (count - 1) * 256;
+	*fraction = position & 255;
+	return position >> 8;
+}
+
+/* Ink is what the paper's light (interpolated between the tiles) lacks at a pixel, as a share of it. */
+static void
+lift_off_tiles(uint8_t *plane, int step, int width, int height, const Tiles *tiles)
+{
+	for (int y = 0; y < height; y++)
+	{
+		int			down;
+		int			row = between_tiles(y, tiles, tiles->rows, &down);
+		const uint8_t *upper = tiles->levels + row * tiles->columns;
+		const uint8_t *lower = row + 1 < tiles->rows ? upper + tiles->columns : upper;
+		uint8_t    *pixel = plane + (size_t) y * (size_t) width * (size_t) step;
+
+		for (int x = 0; x < width; x++, pixel += step)
+		{
+			int			across;
+			int			left = between_tiles(x, tiles, tiles->columns, &across);
+			int			right = left + 1 < tiles->columns ? left + 1 : left;
+			int			above = upper[left] * (256 - across) + upper[right] * across;
+			int			below = lower[left] * (256 - across) + lower[right] * across;
+			int			paper = (above * (256 - down) + below * down + 128) >> 8;	/* 8 bits of fraction */
+			int			missing = paper - (*pixel << 8);
+
+			*pixel = missing <= 0 || paper == 0 ? 0 : (uint8_t) (((int64_t) missing * 255 + paper / 2) / paper);
+		}
+	}
+}
+
+/* ---------- polarity ---------- */
+
+/*
+ * Sign of the mean cube of the difference from the local median: negative when the rare, far values are the dark ones.
+ * This needs neither an even background nor a border free of ink.
+ */
+static bool
+find_skew(const uint8_t *grey, int width, int height, const Host *host, bool *dark_ink, Status *status)
+{
+	Tiles		tiles;
+	double		cubes = 0;
+
+	if (!tiles_measure(&tiles, grey, 1, width, height, 0.5, host, status))
+		return false;
+	for (int y = 0; y < height; y++)
+	{
+		int64_t		row_cubes = 0;
+
+		for (int x = 0; x < width; x++)
+		{
+			int64_t		difference = (int) *grey++ - tiles.levels[y / tiles.side * tiles.columns + x / tiles.side];
+
+			row_cubes += difference * difference * difference;
+		}
+		cubes += (double) row_cubes;
+	}
+	tiles_free(&tiles, host);
+	*dark_ink = cubes <= 0;
+	return true;
+}
+
+/* Share of the pixels of a frame along the border that are above the threshold. */
+static double
+light_border(const uint8_t *grey, int width, int height, int threshold)
+{
+	int			shorter = width < height ? width : height;
+	int			frame = shorter / 32 < 1 ? 1 : shorter / 32;
+	int64_t		light = 0;
+	int64_t		all = 0;
+
+	for (int y = 0; y < height; y++)
+		for (int x = 0; x < width; x++)
+		{
+			/* Rows between the upper and the lower part of the frame have only their ends in it. */
+			if (y >= frame && y < height - frame && x == frame && x < width - frame)
+				x = width - frame;
+			light += grey[(size_t) y * (size_t) width + (size_t) x] > threshold;
+			all++;
+		}
+	return (double) light / (double) all;
+}
+
+/*
+ * Paper is what the border shows, if it is of one kind and the two kinds of pixels are apart: few lie halfway between
+ * them.  Otherwise (ink across the border, a shadow over the page) the skew decides.
+ */
+static bool
+find_polarity(const uint8_t *grey, int width, int height, const int64_t histogram[256],
+			  const Host *host, bool *dark_ink, Status *status)
+{
+	Split		split = split_histogram(histogram);
+	double		halfway = (split.upper_mean - split.lower_mean) / 4;
+	double		light;
+	int64_t		between = 0;
+
+	*dark_ink = true;
+	if (split.threshold < 0)
+		return true;
+	for (int v = 0; v < 256; v++)
+		if (v > split.lower_mean + halfway && v < split.upper_mean - halfway)
+			between += histogram[v];
+	light = light_border(grey, width, height, split.threshold);
+	if ((light > 0.25 && light < 0.75) || (double) between > 0.15 * (double) width * (double) height)
+		return find_skew(grey, width, height, host, dark_ink, status);
+	*dark_ink = light >= 0.75;
+	return true;
+}
+
+/* ---------- the whole ---------- */
+
+static void
+invert(uint8_t *values, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		values[i] = 255 - values[i];
+}
+
+/* With one level of paper for the whole image: the median of what is lighter than the threshold. */
+static void
+lift_off_level(uint8_t *plane, int step, size_t count, const uint8_t *grey, int threshold)
+{
+	int64_t		histogram[256] = {0};
+	uint8_t		ink[256];
+	int			paper;
+
+	for (size_t i = 0; i < count; i++)
+		if (grey[i] > threshold)
+			histogram[plane[i * (size_t) step]]++;
+	paper = quantile(histogram, 0.5);
+	for (int v = 0; v < 256; v++)
+		ink[v] = v >= paper ? 0 : (uint8_t) (((paper - v) * 255 + paper / 2) / paper);
+	for (size_t i = 0; i < count; i++)
+		plane[i * (size_t) step] = ink[plane[i * (size_t) step]];
+}
+
+static void
+mix_grey(const ImageRaster *raster, uint8_t *grey)
+{
+	size_t		count = (size_t) raster->width * (size_t) raster->height;
+
+	if (raster->channels == 1)
+		memcpy(grey, raster->pixels, count);
+	else
+		for (size_t i = 0; i < count; i++)
+			grey[i] = image_luminance(raster->pixels[3 * i], raster->pixels[3 * i + 1], raster->pixels[3 * i + 2]);
+}
+
+static bool
+lift_off(ImageRaster *raster, const uint8_t *grey, int threshold, bool uneven, const Host *host, Status *status)
+{
+	for (int c = 0; c < raster->channels; c++)
+	{
+		uint8_t    *plane = raster->pixels + c;
+		Tiles		tiles;
+
+		if (host_interrupted(host, status))
+			return false;
+		if (!uneven)
+		{
+			lift_off_level(plane, raster->channels, (size_t) raster->width * (size_t) raster->height, grey, threshold);
+			continue;
+		}
+		if (!tiles_measure(&tiles, plane, raster->channels, raster->width, raster->height, PAPER_QUANTILE, host, status))
+			return false;
+		tiles_fill(&tiles);
+		lift_off_tiles(plane, raster->channels, raster->width, raster->height, &tiles);
+		tiles_free(&tiles, host);
+	}
+	return true;
+}
+
+/* All that is on the paper's side of Otsu's threshold becomes paper; all, when there is no ink. */
+static void
+clear_paper(ImageRaster *raster, uint8_t *ink)
+{
+	size_t		count = (size_t) raster->width * (size_t) raster->height;
+	int64_t		histogram[256];
+	int			threshold;
+
+	count_levels(ink, count, histogram);
+	threshold = image_otsu(histogram);
+	for (size_t i = 0; i < count; i++)
+		if (threshold < 0 || ink[i] <= threshold)
+		{
+			memset(raster->pixels + i * (size_t) raster->channels, 0, (size_t) raster->channels);
+			ink[i] = 0;
+		}
+}
+
+bool
+image_ink_extract(ImageRaster *raster, ImagePolarity polarity, bool remove_background,
+				  const Host *host, uint8_t **ink, Status *status)
+{
+	size_t		count = (size_t) raster->width * (size_t) raster->height;
+	int64_t		histogram[256];
+	bool		dark_ink = polarity != IMAGE_POLARITY_LIGHT;
+	uint8_t    *grey = host_allocate(host, count, 1, status);
+
+	*ink = NULL;
+	if (grey == NULL)
+		return false;
+	mix_grey(raster, grey);
+	if (polarity == IMAGE_POLARITY_AUTO)
+	{
+		count_levels(grey, count, histogram);
+		if (!find_polarity(grey, raster->width, raster->height, histogram, host, &dark_ink, status))
+		{
+			host_release(host, grey);
+			return false;
+		}
+	}
+	if (!dark_ink)
+	{
+		invert(raster->pixels, count * (size_t) raster->channels);
+		invert(grey, count);
+	}
+	count_levels(grey, count, histogram);
+	if (!lift_off(raster, grey, split_histogram(histogram).threshold, remove_background, host, status))
+	{
+		host_release(host, grey);
+		return false;
+	}
+	mix_grey(raster, grey);
+	if (remove_background)
+		clear_paper(raster, grey);
+	*ink = grey;
+	return true;
+}

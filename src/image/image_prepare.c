@@ -1,0 +1,241 @@
+/*
+ * image_prepare.c: the steps of an ImagePreparation, in its order.
+ */
+#include "image/image_internal.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "common/limits.h"
+
+/* Rows and columns at the rim that hold less than this share of all ink do not widen the box: specks of dust. */
+#define SPECK_SHARE 0.001
+
+/* A JPEG may be decoded smaller while it keeps this many pixels for one of the result; more when ink is cut out of it. */
+#define KEEP_FACTOR 2
+#define KEEP_FACTOR_CROP 8
+
+/* Where the ink is. */
+typedef struct InkPlace
+{
+	bool		any;
+	ImageBox	box;
+	double		centre_x;		/* of mass */
+	double		centre_y;
+} InkPlace;
+
+static bool
+check_preparation(const ImagePreparation *preparation, Status *status)
+{
+	bool		needs_ink = preparation->remove_background || preparation->crop || preparation->centre;
+
+	if (preparation->width < 1 || preparation->width > LIMIT_INPUT_SIDE ||
+		preparation->height < 1 || preparation->height > LIMIT_INPUT_SIDE)
+		return status_set(status, STATUS_ARGUMENT, NULL, "The prepared image would have %d x %d pixels; each side must be 1 to %d.",
+						  preparation->width, preparation->height, LIMIT_INPUT_SIDE);
+	if (preparation->channels != 1 && preparation->channels != 3)
+		return status_set(status, STATUS_ARGUMENT, NULL, "The prepared image would have %d channels; it must be 1 or 3.",
+						  preparation->channels);
+	if (!(preparation->margin >= 0.0 && preparation->margin <= 0.4))
+		return status_set(status, STATUS_ARGUMENT, NULL, "The margin is %g; it must be 0 to 0.4.", preparation->margin);
+	if (needs_ink && preparation->polarity == IMAGE_POLARITY_NONE)
+		return status_set(status, STATUS_ARGUMENT, "Set the polarity to auto, dark or light.",
+						  "Removing the background, cropping and centring need a polarity.");
+	return true;
+}
+
+/* First and one past the last index, with at most the speck's share of the mass left out on either side. */
+static void
+trim(const int64_t *mass, int count, int64_t total, int *first, int *end)
+{
+	double		allowed = SPECK_SHARE * (double) total;
+	int64_t		left = 0;
+	int64_t		right = 0;
+
+	*first = 0;
+	*end = count;
+	while (*first < count - 1 && (double) (left + mass[*first]) < allowed + 0.5)
+		left += mass[(*first)++];
+	while (*end > *first + 1 && (double) (right + mass[*end - 1]) < allowed + 0.5)
+		right += mass[--*end];
+}
+
+static double
+mean_position(const int64_t *mass, int first, int end)
+{
+	double		sum = 0;
+	double		moment = 0;
+
+	for (int i = first; i < end; i++)
+	{
+		sum += (double) mass[i];
+		moment += (double) mass[i] * (i + 0.5);
+	}
+	return moment / sum;
+}
+
+static bool
+find_ink(const uint8_t *ink, int width, int height, const Host *host, InkPlace *place, Status *status)
+{
+	int64_t    *columns = host_allocate_zero(host, (size_t) width + (size_t) height, sizeof(int64_t), status);
+	int64_t    *rows;
+	int64_t		histogram[256] = {0};
+	int64_t		total = 0;
+	int			threshold;
+
+	if (columns == NULL)
+		return false;
+	rows = columns + width;
+	for (size_t i = 0; i < (size_t) width * (size_t) height; i++)
+		histogram[ink[i]]++;
+	threshold = image_otsu(histogram);
+	for (int y = 0; threshold >= 0 && y < height; y++)
+	{
+		const uint8_t *row = ink + (size_t) y * (size_t) width;
+
+		for (int x = 0; x < width; x++)
+		{
+			int			mass = row[x] > threshold ? row[x] : 0;
+
+			columns[x] += mass;
+			rows[y] += mass;
+		}
+		total += rows[y];
+	}
+	place->any = total > 0;
+	if (place->any)
+	{
+		trim(columns, width, total, &place->box.left, &place->box.right);
+		trim(rows, height, total, &place->box.top, &place->box.bottom);
+		place->centre_x = mean_position(columns, place->box.left, place->box.right);
+		place->centre_y = mean_position(rows, place->box.top, place->box.bottom);
+	}
+	host_release(host, columns);
+	return true;
+}
+
+/* Along one axis: the source interval whose middle is the centre of mass, with no ink outside. */
+static void
+centre_axis(bool crop, double centre, int ink_first, int ink_end, double *start, double *size)
+{
+	if (crop)
+	{
+		double		half = fmax(centre - ink_first, ink_end - centre);
+
+		*start = centre - half;
+		*size = 2 * half;
+	}
+	else
+		*start = fmax(fmin(centre - *size / 2, ink_first), ink_end - *size);
+}
+
+/* Mean colour of the outermost pixels, to fill with where there is no paper. */
+static void
+border_colour(const ImageRaster *raster, uint8_t fill[3])
+{
+	for (int c = 0; c < raster->channels; c++)
+	{
+		const uint8_t *plane = raster->pixels + c;
+		size_t		step = (size_t) raster->channels;
+		size_t		row_bytes = (size_t) raster->width * step;
+		const uint8_t *last_row = plane + (size_t) (raster->height - 1) * row_bytes;
+		int64_t		sum = 0;
+		int64_t		count = 2 * ((int64_t) raster->width + raster->height);
+
+		for (int x = 0; x < raster->width; x++)
+			sum += plane[(size_t) x * step] + last_row[(size_t) x * step];
+		for (int y = 0; y < raster->height; y++)
+			sum += plane[(size_t) y * row_bytes] + plane[(size_t) y * row_bytes + row_bytes - step];
+		fill[c] = (uint8_t) ((sum + count / 2) / count);
+	}
+}
+
+/* Stretches least .. 255 (ink: 0 .. 255) out of what is there. */
+static void
+normalise(uint8_t *raster, size_t count, bool is_ink)
+{
+	int			least = 255;
+	int			most = 0;
+
+	for (size_t i = 0; i < count; i++)
+	{
+		least = raster[i] < least ? raster[i] : least;
+		most = raster[i] > most ? raster[i] : most;
+	}
+	if (is_ink)
+		least = 0;
+	if (most <= least)
+		return;
+	for (size_t i = 0; i < count; i++)
+		raster[i] = (uint8_t) (((raster[i] - least) * 255 + (most - least) / 2) / (most - least));
+}
+
+/* From the decoded image (which is changed) to the raster. */
+static bool
+fit(ImageRaster *image, const ImagePreparation *preparation, const Host *host, uint8_t *raster, Status *status)
+{
+	bool		has_ink = preparation->polarity != IMAGE_POLARITY_NONE;
+	ImageBox	box = {0, 0, image->width, image->height};
+	ImageArea	area;
+	ImageArea	place;
+	InkPlace	ink_place = {0};
+	uint8_t		fill[3] = {0, 0, 0};
+
+	if (has_ink)
+	{
+		uint8_t    *ink;
+		bool		found;
+
+		if (!image_ink_extract(image, preparation->polarity, preparation->remove_background, host, &ink, status))
+			return false;
+		found = find_ink(ink, image->width, image->height, host, &ink_place, status);
+		host_release(host, ink);
+		if (!found || host_interrupted(host, status))
+			return false;
+	}
+	else
+		border_colour(image, fill);
+	if (preparation->crop && ink_place.any)
+		box = ink_place.box;
+	area = (ImageArea) {box.left, box.top, box.right - box.left, box.bottom - box.top};
+	if (preparation->centre && ink_place.any)
+	{
+		centre_axis(preparation->crop, ink_place.centre_x, ink_place.box.left, ink_place.box.right, &area.left, &area.width);
+		centre_axis(preparation->crop, ink_place.centre_y, ink_place.box.top, ink_place.box.bottom, &area.top, &area.height);
+	}
+	place.width = preparation->width * (1.0 - 2.0 * preparation->margin);
+	place.height = preparation->height * (1.0 - 2.0 * preparation->margin);
+	if (preparation->fit == IMAGE_FIT_KEEP)
+	{
+		double		scale = fmin(place.width / area.width, place.height / area.height);
+
+		place.width = area.width * scale;
+		place.height = area.height * scale;
+	}
+	place.left = (preparation->width - place.width) / 2;
+	place.top = (preparation->height - place.height) / 2;
+	if (!image_resample(image, box, area, place, fill, preparation->width, preparation->height, host, raster, status))
+		return false;
+	if (preparation->normalise)
+		normalise(raster, (size_t) preparation->width * (size_t) preparation->height * (size_t) preparation->channels, has_ink);
+	return true;
+}
+
+bool
+image_prepare(const uint8_t *bytes, size_t length, const ImagePreparation *preparation,
+			  int64_t max_pixels, const Host *host, uint8_t *raster, Status *status)
+{
+	ImageRaster image;
+	int			longer;
+	bool		done;
+
+	if (!check_preparation(preparation, status))
+		return false;
+	longer = preparation->width > preparation->height ? preparation->width : preparation->height;
+	if (!image_decode(bytes, length, preparation->channels, longer * (preparation->crop ? KEEP_FACTOR_CROP : KEEP_FACTOR),
+					  max_pixels, host, &image, status))
+		return false;
+	done = fit(&image, preparation, host, raster, status);
+	host_release(host, image.pixels);
+	return done;
+}

@@ -1,0 +1,205 @@
+/*
+ * image_resample.c: part of an image onto a raster of another size.
+ *
+ * Separable.  Where an axis shrinks, a target pixel is the mean of all that it covers, partly covered pixels by their
+ * share: a thin stroke becomes a grey one and never vanishes.  Where it grows, linear interpolation between the centres
+ * of pixels.  Fixed point with weights that sum to exactly one, so that the result is the same on every machine and a
+ * plain area keeps its value.
+ */
+#include "image/image_internal.h"
+
+#include <math.h>
+#include <string.h>
+
+#define ONE (1 << 20)			/* a weight of one */
+#define ROW_SHIFT 12			/* rows are kept with 8 bits of fraction */
+
+/* For each target pixel along one axis: the run of source pixels, and their weights; ONE less their sum goes to fill. */
+typedef struct Axis
+{
+	int		   *first;			/* int [target] */
+	int		   *count;			/* int [target] */
+	uint32_t   *weights;		/* uint32 [target, stride] */
+	size_t		stride;
+} Axis;
+
+/* The part of an axis that is asked for: source interval -> target interval, within the source's bounds. */
+typedef struct Span
+{
+	double		source;			/* start */
+	double		source_size;
+	double		target;			/* start */
+	double		target_size;
+	int			low;			/* source pixels outside low .. high - 1 are not used */
+	int			high;
+} Span;
+
+static void
+axis_free(Axis *axis, const Host *host)
+{
+	host_release(host, axis->first);
+	host_release(host, axis->count);
+	host_release(host, axis->weights);
+}
+
+/* Weights by overlap with [start, end); the running sum is what is rounded, so the weights' sum is exact. */
+static void
+weigh_overlap(Axis *axis, int i, double start, double end, double scale, int low, int high)
+{
+	int			first = (int) floor(start);
+	int			last = (int) ceil(end) - 1;
+	uint32_t   *weights = axis->weights + (size_t) i * axis->stride;
+	int64_t		before = 0;
+
+	first = first < low ? low : first;
+	last = last >= high ? high - 1 : last;
+	axis->first[i] = first;
+	axis->count[i] = last - first + 1;
+	for (int k = first; k <= last; k++)
+	{
+		double		covered = (fmin(end, k + 1.0) - start) / scale;
+		int64_t		sum = llround(fmin(fmax(covered, 0.0), 1.0) * ONE);
+
+		weights[k - first] = (uint32_t) (sum - before);
+		before = sum;
+	}
+}
+
+/* Two neighbours of a point; at the bounds the outermost pixel stands for what lies beyond its centre. */
+static void
+weigh_linear(Axis *axis, int i, double point, double coverage, int low, int high)
+{
+	double		offset = fmin(fmax(point - 0.5, low), high - 1.0);
+	int			first = (int) floor(offset);
+	uint32_t   *weights = axis->weights + (size_t) i * axis->stride;
+	int64_t		all = llround(fmin(coverage, 1.0) * ONE);
+	int64_t		second;
+
+	if (first > high - 2)
+		first = high - 2 < low ? low : high - 2;
+	second = first + 1 < high ? llround((offset - first) * (double) all) : 0;
+	axis->first[i] = first;
+	axis->count[i] = first + 1 < high ? 2 : 1;
+	weights[0] = (uint32_t) (all - second);
+	if (axis->count[i] == 2)
+		weights[1] = (uint32_t) second;
+}
+
+static bool
+axis_make(Axis *axis, const Span *span, int size, const Host *host, Status *status)
+{
+	double		scale = span->source_size / span->target_size;
+	double		low = fmax(span->low, span->source);
+	double		high = fmin(span->high, span->source + span->source_size);
+
+	axis->stride = (size_t) (fmin(ceil(scale), span->high - span->low) + 2);
+	axis->first = host_allocate_zero(host, (size_t) size, sizeof(int), status);
+	axis->count = axis->first ? host_allocate_zero(host, (size_t) size, sizeof(int), status) : NULL;
+	axis->weights = axis->count ? host_allocate_zero(host, (size_t) size * axis->stride, sizeof(uint32_t), status) : NULL;
+	if (axis->weights == NULL)
+		return false;
+	for (int i = 0; i < size; i++)
+	{
+		double		from = fmax(i, span->target) - span->target;
+		double		to = fmin(i + 1.0, span->target + span->target_size) - span->target;
+		double		start = fmax(span->source + from * scale, low);
+		double		end = fmin(span->source + to * scale, high);
+
+		if (to <= from || end <= start)
+			continue;			/* all fill */
+		if (scale >= 1.0)
+			weigh_overlap(axis, i, start, end, scale, span->low, span->high);
+		else
+			weigh_linear(axis, i, (start + end) / 2, (end - start) / scale, span->low, span->high);
+	}
+	return true;
+}
+
+/* One source row brought to the target's width: uint16 [width, channels], 8 bits of fraction. */
+static void
+resample_row(const uint8_t *source, int channels, const Axis *axis, int width, const uint8_t fill[3], uint16_t *row)
+{
+	for (int x = 0; x < width; x++)
+	{
+		const uint32_t *weights = axis->weights + (size_t) x * axis->stride;
+		const uint8_t *pixel = source + (size_t) axis->first[x] * (size_t) channels;
+
+		for (int c = 0; c < channels; c++)
+		{
+			uint32_t	sum = 0;
+			uint32_t	left = ONE;
+
+			for (int k = 0; k < axis->count[x]; k++)
+			{
+				sum += weights[k] * pixel[k * channels + c];
+				left -= weights[k];
+			}
+			*row++ = (uint16_t) ((sum + left * fill[c] + (1 << (ROW_SHIFT - 1))) >> ROW_SHIFT);
+		}
+	}
+}
+
+/* Target row y out of resampled source rows, of which the last two are kept. */
+static bool
+resample_rows(const ImageRaster *source, const Axis *across, const Axis *down, const uint8_t fill[3],
+			  int width, int height, uint16_t *kept, uint64_t *sums, const Host *host, uint8_t *target, Status *status)
+{
+	size_t		values = (size_t) width * (size_t) source->channels;
+	int			kept_row[2] = {-1, -1};
+
+	for (int y = 0; y < height; y++)
+	{
+		uint64_t	left = ONE;
+
+		memset(sums, 0, values * sizeof *sums);
+		for (int k = 0; k < down->count[y]; k++)
+		{
+			int			row = down->first[y] + k;
+			uint64_t	weight = down->weights[(size_t) y * down->stride + (size_t) k];
+			uint16_t   *line = kept + (size_t) (row & 1) * values;
+
+			if (weight == 0)
+				continue;
+			if ((row & 255) == 255 && host_interrupted(host, status))
+				return false;
+			if (kept_row[row & 1] != row)
+				resample_row(source->pixels + (size_t) row * (size_t) source->width * (size_t) source->channels,
+							 source->channels, across, width, fill, line);
+			kept_row[row & 1] = row;
+			for (size_t i = 0; i < values; i++)
+				sums[i] += weight * line[i];
+			left -= weight;
+		}
+		for (size_t i = 0; i < values; i++)
+		{
+			uint64_t	background = left * ((uint64_t) fill[i % (size_t) source->channels] << 8);
+
+			*target++ = (uint8_t) ((sums[i] + background + ((uint64_t) ONE << 7)) >> 28);
+		}
+	}
+	return true;
+}
+
+bool
+image_resample(const ImageRaster *source, ImageBox box, ImageArea area, ImageArea place,
+			   const uint8_t fill[3], int width, int height, const Host *host, uint8_t *target, Status *status)
+{
+	Span		span_across = {area.left, area.width, place.left, place.width, box.left, box.right};
+	Span		span_down = {area.top, area.height, place.top, place.height, box.top, box.bottom};
+	Axis		across = {0};
+	Axis		down = {0};
+	size_t		values = (size_t) width * (size_t) source->channels;
+	uint16_t   *kept = NULL;
+	uint64_t   *sums = NULL;
+	bool		done = false;
+
+	if (axis_make(&across, &span_across, width, host, status) && axis_make(&down, &span_down, height, host, status) &&
+		(kept = host_allocate(host, 2 * values, sizeof(uint16_t), status)) != NULL &&
+		(sums = host_allocate(host, values, sizeof(uint64_t), status)) != NULL)
+		done = resample_rows(source, &across, &down, fill, width, height, kept, sums, host, target, status);
+	host_release(host, sums);
+	host_release(host, kept);
+	axis_free(&across, host);
+	axis_free(&down, host);
+	return done;
+}
