@@ -52,6 +52,38 @@ check_raise_status(const Status *status)
 	pg_unreachable();
 }
 
+void
+check_raise_definition(const char *detail)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("%s", status_errors[STATUS_DEFINITION].message),
+			 errdetail("%s", detail)));
+	pg_unreachable();
+}
+
+void
+check_raise_damaged_model(const char *detail)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("model is damaged"),
+			 errdetail("%s", detail),
+			 errhint("Train it again, or restore siamese.model and siamese.model_weights from a backup.")));
+	pg_unreachable();
+}
+
+void
+check_raise_no_model(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("the embeddings belong to no model"),
+			 errdetail("A threshold and a probability are those of the model that made both embeddings."),
+			 errhint("Make them with embed(), or compare the distance <-> with a number of your own.")));
+	pg_unreachable();
+}
+
 bool
 check_dimensions(int64 dimensions, struct Node *escontext)
 {

@@ -17,6 +17,13 @@ struct Node;
 /* Turns a pure room's Status into an error.  STATUS_INTERRUPTED processes the interrupt that is pending. */
 extern void check_raise_status(const Status *status) __attribute__((noreturn));
 
+/* ---- models ------------------------------------------------------------------------------------------------------ */
+
+/* Always fail; detail is a full sentence. */
+extern void check_raise_definition(const char *detail) __attribute__((noreturn));
+extern void check_raise_damaged_model(const char *detail) __attribute__((noreturn));
+extern void check_raise_no_model(void) __attribute__((noreturn));	/* an unbound embedding where a threshold is needed */
+
 /* ---- embeddings -------------------------------------------------------------------------------------------------- */
 
 /* 1 <= dimensions <= LIMIT_DIMENSIONS. */

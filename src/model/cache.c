@@ -1,0 +1,330 @@
+/*
+ * cache.c: models that this backend has in memory.
+ *
+ * A version's weights never change, so what is loaded stays valid under its fingerprint.  What a name means, who may
+ * read it, and the calibration do change: those answers are kept for a user and dropped whenever siamese.model changes.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+#include "common/check.h"
+#include "common/host.h"
+#include "common/settings.h"
+#include "model/model.h"
+
+#define MODELS_KEPT 8
+
+/* What a user's name of a model meant when it was last looked up. */
+typedef struct NameKey
+{
+	Oid			user;
+	int			version;
+	char		name[LIMIT_MODEL_NAME + 1];
+} NameKey;
+
+typedef struct NameEntry
+{
+	NameKey		key;
+	uint64		fingerprint;
+} NameEntry;
+
+typedef struct CalibrationKey
+{
+	Oid			user;
+	uint32		filler;			/* zero: keys are compared as bytes */
+	uint64		fingerprint;
+} CalibrationKey;
+
+typedef struct CalibrationEntry
+{
+	CalibrationKey key;
+	ModelCalibration calibration;
+} CalibrationEntry;
+
+typedef struct LoadedModel
+{
+	uint64		fingerprint;
+	Model	   *model;
+	TimestampTz last_statement; /* that used it: a model in use is never dropped */
+} LoadedModel;
+
+static HTAB *names;
+static HTAB *calibrations;
+static HTAB *models;
+static Oid	model_table = InvalidOid;
+static bool answers_valid;
+
+static void
+model_table_changed(Datum argument, Oid relation)
+{
+	if (relation == InvalidOid || relation == model_table)
+		answers_valid = false;
+}
+
+static HTAB *
+create_table(const char *name, Size key, Size entry)
+{
+	HASHCTL		control = {.keysize = key, .entrysize = entry, .hcxt = CacheMemoryContext};
+
+	return hash_create(name, 16, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+static void
+clear_table(HTAB *table)
+{
+	HASH_SEQ_STATUS scan;
+	void	   *entry;
+
+	hash_seq_init(&scan, table);
+	while ((entry = hash_seq_search(&scan)) != NULL)
+		hash_search(table, entry, HASH_REMOVE, NULL);
+}
+
+static void
+prepare_answers(void)
+{
+	if (models == NULL)
+	{
+		CacheRegisterRelcacheCallback(model_table_changed, (Datum) 0);
+		names = create_table("siamese model names", sizeof(NameKey), sizeof(NameEntry));
+		calibrations = create_table("siamese calibrations", sizeof(CalibrationKey), sizeof(CalibrationEntry));
+		models = create_table("siamese models", sizeof(uint64), sizeof(LoadedModel));
+	}
+	if (!answers_valid)
+	{
+		clear_table(names);
+		clear_table(calibrations);
+		model_table = get_relname_relid("model", get_namespace_oid("siamese", false));
+		answers_valid = true;
+	}
+}
+
+void
+model_parse_name(const char *name, char *plain, int *version)
+{
+	const char *at = strrchr(name, '@');
+	size_t		length = at ? (size_t) (at - name) : strlen(name);
+
+	*version = 0;
+	if (at != NULL)
+	{
+		char	   *end;
+		long		number = strtol(at + 1, &end, 10);
+
+		if (at[1] < '1' || at[1] > '9' || *end != '\0' || number > PG_INT32_MAX)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_NAME),
+					 errmsg("invalid version of a model: \"%s\"", name),
+					 errhint("Write name@version, for example \"signatures@3\".")));
+		*version = (int) number;
+	}
+	if (length == 0 || length > LIMIT_MODEL_NAME)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_NAME),
+				 errmsg("invalid name of a model: \"%s\"", name),
+				 errdetail("A name has 1 to %d bytes.", LIMIT_MODEL_NAME)));
+	memset(plain, 0, LIMIT_MODEL_NAME + 1);
+	memcpy(plain, name, length);
+}
+
+/* The fingerprint of the row, read as the current user. */
+static uint64
+find_by_name(const char *name, int version)
+{
+	Oid			types[2] = {TEXTOID, INT4OID};
+	Datum		values[2] = {CStringGetTextDatum(name), Int32GetDatum(version)};
+	uint64		fingerprint;
+
+	SPI_connect();
+	if (SPI_execute_with_args("SELECT fingerprint FROM siamese.model WHERE name OPERATOR(pg_catalog.=) $1 AND"
+							  " CASE WHEN $2 OPERATOR(pg_catalog.=) 0 THEN finished_at IS NOT NULL"
+							  " ELSE version OPERATOR(pg_catalog.=) $2 END"
+							  " ORDER BY version USING OPERATOR(pg_catalog.>) LIMIT 1",
+							  2, types, values, NULL, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read siamese.model");
+	if (SPI_processed == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 version ? errmsg("model \"%s\" has no version %d", name, version)
+				 : errmsg("model \"%s\" does not exist", name),
+				 errhint("SELECT name, version, finished_at FROM siamese.model lists the models; CALL siamese.train(...) makes one.")));
+	fingerprint = model_fingerprint_parse(SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
+	SPI_finish();
+	return fingerprint;
+}
+
+/* Builds the model in a context of its own below the current one; the caller keeps it. */
+static Model *
+load_model(uint64 fingerprint)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "siamese model", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller;
+	Oid			type = TEXTOID;
+	Datum		value = CStringGetTextDatum(model_fingerprint_text(fingerprint));
+	Model	   *model;
+	Status		status;
+	bool		isnull;
+	size_t		count;
+
+	SPI_connect();
+	if (SPI_execute_with_args("SELECT definition FROM siamese.model WHERE fingerprint OPERATOR(pg_catalog.=) $1 LIMIT 1",
+							  1, &type, &value, NULL, true, 1) != SPI_OK_SELECT || SPI_processed == 0)
+		elog(ERROR, "could not read siamese.model");
+	value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+
+	caller = MemoryContextSwitchTo(context);
+	model = palloc0(sizeof(Model));
+	model->fingerprint = fingerprint;
+	model->context = context;
+	model->definition = definition_from_jsonb(DatumGetJsonbP(value));
+	model->network = network_create(model->definition, host_server(), &status);
+	if (model->network == NULL)
+		check_raise_status(&status);
+	model->metric = model->definition->metric;
+	model->dimensions = network_dimensions(model->network);
+	model->workspace = network_workspace_create(model->network, 1, false, host_server(), &status);
+	if (model->workspace == NULL)
+		check_raise_status(&status);
+	model->input = palloc(network_input_values(model->network) * sizeof(real));
+	model->raster = palloc(network_input_values(model->network));
+	count = network_weight_count(model->network);
+	model->weights = host_allocate(host_server(), count, sizeof(real), &status);
+	if (model->weights == NULL)
+		check_raise_status(&status);
+	MemoryContextSwitchTo(caller);
+	model_load_weights(fingerprint, model->weights, count);
+	SPI_finish();
+	return model;
+}
+
+/* Makes room for one more model: the one whose last use is longest ago goes, unless this statement uses them all. */
+static void
+drop_oldest_model(void)
+{
+	HASH_SEQ_STATUS scan;
+	LoadedModel *entry;
+	LoadedModel *oldest = NULL;
+
+	if (hash_get_num_entries(models) < MODELS_KEPT)
+		return;
+	hash_seq_init(&scan, models);
+	while ((entry = hash_seq_search(&scan)) != NULL)
+		if (entry->last_statement != GetCurrentStatementStartTimestamp() &&
+			(oldest == NULL || entry->last_statement < oldest->last_statement))
+			oldest = entry;
+	if (oldest != NULL)
+	{
+		MemoryContextDelete(oldest->model->context);
+		hash_search(models, &oldest->fingerprint, HASH_REMOVE, NULL);
+	}
+}
+
+Model *
+model_by_name(const char *name)
+{
+	NameKey		key;
+	NameEntry  *answer;
+	LoadedModel *loaded;
+	uint64		fingerprint;
+
+	if (name == NULL)
+		name = setting_model;
+	if (name == NULL || name[0] == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("no model is named"),
+				 errhint("Pass the model's name, or SET siamese.model.")));
+	prepare_answers();
+	memset(&key, 0, sizeof key);
+	key.user = GetUserId();
+	model_parse_name(name, key.name, &key.version);
+	answer = hash_search(names, &key, HASH_FIND, NULL);
+	if (answer != NULL)
+		fingerprint = answer->fingerprint;
+	else
+	{
+		fingerprint = find_by_name(key.name, key.version);
+		/* The look-up may have accepted invalidations, but it read a snapshot taken before: ask again next time then. */
+		if (answers_valid)
+		{
+			answer = hash_search(names, &key, HASH_ENTER, NULL);
+			answer->fingerprint = fingerprint;
+		}
+	}
+
+	loaded = hash_search(models, &fingerprint, HASH_FIND, NULL);
+	if (loaded == NULL)
+	{
+		Model	   *model = load_model(fingerprint);
+
+		drop_oldest_model();
+		loaded = hash_search(models, &fingerprint, HASH_ENTER, NULL);
+		loaded->model = model;
+		MemoryContextSetParent(model->context, CacheMemoryContext);
+	}
+	loaded->last_statement = GetCurrentStatementStartTimestamp();
+	return loaded->model;
+}
+
+const ModelCalibration *
+model_calibration(uint64 fingerprint)
+{
+	CalibrationKey key;
+	CalibrationEntry *entry;
+	ModelCalibration calibration;
+	Oid			type = TEXTOID;
+	Datum		value;
+	bool		isnull = true;
+
+	prepare_answers();
+	memset(&key, 0, sizeof key);
+	key.user = GetUserId();
+	key.fingerprint = fingerprint;
+	entry = hash_search(calibrations, &key, HASH_FIND, NULL);
+	if (entry != NULL)
+		return &entry->calibration;
+
+	value = CStringGetTextDatum(model_fingerprint_text(fingerprint));
+	SPI_connect();
+	if (SPI_execute_with_args("SELECT calibration FROM siamese.model WHERE fingerprint OPERATOR(pg_catalog.=) $1"
+							  " ORDER BY created_at USING OPERATOR(pg_catalog.>) LIMIT 1",
+							  1, &type, &value, NULL, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read siamese.model");
+	if (SPI_processed == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("the model that made the embedding is not here"),
+				 errdetail("No row of siamese.model that you may read has the fingerprint %016llx.",
+						   (unsigned long long) fingerprint),
+				 errhint("A threshold belongs to a model: keep the model as long as its embeddings.")));
+	value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+	if (isnull)
+		check_raise_damaged_model(psprintf("The model %016llx has no calibration.", (unsigned long long) fingerprint));
+	calibration_from_jsonb(DatumGetJsonbP(value), &calibration);
+	SPI_finish();
+	entry = hash_search(calibrations, &key, HASH_ENTER, NULL);
+	entry->calibration = calibration;
+	return &entry->calibration;
+}
+
+/*
+ * siamese.model_changed(): the trigger on siamese.model that tells every backend to ask again.
+ */
+PG_FUNCTION_INFO_V1(siamese_model_changed);
+
+Datum
+siamese_model_changed(PG_FUNCTION_ARGS)
+{
+	CacheInvalidateRelcacheByRelid(get_relname_relid("model", get_namespace_oid("siamese", false)));
+	return PointerGetDatum(NULL);
+}

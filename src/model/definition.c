@@ -1,0 +1,137 @@
+/*
+ * definition.c: a definition's jsonb -> the leaves that the network room checks.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/numeric.h"
+
+#include "common/check.h"
+#include "common/host.h"
+#include "model/model.h"
+
+typedef struct Leaves
+{
+	NetworkSetting *setting;
+	int			count;
+	int			room;
+} Leaves;
+
+static void
+add_leaf(Leaves *leaves, const char *path, NetworkSettingKind kind, double number, const char *text)
+{
+	if (leaves->count == LIMIT_SETTINGS)
+		check_raise_definition(psprintf("It has more than %d settings.", LIMIT_SETTINGS));
+	if (leaves->count == leaves->room)
+	{
+		leaves->room *= 2;
+		leaves->setting = repalloc(leaves->setting, leaves->room * sizeof(NetworkSetting));
+	}
+	leaves->setting[leaves->count++] = (NetworkSetting) {
+		.path = pstrdup(path), .kind = kind, .number = number, .text = text
+	};
+}
+
+static void
+add_scalar(Leaves *leaves, const char *path, const JsonbValue *value)
+{
+	switch (value->type)
+	{
+		case jbvNull:
+			add_leaf(leaves, path, SETTING_EMPTY, 0, NULL);
+			break;
+		case jbvString:
+			add_leaf(leaves, path, SETTING_TEXT, 0, pnstrdup(value->val.string.val, value->val.string.len));
+			break;
+		case jbvBool:
+			add_leaf(leaves, path, SETTING_BOOLEAN, value->val.boolean, NULL);
+			break;
+		case jbvNumeric:
+			add_leaf(leaves, path, SETTING_NUMBER,
+					 DatumGetFloat8(DirectFunctionCall1(numeric_float8, NumericGetDatum(value->val.numeric))), NULL);
+			break;
+		default:
+			elog(ERROR, "unexpected kind of jsonb value: %d", (int) value->type);
+	}
+}
+
+static void
+add_container(Leaves *leaves, const char *path, JsonbContainer *container)
+{
+	JsonbIterator *iterator = JsonbIteratorInit(container);
+	JsonbValue	value;
+	JsonbIteratorToken token;
+	char	   *inner = NULL;
+	int			element = 0;
+
+	check_stack_depth();
+	if (JsonContainerSize(container) == 0)
+		add_leaf(leaves, path, SETTING_EMPTY, 0, NULL);
+	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
+	{
+		if (token == WJB_KEY)
+		{
+			const char *key = pnstrdup(value.val.string.val, value.val.string.len);
+
+			inner = path[0] ? psprintf("%s.%s", path, key) : pstrdup(key);
+			continue;
+		}
+		if (token == WJB_ELEM)
+			inner = psprintf("%s[%d]", path, element++);
+		else if (token != WJB_VALUE)
+			continue;
+		if (value.type == jbvBinary)
+			add_container(leaves, inner, value.val.binary.data);
+		else
+			add_scalar(leaves, inner, &value);
+	}
+}
+
+NetworkDefinition *
+definition_from_jsonb(Jsonb *json)
+{
+	Leaves		leaves = {palloc(64 * sizeof(NetworkSetting)), 0, 64};
+	Status		status;
+	NetworkDefinition *definition;
+
+	if (!JB_ROOT_IS_OBJECT(json))
+		check_raise_definition("It is not a JSON object.");
+	add_container(&leaves, "", &json->root);
+	definition = network_define(leaves.setting, leaves.count, host_server(), &status);
+	if (definition == NULL)
+		check_raise_status(&status);
+	return definition;
+}
+
+Jsonb *
+definition_of_network(const char *network)
+{
+	Datum		argument = CStringGetTextDatum(network);
+	Oid			type = TEXTOID;
+	MemoryContext caller = CurrentMemoryContext;
+	Jsonb	   *definition;
+	bool		isnull;
+
+	SPI_connect();
+	if (SPI_execute_with_args("SELECT definition FROM siamese.network WHERE name OPERATOR(pg_catalog.=) $1",
+							  1, &type, &argument, NULL, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read siamese.network");
+	if (SPI_processed == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("network \"%s\" does not exist", network),
+				 errhint("SELECT name FROM siamese.network lists the networks.")));
+	{
+		Datum		value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+		struct varlena *detoasted = PG_DETOAST_DATUM(value);
+		MemoryContext inner = MemoryContextSwitchTo(caller);
+
+		definition = (Jsonb *) memcpy(palloc(VARSIZE(detoasted)), detoasted, VARSIZE(detoasted));
+		MemoryContextSwitchTo(inner);
+	}
+	SPI_finish();
+	return definition;
+}

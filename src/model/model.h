@@ -1,0 +1,107 @@
+/*
+ * model.h: trained models: rows of siamese.model and siamese.model_weights, and this backend's copies of them.
+ *
+ * A version of a model is immutable but for its calibration.  Its weights are stored by content, under the fingerprint:
+ * the first 64 bits of a SHA-256 over definition and weights.  Everything here reads the rows as the current user, so
+ * that privileges and row security decide who may use a model.
+ */
+#ifndef SIAMESE_MODEL_H
+#define SIAMESE_MODEL_H
+
+#include "postgres.h"
+
+#include "utils/jsonb.h"
+
+#include "common/limits.h"
+#include "embedding/embedding.h"
+#include "model/score.h"
+#include "network/network.h"
+
+/* ---- definitions (definition.c) ---------------------------------------------------------------------------------- */
+
+/* jsonb -> checked definition in the current memory context; raises "invalid network definition". */
+extern NetworkDefinition *definition_from_jsonb(Jsonb *json);
+
+/* The definition of siamese.network's row of that name, in the current memory context; raises if there is none. */
+extern Jsonb *definition_of_network(const char *network);
+
+/* ---- calibration (calibration.c) --------------------------------------------------------------------------------- */
+
+#define CALIBRATION_POINTS 64
+
+/*
+ * Fitted on held-out identities.  probability = 1 / (1 + exp(slope * distance - offset)), slope >= 0, prior one half.
+ * quantile[i] is the impostors' distance below which lies the share level[i]: levels fall from 0.5 by equal factors to
+ * the smallest that the impostor pairs support.
+ */
+typedef struct ModelCalibration
+{
+	double		threshold;		/* of "the same identity": distance <= threshold */
+	double		slope;
+	double		offset;
+	int			points;
+	double		level[CALIBRATION_POINTS];
+	double		quantile[CALIBRATION_POINTS];
+} ModelCalibration;
+
+/*
+ * Distances of genuine and impostor pairs (sorted, not empty) -> threshold at the equal error rate, probability by
+ * logistic regression with Platt's targets (Platt 1999, section 2), both kinds of pair weighing one half.
+ */
+extern void calibration_fit(const DistanceSet *genuine, const DistanceSet *impostor, ModelCalibration *calibration);
+extern double calibration_probability(const ModelCalibration *calibration, double distance);
+
+/* The threshold for a false-accept rate; raises when the held-out impostors cannot support it. */
+extern double calibration_threshold(const ModelCalibration *calibration, double far);
+extern Jsonb *calibration_to_jsonb(const ModelCalibration *calibration);
+extern void calibration_from_jsonb(Jsonb *json, ModelCalibration *calibration);
+
+/* ---- this backend's models (cache.c) ----------------------------------------------------------------------------- */
+
+typedef struct Model
+{
+	uint64		fingerprint;
+	MemoryContext context;		/* holds all that follows */
+	NetworkDefinition *definition;
+	Network    *network;
+	real	   *weights;		/* [network_weight_count] */
+	NetworkWorkspace *workspace;	/* for one sample */
+	real	   *input;			/* [network_input_values] */
+	uint8	   *raster;			/* the same as bytes */
+	Metric		metric;
+	int			dimensions;
+} Model;
+
+/*
+ * "name" (its newest finished version), "name@3", or NULL: the setting siamese.model.  Valid until the end of the
+ * statement.  Raises: no name given, no such model, the caller may not read it, its rows are damaged.
+ */
+extern Model *model_by_name(const char *name);
+
+/* The newest calibration of the models with this fingerprint; raises when there is none. */
+extern const ModelCalibration *model_calibration(uint64 fingerprint);
+
+/* Splits name[@version]; version 0: the newest.  Raises on a malformed one. */
+extern void model_parse_name(const char *name, char *plain, int *version);
+
+/* ---- rows (store.c) ---------------------------------------------------------------------------------------------- */
+
+/* Inside an SPI connection. */
+extern uint64 model_fingerprint(Jsonb *definition, const real *weights, size_t count);
+extern void model_store_weights(uint64 fingerprint, const real *weights, size_t count);
+extern void model_drop_unused_weights(uint64 fingerprint);	/* those that no row of siamese.model names */
+extern void model_load_weights(uint64 fingerprint, real *weights, size_t count);
+extern char *model_fingerprint_text(uint64 fingerprint);	/* 16 hexadecimal digits */
+extern uint64 model_fingerprint_parse(const char *text);
+
+/* ---- embedding images (embed.c) ---------------------------------------------------------------------------------- */
+
+/* Decodes and prepares into raster [input values of the model]; raises on a bad image. */
+extern void model_prepare_image(const NetworkDefinition *definition, bytea *image, uint8 *raster);
+
+/* As above, but a bad image gives false and its status. */
+extern bool model_try_prepare_image(const NetworkDefinition *definition, bytea *image, uint8 *raster, Status *status);
+
+extern Embedding *model_embed_raster(Model *model, const uint8 *raster);
+
+#endif

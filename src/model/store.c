@@ -1,0 +1,171 @@
+/*
+ * store.c: weights in siamese.model_weights, in parts of 1 MB, named by the fingerprint of their content.
+ *
+ * Stored as little-endian 4-byte floats on every machine, so that a dump or an exported model means the same everywhere.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "common/cryptohash.h"
+#include "common/sha2.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "port/pg_bswap.h"
+#include "utils/builtins.h"
+
+#include "common/check.h"
+#include "model/model.h"
+
+#define PART_VALUES (LIMIT_WEIGHT_PART / sizeof(float))
+
+/* Values of weights -> bytes as they are stored. */
+static void
+encode_part(const real *weights, size_t count, char *bytes)
+{
+#ifdef WORDS_BIGENDIAN
+	for (size_t i = 0; i < count; i++)
+	{
+		uint32		word;
+
+		memcpy(&word, &weights[i], sizeof word);
+		word = pg_bswap32(word);
+		memcpy(bytes + i * sizeof word, &word, sizeof word);
+	}
+#else
+	memcpy(bytes, weights, count * sizeof(float));
+#endif
+}
+
+uint64
+model_fingerprint(Jsonb *definition, const real *weights, size_t count)
+{
+	pg_cryptohash_ctx *hash = pg_cryptohash_create(PG_SHA256);
+	char	   *text = JsonbToCString(NULL, &definition->root, VARSIZE(definition));
+	char	   *part = palloc(LIMIT_WEIGHT_PART);
+	uint8		digest[PG_SHA256_DIGEST_LENGTH];
+	uint64		fingerprint = 0;
+
+	if (pg_cryptohash_init(hash) < 0 || pg_cryptohash_update(hash, (uint8 *) text, strlen(text) + 1) < 0)
+		elog(ERROR, "could not compute a SHA-256");
+	for (size_t done = 0; done < count; done += PART_VALUES)
+	{
+		size_t		values = Min(PART_VALUES, count - done);
+
+		encode_part(weights + done, values, part);
+		if (pg_cryptohash_update(hash, (uint8 *) part, values * sizeof(float)) < 0)
+			elog(ERROR, "could not compute a SHA-256");
+	}
+	if (pg_cryptohash_final(hash, digest, sizeof digest) < 0)
+		elog(ERROR, "could not compute a SHA-256");
+	pg_cryptohash_free(hash);
+	pfree(part);
+	pfree(text);
+	for (int i = 0; i < 8; i++)
+		fingerprint = fingerprint << 8 | digest[i];
+	return fingerprint ? fingerprint : 1;	/* 0 means "unbound" in an embedding */
+}
+
+char *
+model_fingerprint_text(uint64 fingerprint)
+{
+	return psprintf("%016llx", (unsigned long long) fingerprint);
+}
+
+uint64
+model_fingerprint_parse(const char *text)
+{
+	char	   *end;
+	uint64		fingerprint = strtoull(text, &end, 16);
+
+	if (strlen(text) != 16 || *end != '\0' || fingerprint == 0)
+		check_raise_damaged_model(psprintf("\"%s\" is not a fingerprint of 16 hexadecimal digits.", text));
+	return fingerprint;
+}
+
+void
+model_store_weights(uint64 fingerprint, const real *weights, size_t count)
+{
+	Oid			types[3] = {TEXTOID, INT4OID, BYTEAOID};
+	Datum		values[3];
+	bytea	   *part = palloc(VARHDRSZ + LIMIT_WEIGHT_PART);
+	SPIPlanPtr	plan = SPI_prepare("INSERT INTO siamese.model_weights (fingerprint, part, weights) VALUES ($1, $2, $3)"
+								   " ON CONFLICT DO NOTHING", 3, types);
+
+	if (plan == NULL)
+		elog(ERROR, "could not prepare the writing of weights");
+	values[0] = CStringGetTextDatum(model_fingerprint_text(fingerprint));
+	values[2] = PointerGetDatum(part);
+	for (size_t done = 0; done < count; done += PART_VALUES)
+	{
+		size_t		part_values = Min(PART_VALUES, count - done);
+
+		CHECK_FOR_INTERRUPTS();
+		encode_part(weights + done, part_values, VARDATA(part));
+		SET_VARSIZE(part, VARHDRSZ + part_values * sizeof(float));
+		values[1] = Int32GetDatum((int32) (done / PART_VALUES));
+		if (SPI_execute_plan(plan, values, NULL, false, 0) != SPI_OK_INSERT)
+			elog(ERROR, "could not write weights");
+	}
+	SPI_freeplan(plan);
+	pfree(part);
+}
+
+void
+model_drop_unused_weights(uint64 fingerprint)
+{
+	Oid			type = TEXTOID;
+	Datum		value = CStringGetTextDatum(model_fingerprint_text(fingerprint));
+
+	if (SPI_execute_with_args("DELETE FROM siamese.model_weights w WHERE w.fingerprint OPERATOR(pg_catalog.=) $1 AND NOT EXISTS"
+							  " (SELECT 1 FROM siamese.model m WHERE m.fingerprint OPERATOR(pg_catalog.=) w.fingerprint)",
+							  1, &type, &value, NULL, false, 0) != SPI_OK_DELETE)
+		elog(ERROR, "could not remove weights");
+}
+
+void
+model_load_weights(uint64 fingerprint, real *weights, size_t count)
+{
+	Oid			types[2] = {TEXTOID, INT4OID};
+	Datum		values[2];
+	size_t		done = 0;
+	SPIPlanPtr	plan = SPI_prepare("SELECT weights FROM siamese.model_weights WHERE fingerprint OPERATOR(pg_catalog.=) $1"
+								   " AND part OPERATOR(pg_catalog.=) $2", 2, types);
+
+	if (plan == NULL)
+		elog(ERROR, "could not prepare the reading of weights");
+	values[0] = CStringGetTextDatum(model_fingerprint_text(fingerprint));
+	for (int part = 0; done < count; part++)
+	{
+		size_t		expected = Min(PART_VALUES, count - done);
+		bytea	   *bytes;
+		bool		isnull;
+
+		CHECK_FOR_INTERRUPTS();
+		values[1] = Int32GetDatum(part);
+		if (SPI_execute_plan(plan, values, NULL, true, 1) != SPI_OK_SELECT)
+			elog(ERROR, "could not read weights");
+		if (SPI_processed == 0)
+			check_raise_damaged_model(psprintf("Part %d of the weights of %016llx is missing.",
+											   part, (unsigned long long) fingerprint));
+		bytes = DatumGetByteaPP(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+		if (VARSIZE_ANY_EXHDR(bytes) != expected * sizeof(float))
+			check_raise_damaged_model(psprintf("Part %d of the weights of %016llx has %zu bytes, not %zu.",
+											   part, (unsigned long long) fingerprint,
+											   (size_t) VARSIZE_ANY_EXHDR(bytes), expected * sizeof(float)));
+#ifdef WORDS_BIGENDIAN
+		for (size_t i = 0; i < expected; i++)
+		{
+			uint32		word;
+
+			memcpy(&word, VARDATA_ANY(bytes) + i * sizeof word, sizeof word);
+			word = pg_bswap32(word);
+			memcpy(&weights[done + i], &word, sizeof word);
+		}
+#else
+		memcpy(weights + done, VARDATA_ANY(bytes), expected * sizeof(float));
+#endif
+		done += expected;
+		SPI_freetuptable(SPI_tuptable);
+	}
+	SPI_freeplan(plan);
+}

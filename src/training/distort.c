@@ -1,0 +1,160 @@
+/*
+ * distort.c: one distorted copy of a raster.
+ *
+ * Each pixel of the result looks up where it came from: x' = R (x - c) + c + shift + warp(x), read bilinearly.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "training/training.h"
+
+#define GRID 5					/* nodes of the random field along each axis */
+
+typedef struct Mapping
+{
+	double		xx,
+				xy,
+				yx,
+				yy;				/* the inverse affine map, about the centre */
+	double		shift_x,
+				shift_y;
+	bool		warped;
+	float		warp_x[GRID][GRID];
+	float		warp_y[GRID][GRID];
+} Mapping;
+
+/* Whether a part of the distortion applies to this sample, drawn also where its strength is 0: streams stay aligned. */
+static double
+draw(Random *random, double probability, double strength)
+{
+	bool		applies = random_uniform(random) < probability;
+	double		value = random_range(random, -strength, strength);
+
+	return applies ? value : 0;
+}
+
+static void
+draw_mapping(const NetworkDistortion *d, int width, int height, int turn, Random *random, Mapping *mapping)
+{
+	double		angle = draw(random, d->probability, d->rotation) * M_PI / 180.0 + turn * M_PI_2;
+	double		scale_x = exp(draw(random, d->probability, d->scale));
+	double		scale_y = exp(draw(random, d->probability, d->scale));
+	double		shear = draw(random, d->probability, d->shear);
+	double		cosine = cos(angle);
+	double		sine = sin(angle);
+
+	/* rotation, then shear along x, then scale */
+	mapping->xx = (cosine + shear * sine) * scale_x;
+	mapping->xy = (-sine + shear * cosine) * scale_y;
+	mapping->yx = sine * scale_x;
+	mapping->yy = cosine * scale_y;
+	mapping->shift_x = draw(random, d->probability, d->shift) * width;
+	mapping->shift_y = draw(random, d->probability, d->shift) * height;
+	mapping->warped = random_uniform(random) < d->probability && d->warp > 0;
+	if (mapping->warped)
+		for (int row = 0; row < GRID; row++)
+			for (int column = 0; column < GRID; column++)
+			{
+				mapping->warp_x[row][column] = (float) random_range(random, -d->warp * width, d->warp * width);
+				mapping->warp_y[row][column] = (float) random_range(random, -d->warp * width, d->warp * width);
+			}
+}
+
+/* The field's row at y: displacement of each grid column. */
+static void
+warp_row(const Mapping *mapping, float y, float *row_x, float *row_y)
+{
+	int			node = Min((int) y, GRID - 2);
+	float		t = y - node;
+
+	for (int column = 0; column < GRID; column++)
+	{
+		row_x[column] = mapping->warp_x[node][column] * (1 - t) + mapping->warp_x[node + 1][column] * t;
+		row_y[column] = mapping->warp_y[node][column] * (1 - t) + mapping->warp_y[node + 1][column] * t;
+	}
+}
+
+/* Roughly normal with standard deviation 1: four uniform numbers of 16 bits, summed. */
+static float
+quick_normal(Random *random)
+{
+	uint64_t	bits = random_next(random);
+	int			sum = (int) (bits & 0xFFFF) + (int) (bits >> 16 & 0xFFFF) + (int) (bits >> 32 & 0xFFFF) +
+		(int) (bits >> 48);
+
+	return ((float) sum - 131070.0f) * (1.0f / 37837.0f);
+}
+
+void
+distort_raster(const NetworkDefinition *definition, const uint8 *raster, int turn, Random *random, real *input)
+{
+	const ImagePreparation *image = &definition->image;
+	const NetworkDistortion *d = &definition->training.distortion;
+	int			width = image->width;
+	int			height = image->height;
+	int			channels = image->channels;
+	bool		paper = image->polarity != IMAGE_POLARITY_NONE; /* outside is 0; else the nearest edge */
+	double		center_x = (width - 1) / 2.0;
+	double		center_y = (height - 1) / 2.0;
+	double		contrast = 1 + draw(random, d->probability, d->contrast);
+	float		gain = (float) (contrast / 255.0 / definition->deviation);
+	float		base = (float) (-definition->mean / definition->deviation);
+	float		noise = random_uniform(random) < d->probability ? (float) (d->noise * random_uniform(random)) : 0;
+	Mapping		mapping;
+	float		row_x[GRID] = {0};
+	float		row_y[GRID] = {0};
+
+	draw_mapping(d, width, height, turn, random, &mapping);
+	for (int y = 0; y < height; y++)
+	{
+		if (mapping.warped)
+			warp_row(&mapping, (float) y * (GRID - 1) / Max(height - 1, 1), row_x, row_y);
+		for (int x = 0; x < width; x++)
+		{
+			float		u = (float) (mapping.xx * (x - center_x) + mapping.xy * (y - center_y) + center_x + mapping.shift_x);
+			float		v = (float) (mapping.yx * (x - center_x) + mapping.yy * (y - center_y) + center_y + mapping.shift_y);
+			int			left;
+			int			top;
+			float		s;
+			float		t;
+
+			if (mapping.warped)
+			{
+				float		at = (float) x * (GRID - 1) / Max(width - 1, 1);
+				int			node = Min((int) at, GRID - 2);
+
+				at -= node;
+				u += row_x[node] * (1 - at) + row_x[node + 1] * at;
+				v += row_y[node] * (1 - at) + row_y[node + 1] * at;
+			}
+			if (!paper)
+			{
+				u = Max(0.0f, Min(u, (float) (width - 1)));
+				v = Max(0.0f, Min(v, (float) (height - 1)));
+			}
+			left = (int) floorf(u);
+			top = (int) floorf(v);
+			s = u - left;
+			t = v - top;
+			for (int channel = 0; channel < channels; channel++)
+			{
+				float		value = 0;
+
+				for (int corner = 0; corner < 4; corner++)
+				{
+					int			column = left + (corner & 1);
+					int			row = top + (corner >> 1);
+
+					if (column >= 0 && column < width && row >= 0 && row < height)
+						value += raster[((size_t) row * width + column) * channels + channel] *
+							(corner & 1 ? s : 1 - s) * (corner >> 1 ? t : 1 - t);
+				}
+				value = value * gain + base;
+				if (noise > 0)
+					value += noise * quick_normal(random) / (float) definition->deviation;
+				*input++ = value;
+			}
+		}
+	}
+}

@@ -1,0 +1,202 @@
+/*
+ * evaluation.c: embeddings of many examples, and the distances of their pairs.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "common/check.h"
+#include "common/host.h"
+#include "distance/distance.h"
+#include "training/training.h"
+
+#define SAMPLES_AT_ONCE 16		/* of one thread between two looks for an interrupt */
+
+typedef struct EmbedWork
+{
+	const NetworkDefinition *definition;
+	const Network *network;
+	const real *weights;
+	uint8	  **raster;
+	int			count;
+	int			threads;
+	float	   *embedding;
+	NetworkWorkspace **workspace;	/* [threads] */
+	real	  **input;			/* [threads] of [SAMPLES_AT_ONCE, input values] */
+	Status	   *status;			/* [threads] */
+} EmbedWork;
+
+/* Each thread takes one run of samples, so that the result does not depend on timing. */
+static void
+embed_share(void *argument, int thread)
+{
+	EmbedWork  *work = argument;
+	int			first = (int) ((int64) work->count * thread / work->threads);
+	int			last = (int) ((int64) work->count * (thread + 1) / work->threads);
+	int			values = network_input_values(work->network);
+	int			dimensions = network_dimensions(work->network);
+
+	work->status[thread].code = STATUS_OK;
+	for (int i = first; i < last; i += SAMPLES_AT_ONCE)
+	{
+		int			n = Min(SAMPLES_AT_ONCE, last - i);
+
+		for (int k = 0; k < n; k++)
+			network_input_from_raster(work->definition, work->raster[i + k], work->input[thread] + (size_t) k * values);
+		if (!network_forward(work->network, work->weights, work->workspace[thread], work->input[thread], n,
+							 work->embedding + (size_t) i * dimensions, &work->status[thread]))
+			return;
+	}
+}
+
+bool
+evaluation_embed(const NetworkDefinition *definition, const Network *network, const real *weights,
+				 ThreadPool *pool, uint8 **raster, int count, float *embedding)
+{
+	int			threads = thread_pool_size(pool);
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "siamese embedding", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(context);
+	EmbedWork	work = {
+		.definition = definition, .network = network, .weights = weights, .raster = raster, .count = count,
+		.threads = threads, .embedding = embedding
+	};
+	Status		status;
+	bool		complete = true;
+
+	work.workspace = palloc(sizeof(NetworkWorkspace *) * threads);
+	work.input = palloc(sizeof(real *) * threads);
+	work.status = palloc0(sizeof(Status) * threads);
+	for (int i = 0; i < threads; i++)
+	{
+		work.workspace[i] = network_workspace_create(network, SAMPLES_AT_ONCE, false, host_server(), &status);
+		if (work.workspace[i] == NULL)
+			check_raise_status(&status);
+		work.input[i] = host_allocate(host_server(), (size_t) SAMPLES_AT_ONCE * network_input_values(network),
+									  sizeof(real), &status);
+		if (work.input[i] == NULL)
+			check_raise_status(&status);
+	}
+	thread_pool_run(pool, embed_share, &work);
+	for (int i = 0; i < threads; i++)
+	{
+		complete &= work.status[i].code == STATUS_OK;
+		if (!complete && work.status[i].code != STATUS_INTERRUPTED && work.status[i].code != STATUS_OK)
+			check_raise_status(&work.status[i]);
+	}
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(context);
+	return complete;
+}
+
+/* ---- pairs ---------------------------------------------------------------------------------------------------------- */
+
+/* What one identity offers among the embeddings: genuine ones at first, forged ones after them. */
+typedef struct Group
+{
+	int			first;
+	int			genuine;
+	int			forged;
+} Group;
+
+typedef struct PairWalk
+{
+	const float *embedding;
+	Metric		metric;
+	int			dimensions;
+	int64		visited;
+} PairWalk;
+
+static void
+add_pair(PairWalk *walk, DistanceSet *set, int a, int b)
+{
+	if ((walk->visited++ & 0xFFF) == 0)
+		CHECK_FOR_INTERRUPTS();
+	distance_set_add(set, distance_between(walk->metric, walk->embedding + (size_t) a * walk->dimensions,
+										   walk->embedding + (size_t) b * walk->dimensions, walk->dimensions));
+}
+
+/* Whether to take a pair, when a kind has more than limit of them: each with the same probability, by seed. */
+static bool
+taken(Random *random, int64 total, int64 limit)
+{
+	return total <= limit || random_uniform(random) * (double) total < (double) limit;
+}
+
+static void
+walk_random_pairs(PairWalk *walk, const Group *group, int groups, const int *owner, int genuine_total,
+				  const int *genuine_index, int64 limit, Random *random, DistanceSet *set)
+{
+	int64		total = (int64) genuine_total * (genuine_total - 1) / 2;
+
+	for (int g = 0; g < groups; g++)
+		total -= (int64) group[g].genuine * (group[g].genuine - 1) / 2;
+	if (total <= limit)
+	{
+		for (int a = 0; a < genuine_total; a++)
+			for (int b = a + 1; b < genuine_total; b++)
+				if (owner[a] != owner[b])
+					add_pair(walk, set, genuine_index[a], genuine_index[b]);
+		return;
+	}
+	while (set->count < limit)
+	{
+		int			a = (int) random_below(random, (uint32) genuine_total);
+		int			b = (int) random_below(random, (uint32) genuine_total);
+
+		if (owner[a] != owner[b])
+			add_pair(walk, set, genuine_index[a], genuine_index[b]);
+	}
+}
+
+void
+evaluation_pairs(const Examples *examples, const int *labels, int label_count, const float *embedding,
+				 Metric metric, int dimensions, int64 limit, uint64 seed, PairDistances *pairs)
+{
+	Group	   *group = palloc(sizeof(Group) * Max(label_count, 1));
+	PairWalk	walk = {embedding, metric, dimensions, 0};
+	Random		random = random_stream(seed, 3);
+	int64		genuine_pairs = 0;
+	int64		skilled_pairs = 0;
+	int			count = 0;
+	int			genuine_total = 0;
+	int		   *owner;
+	int		   *genuine_index;
+
+	for (int g = 0; g < label_count; g++)
+	{
+		const ExampleLabel *label = &examples->label[labels[g]];
+
+		group[g] = (Group) {count, label->genuine, label->forged};
+		count += label->genuine + label->forged;
+		genuine_total += label->genuine;
+		genuine_pairs += (int64) label->genuine * (label->genuine - 1) / 2;
+		skilled_pairs += (int64) label->genuine * label->forged;
+	}
+	owner = palloc_extended(sizeof(int) * (genuine_total + 1), MCXT_ALLOC_HUGE);
+	genuine_index = palloc_extended(sizeof(int) * (genuine_total + 1), MCXT_ALLOC_HUGE);
+	genuine_total = 0;
+	distance_set_init(&pairs->genuine);
+	distance_set_init(&pairs->random);
+	distance_set_init(&pairs->skilled);
+
+	for (int g = 0; g < label_count; g++)
+		for (int a = 0; a < group[g].genuine; a++)
+		{
+			owner[genuine_total] = g;
+			genuine_index[genuine_total++] = group[g].first + a;
+			for (int b = a + 1; b < group[g].genuine; b++)
+				if (taken(&random, genuine_pairs, limit))
+					add_pair(&walk, &pairs->genuine, group[g].first + a, group[g].first + b);
+			for (int b = 0; b < group[g].forged; b++)
+				if (taken(&random, skilled_pairs, limit))
+					add_pair(&walk, &pairs->skilled, group[g].first + a, group[g].first + group[g].genuine + b);
+		}
+	walk_random_pairs(&walk, group, label_count, owner, genuine_total, genuine_index, limit, &random, &pairs->random);
+	distance_set_sort(&pairs->genuine);
+	distance_set_sort(&pairs->random);
+	distance_set_sort(&pairs->skilled);
+	pfree(owner);
+	pfree(genuine_index);
+	pfree(group);
+}

@@ -1,0 +1,299 @@
+/*
+ * examples.c: the rows of the user's query -> prepared rasters, by identity.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "common/hashfn.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/hsearch.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+#include "common/check.h"
+#include "training/training.h"
+
+#define ROWS_AT_ONCE 64
+#define BLOCK_BYTES (1024 * 1024)	/* rasters are laid into blocks of about this size */
+
+/* Labels by their text while rows come in; numbers are given by first appearance and sorted afterwards. */
+typedef struct LabelEntry
+{
+	const char *name;			/* the key; hashed and compared as a string */
+	int			number;
+} LabelEntry;
+
+typedef struct Reader
+{
+	Examples   *examples;
+	const NetworkDefinition *definition;
+	MemoryContext context;		/* of the result */
+	HTAB	   *labels;
+	int			raster_bytes;
+	int			room;			/* of examples->example */
+	int			label_room;
+	uint8	   *block;
+	Size		block_left;
+	Oid			label_output;
+	bool		has_genuine;
+	int64		row;
+} Reader;
+
+static uint32
+label_hash(const void *key, Size size)
+{
+	const char *name = *(const char *const *) key;
+
+	return DatumGetUInt32(hash_any((const unsigned char *) name, strlen(name)));
+}
+
+static int
+label_match(const void *a, const void *b, Size size)
+{
+	return strcmp(*(const char *const *) a, *(const char *const *) b);
+}
+
+static void
+check_columns(TupleDesc descriptor, Reader *reader)
+{
+	bool		varlena;
+
+	if (descriptor->natts < 2 || descriptor->natts > 3)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("the examples' query returns %d columns", descriptor->natts),
+				 errdetail("It must return (sample bytea, label) or (sample bytea, label, genuine boolean).")));
+	if (TupleDescAttr(descriptor, 0)->atttypid != BYTEAOID)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("the first column of the examples is of type %s, not bytea",
+						format_type_be(TupleDescAttr(descriptor, 0)->atttypid)),
+				 errhint("It is the image itself, not its path or its text form.")));
+	reader->has_genuine = descriptor->natts == 3;
+	if (reader->has_genuine && TupleDescAttr(descriptor, 2)->atttypid != BOOLOID)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("the third column of the examples is of type %s, not boolean",
+						format_type_be(TupleDescAttr(descriptor, 2)->atttypid)),
+				 errhint("It tells genuine samples (true) from forgeries of the label (false).")));
+	getTypeOutputInfo(TupleDescAttr(descriptor, 1)->atttypid, &reader->label_output, &varlena);
+}
+
+static int
+label_number(Reader *reader, const char *name)
+{
+	Examples   *examples = reader->examples;
+	LabelEntry *entry;
+	bool		found;
+
+	entry = hash_search(reader->labels, &name, HASH_ENTER, &found);
+	if (!found)
+	{
+		if (examples->labels == reader->label_room)
+		{
+			reader->label_room *= 2;
+			examples->label = repalloc_huge(examples->label, reader->label_room * sizeof(ExampleLabel));
+		}
+		entry->name = MemoryContextStrdup(reader->context, name);
+		entry->number = examples->labels++;
+		examples->label[entry->number] = (ExampleLabel) {.name = (char *) entry->name};
+	}
+	return entry->number;
+}
+
+static uint8 *
+new_raster(Reader *reader)
+{
+	uint8	   *raster;
+
+	if (reader->block_left < (Size) reader->raster_bytes)
+	{
+		reader->block_left = Max((Size) reader->raster_bytes, BLOCK_BYTES);
+		reader->block = MemoryContextAllocHuge(reader->context, reader->block_left);
+	}
+	raster = reader->block;
+	reader->block += reader->raster_bytes;
+	reader->block_left -= reader->raster_bytes;
+	return raster;
+}
+
+static void
+read_row(Reader *reader, HeapTuple tuple, TupleDesc descriptor)
+{
+	Examples   *examples = reader->examples;
+	bool		sample_null;
+	bool		label_null;
+	bool		genuine_null = true;
+	Datum		sample = SPI_getbinval(tuple, descriptor, 1, &sample_null);
+	Datum		label = SPI_getbinval(tuple, descriptor, 2, &label_null);
+	bool		genuine = true;
+	char	   *name;
+	uint8	   *raster;
+	Status		status;
+
+	reader->row++;
+	if (sample_null || label_null)
+	{
+		examples->null_rows++;
+		return;
+	}
+	if (reader->has_genuine)
+	{
+		Datum		value = SPI_getbinval(tuple, descriptor, 3, &genuine_null);
+
+		genuine = genuine_null || DatumGetBool(value);
+	}
+	name = OidOutputFunctionCall(reader->label_output, label);
+	raster = new_raster(reader);
+	if (!model_try_prepare_image(reader->definition, DatumGetByteaPP(sample), raster, &status))
+	{
+		if (status.code == STATUS_NO_MEMORY || status.code == STATUS_INTERRUPTED)
+			check_raise_status(&status);
+		if (examples->bad_rows++ == 0)
+		{
+			MemoryContext old = MemoryContextSwitchTo(reader->context);
+
+			examples->first_bad = psprintf("Row " INT64_FORMAT ", label \"%s\": %s", reader->row, name, status.detail);
+			MemoryContextSwitchTo(old);
+		}
+		reader->block -= reader->raster_bytes;
+		reader->block_left += reader->raster_bytes;
+		return;
+	}
+	if (examples->count == reader->room)
+	{
+		if (reader->room > PG_INT32_MAX / 2)
+			ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("too many examples")));
+		reader->room *= 2;
+		examples->example = repalloc_huge(examples->example, reader->room * sizeof(Example));
+	}
+	examples->example[examples->count++] = (Example) {label_number(reader, name), genuine, raster};
+}
+
+static int
+compare_labels(const void *a, const void *b, void *argument)
+{
+	const ExampleLabel *label = argument;
+
+	return strcmp(label[*(const int *) a].name, label[*(const int *) b].name);
+}
+
+static int
+compare_examples(const void *a, const void *b, void *argument)
+{
+	const Example *x = a;
+	const Example *y = b;
+
+	if (x->label != y->label)
+		return x->label < y->label ? -1 : 1;
+	if (x->genuine != y->genuine)
+		return x->genuine ? -1 : 1;
+	return memcmp(x->raster, y->raster, *(const int *) argument);
+}
+
+/* Labels by name, examples by label and content: the order of the rows leaves no trace. */
+static void
+sort_examples(Reader *reader)
+{
+	Examples   *examples = reader->examples;
+	int		   *order = palloc_extended(sizeof(int) * (examples->labels + 1), MCXT_ALLOC_HUGE);
+	int		   *rank = palloc_extended(sizeof(int) * (examples->labels + 1), MCXT_ALLOC_HUGE);
+	ExampleLabel *sorted = MemoryContextAllocHuge(reader->context, sizeof(ExampleLabel) * (examples->labels + 1));
+
+	for (int i = 0; i < examples->labels; i++)
+		order[i] = i;
+	qsort_arg(order, examples->labels, sizeof(int), compare_labels, examples->label);
+	for (int i = 0; i < examples->labels; i++)
+	{
+		rank[order[i]] = i;
+		sorted[i] = examples->label[order[i]];
+	}
+	examples->label = sorted;
+	for (int i = 0; i < examples->count; i++)
+		examples->example[i].label = rank[examples->example[i].label];
+	qsort_arg(examples->example, examples->count, sizeof(Example), compare_examples, &reader->raster_bytes);
+	for (int i = examples->count - 1; i >= 0; i--)
+	{
+		ExampleLabel *label = &examples->label[examples->example[i].label];
+
+		label->first = i;
+		if (examples->example[i].genuine)
+			label->genuine++;
+		else
+			label->forged++;
+	}
+}
+
+static void
+warn_of_rows(const Examples *examples)
+{
+	if (examples->null_rows > 0)
+		ereport(WARNING,
+				(errmsg_plural("%lld row was left out: its sample or label is NULL",
+							   "%lld rows were left out: their sample or label is NULL",
+							   examples->null_rows, (long long) examples->null_rows)));
+	if (examples->bad_rows > 0)
+		ereport(WARNING,
+				(errmsg_plural("%lld row was left out: its image cannot be used",
+							   "%lld rows were left out: their images cannot be used",
+							   examples->bad_rows, (long long) examples->bad_rows),
+				 errdetail("%s", examples->first_bad)));
+}
+
+Examples *
+examples_read(const char *query, const NetworkDefinition *definition)
+{
+	Reader		reader = {0};
+	HASHCTL		control = {
+		.keysize = sizeof(char *), .entrysize = sizeof(LabelEntry),
+		.hash = label_hash, .match = label_match, .hcxt = CurrentMemoryContext
+	};
+	MemoryContext rows = AllocSetContextCreate(CurrentMemoryContext, "siamese rows", ALLOCSET_DEFAULT_SIZES);
+	SPIPlanPtr	plan;
+	Portal		portal;
+
+	reader.context = CurrentMemoryContext;
+	reader.definition = definition;
+	reader.raster_bytes = definition->image.width * definition->image.height * definition->image.channels;
+	reader.labels = hash_create("siamese labels", 1024, &control, HASH_ELEM | HASH_FUNCTION | HASH_COMPARE | HASH_CONTEXT);
+	reader.examples = palloc0(sizeof(Examples));
+	reader.room = reader.label_room = 1024;
+	reader.examples->example = palloc(sizeof(Example) * reader.room);
+	reader.examples->label = palloc(sizeof(ExampleLabel) * reader.label_room);
+
+	plan = SPI_prepare(query, 0, NULL);
+	if (plan == NULL)
+		elog(ERROR, "could not prepare the examples' query: %s", SPI_result_code_string(SPI_result));
+	if (!SPI_is_cursor_plan(plan))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the examples are not a query that returns rows"),
+				 errhint("Pass a SELECT that returns (sample, label) or (sample, label, genuine).")));
+	portal = SPI_cursor_open(NULL, plan, NULL, NULL, false);
+	check_columns(portal->tupDesc, &reader);
+	for (;;)
+	{
+		SPI_cursor_fetch(portal, true, ROWS_AT_ONCE);
+		if (SPI_processed == 0)
+			break;
+		for (uint64 i = 0; i < SPI_processed; i++)
+		{
+			MemoryContext caller = MemoryContextSwitchTo(rows);
+
+			CHECK_FOR_INTERRUPTS();
+			read_row(&reader, SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
+			MemoryContextSwitchTo(caller);
+			MemoryContextReset(rows);
+		}
+		SPI_freetuptable(SPI_tuptable);
+	}
+	SPI_cursor_close(portal);
+	SPI_freeplan(plan);
+	sort_examples(&reader);
+	MemoryContextDelete(rows);
+	hash_destroy(reader.labels);
+	warn_of_rows(reader.examples);
+	return reader.examples;
+}

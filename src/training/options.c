@@ -1,0 +1,184 @@
+/*
+ * options.c: the options of train(): its own, and changes to the network's definition for this one training.
+ *
+ * "loss", "optimizer", "training" and "join" change what the definition says.  An object of another "type" replaces the
+ * definition's, one of the same type (or of none) changes single settings of it.  The network room checks the result.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/numeric.h"
+
+#include "common/check.h"
+#include "common/settings.h"
+#include "training/training.h"
+
+static JsonbValue
+text_value(const char *text)
+{
+	JsonbValue	value;
+
+	value.type = jbvString;
+	value.val.string.val = (char *) text;
+	value.val.string.len = (int) strlen(text);
+	return value;
+}
+
+static JsonbValue *
+find_member(JsonbContainer *object, const JsonbValue *key)
+{
+	return getKeyJsonValueFromContainer(object, key->val.string.val, key->val.string.len, NULL);
+}
+
+static bool
+is_object(const JsonbValue *value)
+{
+	return value != NULL && value->type == jbvBinary && JsonContainerIsObject(value->val.binary.data);
+}
+
+static void
+push_value(JsonbParseState **state, JsonbValue *value)
+{
+	pushJsonbValue(state, WJB_VALUE, value);
+}
+
+/* Whether change names another kind of thing than base: then nothing of base applies to it. */
+static bool
+changes_type(JsonbContainer *base, JsonbContainer *change)
+{
+	JsonbValue	key = text_value("type");
+	JsonbValue *old = find_member(base, &key);
+	JsonbValue *new = find_member(change, &key);
+
+	return old != NULL && new != NULL && old->type == jbvString && new->type == jbvString &&
+		(old->val.string.len != new->val.string.len ||
+		 memcmp(old->val.string.val, new->val.string.val, old->val.string.len) != 0);
+}
+
+/* Pushes one object: the members of base, those of change laid over them. */
+static JsonbValue *
+push_merged(JsonbParseState **state, JsonbContainer *base, JsonbContainer *change)
+{
+	JsonbIterator *iterator;
+	JsonbIteratorToken token;
+	JsonbValue	key;
+	JsonbValue	value;
+
+	check_stack_depth();
+	pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
+	iterator = JsonbIteratorInit(base);
+	while ((token = JsonbIteratorNext(&iterator, &key, true)) != WJB_DONE)
+	{
+		JsonbValue *over;
+
+		if (token != WJB_KEY)
+			continue;
+		JsonbIteratorNext(&iterator, &value, true);
+		pushJsonbValue(state, WJB_KEY, &key);
+		over = find_member(change, &key);
+		if (over == NULL)
+			push_value(state, &value);
+		else if (is_object(over) && is_object(&value) && !changes_type(value.val.binary.data, over->val.binary.data))
+			push_merged(state, value.val.binary.data, over->val.binary.data);
+		else
+			push_value(state, over);
+	}
+	iterator = JsonbIteratorInit(change);
+	while ((token = JsonbIteratorNext(&iterator, &key, true)) != WJB_DONE)
+	{
+		if (token != WJB_KEY)
+			continue;
+		JsonbIteratorNext(&iterator, &value, true);
+		if (find_member(base, &key) == NULL)
+		{
+			pushJsonbValue(state, WJB_KEY, &key);
+			push_value(state, &value);
+		}
+	}
+	return pushJsonbValue(state, WJB_END_OBJECT, NULL);
+}
+
+static void
+bad_option(const char *name, const char *expected)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("invalid value of the option \"%s\"", name),
+			 errdetail("It must be %s.", expected)));
+}
+
+static void
+read_option(const char *name, const JsonbValue *value, TrainingOptions *result)
+{
+	if (strcmp(name, "threads") == 0)
+	{
+		double		number = value->type == jbvNumeric
+			? DatumGetFloat8(DirectFunctionCall1(numeric_float8, NumericGetDatum(value->val.numeric))) : 0;
+
+		if (number < 1 || number > LIMIT_THREADS || number != rint(number))
+			bad_option(name, psprintf("a whole number from 1 to %d", LIMIT_THREADS));
+		if (number > setting_training_threads)
+			bad_option(name, psprintf("at most siamese.training_threads, which is %d", setting_training_threads));
+		result->threads = (int) number;
+	}
+	else if (strcmp(name, "strict") == 0)
+	{
+		if (value->type != jbvBool)
+			bad_option(name, "true or false");
+		result->strict = value->val.boolean;
+	}
+	else if (strcmp(name, "loss") == 0 || strcmp(name, "optimizer") == 0 || strcmp(name, "training") == 0)
+	{
+		if (!is_object(value))
+			bad_option(name, "a JSON object");
+	}
+	else if (strcmp(name, "join") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("unknown option \"%s\"", name),
+				 errhint("The options are threads, strict, join, loss, optimizer and training.")));
+}
+
+void
+training_options(Jsonb *options, Jsonb *network_definition, TrainingOptions *result)
+{
+	JsonbIterator *iterator;
+	JsonbIteratorToken token;
+	JsonbValue	key;
+	JsonbValue	value;
+	JsonbParseState *changes = NULL;
+	JsonbParseState *merged = NULL;
+	Jsonb	   *change;
+
+	result->threads = setting_training_threads;
+	result->strict = true;
+	if (!JB_ROOT_IS_OBJECT(options))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the options are not a JSON object")));
+	if (!JB_ROOT_IS_OBJECT(network_definition))
+		check_raise_definition("It is not a JSON object.");
+
+	pushJsonbValue(&changes, WJB_BEGIN_OBJECT, NULL);
+	iterator = JsonbIteratorInit(&options->root);
+	while ((token = JsonbIteratorNext(&iterator, &key, true)) != WJB_DONE)
+	{
+		const char *name;
+
+		if (token != WJB_KEY)
+			continue;
+		JsonbIteratorNext(&iterator, &value, true);
+		name = pnstrdup(key.val.string.val, key.val.string.len);
+		read_option(name, &value, result);
+		if (strcmp(name, "threads") != 0 && strcmp(name, "strict") != 0)
+		{
+			pushJsonbValue(&changes, WJB_KEY, &key);
+			push_value(&changes, &value);
+		}
+	}
+	change = JsonbValueToJsonb(pushJsonbValue(&changes, WJB_END_OBJECT, NULL));
+	result->definition = JsonbValueToJsonb(push_merged(&merged, &network_definition->root, &change->root));
+}

@@ -1,0 +1,127 @@
+/*
+ * sampler.c: which samples make the next batch.
+ *
+ * Identities go round in a shuffled order, shuffled anew after each pass, so that all are seen equally often; so do the
+ * samples of each identity.  With turns, each identity stands four times in the order, once for each quarter turn.
+ */
+#include "postgres.h"
+
+#include "training/training.h"
+
+#define MOST_SAMPLES 16			/* of one identity in a batch */
+
+/* A shuffled order of count numbers from first, gone through again and again. */
+typedef struct Deck
+{
+	int			count;
+	int			next;
+	int		   *card;
+} Deck;
+
+typedef struct Identity
+{
+	int			label;
+	Deck		genuine;
+	Deck		forged;
+} Identity;
+
+struct Sampler
+{
+	const Examples *examples;
+	Random		random;
+	int			turns;			/* 1 or 4 */
+	int			classes;		/* of a batch */
+	int			samples;		/* of a class */
+	int			identities;
+	Identity   *identity;
+	Deck		order;			/* of identity * turns + turn */
+};
+
+static void
+deck_init(Deck *deck, int first, int count)
+{
+	deck->count = count;
+	deck->next = count;
+	deck->card = count > 0 ? palloc(sizeof(int) * count) : NULL;
+	for (int i = 0; i < count; i++)
+		deck->card[i] = first + i;
+}
+
+static int
+deck_draw(Deck *deck, Random *random)
+{
+	if (deck->next == deck->count)
+	{
+		deck->next = 0;
+		for (int i = deck->count - 1; i > 0; i--)
+		{
+			int			other = (int) random_below(random, (uint32) i + 1);
+			int			swap = deck->card[i];
+
+			deck->card[i] = deck->card[other];
+			deck->card[other] = swap;
+		}
+	}
+	return deck->card[deck->next++];
+}
+
+Sampler *
+sampler_create(const Examples *examples, const Split *split, const NetworkTraining *training, uint64 seed)
+{
+	Sampler    *sampler = palloc0(sizeof(Sampler));
+	int			wanted = training->classes * training->samples;
+
+	sampler->examples = examples;
+	sampler->random = random_stream(seed, 2);
+	sampler->turns = training->turns ? 4 : 1;
+	sampler->identities = split->training;
+	sampler->identity = palloc0(sizeof(Identity) * split->training);
+	for (int i = 0; i < split->training; i++)
+	{
+		const ExampleLabel *label = &examples->label[split->training_label[i]];
+
+		sampler->identity[i].label = split->training_label[i];
+		deck_init(&sampler->identity[i].genuine, label->first, label->genuine);
+		deck_init(&sampler->identity[i].forged, label->first + label->genuine, label->forged);
+	}
+	deck_init(&sampler->order, 0, split->training * sampler->turns);
+
+	/* With fewer identities than a batch has classes, each gives more samples: the batch keeps its size. */
+	sampler->classes = Min(training->classes, sampler->order.count);
+	sampler->samples = Max(training->samples, Min(wanted / sampler->classes, MOST_SAMPLES));
+	return sampler;
+}
+
+int
+sampler_batch_size(const Sampler *sampler)
+{
+	return sampler->classes * sampler->samples;
+}
+
+void
+sampler_next(Sampler *sampler, Batch *batch)
+{
+	int			n = 0;
+
+	for (int c = 0; c < sampler->classes; c++)
+	{
+		int			card = deck_draw(&sampler->order, &sampler->random);
+		Identity   *identity = &sampler->identity[card / sampler->turns];
+		int			turn = card % sampler->turns;
+
+		/* a third of an identity's places go to its forgeries, where it has any; two genuine ones are always there */
+		int			forged = identity->forged.count > 0 ? Min((sampler->samples + 1) / 3, sampler->samples - 2) : 0;
+
+		for (int s = 0; s < sampler->samples; s++, n++)
+		{
+			bool		genuine = s < sampler->samples - forged;
+			Deck	   *deck = genuine ? &identity->genuine : &identity->forged;
+
+			batch->raster[n] = sampler->examples->example[deck_draw(deck, &sampler->random)].raster;
+			batch->label[n] = identity->label * sampler->turns + turn;
+			batch->genuine[n] = genuine;
+			batch->turn[n] = (uint8) turn;
+		}
+	}
+	batch->n = n;
+}

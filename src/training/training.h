@@ -1,0 +1,141 @@
+/*
+ * training.h: examples -> batches -> steps -> a new version of a model; and what a model is worth on other examples.
+ *
+ * The rows of the examples' query are decoded and prepared once (examples.c), identities are split by seed into those
+ * that train and those held out (split.c), each step takes some identities and some samples of each (sampler.c), every
+ * sample distorted anew (distort.c).  All threads but the main one are ours, with every signal blocked, and never call
+ * the server (threads.c).
+ */
+#ifndef SIAMESE_TRAINING_H
+#define SIAMESE_TRAINING_H
+
+#include "postgres.h"
+
+#include "common/random.h"
+#include "model/model.h"
+#include "model/score.h"
+#include "network/network.h"
+
+/* ---- examples.c --------------------------------------------------------------------------------------------------- */
+
+typedef struct Example
+{
+	int			label;			/* index into Examples.label */
+	bool		genuine;
+	uint8	   *raster;			/* [height, width, channels], prepared as the network sees it */
+} Example;
+
+typedef struct ExampleLabel
+{
+	char	   *name;
+	int			first;			/* its examples stand together: genuine ones first, then forgeries */
+	int			genuine;
+	int			forged;
+} ExampleLabel;
+
+typedef struct Examples
+{
+	int			count;
+	int			labels;
+	Example    *example;		/* sorted by label, genuine before forged, then by content */
+	ExampleLabel *label;		/* sorted by name, bytewise */
+	int64		null_rows;		/* a NULL sample or label: left out */
+	int64		bad_rows;		/* not decodable: left out */
+	char	   *first_bad;		/* describes the first of them */
+} Examples;
+
+/*
+ * Runs the query inside the current SPI connection; everything lives in the current memory context.  Columns: sample
+ * bytea, label of any type, and genuine boolean (NULL counts as true) if there is a third.  The result depends on the
+ * set of rows, not on their order.  Warns of rows that were left out; raises if the query or its columns are wrong.
+ */
+extern Examples *examples_read(const char *query, const NetworkDefinition *definition);
+
+/* ---- split.c ------------------------------------------------------------------------------------------------------ */
+
+#define SPLIT_LEAST_IDENTITIES 4	/* in all: 2 to learn from, 2 to be measured by */
+
+typedef struct Split
+{
+	int			training;
+	int			held_out;
+	int		   *training_label; /* [training] */
+	int		   *held_out_label; /* [held_out] */
+} Split;
+
+/*
+ * Identities, never samples, by seed.  An identity needs two genuine samples: others raise, or with strict false are
+ * left out.  Raises when there are too few identities.
+ */
+extern Split *split_identities(const Examples *examples, double held_out, uint64 seed, bool strict);
+
+/* ---- threads.c ---------------------------------------------------------------------------------------------------- */
+
+typedef struct ThreadPool ThreadPool;
+typedef void (*ThreadWork) (void *argument, int thread);
+
+/* The pool ends with the current memory context. */
+extern ThreadPool *thread_pool_create(int threads);
+extern int	thread_pool_size(const ThreadPool *pool);
+
+/* Calls work once for each thread 0 .. size - 1, number 0 on the caller's; returns when all have returned. */
+extern void thread_pool_run(ThreadPool *pool, ThreadWork work, void *argument);
+
+/* ---- distort.c ---------------------------------------------------------------------------------------------------- */
+
+/*
+ * One distorted copy as the network's input [height, width, channels].  turn: quarter turns (square inputs only).
+ * Simard, Steinkraus, Platt 2003 (affine and elastic distortions).  Pure: runs on any thread.
+ */
+extern void distort_raster(const NetworkDefinition *definition, const uint8 *raster, int turn, Random *random, real *input);
+
+/* ---- sampler.c ---------------------------------------------------------------------------------------------------- */
+
+typedef struct Batch
+{
+	int			n;
+	const uint8 **raster;		/* [n] */
+	int32	   *label;			/* [n] */
+	uint8	   *genuine;		/* [n] */
+	uint8	   *turn;			/* [n] */
+} Batch;
+
+typedef struct Sampler Sampler;
+
+extern Sampler *sampler_create(const Examples *examples, const Split *split, const NetworkTraining *training, uint64 seed);
+extern int	sampler_batch_size(const Sampler *sampler); /* the largest n */
+extern void sampler_next(Sampler *sampler, Batch *batch);
+
+/* ---- evaluation.c ------------------------------------------------------------------------------------------------- */
+
+/* Embeds count rasters on all threads: embedding [count, dimensions].  False when a cancel or a termination is pending. */
+extern bool evaluation_embed(const NetworkDefinition *definition, const Network *network, const real *weights,
+							 ThreadPool *pool, uint8 **raster, int count, float *embedding);
+
+typedef struct PairDistances
+{
+	DistanceSet genuine;		/* two genuine samples of one identity */
+	DistanceSet random;			/* genuine samples of two identities */
+	DistanceSet skilled;		/* a genuine sample and a forgery of it */
+} PairDistances;
+
+/*
+ * Distances of the pairs among the examples of these labels, sorted.  embedding [all their examples in order of labels,
+ * dimensions].  All pairs, or where a kind has more than limit of them a sample drawn by seed.
+ */
+extern void evaluation_pairs(const Examples *examples, const int *labels, int label_count, const float *embedding,
+							 Metric metric, int dimensions, int64 limit, uint64 seed, PairDistances *pairs);
+
+/* ---- options.c ---------------------------------------------------------------------------------------------------- */
+
+typedef struct TrainingOptions
+{
+	int			threads;
+	bool		strict;
+	Jsonb	   *definition;		/* the network's, with the options' changes */
+} TrainingOptions;
+
+/* Raises on unknown options (the hint lists the known ones) and values out of range. */
+extern void training_options(Jsonb *options, Jsonb *network_definition, TrainingOptions *result);
+
+#endif
