@@ -47,7 +47,7 @@ assign_kernel_level(int value, void *extra)
 		cpu_force_level((CpuLevel) value);
 }
 
-void		_PG_init(void);
+PGDLLEXPORT void _PG_init(void);
 
 void
 _PG_init(void)
