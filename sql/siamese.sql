@@ -3,6 +3,263 @@
 
 -- ---- embedding: the type, its distances, order and aggregates --------------------------------------------------------
 
+CREATE TYPE @extschema@.embedding;
+CREATE FUNCTION @extschema@.embedding_in(cstring, oid, integer) RETURNS @extschema@.embedding
+	AS 'MODULE_PATHNAME', 'siamese_embedding_in' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.embedding_in(cstring, oid, integer) IS 'text input';
+CREATE FUNCTION @extschema@.embedding_out(@extschema@.embedding) RETURNS cstring
+	AS 'MODULE_PATHNAME', 'siamese_embedding_out' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.embedding_out(@extschema@.embedding) IS 'text output';
+CREATE FUNCTION @extschema@.embedding_recv(internal, oid, integer) RETURNS @extschema@.embedding
+	AS 'MODULE_PATHNAME', 'siamese_embedding_recv' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.embedding_recv(internal, oid, integer) IS 'binary input';
+CREATE FUNCTION @extschema@.embedding_send(@extschema@.embedding) RETURNS bytea
+	AS 'MODULE_PATHNAME', 'siamese_embedding_send' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.embedding_send(@extschema@.embedding) IS 'binary output';
+CREATE FUNCTION @extschema@.embedding_typmod_in(cstring[]) RETURNS integer
+	AS 'MODULE_PATHNAME', 'siamese_embedding_typmod_in' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.embedding_typmod_in(cstring[]) IS 'type modifier: the number of dimensions';
+CREATE TYPE @extschema@.embedding (
+	INPUT = @extschema@.embedding_in,
+	OUTPUT = @extschema@.embedding_out,
+	RECEIVE = @extschema@.embedding_recv,
+	SEND = @extschema@.embedding_send,
+	TYPMOD_IN = @extschema@.embedding_typmod_in,
+	INTERNALLENGTH = VARIABLE,
+	ALIGNMENT = double,
+	STORAGE = external
+);
+COMMENT ON TYPE @extschema@.embedding IS 'output vector of a twin network, with the fingerprint of its model and the distance it was trained for: [1,2,3]@l1:0123456789abcdef';
+
+-- what it carries
+
+CREATE FUNCTION @extschema@.dimensions(@extschema@.embedding) RETURNS integer
+	AS 'MODULE_PATHNAME', 'siamese_embedding_dimensions' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.dimensions(@extschema@.embedding) IS 'number of dimensions of the embedding';
+CREATE FUNCTION @extschema@.metric(@extschema@.embedding) RETURNS text
+	AS 'MODULE_PATHNAME', 'siamese_embedding_metric' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.metric(@extschema@.embedding) IS 'distance of the embedding: l2, l1 or cosine';
+CREATE FUNCTION @extschema@.model(@extschema@.embedding) RETURNS text
+	AS 'MODULE_PATHNAME', 'siamese_embedding_model' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.model(@extschema@.embedding) IS 'fingerprint of the model that made the embedding, 16 hexadecimal digits; NULL if it is unbound';
+
+-- from and to arrays
+
+CREATE FUNCTION @extschema@.embedding(@extschema@.embedding, integer, boolean) RETURNS @extschema@.embedding
+	AS 'MODULE_PATHNAME', 'siamese_embedding_coerce' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.embedding(@extschema@.embedding, integer, boolean) IS 'checks the number of dimensions against the type modifier';
+CREATE FUNCTION @extschema@.embedding(real[], integer, boolean) RETURNS @extschema@.embedding
+	AS 'MODULE_PATHNAME', 'siamese_embedding_of_real' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.embedding(real[], integer, boolean) IS 'unbound embedding with distance l2 of an array';
+CREATE FUNCTION @extschema@.embedding(double precision[], integer, boolean) RETURNS @extschema@.embedding
+	AS 'MODULE_PATHNAME', 'siamese_embedding_of_double' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.embedding(double precision[], integer, boolean) IS 'unbound embedding with distance l2 of an array, rounded to single precision';
+CREATE FUNCTION @extschema@.embedding_to_real(@extschema@.embedding) RETURNS real[]
+	AS 'MODULE_PATHNAME', 'siamese_embedding_to_real' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.embedding_to_real(@extschema@.embedding) IS 'values of the embedding as an array';
+CREATE FUNCTION @extschema@.to_embedding("values" real[], metric text) RETURNS @extschema@.embedding
+	AS 'MODULE_PATHNAME', 'siamese_to_embedding' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.to_embedding(real[], text) IS 'unbound embedding of an array, with distance l2, l1 or cosine';
+CREATE CAST (@extschema@.embedding AS @extschema@.embedding) WITH FUNCTION @extschema@.embedding(@extschema@.embedding, integer, boolean) AS IMPLICIT;
+COMMENT ON CAST (@extschema@.embedding AS @extschema@.embedding) IS 'checks the number of dimensions';
+CREATE CAST (real[] AS @extschema@.embedding) WITH FUNCTION @extschema@.embedding(real[], integer, boolean) AS ASSIGNMENT;
+COMMENT ON CAST (real[] AS @extschema@.embedding) IS 'unbound embedding with distance l2';
+CREATE CAST (double precision[] AS @extschema@.embedding) WITH FUNCTION @extschema@.embedding(double precision[], integer, boolean) AS ASSIGNMENT;
+COMMENT ON CAST (double precision[] AS @extschema@.embedding) IS 'unbound embedding with distance l2, rounded to single precision';
+CREATE CAST (@extschema@.embedding AS real[]) WITH FUNCTION @extschema@.embedding_to_real(@extschema@.embedding) AS ASSIGNMENT;
+COMMENT ON CAST (@extschema@.embedding AS real[]) IS 'values of the embedding; model and distance are left behind';
+
+-- distances
+
+CREATE FUNCTION @extschema@.embedding_distance(@extschema@.embedding, @extschema@.embedding) RETURNS double precision
+	AS 'MODULE_PATHNAME', 'siamese_embedding_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5;
+COMMENT ON FUNCTION @extschema@.embedding_distance(@extschema@.embedding, @extschema@.embedding) IS 'implementation of <-> operator';
+CREATE FUNCTION @extschema@.l1_distance(@extschema@.embedding, @extschema@.embedding) RETURNS double precision
+	AS 'MODULE_PATHNAME', 'siamese_l1_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5;
+COMMENT ON FUNCTION @extschema@.l1_distance(@extschema@.embedding, @extschema@.embedding) IS 'taxicab distance, whatever the models';
+CREATE FUNCTION @extschema@.l2_distance(@extschema@.embedding, @extschema@.embedding) RETURNS double precision
+	AS 'MODULE_PATHNAME', 'siamese_l2_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5;
+COMMENT ON FUNCTION @extschema@.l2_distance(@extschema@.embedding, @extschema@.embedding) IS 'Euclidean distance, whatever the models';
+CREATE FUNCTION @extschema@.cosine_distance(@extschema@.embedding, @extschema@.embedding) RETURNS double precision
+	AS 'MODULE_PATHNAME', 'siamese_cosine_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5;
+COMMENT ON FUNCTION @extschema@.cosine_distance(@extschema@.embedding, @extschema@.embedding) IS '1 - cosine of the angle, whatever the models; <-> of a model with distance cosine is the chord, sqrt(2 * cosine_distance), which is a metric';
+CREATE OPERATOR @extschema@.<-> (
+	FUNCTION = @extschema@.embedding_distance, LEFTARG = @extschema@.embedding, RIGHTARG = @extschema@.embedding,
+	COMMUTATOR = OPERATOR(@extschema@.<->)
+);
+COMMENT ON OPERATOR @extschema@.<-> (@extschema@.embedding, @extschema@.embedding) IS 'distance that the model was trained for; for cosine the chord sqrt(2 - 2 cos)';
+
+-- balls
+
+CREATE TYPE @extschema@.ball;
+CREATE FUNCTION @extschema@.ball_in(cstring) RETURNS @extschema@.ball
+	AS 'MODULE_PATHNAME', 'siamese_ball_in' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.ball_in(cstring) IS 'text input';
+CREATE FUNCTION @extschema@.ball_out(@extschema@.ball) RETURNS cstring
+	AS 'MODULE_PATHNAME', 'siamese_ball_out' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.ball_out(@extschema@.ball) IS 'text output';
+CREATE FUNCTION @extschema@.ball_recv(internal) RETURNS @extschema@.ball
+	AS 'MODULE_PATHNAME', 'siamese_ball_recv' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.ball_recv(internal) IS 'binary input';
+CREATE FUNCTION @extschema@.ball_send(@extschema@.ball) RETURNS bytea
+	AS 'MODULE_PATHNAME', 'siamese_ball_send' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.ball_send(@extschema@.ball) IS 'binary output';
+CREATE TYPE @extschema@.ball (
+	INPUT = @extschema@.ball_in,
+	OUTPUT = @extschema@.ball_out,
+	RECEIVE = @extschema@.ball_recv,
+	SEND = @extschema@.ball_send,
+	INTERNALLENGTH = VARIABLE,
+	ALIGNMENT = double,
+	STORAGE = external
+);
+COMMENT ON TYPE @extschema@.ball IS 'all embeddings within a radius of a centre: <[1,2,3]@l1:0123456789abcdef,0.35>';
+CREATE FUNCTION @extschema@.ball(center @extschema@.embedding, radius double precision) RETURNS @extschema@.ball
+	AS 'MODULE_PATHNAME', 'siamese_ball' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.ball(@extschema@.embedding, double precision) IS 'ball of a centre and a radius';
+CREATE FUNCTION @extschema@.center(@extschema@.ball) RETURNS @extschema@.embedding
+	AS 'MODULE_PATHNAME', 'siamese_ball_center' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.center(@extschema@.ball) IS 'centre of the ball';
+CREATE FUNCTION @extschema@.radius(@extschema@.ball) RETURNS double precision
+	AS 'MODULE_PATHNAME', 'siamese_ball_radius' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.radius(@extschema@.ball) IS 'radius of the ball';
+CREATE FUNCTION @extschema@.embedding_in_ball(@extschema@.embedding, @extschema@.ball) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'siamese_embedding_in_ball' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5;
+COMMENT ON FUNCTION @extschema@.embedding_in_ball(@extschema@.embedding, @extschema@.ball) IS 'implementation of <@ operator';
+CREATE FUNCTION @extschema@.ball_contains(@extschema@.ball, @extschema@.embedding) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'siamese_ball_contains' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5;
+COMMENT ON FUNCTION @extschema@.ball_contains(@extschema@.ball, @extschema@.embedding) IS 'implementation of @> operator';
+CREATE OPERATOR @extschema@.<@ (
+	FUNCTION = @extschema@.embedding_in_ball, LEFTARG = @extschema@.embedding, RIGHTARG = @extschema@.ball,
+	COMMUTATOR = OPERATOR(@extschema@.@>),
+	RESTRICT = contsel,
+	JOIN = contjoinsel
+);
+COMMENT ON OPERATOR @extschema@.<@ (@extschema@.embedding, @extschema@.ball) IS 'is within the ball';
+CREATE OPERATOR @extschema@.@> (
+	FUNCTION = @extschema@.ball_contains, LEFTARG = @extschema@.ball, RIGHTARG = @extschema@.embedding,
+	COMMUTATOR = OPERATOR(@extschema@.<@),
+	RESTRICT = contsel,
+	JOIN = contjoinsel
+);
+COMMENT ON OPERATOR @extschema@.@> (@extschema@.ball, @extschema@.embedding) IS 'contains the embedding';
+
+-- equality and order, by distance, model, dimensions and values; embeddings of different models are merely unequal
+
+CREATE FUNCTION @extschema@.embedding_eq(@extschema@.embedding, @extschema@.embedding) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'siamese_embedding_eq' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.embedding_eq(@extschema@.embedding, @extschema@.embedding) IS 'implementation of = operator';
+CREATE FUNCTION @extschema@.embedding_ne(@extschema@.embedding, @extschema@.embedding) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'siamese_embedding_ne' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.embedding_ne(@extschema@.embedding, @extschema@.embedding) IS 'implementation of <> operator';
+CREATE FUNCTION @extschema@.embedding_lt(@extschema@.embedding, @extschema@.embedding) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'siamese_embedding_lt' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.embedding_lt(@extschema@.embedding, @extschema@.embedding) IS 'implementation of < operator';
+CREATE FUNCTION @extschema@.embedding_le(@extschema@.embedding, @extschema@.embedding) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'siamese_embedding_le' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.embedding_le(@extschema@.embedding, @extschema@.embedding) IS 'implementation of <= operator';
+CREATE FUNCTION @extschema@.embedding_gt(@extschema@.embedding, @extschema@.embedding) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'siamese_embedding_gt' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.embedding_gt(@extschema@.embedding, @extschema@.embedding) IS 'implementation of > operator';
+CREATE FUNCTION @extschema@.embedding_ge(@extschema@.embedding, @extschema@.embedding) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'siamese_embedding_ge' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.embedding_ge(@extschema@.embedding, @extschema@.embedding) IS 'implementation of >= operator';
+CREATE FUNCTION @extschema@.embedding_cmp(@extschema@.embedding, @extschema@.embedding) RETURNS integer
+	AS 'MODULE_PATHNAME', 'siamese_embedding_cmp' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.embedding_cmp(@extschema@.embedding, @extschema@.embedding) IS 'less-equal-greater';
+CREATE FUNCTION @extschema@.embedding_hash(@extschema@.embedding) RETURNS integer
+	AS 'MODULE_PATHNAME', 'siamese_embedding_hash' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.embedding_hash(@extschema@.embedding) IS 'hash';
+CREATE FUNCTION @extschema@.embedding_hash_extended(@extschema@.embedding, bigint) RETURNS bigint
+	AS 'MODULE_PATHNAME', 'siamese_embedding_hash_extended' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.embedding_hash_extended(@extschema@.embedding, bigint) IS 'hash with a seed';
+CREATE OPERATOR @extschema@.= (
+	FUNCTION = @extschema@.embedding_eq, LEFTARG = @extschema@.embedding, RIGHTARG = @extschema@.embedding,
+	COMMUTATOR = OPERATOR(@extschema@.=),
+	NEGATOR = OPERATOR(@extschema@.<>),
+	RESTRICT = eqsel, JOIN = eqjoinsel,
+	HASHES, MERGES
+);
+COMMENT ON OPERATOR @extschema@.= (@extschema@.embedding, @extschema@.embedding) IS 'equal';
+CREATE OPERATOR @extschema@.<> (
+	FUNCTION = @extschema@.embedding_ne, LEFTARG = @extschema@.embedding, RIGHTARG = @extschema@.embedding,
+	COMMUTATOR = OPERATOR(@extschema@.<>),
+	NEGATOR = OPERATOR(@extschema@.=),
+	RESTRICT = neqsel, JOIN = neqjoinsel
+);
+COMMENT ON OPERATOR @extschema@.<> (@extschema@.embedding, @extschema@.embedding) IS 'not equal';
+CREATE OPERATOR @extschema@.< (
+	FUNCTION = @extschema@.embedding_lt, LEFTARG = @extschema@.embedding, RIGHTARG = @extschema@.embedding,
+	COMMUTATOR = OPERATOR(@extschema@.>),
+	NEGATOR = OPERATOR(@extschema@.>=),
+	RESTRICT = scalarltsel, JOIN = scalarltjoinsel
+);
+COMMENT ON OPERATOR @extschema@.< (@extschema@.embedding, @extschema@.embedding) IS 'less than';
+CREATE OPERATOR @extschema@.<= (
+	FUNCTION = @extschema@.embedding_le, LEFTARG = @extschema@.embedding, RIGHTARG = @extschema@.embedding,
+	COMMUTATOR = OPERATOR(@extschema@.>=),
+	NEGATOR = OPERATOR(@extschema@.>),
+	RESTRICT = scalarlesel, JOIN = scalarlejoinsel
+);
+COMMENT ON OPERATOR @extschema@.<= (@extschema@.embedding, @extschema@.embedding) IS 'less than or equal';
+CREATE OPERATOR @extschema@.> (
+	FUNCTION = @extschema@.embedding_gt, LEFTARG = @extschema@.embedding, RIGHTARG = @extschema@.embedding,
+	COMMUTATOR = OPERATOR(@extschema@.<),
+	NEGATOR = OPERATOR(@extschema@.<=),
+	RESTRICT = scalargtsel, JOIN = scalargtjoinsel
+);
+COMMENT ON OPERATOR @extschema@.> (@extschema@.embedding, @extschema@.embedding) IS 'greater than';
+CREATE OPERATOR @extschema@.>= (
+	FUNCTION = @extschema@.embedding_ge, LEFTARG = @extschema@.embedding, RIGHTARG = @extschema@.embedding,
+	COMMUTATOR = OPERATOR(@extschema@.<=),
+	NEGATOR = OPERATOR(@extschema@.<),
+	RESTRICT = scalargesel, JOIN = scalargejoinsel
+);
+COMMENT ON OPERATOR @extschema@.>= (@extschema@.embedding, @extschema@.embedding) IS 'greater than or equal';
+CREATE OPERATOR CLASS @extschema@.embedding_ops DEFAULT FOR TYPE @extschema@.embedding USING btree AS
+	OPERATOR 1 @extschema@.<,
+	OPERATOR 2 @extschema@.<=,
+	OPERATOR 3 @extschema@.=,
+	OPERATOR 4 @extschema@.>=,
+	OPERATOR 5 @extschema@.>,
+	FUNCTION 1 @extschema@.embedding_cmp(@extschema@.embedding, @extschema@.embedding);
+COMMENT ON OPERATOR CLASS @extschema@.embedding_ops USING btree IS 'total order of embeddings, for sorting, DISTINCT and merge joins';
+COMMENT ON OPERATOR FAMILY @extschema@.embedding_ops USING btree IS 'total order of embeddings, for sorting, DISTINCT and merge joins';
+CREATE OPERATOR CLASS @extschema@.embedding_ops DEFAULT FOR TYPE @extschema@.embedding USING hash AS
+	OPERATOR 1 @extschema@.=,
+	FUNCTION 1 @extschema@.embedding_hash(@extschema@.embedding),
+	FUNCTION 2 @extschema@.embedding_hash_extended(@extschema@.embedding, bigint);
+COMMENT ON OPERATOR CLASS @extschema@.embedding_ops USING hash IS 'hash of embeddings, for grouping and hash joins';
+COMMENT ON OPERATOR FAMILY @extschema@.embedding_ops USING hash IS 'hash of embeddings, for grouping and hash joins';
+
+-- centroid
+
+CREATE FUNCTION @extschema@.average_add(internal, @extschema@.embedding) RETURNS internal
+	AS 'MODULE_PATHNAME', 'siamese_average_add' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.average_add(internal, @extschema@.embedding) IS 'transition of avg(embedding)';
+CREATE FUNCTION @extschema@.average_combine(internal, internal) RETURNS internal
+	AS 'MODULE_PATHNAME', 'siamese_average_combine' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.average_combine(internal, internal) IS 'combination of two states of avg(embedding)';
+CREATE FUNCTION @extschema@.average_serialize(internal) RETURNS bytea
+	AS 'MODULE_PATHNAME', 'siamese_average_serialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.average_serialize(internal) IS 'state of avg(embedding) as bytes';
+CREATE FUNCTION @extschema@.average_deserialize(bytea, internal) RETURNS internal
+	AS 'MODULE_PATHNAME', 'siamese_average_deserialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.average_deserialize(bytea, internal) IS 'state of avg(embedding) from bytes';
+CREATE FUNCTION @extschema@.average_final(internal) RETURNS @extschema@.embedding
+	AS 'MODULE_PATHNAME', 'siamese_average_final' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.average_final(internal) IS 'result of avg(embedding)';
+CREATE AGGREGATE @extschema@.avg(@extschema@.embedding) (
+	SFUNC = @extschema@.average_add,
+	STYPE = internal,
+	FINALFUNC = @extschema@.average_final,
+	COMBINEFUNC = @extschema@.average_combine,
+	SERIALFUNC = @extschema@.average_serialize,
+	DESERIALFUNC = @extschema@.average_deserialize,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE @extschema@.avg(@extschema@.embedding) IS 'centroid: the mean of embeddings of one model, bound to that model';
+
 -- ---- siamese: networks, models, training -----------------------------------------------------------------------------
 
 CREATE SCHEMA siamese;

@@ -1,7 +1,7 @@
 /*
  * compat.h: every test of PG_VERSION_NUM.  PostgreSQL 15 to 18.
  *
- * Included after postgres.h and fmgr.h.
+ * Every file with functions for SQL includes it, after postgres.h and fmgr.h.
  */
 #ifndef SIAMESE_COMPAT_H
 #define SIAMESE_COMPAT_H
@@ -16,6 +16,21 @@
 #include "nodes/miscnodes.h"
 #else
 #define errsave(context, ...) ereport(ERROR, __VA_ARGS__)
+#endif
+
+/* 16 exports the functions of SQL themselves; before, only their information records. */
+#if PG_VERSION_NUM < 160000
+#undef PG_FUNCTION_INFO_V1
+#define PG_FUNCTION_INFO_V1(name) \
+	extern PGDLLEXPORT Datum name(PG_FUNCTION_ARGS); \
+	extern PGDLLEXPORT const Pg_finfo_record *pg_finfo_##name(void); \
+	const Pg_finfo_record * \
+	pg_finfo_##name(void) \
+	{ \
+		static const Pg_finfo_record record = {1}; \
+		return &record; \
+	} \
+	extern PGDLLEXPORT Datum name(PG_FUNCTION_ARGS)
 #endif
 
 #endif

@@ -47,8 +47,8 @@ ball_of_datum(Datum datum)
 {
 	Ball	   *ball = (Ball *) PG_DETOAST_DATUM(datum);
 
-	if (unlikely(VARSIZE(ball) < BALL_SIZE(1) ||
-				 !embedding_is_sound(ball_center(ball), VARSIZE(ball) - offsetof(Ball, center))))
+	if (unlikely(VARSIZE(ball) < BALL_SIZE(1) || VARSIZE(ball_center(ball)) != VARSIZE(ball) - offsetof(Ball, center) ||
+				 !embedding_is_sound(ball_center(ball), VARSIZE(ball_center(ball)))))
 		check_corrupted("ball");
 	return ball;
 }
