@@ -9,6 +9,9 @@
 
 #include "postgres.h"
 
+#include "fmgr.h"
+
+#include "common/compat.h"
 #include "common/metric.h"
 #include "common/status.h"
 
