@@ -11,6 +11,7 @@
 #
 # make check consists of make lint and of make check-unit, check-fuzz, check-regress, check-isolation and check-tap.
 # TESTS="embedding verify" takes a few of test/sql, test/isolation/specs or test/t; UNIT=test_gemm and FUZZ=fuzz_image one program.
+# V=1 shows the commands.
 
 STAGED := $(filter check check-% demo bench bench-% lint shell,$(MAKECMDGOALS))
 
@@ -24,7 +25,7 @@ packages:
 	@test/packages
 
 $(STAGED): packages
-	@$(MAKE) --no-print-directory $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc)) WERROR=-Werror run-$@
+	@$(MAKE) --no-print-directory $(if $(V),,-s) $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc)) WERROR=-Werror run-$@
 
 $(filter-out $(STAGED) packages,$(MAKECMDGOALS)):
 	@$(MAKE) --no-print-directory $@
@@ -139,7 +140,7 @@ run-check-tap: all
 	@test/with-server --tap ./run-tap $(TESTS)
 
 run-lint: all
-	@CC='$(CC)' CLANG='$(CLANG)' LINT_CFLAGS='$(WARNINGS) $(CPPFLAGS) -Itest' test/lint/lint
+	@CC='$(CC)' CLANG='$(CLANG)' LINT_CFLAGS='$(WARNINGS) $(CPPFLAGS) -Itest' test/lint/lint; status=$$?; CC='$(CC)' CLANG='$(CLANG)' test/lint/selftest && exit $$status
 
 run-check: all $(UNIT_PROGRAMS) $(FUZZ_PROGRAMS)
 	@MAKE='$(MAKE)' test/run-check lint unit fuzz regress isolation tap
