@@ -62,17 +62,19 @@ sample_time(SampleMotion *motion, const SampleHand *hand, double height, Random 
 static void
 motion_distort(SampleMotion *motion, double height, const Errors *errors, Random *random)
 {
-	double		scale_x = sample_factor(random, 0.045 * errors->whole);
-	double		scale_y = sample_factor(random, 0.05 * errors->whole);
-	double		shear = sample_normal(random, 0.04 * errors->whole);
-	double		slope = sample_normal(random, 0.025 * errors->whole);
-	double		arch = sample_normal(random, 0.0004 * errors->whole);
-	double		corner = 0.055 * height;
+	double		scale_x = sample_factor(random, 0.07 * errors->whole);
+	double		scale_y = sample_factor(random, 0.075 * errors->whole);
+	double		shear = sample_normal(random, 0.055 * errors->whole);
+	double		slope = sample_normal(random, 0.03 * errors->whole);
+	double		arch = sample_normal(random, 0.0006 * errors->whole);
+	double		corner = 0.066 * height;
 	double		gap = 0.0;
 	double		lift = 0.0;
 	double		group_x = 1.0;
 	double		group_y = 1.0;
 	double		origin = motion->x;
+	double		last_x = motion->x;
+	double		last_y = motion->y;
 	double		wander_x = 0.0;
 	double		wander_y = 0.0;
 	int			group = -1;
@@ -81,19 +83,23 @@ motion_distort(SampleMotion *motion, double height, const Errors *errors, Random
 	{
 		double	   *x = i < 0 ? &motion->x : &motion->stroke[i].x;
 		double	   *y = i < 0 ? &motion->y : &motion->stroke[i].y;
+		double		reach = sample_clamp(hypot(*x - last_x, *y - last_y) / height, 0.0, 8.0);
+		double		error = corner * errors->corner * (0.65 + 0.25 * reach);	/* longer strokes land less exactly */
 		double		new_x;
 
+		last_x = *x;
+		last_y = *y;
 		if (i >= 0 && motion->stroke[i].group != group)
 		{
 			group = motion->stroke[i].group;
 			origin = *x;
-			gap += sample_normal(random, 1.1 * corner * errors->group);
-			lift = 0.6 * lift + sample_normal(random, 0.7 * corner * errors->group);
-			group_x = sample_factor(random, 0.05 * errors->group);
-			group_y = sample_factor(random, 0.04 * errors->group);
+			gap += sample_normal(random, 1.8 * corner * errors->group);
+			lift = 0.6 * lift + sample_normal(random, 1.1 * corner * errors->group);
+			group_x = sample_factor(random, 0.08 * errors->group);
+			group_y = sample_factor(random, 0.06 * errors->group);
 		}
-		wander_x = 0.4 * wander_x + sample_normal(random, corner * errors->corner);
-		wander_y = 0.4 * wander_y + sample_normal(random, corner * errors->corner);
+		wander_x = 0.4 * wander_x + sample_normal(random, error);
+		wander_y = 0.4 * wander_y + sample_normal(random, error);
 		new_x = origin + (*x - origin) * group_x + gap + wander_x;
 		*y = *y * group_y + lift + wander_y;
 		*x = new_x * scale_x + shear * *y;
@@ -165,7 +171,7 @@ motion_add(SampleMotion *motion, double height, double probability, Random *rand
 static void
 perform_genuine(const SamplePlan *plan, SampleMotion *motion, SampleManner *manner, Random *random)
 {
-	double		own = plan->variability * sample_factor(random, 0.15);
+	double		own = plan->variability * sample_factor(random, 0.3);
 	Errors		errors = {sqrt(own), own, own, own, own};
 
 	motion_omit(motion, plan->omission, random);
@@ -203,11 +209,11 @@ perform_forged(const SamplePlan *plan, uint64_t seed, int signer, int sample, Sa
 	SampleHand	hand;
 	double		skill = random_range(&forger, 2.0, 3.5);
 	double		caution = random_range(&forger, 0.2, 1.0);
-	double		slowness = random_range(&forger, 1.1, 1.8);
+	double		slowness = random_range(&forger, 1.0, 1.6);
 	double		steadiness = 0.5 + 0.5 * plan->variability;	/* nobody copies better than he can control his hand */
 	double		own = skill * steadiness * sample_factor(random, 0.15);
-	Errors		mistaken = {0.55 * skill, 0.4 * skill, 0.3 * skill, 0.5 * skill, 0.0};
-	Errors		careless = {0.4 * own, 0.35 * own, 0.3 * own, 0.4 * own, 1.0};
+	Errors		mistaken = {0.6 * skill, 0.5 * skill, 0.4 * skill, 0.5 * skill, 0.0};
+	Errors		careless = {0.45 * own, 0.4 * own, 0.35 * own, 0.4 * own, 1.0};
 	double		wish_x[SAMPLE_STROKES];
 	double		wish_y[SAMPLE_STROKES];
 	double		fluency = random_range(&forger, 0.3, 0.7);

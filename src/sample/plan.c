@@ -40,7 +40,8 @@ typedef struct Style
 	double		width;			/* of letters, relative */
 	double		spacing;
 	double		round;			/* multiplies bends */
-	double		tall;			/* of ascenders, descenders and capitals */
+	double		tall;			/* of ascenders and descenders */
+	double		capital;		/* size of capitals, relative */
 	double		wear;			/* how far small letters are worn down towards the end, 0 to 1 */
 	double		rise;			/* of the baseline, tangent */
 	double		joined;			/* probability that a letter is joined to the one before */
@@ -116,8 +117,9 @@ style_draw(Random *random, Style *style)
 	style->width = 1.05 * sample_factor(random, 0.2);
 	style->spacing = sample_normal(random, 1.6);
 	style->round = sample_clamp(1.0 + sample_normal(random, 0.2), 0.55, 1.4);
-	style->tall = sample_factor(random, 0.16);
-	style->wear = sample_clamp(random_range(random, -0.25, 0.95), 0.0, 0.9);
+	style->tall = 0.95 * sample_factor(random, 0.18);
+	style->capital = 1.15 * sample_factor(random, 0.24);
+	style->wear = sample_clamp(random_range(random, -0.2, 1.1), 0.0, 0.95);
 	style->rise = 0.04 + sample_normal(random, 0.07);
 	style->joined = random_uniform(random) < 0.7 ? 1.0 : random_range(random, 0.3, 0.9);
 	style->layout = layouts[random_below(random, sizeof layouts / sizeof layouts[0])];
@@ -136,6 +138,7 @@ style_mix(Random *random, const Style *own, Style *style)
 	style->spacing = keep * style->spacing + (1.0 - keep) * own->spacing;
 	style->round = keep * style->round + (1.0 - keep) * own->round;
 	style->tall = keep * style->tall + (1.0 - keep) * own->tall;
+	style->capital = keep * style->capital + (1.0 - keep) * own->capital;
 	style->wear = keep * style->wear + (1.0 - keep) * own->wear;
 	style->rise = keep * style->rise + (1.0 - keep) * own->rise;
 	if (random_uniform(random) < 0.5)
@@ -153,10 +156,10 @@ style_mix(Random *random, const Style *own, Style *style)
 void
 sample_hand(Random *random, SampleHand *hand)
 {
-	hand->tempo = 0.21 * sample_factor(random, 0.2);
+	hand->tempo = 0.165 * sample_factor(random, 0.2);
 	hand->growth = random_range(random, 0.12, 0.4);
 	hand->asymmetry = random_range(random, 0.04, 0.2);
-	hand->onset = random_range(random, 0.42, 0.56);
+	hand->onset = random_range(random, 0.38, 0.55);
 	hand->irregular = random_range(random, 0.06, 0.18);
 	hand->tremor = random_range(random, 0.008, 0.025);
 	hand->pressure = random_range(random, 0.45, 0.8);
@@ -203,7 +206,7 @@ builder_letter(Builder *builder, char letter, double wear, bool join)
 	const SampleGlyph *glyph = sample_glyph(letter);
 	bool		capital = letter < 'a';
 	const Style *style = &builder->style;
-	double		width = style->width * (1.0 - 0.25 * wear) * (capital ? 1.1 : 1.0);
+	double		width = style->width * (1.0 - 0.25 * wear) * (capital ? style->capital : 1.0);
 	double		form[SAMPLE_GLYPH_POINTS][3];
 	int			body = glyph->count - glyph->late;
 
@@ -221,7 +224,10 @@ builder_letter(Builder *builder, char letter, double wear, bool join)
 			continue;
 		if (k == body && random_uniform(&builder->random) < 0.5 * wear)
 			break;
-		y = y > 10 ? 10 + (y - 10) * style->tall : y < 0 ? y * style->tall : y;
+		if (capital)
+			y *= style->capital;
+		else
+			y = y > 10 ? 10 + (y - 10) * style->tall : y < 0 ? y * style->tall : y;
 		y = (y + form[k][1]) * (1.0 - (extreme ? 0.3 : 0.6) * wear);
 		stroke = builder_add(builder, builder->x + (point->x + form[k][0]) * width, y,
 							 (point->bend * 10.0 + form[k][2]) * style->round, point->lift);
@@ -315,9 +321,9 @@ builder_paraph(Builder *builder)
 			break;
 		case PARAPH_UNDERLINE:
 			builder_add(builder, right + random_range(random, 3.0, 10.0), random_range(random, 2.0, 8.0), 60.0, false);
-			builder_add(builder, random_range(random, 0.0, 0.4) * right, low, random_range(random, -120.0, -60.0), false);
+			builder_add(builder, random_range(random, 0.0, 0.4) * right, low, random_range(random, -110.0, -20.0), false);
 			builder_add(builder, right * random_range(random, 0.7, 1.15), low + random_range(random, -3.0, 4.0),
-						random_range(random, 50.0, 190.0), false);
+						random_range(random, 30.0, 150.0), false);
 			break;
 		case PARAPH_RULE:
 			builder_add(builder, random_range(random, -0.1, 0.3) * right, low, 0.0, true);
@@ -328,10 +334,10 @@ builder_paraph(Builder *builder)
 			builder_add(builder, right * random_range(random, 0.9, 1.1), low, -90.0, false);
 			for (int i = 0; i < 2 + (int) random_below(random, 2); i++)
 			{
-				low -= random_range(random, 0.5, 4.0);
+				low -= random_range(random, 0.0, 3.5);
 				builder_add(builder, right * random_range(random, 0.1, 0.45), low, random_range(random, -40.0, 20.0), false);
 				builder_add(builder, right * random_range(random, 0.6, 1.1), low - random_range(random, -1.0, 3.0),
-							random_range(random, 0.0, 120.0), false);
+							random_range(random, -20.0, 90.0), false);
 			}
 			break;
 		case PARAPH_LOOP:
@@ -383,6 +389,7 @@ sample_plan(uint64_t seed, int signer, SamplePlan *plan)
 	Builder		builder;
 	Style		own;
 	Random		family;
+	bool		flourish;
 	double		wish_x[SAMPLE_STROKES];
 	double		wish_y[SAMPLE_STROKES];
 
@@ -398,11 +405,23 @@ sample_plan(uint64_t seed, int signer, SamplePlan *plan)
 	style_draw(&builder.random, &own);
 	style_mix(&builder.random, &own, &builder.style);
 	sample_hand(&builder.random, &plan->hand);
-	plan->height = 2.6 * sample_factor(&builder.random, 0.2);
+	plan->height = 3.1 * sample_factor(&builder.random, 0.2);
 	plan->variability = sample_clamp(sample_factor(&builder.random, 0.35), 0.5, 2.0);
 	plan->omission = random_range(&builder.random, 0.0, 0.12);
 
+	flourish = random_uniform(&builder.random) < 0.2;
+	if (flourish)
+	{
+		builder_add(&builder, random_range(&builder.random, -15.0, -3.0), random_range(&builder.random, 0.0, 20.0), 0.0, true);
+		plan->motion.groups++;
+	}
 	builder_word(&builder, builder.style.name[0]);
+	if (flourish)
+	{
+		/* the pen stays down on its way to the capital */
+		plan->motion.stroke[1].lift = false;
+		plan->motion.stroke[1].bend = random_range(&builder.random, -2.4, 2.4);
+	}
 	if (builder.style.name[1][0] != '\0')
 	{
 		builder.x += random_range(&builder.random, -2.0, 7.0);

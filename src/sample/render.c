@@ -60,7 +60,7 @@ pen_draw(Random *random, Pen *pen)
 {
 	bool		fountain = random_uniform(random) < 0.3;
 
-	pen->breadth = (fountain ? random_range(random, 0.34, 0.62) : random_range(random, 0.26, 0.44)) * SCALE;
+	pen->breadth = (fountain ? random_range(random, 0.3, 0.54) : random_range(random, 0.22, 0.4)) * SCALE;
 	pen->spread = fountain ? random_range(random, 0.5, 0.9) : random_range(random, 0.2, 0.45);
 	pen->nib = fountain ? random_range(random, 0.0, 0.4) : 0.0;
 	pen->nib_angle = random_range(random, 0.5, 1.0);

@@ -211,8 +211,7 @@ test_picture_shows_the_pen(void **state)
 		wide = (high[0] - low[0]) / 100.0;
 		tall = (high[1] - low[1]) / 100.0;
 		scale = (right - left) / wide;
-		assert_true(scale < 1.25 * 200.0 / 25.4);
-		agree += fabs(bottom - top - scale * tall) < 12.0 + 0.07 * scale * wide;
+		agree += scale < 1.1 * 200.0 / 25.4 && fabs(bottom - top - scale * tall) < 12.0 + 0.07 * scale * wide;
 		sample_signature_release(host, &s);
 	}
 	/* a speck of dust or a pale end spoils the box of a few */
@@ -338,7 +337,7 @@ distributions_apart(double *a, double *b, int n)
 	return greatest;
 }
 
-/* What does not come from the hand: paper level, noise, darkest ink, size of the picture. */
+/* What comes from paper, pen and scan, not from the hand, or (the darkest ink, the size) hardly from it. */
 static void
 picture_statistics(const SampleSignature *s, double *value)
 {
