@@ -184,7 +184,7 @@ parse_embedding(Parser *parser)
 	{
 		if (i > 0 && !take(parser, ','))
 		{
-			fail(parser, "There must be a comma between two numbers.");
+			fail(parser, "There must be a comma or \"]\" after each number.");
 			return NULL;
 		}
 		if (!parse_float(parser, &embedding->x[i]))
@@ -192,7 +192,7 @@ parse_embedding(Parser *parser)
 	}
 	if (!take(parser, ']'))
 	{
-		fail(parser, "There must be \"]\" after the last number.");
+		fail(parser, "There must be a comma or \"]\" after each number.");
 		return NULL;
 	}
 	if (!parse_origin(parser, &metric, &embedding->model) || !embedding_finish_soft(embedding, parser->escontext))
