@@ -99,3 +99,40 @@ CREATE TEMP TABLE stored (id int, e embedding);
 INSERT INTO stored SELECT n, array_fill(n::real / 3, ARRAY[n])::embedding FROM unnest('{1,2,5,20,27,28,100,600,3000,16000}'::int[]) AS n;
 SELECT id, pg_column_size(e), dimensions(e), e <-> array_fill(id::real / 3, ARRAY[id])::embedding AS distance FROM stored ORDER BY id;
 SELECT array_agg(e ORDER BY id) = (SELECT array_agg(e ORDER BY id) FROM stored) AS arrays, max(dimensions(e)) FROM stored;
+
+-- 10,000 mutated texts are accepted or refused, and what is accepted comes back from its text
+DO $$
+DECLARE
+	alphabet text[] := string_to_array('[|]|,|@|:|.|-|+|e|E|0|1|9| |l1|l2|cosine|nan|inf|1e38|1e39|f|F|<|>|0123456789abcdef|x|ä', '|');
+	input text; at int; e embedding; accepted int := 0; refused int := 0;
+BEGIN
+	PERFORM setseed(0.5);
+	FOR i IN 1 .. 10000 LOOP
+		input := (ARRAY['[1,-2.5,3e-2]@l1:0123456789abcdef', '[1]', '[0.1, 0.2]@cosine', '[7,8,9,10,11,12]'])[1 + i % 4];
+		FOR j IN 1 .. 1 + (random() * 3)::int LOOP
+			at := 1 + (random() * length(input))::int;
+			input := overlay(input PLACING CASE WHEN random() < 0.3 THEN '' ELSE alphabet[1 + floor(random() * array_length(alphabet, 1))::int] END
+				FROM at FOR (random() * 3)::int);
+		END LOOP;
+		BEGIN
+			e := input::embedding;
+			IF e::text::embedding <> e OR dimensions(e) < 1 OR e::text::embedding::text <> e::text THEN
+				RAISE 'not the same again: %', input;
+			END IF;
+			accepted := accepted + 1;
+		EXCEPTION WHEN invalid_text_representation OR numeric_value_out_of_range OR data_exception THEN
+			refused := refused + 1;
+		END;
+	END LOOP;
+	IF accepted + refused <> 10000 OR accepted < 500 OR refused < 500 THEN
+		RAISE 'accepted %, refused %', accepted, refused;
+	END IF;
+END $$;
+
+-- bytes that are no embedding are told from one, whatever brought them there
+CREATE CAST (ball AS embedding) WITHOUT FUNCTION;
+CREATE CAST (embedding AS ball) WITHOUT FUNCTION;
+SELECT pg_temp.failure($$SELECT dimensions(ball('[1,2]', 1)::embedding)$$), pg_temp.failure($$SELECT radius('[1,2,3,4,5,6,7,8,9]'::embedding::ball)$$),
+	pg_temp.failure($$SELECT radius('[1]'::embedding::ball)$$);
+DROP CAST (ball AS embedding);
+DROP CAST (embedding AS ball);
