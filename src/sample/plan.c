@@ -281,6 +281,17 @@ builder_word(Builder *builder, const char *name)
 		builder_postpone(builder, first);
 }
 
+/* Adds a stroke whose end and turn are drawn from ranges: x, y, bend.  One after the other: arguments have no order in C. */
+static SampleStroke *
+builder_range(Builder *builder, double left, double right, double low, double high, double least_bend, double most_bend)
+{
+	double		x = random_range(&builder->random, left, right);
+	double		y = random_range(&builder->random, low, high);
+	double		bend = random_range(&builder->random, least_bend, most_bend);
+
+	return builder_add(builder, x, y, bend, false);
+}
+
 /* A run of humps that once were letters. */
 static void
 builder_wave(Builder *builder)
@@ -293,13 +304,12 @@ builder_wave(Builder *builder)
 
 	for (int i = 0; i < humps; i++)
 	{
-		double		share = 1.0 - 0.75 * i / humps;
-		double		top = random_uniform(random) < 0.15 ? 2.2 : 1.0;
+		double		top = height * (1.0 - 0.75 * i / humps) * (random_uniform(random) < 0.15 ? 2.2 : 1.0);
+		double		valley = fmin(0.8 * bend, 0.0);
 
 		builder->x += pitch * random_range(random, 0.7, 1.3);
-		builder_add(builder, builder->x, height * share * top * random_range(random, 0.7, 1.3), bend, false);
-		builder_add(builder, builder->x + pitch * random_range(random, 0.0, 0.4), random_range(random, -1.0, 1.5),
-					bend * random_range(random, 0.0, 0.8), false);
+		builder_range(builder, builder->x, builder->x, 0.7 * top, 1.3 * top, bend, bend);
+		builder_range(builder, builder->x, builder->x + 0.4 * pitch, -1.0, 1.5, valley, valley + 0.8 * fabs(bend));
 		builder->motion->groups++;
 	}
 	builder->x += pitch;
@@ -312,46 +322,46 @@ builder_paraph(Builder *builder)
 	double		right = builder->x;
 	double		low = -random_range(random, 6.0, 13.0);
 	int			first = builder->motion->strokes;
+	int			turns;
 
 	switch (builder->style.paraph)
 	{
 		case PARAPH_TAIL:
-			builder_add(builder, right + random_range(random, 12.0, 40.0), random_range(random, -8.0, 14.0),
-						random_range(random, -60.0, 70.0), false);
+			builder_range(builder, right + 12.0, right + 40.0, -8.0, 14.0, -60.0, 70.0);
 			break;
 		case PARAPH_UNDERLINE:
-			builder_add(builder, right + random_range(random, 3.0, 10.0), random_range(random, 2.0, 8.0), 60.0, false);
-			builder_add(builder, random_range(random, 0.0, 0.4) * right, low, random_range(random, -110.0, -20.0), false);
-			builder_add(builder, right * random_range(random, 0.7, 1.15), low + random_range(random, -3.0, 4.0),
-						random_range(random, 30.0, 150.0), false);
+			builder_range(builder, right + 3.0, right + 10.0, 2.0, 8.0, 60.0, 60.0);
+			builder_range(builder, 0.0, 0.4 * right, low, low, -110.0, -20.0);
+			builder_range(builder, 0.7 * right, 1.15 * right, low - 3.0, low + 4.0, 30.0, 150.0);
 			break;
 		case PARAPH_RULE:
-			builder_add(builder, random_range(random, -0.1, 0.3) * right, low, 0.0, true);
-			builder_add(builder, right * random_range(random, 0.8, 1.15), low + random_range(random, 0.0, 6.0),
-						random_range(random, -25.0, 25.0), false);
+			builder_range(builder, -0.1 * right, 0.3 * right, low, low, 0.0, 0.0)->lift = true;
+			builder_range(builder, 0.8 * right, 1.15 * right, low, low + 6.0, -25.0, 25.0);
 			break;
 		case PARAPH_ZIGZAG:
-			builder_add(builder, right * random_range(random, 0.9, 1.1), low, -90.0, false);
-			for (int i = 0; i < 2 + (int) random_below(random, 2); i++)
+			builder_range(builder, 0.9 * right, 1.1 * right, low, low, -90.0, -90.0);
+			turns = 2 + (int) random_below(random, 2);
+			for (int i = 0; i < turns; i++)
 			{
 				low -= random_range(random, 0.0, 3.5);
-				builder_add(builder, right * random_range(random, 0.1, 0.45), low, random_range(random, -40.0, 20.0), false);
-				builder_add(builder, right * random_range(random, 0.6, 1.1), low - random_range(random, -1.0, 3.0),
-							random_range(random, -20.0, 90.0), false);
+				builder_range(builder, 0.1 * right, 0.45 * right, low, low, -40.0, 20.0);
+				builder_range(builder, 0.6 * right, 1.1 * right, low - 3.0, low + 1.0, -20.0, 90.0);
 			}
 			break;
 		case PARAPH_LOOP:
-			builder_add(builder, right + random_range(random, 4.0, 14.0), random_range(random, 10.0, 20.0), 70.0, false);
-			builder_add(builder, right * random_range(random, 0.2, 0.5), random_range(random, 20.0, 30.0), 60.0, false);
-			builder_add(builder, right * random_range(random, -0.15, 0.1), random_range(random, -2.0, 8.0), 80.0, false);
-			builder_add(builder, right * random_range(random, 0.9, 1.3), random_range(random, -4.0, 8.0),
-						random_range(random, 20.0, 110.0), false);
+			builder_range(builder, right + 4.0, right + 14.0, 10.0, 20.0, 70.0, 70.0);
+			builder_range(builder, 0.2 * right, 0.5 * right, 20.0, 30.0, 60.0, 60.0);
+			builder_range(builder, -0.15 * right, 0.1 * right, -2.0, 8.0, 80.0, 80.0);
+			builder_range(builder, 0.9 * right, 1.3 * right, -4.0, 8.0, 20.0, 110.0);
 			break;
 		case PARAPH_POINTS:
 			for (int i = 0; i < 2; i++)
 			{
-				builder_add(builder, right + 4.0 + 5.0 * i, random_range(random, -1.0, 3.0), 0.0, true)->spare = true;
-				builder_add(builder, right + 4.9 + 5.0 * i, random_range(random, -2.0, 2.0), 0.0, false)->spare = true;
+				SampleStroke *stroke = builder_range(builder, right + 4.0 + 5.0 * i, right + 4.0 + 5.0 * i, -1.0, 3.0, 0.0, 0.0);
+
+				stroke->lift = true;
+				stroke->spare = true;
+				builder_add(builder, stroke->x + 0.9, stroke->y - 0.4, 0.0, false)->spare = true;
 			}
 			break;
 		default:
@@ -412,7 +422,7 @@ sample_plan(uint64_t seed, int signer, SamplePlan *plan)
 	flourish = random_uniform(&builder.random) < 0.2;
 	if (flourish)
 	{
-		builder_add(&builder, random_range(&builder.random, -15.0, -3.0), random_range(&builder.random, 0.0, 20.0), 0.0, true);
+		builder_range(&builder, -15.0, -3.0, 0.0, 20.0, 0.0, 0.0)->lift = true;
 		plan->motion.groups++;
 	}
 	builder_word(&builder, builder.style.name[0]);

@@ -272,8 +272,9 @@ sample_render(const SampleTrack *track, Random *random, const Host *host, Sample
 	{
 		double		x = random_range(random, 0.0, scan.width);
 		double		y = random_range(random, 0.0, scan.height);
+		double		radius = random_range(random, 0.3, 0.9);
 
-		ink_disc(ink, &scan, x, y, random_range(random, 0.3, 0.9), random_range(random, 0.1, 0.45), 1.0);
+		ink_disc(ink, &scan, x, y, radius, random_range(random, 0.1, 0.45), 1.0);
 	}
 	result->width = scan.width;
 	result->height = scan.height;
