@@ -1,0 +1,198 @@
+/*
+ * batch_norm.c: batch normalisation (Ioffe, Szegedy 2015) of each channel over samples and pixels.
+ *
+ * Training uses the mean and variance of the samples in this call; network_update_statistics moves the running ones
+ * towards them.  A ReLU directly behind is done in the same pass.
+ *
+ * Parameters: gamma [channels], beta [channels].  Statistics: mean [channels], variance [channels].
+ * State: mean, variance, scale, shift: real [4, channels].
+ */
+#include <string.h>
+
+#include "network/network_internal.h"
+
+#define CHUNK_ROWS 128			/* summed in real, then added up in double */
+
+static const SettingRule rules[] = {
+	{"epsilon", RULE_REAL, offsetof(NetworkLayer, epsilon), 1e-12, 1, NULL},
+	{NULL, 0, 0, 0, 0, NULL}
+};
+
+static void
+defaults(NetworkLayer *layer)
+{
+	layer->epsilon = 1e-5;
+}
+
+static bool
+shape(NetworkLayer *layer, Status *status)
+{
+	layer->parameter_count = 2 * (size_t) layer->in.channels;
+	layer->statistic_count = 2 * (size_t) layer->in.channels;
+	return true;
+}
+
+static void
+initialize(const NetworkLayer *layer, Random *random, real *parameters, real *statistics)
+{
+	for (int c = 0; c < layer->in.channels; c++)
+	{
+		parameters[c] = 1;
+		parameters[layer->in.channels + c] = 0;
+		statistics[c] = 0;
+		statistics[layer->in.channels + c] = 1;
+	}
+}
+
+/* Six sums in double and two in real, for each channel. */
+static size_t
+scratch(const NetworkLayer *layer, int samples, bool training)
+{
+	return 8 * (size_t) layer->in.channels * (sizeof(double) / sizeof(real));
+}
+
+static void
+state(NetworkLayer *layer)
+{
+	layer->state_fixed = 4 * (size_t) layer->in.channels * sizeof(real);
+}
+
+void
+batch_norm_fold(const NetworkLayer *norm, const real *weights, const real *bias, real *scale, real *shift)
+{
+	int			channels = norm->in.channels;
+	const real *gamma = weights + norm->parameter_offset;
+	const real *beta = gamma + channels;
+	const real *mean = weights + norm->statistic_offset;
+	const real *variance = mean + channels;
+
+	for (int c = 0; c < channels; c++)
+	{
+		double		factor = gamma[c] / sqrt(variance[c] + norm->epsilon);
+
+		scale[c] = (real) factor;
+		shift[c] = (real) (beta[c] + ((bias != NULL ? bias[c] : 0) - (double) mean[c]) * factor);
+	}
+}
+
+/*
+ * Mean and variance of each channel.  Each chunk's own mean and squares around it are joined to the total (Chan, Golub,
+ * LeVeque 1983), so that a mean far from zero costs no digits.
+ */
+static void
+measure(const LayerPass *pass, size_t rows, real *mean, real *variance)
+{
+	int			channels = pass->layer->in.channels;
+	double	   *total_mean = (double *) pass->scratch;
+	double	   *total_squares = total_mean + channels;
+	real	   *chunk_mean = (real *) (total_squares + channels);
+	real	   *chunk_squares = chunk_mean + channels;
+
+	memset(total_mean, 0, 2 * channels * sizeof(double));
+	for (size_t start = 0; start < rows; start += CHUNK_ROWS)
+	{
+		size_t		count = rows - start < CHUNK_ROWS ? rows - start : CHUNK_ROWS;
+		const real *x = pass->input + start * channels;
+		double		share = (double) count / (start + count);
+
+		memset(chunk_mean, 0, 2 * channels * sizeof(real));
+		pass->kernels->column_sums(x, count, channels, chunk_mean);
+		pass->kernels->scale((real) 1 / count, channels, chunk_mean);
+		pass->kernels->column_squares(x, chunk_mean, count, channels, chunk_squares);
+		for (int c = 0; c < channels; c++)
+		{
+			double		apart = chunk_mean[c] - total_mean[c];
+
+			total_mean[c] += apart * share;
+			total_squares[c] += chunk_squares[c] + apart * apart * share * start;
+		}
+	}
+	for (int c = 0; c < channels; c++)
+	{
+		mean[c] = (real) total_mean[c];
+		variance[c] = (real) (total_squares[c] / rows);
+	}
+}
+
+static void
+forward(const LayerPass *pass)
+{
+	const NetworkLayer *layer = pass->layer;
+	int			channels = layer->in.channels;
+	size_t		rows = pass->n * shape_pixels(layer->in);
+	real	   *mean = (real *) pass->state;
+	real	   *variance = mean + channels;
+	real	   *scale = mean + 2 * channels;
+	real	   *shift = mean + 3 * channels;
+	const real *gamma = pass->weights + layer->parameter_offset;
+	const real *beta = gamma + channels;
+
+	if (!pass->training)
+	{
+		scale = pass->scratch;
+		shift = scale + channels;
+		batch_norm_fold(layer, pass->weights, NULL, scale, shift);
+	}
+	else
+	{
+		measure(pass, rows, mean, variance);
+		for (int c = 0; c < channels; c++)
+		{
+			scale[c] = (real) (gamma[c] / sqrt(variance[c] + layer->epsilon));
+			shift[c] = beta[c] - mean[c] * scale[c];
+		}
+	}
+	pass->kernels->scale_shift(pass->input, scale, shift, rows, channels, layer->absorbs_relu, pass->output);
+}
+
+static void
+backward(const LayerPass *pass)
+{
+	const NetworkLayer *layer = pass->layer;
+	int			channels = layer->in.channels;
+	size_t		rows = pass->n * shape_pixels(layer->in);
+	const real *mean = (const real *) pass->state;
+	const real *variance = mean + channels;
+	NormPass	norm = {channels, layer->absorbs_relu, mean + 2 * channels, mean + 3 * channels, mean};
+	real	   *gamma_gradient = pass->gradient + layer->parameter_offset;
+	real	   *beta_gradient = gamma_gradient + channels;
+	double	   *total = (double *) pass->scratch;	/* of the slopes; then of slope times (x - mean) */
+	real	   *sums = (real *) (total + 2 * channels);
+	real	   *slope = sums + 2 * channels;
+	real	   *base = slope + channels;
+
+	memset(total, 0, 2 * channels * sizeof(double));
+	for (size_t start = 0; start < rows; start += CHUNK_ROWS)
+	{
+		size_t		count = rows - start < CHUNK_ROWS ? rows - start : CHUNK_ROWS;
+
+		memset(sums, 0, 2 * channels * sizeof(real));
+		pass->kernels->norm_sums(&norm, pass->input + start * channels, pass->output_gradient + start * channels,
+								 count, sums, sums + channels);
+		for (int c = 0; c < 2 * channels; c++)
+			total[c] += sums[c];
+	}
+	for (int c = 0; c < channels; c++)
+	{
+		double		square = variance[c] + layer->epsilon;
+
+		beta_gradient[c] += (real) total[c];
+		gamma_gradient[c] += (real) (total[channels + c] / sqrt(square));
+		slope[c] = (real) (norm.scale[c] * total[channels + c] / square / rows);
+		base[c] = (real) (norm.scale[c] * total[c] / rows);
+	}
+	if (pass->input_gradient != NULL)
+		pass->kernels->norm_back(&norm, pass->input, pass->output_gradient, slope, base, rows, pass->input_gradient);
+}
+
+const LayerType layer_batch_norm = {
+	.name = "batch_norm",
+	.rules = rules,
+	.defaults = defaults,
+	.shape = shape,
+	.initialize = initialize,
+	.scratch = scratch,
+	.state = state,
+	.forward = forward,
+	.backward = backward
+};

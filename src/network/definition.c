@@ -1,0 +1,405 @@
+/*
+ * definition.c: the leaves of a definition's JSON -> a checked NetworkDefinition.
+ *
+ * The keys and their defaults are in the tables below and in the layers' files; README.md lists them with an example.
+ * All is checked before anything is allocated that grows with a number in the definition: the only allocation is one
+ * block for the definition and at most LIMIT_LAYERS + 1 layers.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/limits.h"
+#include "network/network_internal.h"
+
+#define TINY 1e-12				/* the least value of what must be positive */
+#define HUGE_NUMBER 1e9
+
+/* ---- input --------------------------------------------------------------------------------------------------------- */
+
+typedef struct InputSettings
+{
+	int			kind;
+	int			width;
+	int			height;
+	int			colour;
+	int			polarity;
+	int			background;
+	int			crop;
+	bool		centre;
+	int			fit;
+	double		margin;
+	bool		normalise;
+	double		mean;
+	double		deviation;
+} InputSettings;
+
+static const char *const input_kinds[] = {"image", NULL};
+static const char *const input_colours[] = {"grey", "colour", NULL};
+static const char *const input_polarities[] = {"none", "auto", "dark", "light", NULL};	/* as ImagePolarity */
+static const char *const input_backgrounds[] = {"keep", "remove", NULL};
+static const char *const input_crops[] = {"none", "ink", NULL};
+static const char *const input_fits[] = {"keep", "stretch", NULL};	/* as ImageFit */
+
+static const SettingRule input_rules[] = {
+	{"kind", RULE_CHOICE, offsetof(InputSettings, kind), 0, 0, input_kinds},
+	{"width", RULE_INTEGER, offsetof(InputSettings, width), 1, LIMIT_INPUT_SIDE, NULL},
+	{"height", RULE_INTEGER, offsetof(InputSettings, height), 1, LIMIT_INPUT_SIDE, NULL},
+	{"colour", RULE_CHOICE, offsetof(InputSettings, colour), 0, 0, input_colours},
+	{"polarity", RULE_CHOICE, offsetof(InputSettings, polarity), 0, 0, input_polarities},
+	{"background", RULE_CHOICE, offsetof(InputSettings, background), 0, 0, input_backgrounds},
+	{"crop", RULE_CHOICE, offsetof(InputSettings, crop), 0, 0, input_crops},
+	{"centre", RULE_BOOLEAN, offsetof(InputSettings, centre), 0, 0, NULL},
+	{"fit", RULE_CHOICE, offsetof(InputSettings, fit), 0, 0, input_fits},
+	{"margin", RULE_REAL, offsetof(InputSettings, margin), 0, 0.4, NULL},
+	{"normalise", RULE_BOOLEAN, offsetof(InputSettings, normalise), 0, 0, NULL},
+	{"mean", RULE_REAL, offsetof(InputSettings, mean), -1000, 1000, NULL},
+	{"deviation", RULE_REAL, offsetof(InputSettings, deviation), 1e-6, 1e6, NULL},
+	{NULL, 0, 0, 0, 0, NULL}
+};
+
+static bool
+finish_input(const InputSettings *input, NetworkDefinition *definition, Status *status)
+{
+	ImagePreparation *image = &definition->image;
+
+	if (input->width == 0 || input->height == 0)
+		return status_set(status, STATUS_DEFINITION, "Give \"input\": {\"width\": 40, \"height\": 40}, for instance.",
+						  "Input: \"%s\" is missing.", input->width == 0 ? "width" : "height");
+	image->width = input->width;
+	image->height = input->height;
+	image->channels = input->colour == 1 ? 3 : 1;
+	image->polarity = (ImagePolarity) input->polarity;
+	image->remove_background = input->background == 1;
+	image->crop = input->crop == 1;
+	image->centre = input->centre;
+	image->fit = (ImageFit) input->fit;
+	image->margin = input->margin;
+	image->normalise = input->normalise;
+	definition->mean = input->mean;
+	definition->deviation = input->deviation;
+	if (image->polarity == IMAGE_POLARITY_NONE && (image->remove_background || image->crop || image->centre))
+		return status_set(status, STATUS_DEFINITION, "Set \"polarity\" to \"auto\", \"dark\" or \"light\".",
+						  "Input: \"%s\" needs a polarity, to know ink from paper.",
+						  image->remove_background ? "background" : image->crop ? "crop" : "centre");
+	return true;
+}
+
+/* ---- join, loss, optimizer, training ------------------------------------------------------------------------------- */
+
+typedef struct TopSettings
+{
+	int			join;
+} TopSettings;
+
+static const char *const join_names[] = {"l2", "l1", "weighted_l1", "cosine", NULL};	/* as NetworkJoin */
+static const char *const loss_names[] =		/* as NetworkLossKind */
+{"contrastive", "triplet", "cross_entropy", "cosine_target", "supervised_contrastive", NULL};
+static const char *const optimizer_names[] = {"sgd", "rmsprop", "adam", "adamw", NULL}; /* as NetworkOptimizerKind */
+static const char *const schedule_names[] = {"constant", "cosine", "exponential", NULL};	/* as NetworkSchedule */
+
+static const SettingRule top_rules[] = {
+	{"join", RULE_CHOICE, offsetof(TopSettings, join), 0, 0, join_names},
+	{NULL, 0, 0, 0, 0, NULL}
+};
+
+static const SettingRule loss_rules[] = {
+	{"type", RULE_CHOICE, offsetof(NetworkLoss, kind), 0, 0, loss_names},
+	{"margin", RULE_REAL, offsetof(NetworkLoss, margin), TINY, 1e6, NULL},
+	{"temperature", RULE_REAL, offsetof(NetworkLoss, temperature), 1e-3, 1e3, NULL},
+	{"genuine_target", RULE_REAL, offsetof(NetworkLoss, genuine_target), -1, 1, NULL},
+	{"forged_target", RULE_REAL, offsetof(NetworkLoss, forged_target), -1, 1, NULL},
+	{"forgery_weight", RULE_REAL, offsetof(NetworkLoss, forgery_weight), 0, 1e6, NULL},
+	{NULL, 0, 0, 0, 0, NULL}
+};
+
+static const SettingRule optimizer_rules[] = {
+	{"type", RULE_CHOICE, offsetof(NetworkOptimizer, kind), 0, 0, optimizer_names},
+	{"rate", RULE_REAL, offsetof(NetworkOptimizer, rate), TINY, 1e3, NULL},
+	{"momentum", RULE_REAL, offsetof(NetworkOptimizer, momentum), 0, 0.9999, NULL},
+	{"second_momentum", RULE_REAL, offsetof(NetworkOptimizer, second_momentum), 0, 0.999999, NULL},
+	{"weight_decay", RULE_REAL, offsetof(NetworkOptimizer, weight_decay), 0, 10, NULL},
+	{"clip", RULE_REAL, offsetof(NetworkOptimizer, clip), 0, HUGE_NUMBER, NULL},
+	{"warmup", RULE_INTEGER, offsetof(NetworkOptimizer, warmup), 0, 1e9, NULL},
+	{"schedule", RULE_CHOICE, offsetof(NetworkOptimizer, schedule), 0, 0, schedule_names},
+	{"decay", RULE_REAL, offsetof(NetworkOptimizer, decay), TINY, 1, NULL},
+	{"average", RULE_REAL, offsetof(NetworkOptimizer, average), 0, 0.999999, NULL},
+	{NULL, 0, 0, 0, 0, NULL}
+};
+
+#define DISTORTION(member) offsetof(NetworkTraining, distortion.member)
+
+static const SettingRule training_rules[] = {
+	{"classes", RULE_INTEGER, offsetof(NetworkTraining, classes), 1, 65536, NULL},
+	{"samples", RULE_INTEGER, offsetof(NetworkTraining, samples), 1, 65536, NULL},
+	{"epochs", RULE_INTEGER, offsetof(NetworkTraining, epochs), 1, 1000000, NULL},
+	{"epoch_samples", RULE_INTEGER, offsetof(NetworkTraining, epoch_samples), 0, 1e9, NULL},
+	{"turns", RULE_BOOLEAN, offsetof(NetworkTraining, turns), 0, 0, NULL},
+	{"held_out", RULE_REAL, offsetof(NetworkTraining, held_out), 0.01, 0.9, NULL},
+	{"distortion.probability", RULE_REAL, DISTORTION(probability), 0, 1, NULL},
+	{"distortion.rotation", RULE_REAL, DISTORTION(rotation), 0, 180, NULL},
+	{"distortion.scale", RULE_REAL, DISTORTION(scale), 0, 2, NULL},
+	{"distortion.shear", RULE_REAL, DISTORTION(shear), 0, 2, NULL},
+	{"distortion.shift", RULE_REAL, DISTORTION(shift), 0, 1, NULL},
+	{"distortion.warp", RULE_REAL, DISTORTION(warp), 0, 1, NULL},
+	{"distortion.contrast", RULE_REAL, DISTORTION(contrast), 0, 1, NULL},
+	{"distortion.noise", RULE_REAL, DISTORTION(noise), 0, 1, NULL},
+	{NULL, 0, 0, 0, 0, NULL}
+};
+
+#define LARGEST_BATCH 65536		/* classes * samples */
+
+static void
+set_defaults(NetworkDefinition *definition, InputSettings *input)
+{
+	*input = (InputSettings) {.margin = 0, .mean = 0, .deviation = 1};
+	definition->loss = (NetworkLoss) {
+		.kind = LOSS_CONTRASTIVE, .margin = 1, .temperature = 0.1,
+		.genuine_target = 1, .forged_target = -1, .forgery_weight = 1
+	};
+	definition->optimizer = (NetworkOptimizer) {
+		.kind = OPTIMIZER_ADAM, .rate = 1e-3, .momentum = NAN, .second_momentum = NAN,
+		.schedule = SCHEDULE_CONSTANT, .decay = 1
+	};
+	definition->training = (NetworkTraining) {
+		.classes = 16, .samples = 4, .epochs = 20, .epoch_samples = 0, .held_out = 0.15,
+		.distortion.probability = 1
+	};
+}
+
+/* What depends on several settings. */
+static bool
+finish_rest(const TopSettings *top, NetworkDefinition *definition, Status *status)
+{
+	NetworkOptimizer *optimizer = &definition->optimizer;
+	const NetworkTraining *training = &definition->training;
+	const NetworkLayer *last = &definition->layers[definition->layer_count - 1];
+
+	definition->join = (NetworkJoin) top->join;
+	definition->metric = top->join == JOIN_L2 ? METRIC_L2 : top->join == JOIN_COSINE ? METRIC_COSINE : METRIC_L1;
+	if (isnan(optimizer->momentum))
+		optimizer->momentum = optimizer->kind == OPTIMIZER_RMSPROP ? 0 : 0.9;
+	if (isnan(optimizer->second_momentum))
+		optimizer->second_momentum = optimizer->kind == OPTIMIZER_RMSPROP ? 0.99 : 0.999;
+	if ((definition->loss.kind == LOSS_SUPERVISED_CONTRASTIVE || definition->loss.kind == LOSS_COSINE_TARGET) &&
+		definition->join != JOIN_COSINE && last->type != &layer_l2_norm)
+		return status_set(status, STATUS_DEFINITION,
+						  "Set \"join\" to \"cosine\", or end the layers with \"l2_norm\".",
+						  "Loss: \"%s\" compares directions, the join \"%s\" does not.",
+						  loss_names[definition->loss.kind], join_names[top->join]);
+	if ((int64_t) training->classes * training->samples > LARGEST_BATCH)
+		return status_set(status, STATUS_DEFINITION, "", "Training: %d classes times %d samples are more than %d.",
+						  training->classes, training->samples, LARGEST_BATCH);
+	return true;
+}
+
+/* ---- reading ------------------------------------------------------------------------------------------------------- */
+
+/* "layers[12].kernel": the index, and *rest behind the dot ("" if there is none); -1 if it is not of that form. */
+static int
+layer_index(const char *path, const char **rest)
+{
+	const char *digit = path + strlen("layers[");
+	int			index = 0;
+
+	if (strncmp(path, "layers[", strlen("layers[")) != 0 || *digit < '0' || *digit > '9')
+		return -1;
+	for (; *digit >= '0' && *digit <= '9'; digit++)
+	{
+		if (index <= LIMIT_LAYERS)
+			index = index * 10 + (*digit - '0');
+	}
+	if (*digit != ']' || (digit[1] != '.' && digit[1] != '\0'))
+		return -1;
+	*rest = digit[1] == '.' ? digit + 2 : digit + 1;
+	return index;
+}
+
+static bool
+set_layer_type(NetworkLayer *layer, const NetworkSetting *setting, Status *status)
+{
+	char		hint[STATUS_TEXT] = "Known types: ";
+
+	if (setting->kind != SETTING_TEXT)
+		return status_set(status, STATUS_DEFINITION, "", "Layer %d: \"type\" must be a text.", layer->number);
+	for (int i = 0; layer_types[i] != NULL; i++)
+	{
+		if (strcmp(layer_types[i]->name, setting->text) == 0)
+		{
+			layer->type = layer_types[i];
+			if (layer->type->defaults != NULL)
+				layer->type->defaults(layer);
+			return true;
+		}
+		snprintf(hint + strlen(hint), sizeof(hint) - strlen(hint), "%s%s", i > 0 ? ", " : "", layer_types[i]->name);
+	}
+	snprintf(hint + strlen(hint), sizeof(hint) - strlen(hint), ".");
+	return status_set(status, STATUS_DEFINITION, hint, "Layer %d: type \"%.64s\" is unknown.", layer->number,
+					  setting->text);
+}
+
+/* First round: how many layers there are, and of what type. */
+static bool
+count_layers(const NetworkSetting *settings, int count, int *layers, Status *status)
+{
+	const char *rest;
+
+	*layers = 0;
+	for (int i = 0; i < count; i++)
+	{
+		int			index = layer_index(settings[i].path, &rest);
+
+		if (index >= LIMIT_LAYERS)
+			return status_set(status, STATUS_DEFINITION, "", "The definition has more than %d layers.", LIMIT_LAYERS);
+		if (index >= *layers)
+			*layers = index + 1;
+	}
+	if (*layers == 0)
+		return status_set(status, STATUS_DEFINITION, "Give \"layers\": [{\"type\": \"dense\", \"units\": 64}], for instance.",
+						  "The definition has no layers.");
+	return true;
+}
+
+static bool
+read_layer_types(const NetworkSetting *settings, int count, NetworkDefinition *definition, Status *status)
+{
+	const char *rest;
+
+	for (int i = 0; i < definition->layer_count; i++)
+	{
+		definition->layers[i].number = i + 1;
+		definition->layers[i].source = -1;
+		definition->layers[i].initial_deviation = NAN;
+	}
+	for (int i = 0; i < count; i++)
+	{
+		int			index = layer_index(settings[i].path, &rest);
+
+		if (index >= 0 && strcmp(rest, "type") == 0 &&
+			!set_layer_type(&definition->layers[index], &settings[i], status))
+			return false;
+	}
+	for (int i = 0; i < definition->layer_count; i++)
+	{
+		if (definition->layers[i].type == NULL)
+			return status_set(status, STATUS_DEFINITION, "", "Layer %d: \"type\" is missing.", i + 1);
+	}
+	return true;
+}
+
+static bool
+read_layer_setting(NetworkLayer *layer, const char *key, const NetworkSetting *setting, Status *status)
+{
+	static const SettingRule common[] = {
+		{"type", RULE_NAME, 0, 0, 0, NULL},		/* read before */
+		{"name", RULE_NAME, offsetof(NetworkLayer, name), 0, 0, NULL},
+		{NULL, 0, 0, 0, 0, NULL}
+	};
+	char		where[64];
+
+	if (strcmp(key, "type") == 0)
+		return true;
+	snprintf(where, sizeof(where), "Layer %d (\"%s\")", layer->number, layer->type->name);
+	if (key[0] == '\0')
+		return status_set(status, STATUS_DEFINITION, "", "Layer %d must be an object.", layer->number);
+	return setting_store(layer->type->rules, common, where, key, setting, layer, status);
+}
+
+static bool
+read_setting(const NetworkSetting *setting, NetworkDefinition *definition, InputSettings *input, TopSettings *top,
+			 Status *status)
+{
+	const struct
+	{
+		const char *name;
+		const char *where;
+		const SettingRule *rules;
+		void	   *target;
+	}			places[] = {
+		{"input", "Input", input_rules, input},
+		{"loss", "Loss", loss_rules, &definition->loss},
+		{"optimizer", "Optimizer", optimizer_rules, &definition->optimizer},
+		{"training", "Training", training_rules, &definition->training}
+	};
+	const char *path = setting->path;
+	const char *rest;
+	int			index = layer_index(path, &rest);
+
+	if (index >= 0)
+		return read_layer_setting(&definition->layers[index], rest, setting, status);
+	for (int i = 0; i < (int) (sizeof(places) / sizeof(places[0])); i++)
+	{
+		size_t		length = strlen(places[i].name);
+
+		if (strncmp(path, places[i].name, length) != 0)
+			continue;
+		if (path[length] == '.')
+			return setting_store(places[i].rules, NULL, places[i].where, path + length + 1, setting,
+								 places[i].target, status);
+		if (path[length] == '\0')
+			return setting->kind == SETTING_EMPTY ||
+				status_set(status, STATUS_DEFINITION, "", "%s must be an object.", places[i].where);
+	}
+	if (strcmp(path, "join") != 0)
+		return status_set(status, STATUS_DEFINITION, "Known here: input, layers, join, loss, optimizer, training.",
+						  "Setting \"%.64s\" is unknown.", path);
+	return setting_store(top_rules, NULL, "Definition", path, setting, top, status);
+}
+
+/* The weights of "weighted_l1" are the twin's last layer, so that a stored embedding has them in it already. */
+static void
+append_join_weights(NetworkDefinition *definition)
+{
+	NetworkLayer *layer = &definition->layers[definition->layer_count++];
+
+	layer->type = &layer_join_weights;
+	layer->number = definition->layer_count;
+	layer->source = -1;
+	layer->initial_deviation = NAN;
+}
+
+static bool
+read_definition(const NetworkSetting *settings, int count, NetworkDefinition *definition, Status *status)
+{
+	InputSettings input;
+	TopSettings top = {JOIN_L2};
+
+	set_defaults(definition, &input);
+	if (!read_layer_types(settings, count, definition, status))
+		return false;
+	for (int i = 0; i < count; i++)
+	{
+		if (!read_setting(&settings[i], definition, &input, &top, status))
+			return false;
+	}
+	if (!finish_input(&input, definition, status))
+		return false;
+	if (top.join == JOIN_WEIGHTED_L1)
+		append_join_weights(definition);
+	return layers_connect(definition, status) && finish_rest(&top, definition, status);
+}
+
+NetworkDefinition *
+network_define(const NetworkSetting *settings, int count, const Host *host, Status *status)
+{
+	NetworkDefinition *definition;
+	int			layers;
+
+	if (count > LIMIT_SETTINGS)
+	{
+		status_set(status, STATUS_DEFINITION, "", "The definition has %d settings but may have %d.", count,
+				   LIMIT_SETTINGS);
+		return NULL;
+	}
+	if (!count_layers(settings, count, &layers, status))
+		return NULL;
+
+	definition = host_allocate_zero(host, 1, sizeof(*definition) + (layers + 1) * sizeof(NetworkLayer), status);
+	if (definition == NULL)
+		return NULL;
+	definition->layers = (NetworkLayer *) (definition + 1);
+	definition->layer_count = layers;
+	if (read_definition(settings, count, definition, status))
+		return definition;
+	host_release(host, definition);
+	return NULL;
+}

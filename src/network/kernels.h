@@ -1,0 +1,98 @@
+/*
+ * kernels.h: the loops that are not matrix products, one table of them for each level of processor.
+ *
+ * kernels.inc holds the code once; kernels_*.c compile it for their level.  "rows" rows of channels values follow each
+ * other without gaps.  An output may be the input of the same shape, but must not overlap it otherwise.
+ */
+#ifndef SIAMESE_NETWORK_KERNELS_H
+#define SIAMESE_NETWORK_KERNELS_H
+
+#include "network/network.h"
+
+/* Batch norm with the statistics of a batch, and the ReLU behind it: y = scale x + shift. */
+typedef struct NormPass
+{
+	int			channels;
+	bool		relu;
+	const real *scale;			/* [channels]: gamma / deviation */
+	const real *shift;			/* [channels]: beta - mean scale */
+	const real *mean;			/* [channels] */
+} NormPass;
+
+/* A pooling of maps [height, width, channels] to [out_height, out_width, channels]. */
+typedef struct PoolPass
+{
+	int			height;
+	int			width;
+	int			channels;
+	int			out_height;
+	int			out_width;
+	int			kernel[2];
+	int			stride[2];
+} PoolPass;
+
+typedef struct OptimizerPass
+{
+	real		rate;			/* of this step, Adam's correction of the first moment in it */
+	real		decay;			/* added to the gradient, times the weight */
+	real		shrink;			/* AdamW: taken off the weight, times the weight */
+	real		momentum;
+	real		second_momentum;
+	real		correction;		/* Adam: 1 / sqrt(1 - second_momentum^t) */
+	real		epsilon;
+} OptimizerPass;
+
+typedef struct NetworkKernels
+{
+	/* y = y + bias, then ReLU if wished */
+	void		(*add_bias) (real *y, const real *bias, size_t rows, int channels, bool relu);
+	/* y = scale x + shift, then ReLU if wished */
+	void		(*scale_shift) (const real *x, const real *scale, const real *shift, size_t rows, int channels,
+								bool relu, real *y);
+	void		(*relu) (const real *x, size_t count, real *y);
+	/* dx = dy where y > 0, else 0 */
+	void		(*relu_back) (const real *y, const real *dy, size_t count, real *dx);
+	/* y += x */
+	void		(*add) (const real *x, size_t count, real *y);
+	/* y += factor x */
+	void		(*add_scaled) (const real *x, real factor, size_t count, real *y);
+
+	/* sums [channels] += the rows of x */
+	void		(*column_sums) (const real *x, size_t rows, int channels, real *sums);
+	/* sums += (x - mean)^2 */
+	void		(*column_squares) (const real *x, const real *mean, size_t rows, int channels, real *sums);
+	/* sums += g, products += g (x - mean), where g is dy, or 0 where the ReLU stopped */
+	void		(*norm_sums) (const NormPass *norm, const real *x, const real *dy, size_t rows,
+							  real *sums, real *products);
+	/* dx = scale g - slope (x - mean) - base */
+	void		(*norm_back) (const NormPass *norm, const real *x, const real *dy, const real *slope, const real *base,
+							  size_t rows, real *dx);
+
+	/* where: place in the window of each maximum, first of equals; NULL: not wanted */
+	void		(*max_pool) (const PoolPass *pool, const real *x, real *y, int32_t *where);
+	/* dx is set */
+	void		(*max_pool_back) (const PoolPass *pool, const real *dy, const int32_t *where, real *dx);
+	void		(*mean_pool) (const PoolPass *pool, const real *x, real *y);
+
+	void		(*step_sgd) (const OptimizerPass *step, size_t count, const real *gradient, real *speed, real *weights);
+	/* speed NULL: no momentum */
+	void		(*step_rmsprop) (const OptimizerPass *step, size_t count, const real *gradient, real *squares,
+								 real *speed, real *weights);
+	void		(*step_adam) (const OptimizerPass *step, size_t count, const real *gradient, real *mean, real *squares,
+							  real *weights);
+	double		(*square_sum) (const real *x, size_t count);
+	/* average = keep average + (1 - keep) x */
+	void		(*move_average) (const real *x, real keep, size_t count, real *average);
+	void		(*scale) (real factor, size_t count, real *x);
+} NetworkKernels;
+
+/* The table of cpu_level(). */
+extern const NetworkKernels *network_kernels(void);
+
+extern const NetworkKernels network_kernels_portable;
+#if defined(__x86_64__)
+extern const NetworkKernels network_kernels_avx2;
+extern const NetworkKernels network_kernels_avx512;
+#endif
+
+#endif

@@ -1,0 +1,27 @@
+/*
+ * kernels_avx512.c: the kernels for AVX-512.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "network/kernels.h"
+
+#if defined(__x86_64__)
+
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))), apply_to = function)
+#elif defined(__GNUC__)
+#pragma GCC optimize("O3", "no-math-errno")
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")
+#endif
+
+#define KERNELS network_kernels_avx512
+#define VECTOR_BYTES 64
+
+#include "network/kernels.inc"
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#endif
+
+#endif

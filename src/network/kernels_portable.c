@@ -1,0 +1,16 @@
+/*
+ * kernels_portable.c: the kernels for any processor; on 64-bit ARM the compiler's baseline is NEON.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "network/kernels.h"
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("O3", "no-math-errno")
+#endif
+
+#define KERNELS network_kernels_portable
+#define VECTOR_BYTES 16
+
+#include "network/kernels.inc"

@@ -1,0 +1,153 @@
+/*
+ * loss_pair.c: losses of pairs: contrastive, cross-entropy, cosine target.
+ *
+ * Genuine pairs are all pairs of genuine samples of one label.  As many negative ones are chosen by the batch's seed:
+ * first genuine samples with forgeries of their label, then genuine samples of different labels.
+ */
+#include "network/network_internal.h"
+
+typedef struct Pair
+{
+	int			a;
+	int			b;
+	bool		genuine;
+} Pair;
+
+/* Pairs of one kind inside a label; pairs NULL: only counted. */
+static size_t
+collect_pairs(const NetworkBatch *batch, bool genuine, Pair *pairs)
+{
+	size_t		count = 0;
+
+	for (int i = 0; i < batch->n; i++)
+	{
+		for (int j = genuine ? i + 1 : 0; batch->genuine[i] && j < batch->n; j++)
+		{
+			if (batch->label[i] != batch->label[j] || (bool) batch->genuine[j] != genuine)
+				continue;
+			if (pairs != NULL)
+				pairs[count] = (Pair) {i, j, genuine};
+			count++;
+		}
+	}
+	return count;
+}
+
+/* The first "wanted" of pairs become a random choice of all of them. */
+static void
+choose_first(Pair *pairs, size_t count, size_t wanted, Random *random)
+{
+	for (size_t i = 0; i < wanted && count - i > 1; i++)
+	{
+		size_t		other = i + random_next(random) % (count - i);
+		Pair		swap = pairs[i];
+
+		pairs[i] = pairs[other];
+		pairs[other] = swap;
+	}
+}
+
+/* Up to wanted pairs of genuine samples of different labels, by drawing; returns how many were found. */
+static size_t
+draw_strangers(const NetworkBatch *batch, size_t wanted, Random *random, Pair *pairs)
+{
+	size_t		count = 0;
+
+	for (size_t tries = 0; count < wanted && tries < 20 * wanted; tries++)
+	{
+		int			a = (int) random_below(random, batch->n);
+		int			b = (int) random_below(random, batch->n);
+
+		if (batch->genuine[a] && batch->genuine[b] && batch->label[a] != batch->label[b])
+			pairs[count++] = (Pair) {a, b, false};
+	}
+	return count;
+}
+
+/* Loss of a pair and its slopes: by the distance, or by the cosine; adds to the loss's parameters' gradient. */
+static double
+pair_value(const LossPass *pass, bool genuine, double measure, double share, double *slope)
+{
+	const NetworkLoss *loss = &pass->definition->loss;
+
+	switch (loss->kind)
+	{
+		case LOSS_CONTRASTIVE:
+			{
+				double		miss = genuine ? measure : fmax(loss->margin - measure, 0);
+
+				*slope = genuine ? 2 * miss : -2 * miss;
+				return miss * miss;
+			}
+		case LOSS_COSINE_TARGET:
+			{
+				double		miss = measure - (genuine ? loss->genuine_target : loss->forged_target);
+
+				*slope = 2 * miss;
+				return miss * miss;
+			}
+		default:
+			{
+				bool		scaled = loss_parameter_count(pass->definition) > 1;
+				double		scale = scaled ? softplus(pass->parameters[1]) : 1;
+				double		logit = pass->parameters[0] - scale * measure;
+				double		error = logistic(logit) - genuine;
+
+				pass->parameter_gradient[0] += (real) (share * error);
+				if (scaled)
+					pass->parameter_gradient[1] -= (real) (share * error * measure * logistic(pass->parameters[1]));
+				*slope = -error * scale;
+				return softplus(genuine ? -logit : logit);
+			}
+	}
+}
+
+static void
+add_pair(const LossPass *pass, const Pair *pair, double share)
+{
+	int			dimensions = pass->dimensions;
+	NetworkJoin join = pass->definition->join;
+	const real *a = pass->batch->embedding + (size_t) pair->a * dimensions;
+	const real *b = pass->batch->embedding + (size_t) pair->b * dimensions;
+	real	   *a_gradient = pass->embedding_gradient + (size_t) pair->a * dimensions;
+	real	   *b_gradient = pass->embedding_gradient + (size_t) pair->b * dimensions;
+	bool		by_cosine = pass->definition->loss.kind == LOSS_COSINE_TARGET;
+	double		measure = by_cosine ? join_cosine(a, b, dimensions) : join_distance(join, a, b, dimensions);
+	double		slope;
+
+	*pass->loss += share * pair_value(pass, pair->genuine, measure, share, &slope);
+	if (by_cosine)
+		join_cosine_backward(a, b, dimensions, share * slope, a_gradient, b_gradient);
+	else
+		join_distance_backward(join, a, b, dimensions, measure, share * slope, a_gradient, b_gradient);
+}
+
+bool
+loss_of_pairs(const LossPass *pass, Status *status)
+{
+	const NetworkBatch *batch = pass->batch;
+	Random		random = random_stream(batch->seed, 1);
+	size_t		wanted = collect_pairs(batch, true, NULL);
+	size_t		forged = collect_pairs(batch, false, NULL);
+	size_t		count = wanted;
+	Pair	   *pairs;
+
+	if (wanted == 0)
+		return true;
+	pairs = host_allocate(pass->host, 2 * wanted + forged, sizeof(Pair), status);
+	if (pairs == NULL)
+		return false;
+	collect_pairs(batch, true, pairs);
+	collect_pairs(batch, false, pairs + wanted);
+	if (forged >= wanted)
+	{
+		choose_first(pairs + wanted, forged, wanted, &random);
+		count += wanted;
+	}
+	else
+		count += forged + draw_strangers(batch, wanted - forged, &random, pairs + wanted + forged);
+	for (size_t i = 0; i < count; i++)
+		add_pair(pass, &pairs[i], 1.0 / count);
+	host_release(pass->host, pairs);
+	return true;
+}

@@ -1,0 +1,95 @@
+/*
+ * loss_triplet.c: the batch-hard triplet loss (Hermans, Beyer, Leibe 2017, equation 5).
+ *
+ * Each genuine sample is an anchor: with the farthest genuine sample of its label and the nearest of all others, which
+ * are the samples of other labels and the forgeries of its own.  The mean is over the anchors that have both.
+ */
+#include "network/network_internal.h"
+
+/* distance [n, n], both halves */
+static void
+measure_all(const LossPass *pass, double *distance)
+{
+	int			n = pass->batch->n;
+
+	for (int i = 0; i < n; i++)
+	{
+		for (int j = 0; j < i; j++)
+		{
+			const real *a = pass->batch->embedding + (size_t) i * pass->dimensions;
+			const real *b = pass->batch->embedding + (size_t) j * pass->dimensions;
+
+			distance[(size_t) i * n + j] = distance[(size_t) j * n + i] =
+				join_distance(pass->definition->join, a, b, pass->dimensions);
+		}
+	}
+}
+
+/* -1 where there is none */
+static void
+find_hardest(const NetworkBatch *batch, int anchor, const double *distance, int *positive, int *negative)
+{
+	*positive = *negative = -1;
+	for (int j = 0; j < batch->n; j++)
+	{
+		bool		same = batch->label[j] == batch->label[anchor];
+
+		if (j == anchor)
+			continue;
+		if (same && batch->genuine[j])
+		{
+			if (*positive < 0 || distance[j] > distance[*positive])
+				*positive = j;
+		}
+		else if (*negative < 0 || distance[j] < distance[*negative])
+			*negative = j;
+	}
+}
+
+static void
+send_slope(const LossPass *pass, int i, int j, double distance, double slope)
+{
+	int			dimensions = pass->dimensions;
+
+	join_distance_backward(pass->definition->join, pass->batch->embedding + (size_t) i * dimensions,
+						   pass->batch->embedding + (size_t) j * dimensions, dimensions, distance, slope,
+						   pass->embedding_gradient + (size_t) i * dimensions,
+						   pass->embedding_gradient + (size_t) j * dimensions);
+}
+
+bool
+loss_of_triplets(const LossPass *pass, Status *status)
+{
+	const NetworkBatch *batch = pass->batch;
+	int			n = batch->n;
+	int			anchors = 0;
+	double	   *distance = host_allocate_zero(pass->host, (size_t) n * n, sizeof(double), status);
+	int			positive;
+	int			negative;
+
+	if (distance == NULL)
+		return false;
+	measure_all(pass, distance);
+	for (int i = 0; i < n; i++)
+	{
+		find_hardest(batch, i, distance + (size_t) i * n, &positive, &negative);
+		anchors += batch->genuine[i] && positive >= 0 && negative >= 0;
+	}
+	for (int i = 0; i < n; i++)
+	{
+		const double *row = distance + (size_t) i * n;
+		double		miss;
+
+		find_hardest(batch, i, row, &positive, &negative);
+		if (!batch->genuine[i] || positive < 0 || negative < 0)
+			continue;
+		miss = pass->definition->loss.margin + row[positive] - row[negative];
+		if (miss <= 0)
+			continue;
+		*pass->loss += miss / anchors;
+		send_slope(pass, i, positive, row[positive], 1.0 / anchors);
+		send_slope(pass, i, negative, row[negative], -1.0 / anchors);
+	}
+	host_release(pass->host, distance);
+	return true;
+}

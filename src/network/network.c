@@ -1,0 +1,213 @@
+/*
+ * network.c: a definition -> a programme: where weights lie, which layers work in place, join or share memory.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "network/network_internal.h"
+
+static bool
+absorbs(const NetworkLayer *layer)
+{
+	return layer->type == &layer_conv || layer->type == &layer_dense || layer->type == &layer_batch_norm;
+}
+
+/* Parameters in the order of the layers, then the loss's, then the statistics. */
+static void
+place_weights(Network *network)
+{
+	size_t		offset = 0;
+
+	network->first_learning = network->layer_count;
+	for (int i = 0; i < network->layer_count; i++)
+	{
+		network->layers[i].parameter_offset = offset;
+		offset += network->layers[i].parameter_count;
+		if (network->layers[i].parameter_count > 0 && network->first_learning == network->layer_count)
+			network->first_learning = i;
+	}
+	network->loss_offset = offset;
+	network->loss_count = loss_parameter_count(network->definition);
+	network->parameter_count = offset += network->loss_count;
+	for (int i = 0; i < network->layer_count; i++)
+	{
+		network->layers[i].statistic_offset = offset;
+		offset += network->layers[i].statistic_count;
+	}
+	network->weight_count = offset;
+}
+
+/*
+ * Which layers are done together with the one before.  Nothing may overwrite an output that a later add reads, nor, in
+ * training, one that the layer's own way back reads.
+ */
+static void
+join_layers(Network *network)
+{
+	NetworkLayer *layers = network->layers;
+
+	for (int i = 0; i < network->layer_count; i++)
+	{
+		if (layers[i].source >= 0)
+			layers[layers[i].source].kept = true;
+	}
+	for (int i = 0; i < network->layer_count; i++)
+	{
+		NetworkLayer *layer = &layers[i];
+		NetworkLayer *before = i > 0 ? layer - 1 : NULL;
+
+		if (layer->type->state != NULL)
+			layer->type->state(layer);
+		if (before == NULL || before->kept)
+			continue;
+		layer->in_place = layer->type->in_place && !before->type->needs_output;
+		layer->in_place_inference = layer->type->in_place || layer->type == &layer_batch_norm;
+		if (layer->type == &layer_relu && absorbs(before))
+			layer->absorbed = before->absorbs_relu = true;
+		if (layer->type == &layer_batch_norm && (before->type == &layer_conv || before->type == &layer_dense))
+			layer->folded = before->folds_norm = true;
+	}
+	for (int i = 0; i + 1 < network->layer_count; i++)
+		layers[i].folds_relu = layers[i].folds_norm && layers[i + 1].absorbs_relu;
+}
+
+/*
+ * Buffers of the outputs at inference: each layer takes the first one that nobody reads any more.  busy [layers] holds
+ * the last layer that reads what is in the buffer.
+ */
+static void
+share_buffers(Network *network, int *busy)
+{
+	NetworkLayer *layers = network->layers;
+
+	network->slot_count = 0;
+	for (int i = 0; i < network->layer_count; i++)
+	{
+		int			slot = 0;
+		int			last = i + 1;
+
+		for (int j = i + 1; layers[i].kept && j < network->layer_count; j++)
+		{
+			if (layers[j].source == i)
+				last = j;
+		}
+		if (layers[i].in_place_inference)
+			slot = layers[i - 1].slot;
+		else
+		{
+			while (slot < network->slot_count && busy[slot] >= i)
+				slot++;
+		}
+		if (slot == network->slot_count)
+			network->slot_values[network->slot_count++] = 0;
+		if (network->slot_values[slot] < shape_values(layers[i].out))
+			network->slot_values[slot] = shape_values(layers[i].out);
+		busy[slot] = last;
+		layers[i].slot = slot;
+	}
+}
+
+Network *
+network_create(const NetworkDefinition *definition, const Host *host, Status *status)
+{
+	int			count = definition->layer_count;
+	size_t		layer_bytes = count * sizeof(NetworkLayer);
+	Network    *network;
+	NetworkDefinition *copy;
+	int		   *busy;
+
+	network = host_allocate_zero(host, 1, sizeof(*network) + sizeof(*copy) + layer_bytes +
+								 count * (sizeof(size_t) + sizeof(int)), status);
+	if (network == NULL)
+		return NULL;
+	copy = (NetworkDefinition *) (network + 1);
+	*copy = *definition;
+	copy->layers = (NetworkLayer *) (copy + 1);
+	memcpy(copy->layers, definition->layers, layer_bytes);
+	network->host = host;
+	network->definition = copy;
+	network->layer_count = count;
+	network->layers = copy->layers;
+	network->slot_values = (size_t *) (copy->layers + count);
+	busy = (int *) (network->slot_values + count);
+
+	place_weights(network);
+	join_layers(network);
+	share_buffers(network, busy);
+	return network;
+}
+
+void
+network_destroy(Network *network)
+{
+	if (network != NULL)
+		host_release(network->host, network);
+}
+
+int
+network_input_values(const Network *network)
+{
+	return (int) shape_values(network->layers[0].in);
+}
+
+int
+network_dimensions(const Network *network)
+{
+	return (int) shape_values(network->layers[network->layer_count - 1].out);
+}
+
+size_t
+network_parameter_count(const Network *network)
+{
+	return network->parameter_count;
+}
+
+size_t
+network_weight_count(const Network *network)
+{
+	return network->weight_count;
+}
+
+bool
+network_describe_layer(const Network *network, int layer, char *line, size_t size)
+{
+	const NetworkLayer *described;
+	char		text[96];
+
+	if (layer < 0 || layer >= network->layer_count)
+		return false;
+	described = &network->layers[layer];
+	if (described->type->describe != NULL)
+		described->type->describe(described, text, sizeof(text));
+	else
+		snprintf(text, sizeof(text), "%s", described->type->name);
+	snprintf(line, size, "%-32s -> %4d x %4d x %5d %12zu", text, described->out.height, described->out.width,
+			 described->out.channels, described->parameter_count);
+	return true;
+}
+
+void
+network_initialize(const Network *network, uint64_t seed, real *weights)
+{
+	for (int i = 0; i < network->layer_count; i++)
+	{
+		const NetworkLayer *layer = &network->layers[i];
+		Random		random = random_stream(seed, layer->number);
+
+		if (layer->type->initialize != NULL)
+			layer->type->initialize(layer, &random, weights + layer->parameter_offset,
+									weights + layer->statistic_offset);
+	}
+	loss_initialize(network->definition, weights + network->loss_offset);
+}
+
+void
+network_input_from_raster(const NetworkDefinition *definition, const uint8_t *raster, real *input)
+{
+	size_t		count = (size_t) definition->image.height * definition->image.width * definition->image.channels;
+	real		factor = (real) (1 / (255 * definition->deviation));
+	real		shift = (real) (definition->mean / definition->deviation);
+
+	for (size_t i = 0; i < count; i++)
+		input[i] = raster[i] * factor - shift;
+}

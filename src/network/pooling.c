@@ -1,0 +1,177 @@
+/*
+ * pooling.c: max_pool, mean_pool and global_mean.  Windows lie wholly inside the map; what is left over at the right
+ * and at the bottom is not seen.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/limits.h"
+#include "network/network_internal.h"
+
+static const SettingRule rules[] = {
+	{"size", RULE_SIDES, offsetof(NetworkLayer, kernel), 1, LIMIT_KERNEL, NULL},
+	{"stride", RULE_SIDES, offsetof(NetworkLayer, stride), 1, LIMIT_KERNEL, NULL},
+	{NULL, 0, 0, 0, 0, NULL}
+};
+
+static void
+defaults(NetworkLayer *layer)
+{
+	layer->kernel[0] = layer->kernel[1] = 2;	/* stride: the size */
+}
+
+static void
+describe_pool(const NetworkLayer *layer, char *text, size_t size)
+{
+	int			length = snprintf(text, size, "%s %dx%d", layer->type->name, layer->kernel[0], layer->kernel[1]);
+
+	if (layer->stride[0] != layer->kernel[0] || layer->stride[1] != layer->kernel[1])
+		snprintf(text + length, size - length, ", stride %d", layer->stride[0]);
+}
+
+static PoolPass
+make_pass(const NetworkLayer *layer)
+{
+	PoolPass	pool = {
+		.height = layer->in.height, .width = layer->in.width, .channels = layer->in.channels,
+		.out_height = layer->out.height, .out_width = layer->out.width,
+		.kernel = {layer->kernel[0], layer->kernel[1]}, .stride = {layer->stride[0], layer->stride[1]}
+	};
+
+	return pool;
+}
+
+/* The place of each maximum: int32 [n, out]. */
+static void
+max_state(NetworkLayer *layer)
+{
+	layer->state_bytes = shape_values(layer->out) * sizeof(int32_t);
+}
+
+static void
+max_forward(const LayerPass *pass)
+{
+	PoolPass	pool = make_pass(pass->layer);
+	size_t		in = shape_values(pass->layer->in);
+	size_t		out = shape_values(pass->layer->out);
+
+	for (int i = 0; i < pass->n; i++)
+		pass->kernels->max_pool(&pool, pass->input + i * in, pass->output + i * out,
+								pass->training ? (int32_t *) pass->state + i * out : NULL);
+}
+
+static void
+max_backward(const LayerPass *pass)
+{
+	PoolPass	pool = make_pass(pass->layer);
+	size_t		in = shape_values(pass->layer->in);
+	size_t		out = shape_values(pass->layer->out);
+
+	if (pass->input_gradient == NULL)
+		return;
+	for (int i = 0; i < pass->n; i++)
+		pass->kernels->max_pool_back(&pool, pass->output_gradient + i * out, (const int32_t *) pass->state + i * out,
+									 pass->input_gradient + i * in);
+}
+
+static void
+mean_forward(const LayerPass *pass)
+{
+	PoolPass	pool = make_pass(pass->layer);
+
+	for (int i = 0; i < pass->n; i++)
+		pass->kernels->mean_pool(&pool, pass->input + i * shape_values(pass->layer->in),
+								 pass->output + i * shape_values(pass->layer->out));
+}
+
+static void
+mean_backward(const LayerPass *pass)
+{
+	const NetworkLayer *layer = pass->layer;
+	int			channels = layer->in.channels;
+	real		share = (real) 1 / (layer->kernel[0] * layer->kernel[1]);
+	const real *slope = pass->output_gradient;
+
+	if (pass->input_gradient == NULL)
+		return;
+	memset(pass->input_gradient, 0, pass->n * shape_values(layer->in) * sizeof(real));
+	for (int i = 0; i < pass->n; i++)
+	{
+		real	   *sample = pass->input_gradient + i * shape_values(layer->in);
+
+		for (int pixel = 0; pixel < (int) shape_pixels(layer->out); pixel++, slope += channels)
+		{
+			int			y = pixel / layer->out.width * layer->stride[0];
+			int			x = pixel % layer->out.width * layer->stride[1];
+
+			for (int ky = 0; ky < layer->kernel[0]; ky++)
+			{
+				for (int kx = 0; kx < layer->kernel[1]; kx++)
+					pass->kernels->add_scaled(slope, share, channels,
+											  sample + ((size_t) (y + ky) * layer->in.width + x + kx) * channels);
+			}
+		}
+	}
+}
+
+static bool
+global_shape(NetworkLayer *layer, Status *status)
+{
+	layer->out = (NetworkShape) {1, 1, layer->in.channels};
+	return true;
+}
+
+static void
+global_forward(const LayerPass *pass)
+{
+	size_t		pixels = shape_pixels(pass->layer->in);
+	int			channels = pass->layer->in.channels;
+
+	memset(pass->output, 0, (size_t) pass->n * channels * sizeof(real));
+	for (int i = 0; i < pass->n; i++)
+		pass->kernels->column_sums(pass->input + i * pixels * channels, pixels, channels,
+								   pass->output + (size_t) i * channels);
+	pass->kernels->scale((real) 1 / pixels, (size_t) pass->n * channels, pass->output);
+}
+
+static void
+global_backward(const LayerPass *pass)
+{
+	size_t		pixels = shape_pixels(pass->layer->in);
+	int			channels = pass->layer->in.channels;
+	real	   *to = pass->input_gradient;
+
+	if (to == NULL)
+		return;
+	memset(to, 0, pass->n * pixels * channels * sizeof(real));
+	for (size_t row = 0; row < pass->n * pixels; row++, to += channels)
+		pass->kernels->add_scaled(pass->output_gradient + row / pixels * channels, (real) 1 / pixels, channels, to);
+}
+
+const LayerType layer_max_pool = {
+	.name = "max_pool",
+	.rules = rules,
+	.defaults = defaults,
+	.shape = layer_window,
+	.describe = describe_pool,
+	.state = max_state,
+	.forward = max_forward,
+	.backward = max_backward
+};
+
+const LayerType layer_mean_pool = {
+	.name = "mean_pool",
+	.rules = rules,
+	.defaults = defaults,
+	.shape = layer_window,
+	.describe = describe_pool,
+	.forward = mean_forward,
+	.backward = mean_backward
+};
+
+const LayerType layer_global_mean = {
+	.name = "global_mean",
+	.shape = global_shape,
+	.forward = global_forward,
+	.backward = global_backward
+};

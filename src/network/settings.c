@@ -1,0 +1,179 @@
+/*
+ * settings.c: one setting of a definition, checked by a rule and stored.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "network/network_internal.h"
+
+/* "type, maps, kernel": what is known at a place, for the hint; cut at a comma if it does not fit. */
+static void
+list_keys(const SettingRule *rules, char *list, size_t size)
+{
+	for (; rules != NULL && rules->key != NULL; rules++)
+	{
+		size_t		length = strlen(list);
+
+		if (length + strlen(rules->key) + 8 > size)
+		{
+			snprintf(list + length, size - length, ", ...");
+			return;
+		}
+		snprintf(list + length, size - length, "%s%s", length > 0 ? ", " : "", rules->key);
+	}
+}
+
+/* The rule for a key, and for RULE_SIDES which side: -1 both.  NULL if there is none. */
+static const SettingRule *
+find_rule(const SettingRule *rules, const char *key, int *side)
+{
+	*side = -1;
+	for (; rules != NULL && rules->key != NULL; rules++)
+	{
+		size_t		length = strlen(rules->key);
+
+		if (strcmp(rules->key, key) == 0)
+			return rules;
+		if (rules->kind == RULE_SIDES && strncmp(rules->key, key, length) == 0 &&
+			(strcmp(key + length, "[0]") == 0 || strcmp(key + length, "[1]") == 0))
+		{
+			*side = key[length + 1] - '0';
+			return rules;
+		}
+	}
+	return NULL;
+}
+
+/* An empty object stands where rules know keys below it. */
+static bool
+is_known_group(const SettingRule *rules, const char *key)
+{
+	size_t		length = strlen(key);
+
+	for (; rules != NULL && rules->key != NULL; rules++)
+	{
+		if (strncmp(rules->key, key, length) == 0 && rules->key[length] == '.')
+			return true;
+	}
+	return false;
+}
+
+static bool
+wrong_kind(const char *where, const char *key, const char *wanted, Status *status)
+{
+	return status_set(status, STATUS_DEFINITION, "", "%s: \"%s\" must be %s.", where, key, wanted);
+}
+
+static bool
+store_number(const SettingRule *rule, int side, const char *where, const char *key, const NetworkSetting *setting,
+			 char *place, Status *status)
+{
+	double		number = setting->number;
+
+	if (setting->kind != SETTING_NUMBER)
+		return wrong_kind(where, key, "a number", status);
+	if (!(number >= rule->least && number <= rule->most))
+		return status_set(status, STATUS_DEFINITION, "", "%s: \"%s\" is %g but must be from %.10g to %.10g.",
+						  where, key, number, rule->least, rule->most);
+	if (rule->kind == RULE_REAL)
+	{
+		memcpy(place, &number, sizeof(number));
+		return true;
+	}
+	if (number != floor(number))
+		return status_set(status, STATUS_DEFINITION, "", "%s: \"%s\" is %g but must be a whole number.",
+						  where, key, number);
+	if (rule->kind == RULE_INTEGER)
+		((int *) place)[0] = (int) number;
+	else if (rule->kind == RULE_REFERENCE)
+		((LayerReference *) place)->number = (int) number;
+	else
+	{
+		if (side != 1)
+			((int *) place)[0] = (int) number;
+		if (side != 0)
+			((int *) place)[1] = (int) number;
+	}
+	return true;
+}
+
+static bool
+store_choice(const SettingRule *rule, const char *where, const char *key, const char *text, int *place, Status *status)
+{
+	char		hint[STATUS_TEXT] = "One of: ";
+
+	for (int i = 0; rule->choices[i] != NULL; i++)
+	{
+		if (strcmp(rule->choices[i], text) == 0)
+		{
+			*place = i;
+			return true;
+		}
+		snprintf(hint + strlen(hint), sizeof(hint) - strlen(hint), "%s%s", i > 0 ? ", " : "", rule->choices[i]);
+	}
+	snprintf(hint + strlen(hint), sizeof(hint) - strlen(hint), ".");
+	return status_set(status, STATUS_DEFINITION, hint, "%s: \"%s\" is unknown for \"%s\".", where, text, key);
+}
+
+static bool
+store_name(const char *where, const char *key, const char *text, char *place, Status *status)
+{
+	if (text[0] == '\0' || strlen(text) >= LAYER_NAME)
+		return status_set(status, STATUS_DEFINITION, "", "%s: \"%s\" must have 1 to %d bytes.", where, key,
+						  LAYER_NAME - 1);
+	snprintf(place, LAYER_NAME, "%s", text);
+	return true;
+}
+
+bool
+setting_store(const SettingRule *rules, const SettingRule *common, const char *where, const char *key,
+			  const NetworkSetting *setting, void *target, Status *status)
+{
+	int			side;
+	const SettingRule *rule = find_rule(rules, key, &side);
+	char	   *place;
+
+	if (rule == NULL)
+		rule = find_rule(common, key, &side);
+	if (rule == NULL)
+	{
+		char		list[STATUS_TEXT - 16] = "";
+		char		hint[STATUS_TEXT];
+
+		if (setting->kind == SETTING_EMPTY && (is_known_group(rules, key) || is_known_group(common, key)))
+			return true;
+		list_keys(common, list, sizeof(list));
+		list_keys(rules, list, sizeof(list));
+		snprintf(hint, sizeof(hint), "Known here: %s.", list);
+		return status_set(status, STATUS_DEFINITION, hint, "%s: setting \"%.64s\" is unknown.", where, key);
+	}
+	if (setting->kind == SETTING_EMPTY)
+		return true;			/* null: the default */
+
+	place = (char *) target + rule->offset;
+	switch (rule->kind)
+	{
+		case RULE_BOOLEAN:
+			if (setting->kind != SETTING_BOOLEAN)
+				return wrong_kind(where, key, "true or false", status);
+			*(bool *) place = setting->number != 0;
+			return true;
+		case RULE_CHOICE:
+			if (setting->kind != SETTING_TEXT)
+				return wrong_kind(where, key, "a text", status);
+			return store_choice(rule, where, key, setting->text, (int *) place, status);
+		case RULE_NAME:
+			if (setting->kind != SETTING_TEXT)
+				return wrong_kind(where, key, "a text", status);
+			return store_name(where, key, setting->text, place, status);
+		case RULE_REFERENCE:
+			if (setting->kind == SETTING_TEXT)
+				return store_name(where, key, setting->text, ((LayerReference *) place)->name, status);
+			return store_number(rule, side, where, key, setting, place, status);
+		case RULE_INTEGER:
+		case RULE_SIDES:
+		case RULE_REAL:
+			return store_number(rule, side, where, key, setting, place, status);
+	}
+	return false;
+}

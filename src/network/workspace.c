@@ -1,0 +1,320 @@
+/*
+ * workspace.c: the memory of one run through a network, and the run itself: forward and backward.
+ */
+#include <string.h>
+
+#include "network/network_internal.h"
+
+struct NetworkWorkspace
+{
+	const Host *host;
+	const Network *network;
+	int			samples;
+	bool		training;
+	int			n;				/* of the last forward_training */
+	real	  **output;			/* [layers] of training, [slots] of inference */
+	char	  **state;			/* [layers] */
+	real	  **branch;			/* [layers]: gradient that adds sent to an earlier layer; NULL where none can */
+	bool	   *branch_set;		/* [layers] */
+	real	   *flow[2];		/* gradient on its way back */
+	real	   *scratch;
+};
+
+/* ---- memory -------------------------------------------------------------------------------------------------------- */
+
+/*
+ * The block is laid out twice by the same code: first without memory, to learn its size.  used stays at SIZE_MAX once
+ * the size has overflowed.
+ */
+typedef struct Layout
+{
+	char	   *base;			/* NULL: only measure */
+	size_t		used;
+} Layout;
+
+static void *
+take(Layout *layout, size_t count, size_t size)
+{
+	size_t		bytes;
+	size_t		start = layout->used;
+
+	if (start == SIZE_MAX || __builtin_mul_overflow(count, size, &bytes) ||
+		__builtin_add_overflow(bytes, 63, &bytes) ||
+		__builtin_add_overflow(start, bytes & ~(size_t) 63, &layout->used))
+	{
+		layout->used = SIZE_MAX;
+		return NULL;
+	}
+	return layout->base != NULL ? layout->base + start : NULL;
+}
+
+static real *
+take_reals(Layout *layout, size_t values, int samples)
+{
+	size_t		count;
+
+	if (__builtin_mul_overflow(values, (size_t) samples, &count))
+		count = SIZE_MAX;
+	return take(layout, count, sizeof(real));
+}
+
+static void
+lay_out_training(Layout *layout, NetworkWorkspace *workspace)
+{
+	const Network *network = workspace->network;
+	size_t		largest = 0;
+
+	for (int i = 0; i < network->layer_count; i++)
+	{
+		const NetworkLayer *layer = &network->layers[i];
+		size_t		values = shape_values(layer->out);
+		real	   *output = NULL;
+		real	   *branch = NULL;
+		size_t		state_bytes = layer->state_fixed;
+		char	   *state;
+
+		if (!layer->in_place)
+			output = take_reals(layout, values, workspace->samples);
+		if (layer->kept)
+			branch = take_reals(layout, values, workspace->samples);
+		if (__builtin_mul_overflow(layer->state_bytes, (size_t) workspace->samples, &state_bytes) ||
+			__builtin_add_overflow(state_bytes, layer->state_fixed, &state_bytes))
+			state_bytes = SIZE_MAX;
+		state = take(layout, state_bytes, 1);
+		if (i >= network->first_learning && values > largest)
+			largest = values;
+		if (i > network->first_learning && shape_values(layer->in) > largest)
+			largest = shape_values(layer->in);
+		if (layout->base != NULL)
+		{
+			workspace->output[i] = layer->in_place ? workspace->output[i - 1] : output;
+			workspace->branch[i] = branch;
+			workspace->state[i] = state;
+		}
+	}
+	for (int i = 0; i < 2; i++)
+		workspace->flow[i] = take_reals(layout, largest, workspace->samples);
+}
+
+static void
+lay_out_inference(Layout *layout, NetworkWorkspace *workspace)
+{
+	const Network *network = workspace->network;
+
+	for (int i = 0; i < network->slot_count; i++)
+	{
+		real	   *slot = take_reals(layout, network->slot_values[i], workspace->samples);
+
+		if (layout->base != NULL)
+			workspace->output[i] = slot;
+	}
+}
+
+/* workspace is the block itself, or a stand-in while measuring. */
+static void
+lay_out(Layout *layout, NetworkWorkspace *workspace)
+{
+	const Network *network = workspace->network;
+	size_t		count = network->layer_count;
+	size_t		scratch = 0;
+
+	take(layout, 1, sizeof(*workspace));
+	workspace->output = take(layout, count, sizeof(real *));
+	workspace->state = take(layout, count, sizeof(char *));
+	workspace->branch = take(layout, count, sizeof(real *));
+	workspace->branch_set = take(layout, count, sizeof(bool));
+	if (workspace->training)
+		lay_out_training(layout, workspace);
+	else
+		lay_out_inference(layout, workspace);
+	for (int i = 0; i < network->layer_count; i++)
+	{
+		const NetworkLayer *layer = &network->layers[i];
+		size_t		values = layer->type->scratch != NULL ?
+			layer->type->scratch(layer, workspace->samples, workspace->training) : 0;
+
+		if (values > scratch)
+			scratch = values;
+	}
+	workspace->scratch = take(layout, scratch, sizeof(real));
+}
+
+size_t
+network_workspace_bytes(const Network *network, int samples, bool training)
+{
+	NetworkWorkspace stand_in = {.network = network, .samples = samples, .training = training};
+	Layout		layout = {NULL, 0};
+
+	lay_out(&layout, &stand_in);
+	return layout.used;
+}
+
+NetworkWorkspace *
+network_workspace_create(const Network *network, int samples, bool training, const Host *host, Status *status)
+{
+	NetworkWorkspace *workspace = host_allocate(host, 1, network_workspace_bytes(network, samples, training), status);
+	Layout		layout = {(char *) workspace, 0};
+
+	if (workspace == NULL)
+		return NULL;
+	memset(workspace, 0, sizeof(*workspace));
+	workspace->host = host;
+	workspace->network = network;
+	workspace->samples = samples;
+	workspace->training = training;
+	lay_out(&layout, workspace);
+	return workspace;
+}
+
+void
+network_workspace_destroy(NetworkWorkspace *workspace)
+{
+	if (workspace != NULL)
+		host_release(workspace->host, workspace);
+}
+
+/* ---- runs ---------------------------------------------------------------------------------------------------------- */
+
+static LayerPass
+make_pass(const Network *network, const real *weights, NetworkWorkspace *workspace, int n)
+{
+	LayerPass	pass = {
+		.kernels = network_kernels(),
+		.n = n,
+		.training = workspace->training,
+		.weights = weights,
+		.scratch = workspace->scratch
+	};
+
+	return pass;
+}
+
+static void
+set_layer(LayerPass *pass, const Network *network, int i)
+{
+	pass->layer = &network->layers[i];
+	pass->next = i + 1 < network->layer_count ? pass->layer + 1 : NULL;
+}
+
+bool
+network_forward(const Network *network, const real *weights, NetworkWorkspace *workspace,
+				const real *input, int n, real *embedding, Status *status)
+{
+	LayerPass	pass = make_pass(network, weights, workspace, n);
+	const real *current = input;
+
+	pass.training = false;
+	for (int i = 0; i < network->layer_count; i++)
+	{
+		if (host_interrupted(workspace->host, status))
+			return false;
+		set_layer(&pass, network, i);
+		if (pass.layer->absorbed || pass.layer->folded)
+			continue;
+		pass.input = current;
+		pass.output = workspace->output[pass.layer->slot];
+		pass.other = pass.layer->source >= 0 ? workspace->output[network->layers[pass.layer->source].slot] : NULL;
+		pass.layer->type->forward(&pass);
+		current = pass.output;
+	}
+	memcpy(embedding, current, (size_t) n * network_dimensions(network) * sizeof(real));
+	return true;
+}
+
+void
+network_forward_training(const Network *network, const real *weights, NetworkWorkspace *workspace,
+						 const real *input, int n, uint64_t seed, real *embedding)
+{
+	LayerPass	pass = make_pass(network, weights, workspace, n);
+
+	workspace->n = n;
+	pass.seed = seed;
+	for (int i = 0; i < network->layer_count; i++)
+	{
+		set_layer(&pass, network, i);
+		if (pass.layer->absorbed)
+			continue;
+		pass.input = i > 0 ? workspace->output[i - 1] : input;
+		pass.output = workspace->output[i];
+		pass.state = workspace->state[i];
+		pass.other = pass.layer->source >= 0 ? workspace->output[pass.layer->source] : NULL;
+		pass.layer->type->forward(&pass);
+	}
+	memcpy(embedding, workspace->output[network->layer_count - 1],
+		   (size_t) n * network_dimensions(network) * sizeof(real));
+}
+
+/* What an add passes to the other layer waits in that layer's branch. */
+static void
+send_branch(NetworkWorkspace *workspace, const LayerPass *pass, int source)
+{
+	size_t		count = pass->n * shape_values(pass->layer->out);
+
+	if (workspace->branch_set[source])
+		pass->kernels->add(pass->output_gradient, count, workspace->branch[source]);
+	else
+		memcpy(workspace->branch[source], pass->output_gradient, count * sizeof(real));
+	workspace->branch_set[source] = true;
+}
+
+void
+network_backward(const Network *network, const real *weights, NetworkWorkspace *workspace,
+				 const real *input, const real *embedding_gradient, real *gradient)
+{
+	LayerPass	pass = make_pass(network, weights, workspace, workspace->n);
+	int			current = 0;
+
+	pass.gradient = gradient;
+	memset(workspace->branch_set, 0, network->layer_count * sizeof(bool));
+	memcpy(workspace->flow[0], embedding_gradient,
+		   (size_t) pass.n * network_dimensions(network) * sizeof(real));
+	for (int i = network->layer_count - 1; i >= network->first_learning; i--)
+	{
+		set_layer(&pass, network, i);
+		if (workspace->branch_set[i])
+			pass.kernels->add(workspace->branch[i], pass.n * shape_values(pass.layer->out), workspace->flow[current]);
+		pass.output_gradient = workspace->flow[current];
+		if (pass.layer->source >= 0)
+			send_branch(workspace, &pass, pass.layer->source);
+		if (pass.layer->absorbed && pass.layer[-1].type == &layer_batch_norm)
+			continue;			/* batch norm's way back does it */
+		pass.input = i > 0 ? workspace->output[i - 1] : input;
+		pass.output = workspace->output[i];
+		pass.state = workspace->state[i];
+		if (i == network->first_learning)
+			pass.input_gradient = NULL;
+		else
+		{
+			if (!pass.layer->type->in_place)
+				current = 1 - current;
+			pass.input_gradient = workspace->flow[current];
+		}
+		pass.layer->type->backward(&pass);
+	}
+}
+
+void
+network_update_statistics(const Network *network, const NetworkWorkspace *workspace, real *weights)
+{
+	const double share = 0.1;
+
+	for (int i = 0; i < network->layer_count; i++)
+	{
+		const NetworkLayer *layer = &network->layers[i];
+		int			channels = layer->in.channels;
+		double		rows = (double) workspace->n * shape_pixels(layer->in);
+		const real *measured = (const real *) workspace->state[i];	/* mean, then variance */
+		real	   *running = weights + layer->statistic_offset;
+
+		if (layer->type != &layer_batch_norm)
+			continue;
+		for (int c = 0; c < 2 * channels; c++)
+		{
+			double		value = measured[c];
+
+			if (c >= channels && rows > 1)
+				value *= rows / (rows - 1);		/* the unbiased variance */
+			running[c] += (real) (share * (value - running[c]));
+		}
+	}
+}
