@@ -1,0 +1,165 @@
+/*
+ * test_double_layers.c: the way back of every layer against central differences, in double precision.
+ *
+ * The function is the product of the embeddings with fixed numbers; batch norm and dropout are in training mode.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "host.h"
+#include "network_help.h"
+
+#define SAMPLES 3
+#define STEP 1e-5
+
+typedef struct Case
+{
+	const char *name;
+	const char *input;
+	const char *layers;
+	const char *join;
+} Case;
+
+#define DENSE ",{'type':'dense','units':5}"
+#define WIDE "'width':6,'height':5"
+
+static const Case cases[] = {
+	{"conv", WIDE, "{'type':'conv','maps':3,'kernel':3},{'type':'conv','maps':4,'kernel':[2,3]}" DENSE, "l2"},
+	{"conv, stride and padding", WIDE,
+		"{'type':'conv','maps':4,'kernel':3,'padding':1},"
+	"{'type':'conv','maps':3,'kernel':[3,2],'stride':[1,2],'padding':[2,1],'bias':false}" DENSE, "l2"},
+	{"conv, groups", WIDE,
+		"{'type':'conv','maps':4,'kernel':3,'padding':1},{'type':'conv','maps':6,'kernel':3,'padding':1,'groups':2},"
+	"{'type':'conv','maps':6,'kernel':2,'groups':6}" DENSE, "l2"},
+	{"conv 1x1", WIDE, "{'type':'conv','maps':4,'kernel':2},{'type':'conv','maps':5,'kernel':1}" DENSE, "l2"},
+	{"conv in colour", "'width':5,'height':5,'colour':'colour'", "{'type':'conv','maps':3,'kernel':3}" DENSE, "l2"},
+	{"dense", WIDE, "{'type':'dense','units':7},{'type':'dense','units':4,'bias':false}", "l2"},
+	{"max_pool", WIDE, "{'type':'conv','maps':3,'kernel':2},{'type':'max_pool'}" DENSE, "l2"},
+	{"max_pool, overlapping", WIDE, "{'type':'conv','maps':3,'kernel':2},{'type':'max_pool','size':3,'stride':1}" DENSE, "l2"},
+	{"max_pool, gaps", WIDE, "{'type':'conv','maps':3,'kernel':1},{'type':'max_pool','size':[1,2],'stride':3}" DENSE, "l2"},
+	{"mean_pool", WIDE, "{'type':'conv','maps':3,'kernel':2},{'type':'mean_pool','size':[2,3],'stride':[1,2]}" DENSE, "l2"},
+	{"global_mean", WIDE, "{'type':'conv','maps':3,'kernel':2},{'type':'global_mean'}" DENSE, "l2"},
+	{"batch_norm", WIDE, "{'type':'conv','maps':17,'kernel':2},{'type':'batch_norm'}" DENSE ",{'type':'batch_norm'}", "l2"},
+	{"batch_norm and relu", WIDE,
+		"{'type':'conv','maps':19,'kernel':2,'bias':false},{'type':'batch_norm'},{'type':'relu'},{'type':'max_pool'}" DENSE, "l2"},
+	{"batch_norm first", WIDE, "{'type':'batch_norm'}" DENSE, "l2"},
+	{"local_response_norm", WIDE,
+		"{'type':'conv','maps':7,'kernel':2},{'type':'local_response_norm','size':4,'alpha':0.5,'constant':1}" DENSE, "l2"},
+	{"relu", WIDE, "{'type':'conv','maps':3,'kernel':2},{'type':'relu'}" DENSE ",{'type':'relu'}" DENSE, "l2"},
+	{"relu behind a pool", WIDE, "{'type':'conv','maps':3,'kernel':2},{'type':'max_pool'},{'type':'relu'}" DENSE, "l2"},
+	{"prelu", WIDE, "{'type':'conv','maps':3,'kernel':2},{'type':'prelu'}" DENSE ",{'type':'prelu'}", "l2"},
+	{"sigmoid", WIDE, "{'type':'dense','units':6},{'type':'sigmoid'}" DENSE ",{'type':'sigmoid'}", "l2"},
+	{"tanh", WIDE, "{'type':'conv','maps':2,'kernel':2},{'type':'tanh'}" DENSE ",{'type':'tanh'}", "l2"},
+	{"dropout", WIDE, "{'type':'dense','units':9},{'type':'relu'},{'type':'dropout','rate':0.4}" DENSE ",{'type':'dropout'}", "l2"},
+	{"dropout behind sigmoid", WIDE, "{'type':'dense','units':9},{'type':'sigmoid'},{'type':'dropout','rate':0.4}" DENSE, "l2"},
+	{"add", WIDE,
+		"{'type':'conv','maps':3,'kernel':3,'padding':1,'name':'start'},{'type':'relu'},"
+		"{'type':'conv','maps':3,'kernel':3,'padding':1},{'type':'batch_norm'},{'type':'add','from':2},{'type':'relu'},"
+	"{'type':'conv','maps':3,'kernel':3,'padding':1},{'type':'add','from':'start'},{'type':'add','from':2}" DENSE, "l2"},
+	{"add of itself", WIDE, "{'type':'conv','maps':3,'kernel':3},{'type':'add','from':1},{'type':'tanh'}" DENSE, "l2"},
+	{"flatten", WIDE, "{'type':'flatten'},{'type':'dense','units':4},{'type':'flatten'}" DENSE, "l2"},
+	{"flatten and pool", WIDE, "{'type':'max_pool'},{'type':'conv','maps':2,'kernel':2},{'type':'flatten'},{'type':'batch_norm'}", "l2"},
+	{"l2_norm", WIDE, "{'type':'dense','units':6},{'type':'l2_norm'}" DENSE ",{'type':'l2_norm'}", "l2"},
+	{"weighted_l1", WIDE, "{'type':'dense','units':6},{'type':'sigmoid'}", "weighted_l1"}
+};
+
+/* What is differentiated: sum over samples and dimensions of embedding times fixed numbers. */
+static real
+value_of(const Network *network, const real *weights, NetworkWorkspace *workspace, const real *input,
+		 const real *fixed, real *embedding)
+{
+	int			count = SAMPLES * network_dimensions(network);
+	real		sum = 0;
+
+	network_forward_training(network, weights, workspace, input, SAMPLES, 42, embedding);
+	for (int i = 0; i < count; i++)
+		sum += embedding[i] * fixed[i];
+	return sum;
+}
+
+static void
+check_case(const Case *one)
+{
+	char		text[1024];
+	Status		status;
+	Network    *network;
+	Host	   *host = test_host();
+	NetworkWorkspace *workspace;
+	size_t		parameters;
+	real	   *weights,
+			   *input,
+			   *gradient,
+			   *embedding,
+			   *fixed;
+	double		largest = 0;
+
+	snprintf(text, sizeof(text), "{'input':{%s},'layers':[%s],'join':'%s'}", one->input, one->layers, one->join);
+	network = help_network(text);
+	parameters = network_parameter_count(network);
+	workspace = network_workspace_create(network, SAMPLES, true, host, &status);
+	weights = calloc(network_weight_count(network), sizeof(real));
+	gradient = calloc(parameters, sizeof(real));
+	input = calloc(SAMPLES * network_input_values(network), sizeof(real));
+	embedding = calloc(SAMPLES * network_dimensions(network), sizeof(real));
+	fixed = calloc(SAMPLES * network_dimensions(network), sizeof(real));
+	network_initialize(network, 7, weights);
+	help_fill(gradient, parameters, 5);
+	for (size_t i = 0; i < parameters; i++)
+		weights[i] += 0.3 * gradient[i];
+	help_fill(input, SAMPLES * network_input_values(network), 1);
+	help_fill(fixed, SAMPLES * network_dimensions(network), 2);
+
+	/* the gradient is added to what is there */
+	for (size_t i = 0; i < parameters; i++)
+		gradient[i] = 1;
+	value_of(network, weights, workspace, input, fixed, embedding);
+	network_backward(network, weights, workspace, input, fixed, gradient);
+	for (size_t i = 0; i < parameters; i++)
+	{
+		real		kept = weights[i];
+		double		above,
+					below,
+					slope;
+
+		weights[i] = kept + STEP;
+		above = value_of(network, weights, workspace, input, fixed, embedding);
+		weights[i] = kept - STEP;
+		below = value_of(network, weights, workspace, input, fixed, embedding);
+		weights[i] = kept;
+		slope = (above - below) / (2 * STEP);
+		largest = fmax(largest, fabs(slope));
+		if (fabs(gradient[i] - 1 - slope) > 1e-6 * fmax(1, fabs(slope)))
+			fail_msg("%s: parameter %zu has slope %.9g, measured %.9g", one->name, i, gradient[i] - 1, slope);
+	}
+	assert_true(largest > 0.01);
+	network_workspace_destroy(workspace);
+	network_destroy(network);
+	free(weights);
+	free(gradient);
+	free(input);
+	free(embedding);
+	free(fixed);
+}
+
+static void
+test_layers(void **state)
+{
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		check_case(&cases[i]);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_layers)
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
