@@ -207,7 +207,6 @@ image_gif_pack(const uint8_t *bytes, const ImageHeader *header, const Host *host
 #define WEBP_START 12			/* "RIFF", size, "WEBP" */
 #define WEBP_CHUNK 8			/* type and size */
 #define WEBP_FRAME 16			/* of an ANMF chunk, before the frame's own chunks */
-#define WEBP_ANIMATION 0x02
 #define WEBP_ALPHA 0x10
 
 static uint32_t
@@ -259,7 +258,6 @@ webp_walk(const uint8_t *bytes, size_t position, size_t end, bool in_frame, Imag
 			return found;
 		if (!in_frame && memcmp(type, "VP8X", 4) == 0 && size >= 10)
 		{
-			header->animated = (data[0] & WEBP_ANIMATION) != 0;
 			width = (int64_t) le24(data + 4) + 1;
 			height = (int64_t) le24(data + 7) + 1;
 		}
@@ -269,7 +267,7 @@ webp_walk(const uint8_t *bytes, size_t position, size_t end, bool in_frame, Imag
 			header->data_end = position + WEBP_CHUNK + size;
 			width = (int64_t) le24(data + 6) + 1;
 			height = (int64_t) le24(data + 9) + 1;
-			found = webp_walk(bytes, header->data_start, header->data_end, true, header);
+			found = header->animated = webp_walk(bytes, header->data_start, header->data_end, true, header);
 		}
 		else if (!found && (memcmp(type, "VP8 ", 4) == 0 || memcmp(type, "VP8L", 4) == 0))
 			found = webp_bitstream(type[3] == 'L', data, size, &width, &height);

@@ -58,6 +58,8 @@ pack(const uint8_t *bytes, size_t length, const ImageHeader *header, const Host 
 		return image_gif_pack(bytes, header, host, packed, packed_length, status);
 	if (header->format == IMAGE_FORMAT_WEBP && header->animated)
 		return image_webp_pack(bytes, header, host, packed, packed_length, status);
+	if (header->format == IMAGE_FORMAT_TIFF && header->orientation != 1)
+		return image_tiff_pack(bytes, length, host, packed, packed_length, status);
 	return true;
 }
 

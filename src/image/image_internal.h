@@ -36,7 +36,7 @@ typedef struct ImageHeader
 	int64_t		height;
 	int			samples;		/* per pixel, 1 to 4 */
 	int			bits;			/* per sample, 1 to 16 */
-	int			orientation;	/* EXIF, 1 to 8, still to be applied; 1 where the reader applies it */
+	int			orientation;	/* EXIF's numbers, 1 to 8; the readers leave it to us */
 	ImageAlpha	alpha;
 	bool		invert;			/* 0 is white, and the reader leaves that to us */
 	int			clear_index;	/* palette index that is transparent, or -1 */
@@ -119,13 +119,16 @@ extern bool image_webp_header(const uint8_t *bytes, size_t length, ImageHeader *
 
 /*
  * Copies of an image file with no more than its reader needs: a PNG's pixels and palette (not its texts, profiles and
- * times, which are a bomb's favourite places), the first frame of a GIF or of an animated WebP.  *packed is the host's.
+ * times, which are a bomb's favourite places), the first frame of a GIF or of an animated WebP; a TIFF whose orientation
+ * is left to us, since Leptonica 1.82 turns one of the eight wrongly.  *packed is the host's.
  */
 extern bool image_png_pack(const uint8_t *bytes, size_t length, const ImageHeader *header, const Host *host,
 						   uint8_t **packed, size_t *packed_length, Status *status);
 extern bool image_gif_pack(const uint8_t *bytes, const ImageHeader *header, const Host *host,
 						   uint8_t **packed, size_t *packed_length, Status *status);
 extern bool image_webp_pack(const uint8_t *bytes, const ImageHeader *header, const Host *host,
+							uint8_t **packed, size_t *packed_length, Status *status);
+extern bool image_tiff_pack(const uint8_t *bytes, size_t length, const Host *host,
 							uint8_t **packed, size_t *packed_length, Status *status);
 
 /* image_pnm.c: the pixels that stand behind the header. */

@@ -240,9 +240,9 @@ image_leptonica_decode(const uint8_t *bytes, size_t length, const ImageHeader *h
 
 	if (pix == NULL)
 		return image_broken(header->format, "cannot be decoded: its data is damaged or of an unsupported kind", status);
-	/* The reader must have seen the size that was checked; orientation (TIFF) may have exchanged the sides. */
+	/* The reader must have seen the size that was checked (a JPEG may be smaller, by its reduction). */
 	if (pixGetDimensions(pix, &width, &height, &depth) != 0 ||
-		(int64_t) width * height > header->width * header->height ||
+		width > header->width || height > header->height ||
 		(depth != 1 && depth != 2 && depth != 4 && depth != 8 && depth != 16 && depth != 32))
 	{
 		pixDestroy(&pix);

@@ -21,6 +21,12 @@ enum
 
 enum
 {
+	PHOTOMETRIC_WHITE_IS_ZERO = 0,
+	PHOTOMETRIC_PALETTE = 3
+};
+
+enum
+{
 	TYPE_BYTE = 1,
 	TYPE_SHORT = 3,
 	TYPE_LONG = 4,
@@ -82,7 +88,7 @@ open_directory(Directory *directory, const uint8_t *bytes, size_t length)
 	return true;
 }
 
-/* The first value of a tag, and how many there are; false if it is absent or of no integer type. */
+/* The first value of a tag, and how many there are; false if it is absent, cut off or of no integer type. */
 static bool
 find_value(const Directory *directory, uint32_t tag, uint64_t *value, uint64_t *count)
 {
@@ -105,12 +111,20 @@ find_value(const Directory *directory, uint32_t tag, uint64_t *value, uint64_t *
 			return false;
 		if (*count > field_size / size)
 			where = get(directory, (size_t) where, (int) field_size);
-		if (where > directory->length || directory->length - where < size)
+		if (where > directory->length || *count > (directory->length - where) / size)
 			return false;
 		*value = get(directory, (size_t) where, (int) size);
 		return true;
 	}
 	return false;
+}
+
+/* size bytes of a number in the directory's byte order. */
+static void
+set(const Directory *directory, uint8_t *bytes, size_t at, int size, uint64_t value)
+{
+	for (int i = 0; i < size; i++)
+		bytes[at + (size_t) (directory->big_endian ? size - 1 - i : i)] = (uint8_t) (value >> 8 * i);
 }
 
 static uint64_t
@@ -156,6 +170,7 @@ image_tiff_header(const uint8_t *bytes, size_t length, ImageHeader *header, Stat
 	uint64_t	bits;
 	uint64_t	photometric;
 	uint64_t	unused;
+	uint64_t	colours = 0;
 
 	if (!open_directory(&directory, bytes, length))
 		return image_broken(IMAGE_FORMAT_TIFF, "has no readable first directory", status);
@@ -174,15 +189,50 @@ image_tiff_header(const uint8_t *bytes, size_t length, ImageHeader *header, Stat
 		return image_broken(IMAGE_FORMAT_TIFF, "has a compression that is not supported", status);
 	if (find_value(&directory, TAG_TILE_WIDTH, &unused, &unused))
 		return image_broken(IMAGE_FORMAT_TIFF, "is stored in tiles, which is not supported", status);
+	/* libtiff would go on without a palette that is cut off. */
+	if (photometric == PHOTOMETRIC_PALETTE &&
+		(bits > 8 || !find_value(&directory, TAG_COLOURMAP, &unused, &colours) || colours < UINT64_C(3) << bits))
+		return image_broken(IMAGE_FORMAT_TIFF, "has no palette, or one that is cut off", status);
 	header->width = (int64_t) width;
 	header->height = (int64_t) height;
 	header->samples = (int) samples;
 	header->bits = (int) bits;
+	header->orientation = image_tiff_orientation(bytes, length);
 	/* libtiff's RGBA interface multiplies by alpha; Leptonica's own way with two samples does not. */
 	header->alpha = samples == 4 || value_or(&directory, TAG_EXTRA_SAMPLES, 0) == 1 ?
 		IMAGE_ALPHA_PREMULTIPLIED : IMAGE_ALPHA_STRAIGHT;
 	/* Leptonica turns 1 and 8 bits round, the others are left to us. */
-	header->invert = photometric == 0 && samples == 1 && (bits == 2 || bits == 4 || bits == 16) &&
-		!find_value(&directory, TAG_COLOURMAP, &unused, &unused);
+	header->invert = photometric == PHOTOMETRIC_WHITE_IS_ZERO && samples == 1 && (bits == 2 || bits == 4 || bits == 16) &&
+		!find_value(&directory, TAG_COLOURMAP, &unused, &colours);
+	return true;
+}
+
+bool
+image_tiff_pack(const uint8_t *bytes, size_t length, const Host *host,
+				uint8_t **packed, size_t *packed_length, Status *status)
+{
+	Directory	directory;
+	size_t		entry_size;
+	int			field_size;
+
+	if (!open_directory(&directory, bytes, length))
+		return image_broken(IMAGE_FORMAT_TIFF, "has no readable first directory", status);
+	*packed = host_allocate(host, length, 1, status);
+	if (*packed == NULL)
+		return false;
+	memcpy(*packed, bytes, length);
+	*packed_length = length;
+	entry_size = directory.big_offsets ? 20 : 12;
+	field_size = directory.big_offsets ? 8 : 4;
+	for (size_t i = 0; i < directory.count; i++)
+	{
+		size_t		at = directory.entries + i * entry_size;
+
+		if (get(&directory, at, 2) != TAG_ORIENTATION)
+			continue;
+		set(&directory, *packed, at + 2, 2, TYPE_SHORT);
+		set(&directory, *packed, at + 4, field_size, 1);
+		set(&directory, *packed, at + 4 + (size_t) field_size, 2, 1);
+	}
 	return true;
 }
