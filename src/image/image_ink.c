@@ -5,8 +5,13 @@
 
 #include <string.h>
 
-/* Below this distance between the means of Otsu's two classes they are one class with noise: there is no ink. */
+/*
+ * Otsu always finds two classes, also in noise, whose halves are 2.7 standard deviations of theirs apart.  There is no ink
+ * when the means are closer than LEAST_CONTRAST, or closer than FAINT_CONTRAST and within NOISE_RATIO deviations.
+ */
 #define LEAST_CONTRAST 16
+#define FAINT_CONTRAST 48
+#define NOISE_RATIO 4
 
 /* A tile darker than this share of its lightest neighbour shows no paper, only ink. */
 #define PAPER_FALL 0.6
@@ -82,8 +87,21 @@ int
 image_otsu(const int64_t histogram[256])
 {
 	Split		split = split_histogram(histogram);
+	double		contrast = split.upper_mean - split.lower_mean;
+	double		squares = 0;
+	double		all = 0;
 
-	return split.upper_mean - split.lower_mean < LEAST_CONTRAST ? -1 : split.threshold;
+	for (int v = 0; v < 256; v++)
+	{
+		double		difference = v - (v <= split.threshold ? split.lower_mean : split.upper_mean);
+
+		squares += (double) histogram[v] * difference * difference;
+		all += (double) histogram[v];
+	}
+	if (contrast < LEAST_CONTRAST ||
+		(contrast < FAINT_CONTRAST && contrast * contrast * all < NOISE_RATIO * NOISE_RATIO * squares))
+		return -1;
+	return split.threshold;
 }
 
 static void
@@ -225,31 +243,52 @@ between_tiles(int pixel, const Tiles *tiles, int count, int *fraction)
 	return position >> 8;
 }
 
-/* Ink is what the paper's light (interpolated between the tiles) lacks at a pixel, as a share of it. */
+/* The tiles' levels for row y, brought between two rows of tiles: 8 bits of fraction; the last one stands twice. */
 static void
-lift_off_tiles(uint8_t *plane, int step, int width, int height, const Tiles *tiles)
+tiles_between_rows(const Tiles *tiles, int y, uint32_t *levels)
 {
-	for (int y = 0; y < height; y++)
+	int			down;
+	int			row = between_tiles(y, tiles, tiles->rows, &down);
+	const uint8_t *upper = tiles->levels + row * tiles->columns;
+	const uint8_t *lower = row + 1 < tiles->rows ? upper + tiles->columns : upper;
+
+	for (int c = 0; c < tiles->columns; c++)
+		levels[c] = (uint32_t) (upper[c] * (256 - down) + lower[c] * down);
+	levels[tiles->columns] = levels[tiles->columns - 1];
+}
+
+/* Ink is what the paper's light (interpolated between the tiles) lacks at a pixel, as a share of it. */
+static bool
+lift_off_tiles(uint8_t *plane, int step, int width, int height, const Tiles *tiles, const Host *host, Status *status)
+{
+	uint32_t   *levels = host_allocate(host, (size_t) tiles->columns + 1, sizeof(uint32_t), status);
+	uint16_t   *positions = host_allocate(host, (size_t) width, sizeof(uint16_t), status);	/* tile and fraction */
+
+	for (int x = 0; levels != NULL && positions != NULL && x < width; x++)
 	{
-		int			down;
-		int			row = between_tiles(y, tiles, tiles->rows, &down);
-		const uint8_t *upper = tiles->levels + row * tiles->columns;
-		const uint8_t *lower = row + 1 < tiles->rows ? upper + tiles->columns : upper;
+		int			across;
+		int			left = between_tiles(x, tiles, tiles->columns, &across);
+
+		positions[x] = (uint16_t) (left << 8 | across);
+	}
+	for (int y = 0; levels != NULL && positions != NULL && y < height; y++)
+	{
 		uint8_t    *pixel = plane + (size_t) y * (size_t) width * (size_t) step;
 
+		tiles_between_rows(tiles, y, levels);
 		for (int x = 0; x < width; x++, pixel += step)
 		{
-			int			across;
-			int			left = between_tiles(x, tiles, tiles->columns, &across);
-			int			right = left + 1 < tiles->columns ? left + 1 : left;
-			int			above = upper[left] * (256 - across) + upper[right] * across;
-			int			below = lower[left] * (256 - across) + lower[right] * across;
-			int			paper = (above * (256 - down) + below * down + 128) >> 8;	/* 8 bits of fraction */
-			int			missing = paper - (*pixel << 8);
+			uint32_t	across = positions[x] & 255;
+			const uint32_t *pair = levels + (positions[x] >> 8);
+			uint32_t	paper = (pair[0] * (256 - across) + pair[1] * across + 128) >> 8;
+			uint32_t	light = (uint32_t) *pixel << 8;
 
-			*pixel = missing <= 0 || paper == 0 ? 0 : (uint8_t) (((int64_t) missing * 255 + paper / 2) / paper);
+			*pixel = light >= paper ? 0 : (uint8_t) (((paper - light) * 255 + paper / 2) / paper);
 		}
 	}
+	host_release(host, levels);
+	host_release(host, positions);
+	return levels != NULL && positions != NULL;
 }
 
 /* ---------- polarity ---------- */
@@ -376,6 +415,7 @@ lift_off(ImageRaster *raster, const uint8_t *grey, int threshold, bool uneven, c
 	{
 		uint8_t    *plane = raster->pixels + c;
 		Tiles		tiles;
+		bool		done;
 
 		if (host_interrupted(host, status))
 			return false;
@@ -387,8 +427,10 @@ lift_off(ImageRaster *raster, const uint8_t *grey, int threshold, bool uneven, c
 		if (!tiles_measure(&tiles, plane, raster->channels, raster->width, raster->height, PAPER_QUANTILE, host, status))
 			return false;
 		tiles_fill(&tiles);
-		lift_off_tiles(plane, raster->channels, raster->width, raster->height, &tiles);
+		done = lift_off_tiles(plane, raster->channels, raster->width, raster->height, &tiles, host, status);
 		tiles_free(&tiles, host);
+		if (!done)
+			return false;
 	}
 	return true;
 }
@@ -403,12 +445,16 @@ clear_paper(ImageRaster *raster, uint8_t *ink)
 
 	count_levels(ink, count, histogram);
 	threshold = image_otsu(histogram);
+	if (threshold < 0)
+		threshold = 255;
 	for (size_t i = 0; i < count; i++)
-		if (threshold < 0 || ink[i] <= threshold)
-		{
-			memset(raster->pixels + i * (size_t) raster->channels, 0, (size_t) raster->channels);
-			ink[i] = 0;
-		}
+	{
+		uint8_t		keep = ink[i] > threshold ? 0xFF : 0;
+
+		ink[i] &= keep;
+		for (int c = 0; c < raster->channels; c++)
+			raster->pixels[i * (size_t) raster->channels + (size_t) c] &= keep;
+	}
 }
 
 bool
