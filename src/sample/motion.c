@@ -1,11 +1,11 @@
 /*
  * motion.c: from strokes to the way of the pen.
  *
- * The sigma-lognormal model (O'Reilly and Plamondon 2009, equations 1 to 5): stroke i begins at t0, its speed is D times a
- * log-normal density of (t - t0) with mu and sigma, its direction turns from one angle to another in step with the way
- * covered; the velocity of the pen is the sum over all strokes.  A stroke whose direction turns in step with its way is
- * an arc of a circle, so that the way covered has a closed form and no velocity is integrated.  mu and sigma follow from
- * the stroke's duration and asymmetry as in Berio, Akten, Leymarie, Grierson and Plamondon 2017, equations 5 to 8; the
+ * The sigma-lognormal model (O'Reilly and Plamondon 2009): stroke i begins at t0, its speed is D
+ * times a log-normal density of (t - t0) with mu and sigma, its direction turns from one angle to another in step with
+ * the way covered; the velocity of the pen is the sum over all strokes.  A stroke whose direction turns in step with
+ * its way is an arc of a circle, so that the way covered has a closed form and no velocity is integrated.  mu and
+ * sigma follow from the stroke's duration and asymmetry as in Berio, Akten, Leymarie, Grierson and Plamondon 2017; the
  * log-normal is cut at three deviations, which is what "duration" spans.
  */
 #include "sample/sample_internal.h"

@@ -1,10 +1,10 @@
 /*
  * perform.c: a plan written once, by its signer or by somebody who imitates it.
  *
- * The signer repeats his own movements: aims, turns and timing vary a little, as much as he is variable.  A forger has seen
- * the shape, not the movements: he strives for the same corners with his own rhythm, pressure and fluency, slower, with
- * more tremor and second thoughts.  He errs twice: in what he takes the shape to be (always the same way: proportions,
- * slant, letters), and in carrying it out (anew each time).
+ * The signer repeats his own movements: aims, turns and timing vary a little, as much as he is variable.  A forger has
+ * seen the shape, not the movements: he strives for the same corners with his own rhythm, pressure and fluency,
+ * slower, with more tremor and second thoughts.  He errs twice: in what he takes the shape to be (always the same way:
+ * proportions, slant, letters), and in carrying it out (anew each time).
  */
 #include "sample/sample_internal.h"
 

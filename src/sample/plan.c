@@ -1,15 +1,17 @@
 /*
  * plan.c: what a signer writes, and how he moves.
  *
- * A signer belongs to one of CLUSTERS families of style, whose members share a part of slant, proportions, letter forms and
- * layout, so that some strangers write alike, as people of one school do.  Now and then he bears the same name as another
- * of his family.  The plan is letters laid on a line, some of them worn down to waves, with the ornaments that people add.
+ * A signer belongs to one of CLUSTERS families of style, whose members share a part of slant, proportions, letter
+ * forms and layout, so that some strangers write alike, as people of one school do.  Now and then he bears the same
+ * name as another of his family.  The plan is letters laid on a line, some of them worn down to waves, with the
+ * ornaments that people add.
  */
 #include "sample/sample_internal.h"
 
 #include <string.h>
 
 #define CLUSTERS 40
+#define PLAN_STROKES (SAMPLE_STROKES - 8)	/* a hand may add some; what does not fit takes the place of the last */
 
 typedef enum Layout
 {
@@ -173,7 +175,11 @@ static SampleStroke *
 builder_add(Builder *builder, double x, double y, double bend_degrees, bool lift)
 {
 	SampleMotion *motion = builder->motion;
-	SampleStroke *stroke = &motion->stroke[motion->strokes < SAMPLE_STROKES - 8 ? motion->strokes++ : motion->strokes - 1];
+	SampleStroke *stroke;
+
+	if (motion->strokes == PLAN_STROKES)
+		motion->strokes--;
+	stroke = &motion->stroke[motion->strokes++];
 
 	memset(stroke, 0, sizeof *stroke);
 	stroke->x = x;
@@ -184,12 +190,13 @@ builder_add(Builder *builder, double x, double y, double bend_degrees, bool lift
 	return stroke;
 }
 
-/* How this signer deviates from the copybook in one letter: the same wherever the letter stands, a part of it his family's. */
+/* How this signer deviates from the copybook in one letter, wherever it stands; a part of it is his family's. */
 static void
 letter_form(Builder *builder, char letter, double deviation, double (*form)[3])
 {
-	Random		own = sample_stream(builder->seed, SAMPLE_FOR_LETTER, builder->signer, (uint64_t) letter);
-	Random		shared = sample_stream(builder->seed, SAMPLE_FOR_LETTER, LIMIT_SIGNERS + builder->cluster, (uint64_t) letter);
+	uint64_t	key = (uint64_t) letter;
+	Random		own = sample_stream(builder->seed, SAMPLE_FOR_LETTER, builder->signer, key);
+	Random		shared = sample_stream(builder->seed, SAMPLE_FOR_LETTER, LIMIT_SIGNERS + builder->cluster, key);
 
 	for (int k = 0; k < SAMPLE_GLYPH_POINTS; k++)
 	{
@@ -281,7 +288,7 @@ builder_word(Builder *builder, const char *name)
 		builder_postpone(builder, first);
 }
 
-/* Adds a stroke whose end and turn are drawn from ranges: x, y, bend.  One after the other: arguments have no order in C. */
+/* Adds a stroke whose end and turn are drawn from ranges, one after the other: arguments have no order in C. */
 static SampleStroke *
 builder_range(Builder *builder, double left, double right, double low, double high, double least_bend, double most_bend)
 {
@@ -300,7 +307,8 @@ builder_wave(Builder *builder)
 	int			humps = 3 + (int) random_below(random, 5);
 	double		height = random_range(random, 5.0, 11.0);
 	double		pitch = random_range(random, 5.0, 10.0) * builder->style.width;
-	double		bend = random_uniform(random) < 0.5 ? random_range(random, -110.0, -40.0) : random_range(random, 20.0, 110.0);
+	bool		arches = random_uniform(random) < 0.5;
+	double		bend = arches ? random_range(random, -110.0, -40.0) : random_range(random, 20.0, 110.0);
 
 	for (int i = 0; i < humps; i++)
 	{
@@ -357,7 +365,8 @@ builder_paraph(Builder *builder)
 		case PARAPH_POINTS:
 			for (int i = 0; i < 2; i++)
 			{
-				SampleStroke *stroke = builder_range(builder, right + 4.0 + 5.0 * i, right + 4.0 + 5.0 * i, -1.0, 3.0, 0.0, 0.0);
+				double		x = right + 4.0 + 5.0 * i;
+				SampleStroke *stroke = builder_range(builder, x, x, -1.0, 3.0, 0.0, 0.0);
 
 				stroke->lift = true;
 				stroke->spare = true;

@@ -1,9 +1,9 @@
 /*
  * render.c: ink on paper, and the scan of it.
  *
- * Pen, paper and scan are drawn for each sample by itself, whoever wrote it.  What the hand contributes is pressure and
- * speed: a pressed or slow pen leaves a broader and darker line.  Ink is laid as discs along the way, each pixel keeping
- * its strongest coverage, so that slow places are dark by the model and not by the number of discs.
+ * Pen, paper and scan are drawn for each sample by itself, whoever wrote it.  What the hand contributes is pressure
+ * and speed: a pressed or slow pen leaves a broader and darker line.  Ink is laid as discs along the way, each pixel
+ * keeping its strongest coverage, so that slow places are dark by the model and not by the number of discs.
  */
 #include "sample/sample_internal.h"
 
@@ -193,13 +193,15 @@ ink_segment(float *ink, const Scan *scan, const Pen *pen, const SampleTrack *tra
 	for (int i = 0; i < discs; i++)
 	{
 		double		share = (i + 0.5) / discs;
+		double		disc[4];
 
-		ink_disc(ink, scan, ends[0][0] + share * (ends[1][0] - ends[0][0]), ends[0][1] + share * (ends[1][1] - ends[0][1]),
-				 ends[0][2] + share * (ends[1][2] - ends[0][2]), ends[0][3] + share * (ends[1][3] - ends[0][3]), pen->edge);
+		for (int part = 0; part < 4; part++)
+			disc[part] = ends[0][part] + share * (ends[1][part] - ends[0][part]);
+		ink_disc(ink, scan, disc[0], disc[1], disc[2], disc[3], pen->edge);
 	}
 }
 
-/* A sum of four bytes, about normal: mean 0, deviation 1.  Two from one random number; a normal deviate a pixel is slow. */
+/* A sum of four bytes, about normal, mean 0, deviation 1; a true normal deviate would take most of the time. */
 static inline double
 noise_of_bits(uint32_t bits)
 {

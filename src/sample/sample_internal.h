@@ -2,8 +2,8 @@
  * sample_internal.h: what the files of the sample room share.
  *
  * glyph.c knows the letters; plan.c makes of them a signer's plan; perform.c writes the plan once, in the signer's own
- * hand or in a forger's; motion.c turns the strokes into the way of the pen; render.c lays ink on paper; sample.c is the
- * entry.  Lengths are millimetres, y grows upwards, angles are radians, times are seconds.
+ * hand or in a forger's; motion.c turns the strokes into the way of the pen; render.c lays ink on paper; sample.c is
+ * the entry.  Lengths are millimetres, y grows upwards, angles are radians, times are seconds.
  */
 #ifndef SIAMESE_SAMPLE_INTERNAL_H
 #define SIAMESE_SAMPLE_INTERNAL_H
@@ -40,7 +40,7 @@ typedef struct SampleGlyph
 typedef struct SampleHand
 {
 	double		tempo;			/* duration of a stroke as long as a small letter is high */
-	double		growth;			/* exponent of a stroke's duration over its length; near 0: all strokes equally long */
+	double		growth;			/* exponent of a stroke's duration over its length; 0: all take equally long */
 	double		asymmetry;		/* of the speed of a stroke, 0.05 (a bell) to 0.3 (a fast start) */
 	double		onset;			/* share of a stroke after which the next begins: small is fluent, large is angular */
 	double		irregular;		/* log-deviation of a stroke's duration from the rule */

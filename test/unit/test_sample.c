@@ -59,8 +59,8 @@ test_same_numbers_same_signature(void **state)
 		int			signer;
 		int			sample;
 		bool		genuine;
-	}			key[] = {{SEED, 3, 1, true}, {SEED + 1, 3, 1, true}, {SEED, 4, 1, true}, {SEED, 3, 2, true}, {SEED, 3, 1, false},
-		{SEED, LIMIT_SIGNERS - 1, LIMIT_SAMPLES - 1, true}, {UINT64_MAX, 0, 0, false}};
+	}			key[] = {{SEED, 3, 1, true}, {SEED + 1, 3, 1, true}, {SEED, 4, 1, true}, {SEED, 3, 2, true},
+		{SEED, 3, 1, false}, {SEED, LIMIT_SIGNERS - 1, LIMIT_SAMPLES - 1, true}, {UINT64_MAX, 0, 0, false}};
 	SampleSignature first[7];
 	SampleSignature again;
 
@@ -145,7 +145,8 @@ test_stroke_is_sigma_lognormal(void **state)
 		double		covered = 0.0;
 		int			steps = 200;	/* between two points of the track */
 
-		*stroke = (SampleStroke) {.x = 9.0, .y = -1.0, .bend = bends[i], .duration = 0.4, .asymmetry = 0.15, .pressure = 0.5};
+		*stroke = (SampleStroke) {.x = 9.0, .y = -1.0, .bend = bends[i], .duration = 0.4, .asymmetry = 0.15,
+			.pressure = 0.5};
 		assert_true(sample_motion_track(&motion, &steady, &random, host, &track, &status));
 		assert_true(fabs(track.x[track.points - 1] - 9.0) < 1e-9 && fabs(track.y[track.points - 1] + 1.0) < 1e-9);
 		for (int k = 1; k < 160; k++)
