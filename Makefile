@@ -85,8 +85,9 @@ endif
 packages:
 	@test/packages
 
-$(DATA_built): sql/siamese.sql
-	cp $< $@
+# "-- include FILE" stands for the file: the definitions of the built-in networks are files of their own.
+$(DATA_built): sql/siamese.sql $(wildcard sql/network/*.json)
+	awk '/^-- include / { file = "sql/" $$3; while ((getline line < file) > 0) print line; next } { print }' $< > $@
 
 $(OBJS): $(MAKEFILE_LIST)
 
@@ -152,7 +153,7 @@ run-shell: all
 	@test/with-server --shell psql
 
 # A benchmark is a program in test/bench; it finds a running server with the extension's files.
-BENCHES =
+BENCHES = omniglot
 run-bench: $(BENCHES:%=run-bench-%)
 	@$(if $(BENCHES),,echo "There are no benchmarks in the list BENCHES of the Makefile.")
 

@@ -277,6 +277,23 @@ COMMENT ON COLUMN siamese.network.built_in IS 'true for those that come with the
 GRANT SELECT ON siamese.network TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('siamese.network', 'WHERE NOT built_in');
 
+INSERT INTO siamese.network (name, description, built_in, definition) VALUES
+('compact', 'the default: 520,000 parameters, 128 dimensions, trains in minutes; characters, signatures, marks', true, $json$
+-- include network/compact.json
+$json$),
+('signature', 'for scanned signatures and other wide marks: the blocks of compact at 96 x 40, cropped to the ink', true, $json$
+-- include network/signature.json
+$json$),
+('koch', 'Koch, Zemel, Salakhutdinov 2015: 39 million parameters, 4,096 dimensions, learned weighted l1', true, $json$
+-- include network/koch.json
+$json$),
+('signet', 'Dey et al. 2017: scanned signatures at 155 x 220, contrastive loss', true, $json$
+-- include network/signet.json
+$json$),
+('hollaender', 'Holländer 2018: digits at 28 x 28, cross-entropy on pairs', true, $json$
+-- include network/hollaender.json
+$json$);
+
 CREATE TABLE siamese.model (
 	name text NOT NULL CHECK (pg_catalog.octet_length(name) BETWEEN 1 AND 63 AND pg_catalog.strpos(name, '@') = 0),
 	version integer NOT NULL CHECK (version > 0),

@@ -1,0 +1,42 @@
+-- The main job, from examples to a decision.  Run by "make demo" on a throw-away server.
+-- Made-up signatures stand for the table that you have: an image, whose it is, and whether it is a known forgery.
+SET client_min_messages = notice;
+CREATE EXTENSION siamese;
+
+\echo
+\echo '1. A table of signatures: 60 people to learn from, 20 others whom the model will never see in training.'
+CREATE TABLE specimen (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, person int, sample int, genuine boolean, image bytea);
+INSERT INTO specimen (person, sample, genuine, image)
+	SELECT signer, sample, genuine, image FROM siamese.sample_signatures(80, 10, 7);
+SELECT count(DISTINCT person) AS people, count(*) FILTER (WHERE genuine) AS genuine, count(*) FILTER (WHERE NOT genuine) AS forged,
+	pg_size_pretty(sum(length(image))) AS images FROM specimen;
+
+\echo '2. CALL siamese.train(...): learn from the first 60; each epoch is measured on some of them that are held out.'
+CALL siamese.train('signatures', 'SELECT image, person, genuine FROM specimen WHERE person <= 60', network => 'signature', epochs => 12);
+
+\echo
+\echo '3. Every signature gets its fingerprint.'
+ALTER TABLE specimen ADD fingerprint embedding;
+UPDATE specimen SET fingerprint = embed(image, 'signatures') WHERE person > 60;
+SELECT dimensions(fingerprint), metric(fingerprint), model(fingerprint), pg_column_size(fingerprint) AS bytes
+	FROM specimen WHERE person > 60 LIMIT 1;
+
+\echo '4. Who is it?  The nearest genuine signatures to one of a person whom the model never saw.'
+SELECT s.person, s.sample, round((s.fingerprint <-> q.fingerprint)::numeric, 3) AS distance,
+	CASE WHEN s.person = q.person THEN 'the same person' ELSE '' END AS truth
+	FROM specimen s, (SELECT * FROM specimen WHERE person = 67 AND genuine AND sample = 1) q
+	WHERE s.genuine AND s.person > 60 AND s.id <> q.id
+	ORDER BY s.fingerprint <-> q.fingerprint LIMIT 6;
+
+\echo '5. Is it the same?  A genuine signature and a skilled forgery against the one on file.'
+SELECT CASE WHEN s.genuine THEN 'genuine' ELSE 'forged' END AS truth, v.same, round(v.probability::numeric, 3) AS probability,
+	round(v.distance::numeric, 3) AS distance, round(v.threshold::numeric, 3) AS threshold
+	FROM specimen q, specimen s, verify(q.fingerprint, s.fingerprint) v
+	WHERE q.person = 67 AND q.genuine AND q.sample = 1 AND s.person = 67 AND s.sample = 2
+	ORDER BY s.genuine DESC;
+
+\echo '6. How often is it wrong on the 20 people that it never saw?'
+SELECT impostors, genuine_pairs, impostor_pairs, round((100 * eer)::numeric, 2) AS "EER %", round(auc::numeric, 4) AS auc,
+	round((100 * far)::numeric, 2) AS "FAR %", round((100 * frr)::numeric, 2) AS "FRR %"
+	FROM siamese.evaluate('signatures', 'SELECT image, person, genuine FROM specimen WHERE person > 60');
+
