@@ -69,5 +69,6 @@ SELECT amvalidate(oid) FROM pg_opclass WHERE opcname = 'embedding_ops' ORDER BY 
 SELECT pg_describe_object(classid, objid, objsubid) FROM pg_depend
 WHERE refclassid = 'pg_extension'::regclass AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'siamese') AND deptype = 'e'
 	AND pg_describe_object(classid, objid, objsubid) ~ '\m(embedding|ball|average)'
+	AND pg_describe_object(classid, objid, objsubid) NOT LIKE '%[]'	-- members since PostgreSQL 17
 	AND obj_description(objid, classid::regclass::name) IS NULL
 ORDER BY 1;
