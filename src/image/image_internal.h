@@ -146,6 +146,25 @@ extern bool image_leptonica_decode(const uint8_t *bytes, size_t length, const Im
 extern bool image_decode(const uint8_t *bytes, size_t length, int channels, int wanted_side, int64_t max_pixels,
 						 const Host *host, ImageRaster *raster, Status *status);
 
+/* Levels of the image's tiles, for an uneven background. */
+typedef struct ImageTiles
+{
+	int			side;			/* of a tile, in pixels */
+	int			columns;
+	int			rows;
+	uint8_t    *levels;			/* uint8 [rows, columns] */
+	uint8_t    *spare;			/* the same, for filters */
+} ImageTiles;
+
+/* image_background.c: step is the distance in bytes from one pixel of a plane to the next. */
+extern int	image_quantile(const int64_t *histogram, double share);	/* the level below which that share lies */
+extern bool image_tiles_measure(ImageTiles *tiles, const uint8_t *plane, int step, int width, int height, double share,
+								const Host *host, Status *status);
+extern void image_tiles_free(ImageTiles *tiles, const Host *host);
+
+/* Levels of dark ink on light, uneven paper become ink, 0 to 255, in place. */
+extern bool image_lift_off_uneven(uint8_t *plane, int step, int width, int height, const Host *host, Status *status);
+
 /* image_ink.c: pixels in place become ink: 0 paper to 255.  *ink is then uint8 [height, width], owned by the caller. */
 extern bool image_ink_extract(ImageRaster *raster, ImagePolarity polarity, bool remove_background,
 							  const Host *host, uint8_t **ink, Status *status);
