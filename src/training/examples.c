@@ -63,7 +63,8 @@ check_columns(TupleDesc descriptor, Reader *reader)
 	if (descriptor->natts < 2 || descriptor->natts > 3)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("the examples' query returns %d columns", descriptor->natts),
+				 errmsg_plural("the examples' query returns %d column", "the examples' query returns %d columns",
+							   descriptor->natts, descriptor->natts),
 				 errdetail("It must return (sample bytea, label) or (sample bytea, label, genuine boolean).")));
 	if (TupleDescAttr(descriptor, 0)->atttypid != BYTEAOID)
 		ereport(ERROR,
