@@ -113,7 +113,7 @@ help_settings(const char *text, int *count)
 NetworkDefinition *
 help_define(const char *text)
 {
-	Status		status = {STATUS_OK};
+	Status		status;
 	int			count;
 	const NetworkSetting *leaves = help_settings(text, &count);
 	NetworkDefinition *definition = network_define(leaves, count, test_host(), &status);
@@ -125,7 +125,7 @@ help_define(const char *text)
 Network *
 help_network(const char *text)
 {
-	Status		status = {STATUS_OK};
+	Status		status;
 	NetworkDefinition *definition = help_define(text);
 	Host	   *host = test_host();
 	Network    *network = network_create(definition, host, &status);
@@ -142,7 +142,7 @@ help_refused(const char *text, Status *status)
 	const NetworkSetting *leaves = help_settings(text, &count);
 	NetworkDefinition *definition;
 
-	*status = (Status) {STATUS_OK};
+	memset(status, 0, sizeof(*status));
 	definition = network_define(leaves, count, test_host(), status);
 	need(definition == NULL, "accepted", text);
 }

@@ -1,0 +1,151 @@
+#!/usr/bin/python3
+"""Computes the built-in networks in PyTorch, for test_network_forward.c.
+
+    /usr/bin/python3 test/unit/forward/make_forward.py sql/network/*.json > test/unit/forward/forward.h
+
+Needs Debian's python3-torch and python3-numpy.  Weights, statistics and inputs are numbers by a formula that both sides
+write down: hash numbers in [-1, 1) of a value's place in the weights, times a factor for its kind.
+"""
+import json
+import os
+import sys
+
+import numpy
+import torch
+from torch.nn import functional
+
+SAMPLES = 2
+FIRST = 12
+
+
+def hash_numbers(start, count, seed):
+    index = numpy.arange(start + 1, start + count + 1, dtype=numpy.uint64)
+    mask = numpy.uint64(0xFFFFFFFF)
+    value = (index * numpy.uint64(2654435761) + numpy.uint64(seed * 40503)) & mask
+    value ^= value >> numpy.uint64(15)
+    value = (value * numpy.uint64(2246822519)) & mask
+    value ^= value >> numpy.uint64(13)
+    return (value >> numpy.uint64(8)).astype(numpy.float64) / 8388608.0 - 1
+
+
+class Weights:
+    """Hands out parameters in the order of the layers; the statistics come behind all of them."""
+
+    def __init__(self):
+        self.offset = 0
+        self.norms = []
+
+    def take(self, count, factor, shift=0.0):
+        numbers = hash_numbers(self.offset, count, 1) * factor + shift
+        self.offset += count
+        return torch.tensor(numbers.astype(numpy.float32))
+
+
+def sides(value):
+    return value if isinstance(value, list) else [value, value]
+
+
+def prepare(layers, shape, weights):
+    """Shapes and parameters first, since the statistics lie behind the last parameter."""
+    channels, height, width = shape
+    steps = []
+    for layer in layers:
+        kind = layer["type"]
+        if kind == "conv":
+            maps, (kh, kw) = layer["maps"], sides(layer["kernel"])
+            stride, padding = sides(layer.get("stride", 1)), sides(layer.get("padding", 0))
+            patch = kh * kw * channels
+            matrix = weights.take(patch * maps, (6.0 / patch) ** 0.5)
+            matrix = matrix.reshape(kh, kw, channels, maps).permute(3, 2, 0, 1).contiguous()
+            bias = weights.take(maps, 0.1) if layer.get("bias", True) else None
+            steps.append(("conv", matrix, bias, stride, padding))
+            channels = maps
+            height = (height + 2 * padding[0] - kh) // stride[0] + 1
+            width = (width + 2 * padding[1] - kw) // stride[1] + 1
+        elif kind == "dense":
+            values, units = channels * height * width, layer["units"]
+            matrix = weights.take(values * units, (6.0 / values) ** 0.5).reshape(values, units)
+            bias = weights.take(units, 0.1) if layer.get("bias", True) else None
+            steps.append(("dense", matrix, bias))
+            channels, height, width = units, 1, 1
+        elif kind == "batch_norm":
+            step = ["batch_norm", weights.take(channels, 0.3, 1.0), weights.take(channels, 0.3), channels]
+            weights.norms.append(step)
+            steps.append(step)
+        elif kind == "max_pool":
+            size = sides(layer.get("size", 2))
+            stride = sides(layer.get("stride", size))
+            steps.append(("max_pool", size, stride))
+            height = (height - size[0]) // stride[0] + 1
+            width = (width - size[1]) // stride[1] + 1
+        else:
+            steps.append((kind,))
+    return steps, channels * height * width
+
+
+def forward(steps, x):
+    for step in steps:
+        kind = step[0]
+        if kind == "conv":
+            x = functional.conv2d(x, step[1], step[2], stride=step[3], padding=step[4])
+        elif kind == "dense":
+            x = x.permute(0, 2, 3, 1).reshape(x.shape[0], -1) @ step[1]
+            x = (x if step[2] is None else x + step[2])[:, :, None, None]
+        elif kind == "batch_norm":
+            x = functional.batch_norm(x, step[4], step[5], step[1], step[2], False, 0.1, 1e-5)
+        elif kind == "max_pool":
+            x = functional.max_pool2d(x, step[1], step[2])
+        elif kind == "relu":
+            x = functional.relu(x)
+        elif kind == "sigmoid":
+            x = torch.sigmoid(x)
+        elif kind == "l2_norm":
+            x = functional.normalize(x.flatten(1))[:, :, None, None]
+        elif kind == "weights":
+            x = x * functional.softplus(step[1])[None, :, None, None]
+        elif kind != "dropout":
+            raise SystemExit("unknown layer " + kind)
+    return x.flatten(1)
+
+
+def compute(path):
+    definition = json.load(open(path))
+    source = definition["input"]
+    shape = (3 if source.get("colour") == "colour" else 1, source["height"], source["width"])
+    weights = Weights()
+    steps, values = prepare(definition["layers"], shape, weights)
+    if definition["join"] == "weighted_l1":
+        steps.append(("weights", weights.take(values, 1.0)))
+    loss = definition["loss"]["type"] == "cross_entropy"
+    weights.offset += (1 if definition["join"] == "weighted_l1" else 2) if loss else 0
+    parameters = weights.offset
+    for step in weights.norms:
+        step += [weights.take(step[3], 0.3), weights.take(step[3], 0.5, 1.0)]
+
+    count = shape[0] * shape[1] * shape[2]
+    x = hash_numbers(0, SAMPLES * count, 2).astype(numpy.float32) * 0.5 + 0.5
+    x = torch.tensor(x).reshape(SAMPLES, shape[1], shape[2], shape[0]).permute(0, 3, 1, 2).contiguous()
+    with torch.no_grad():
+        return forward(steps, x).double().numpy(), parameters
+
+
+def main():
+    torch.set_num_threads(1)
+    print("/*\n * forward.h: made by make_forward.py with PyTorch %s.\n */" % torch.__version__)
+    print("typedef struct ForwardNumbers\n{\n\tconst char *name;\n\tsize_t\t\tparameters;\n"
+          "\tdouble\t\tfirst[%d];\t\t/* of the first sample's embedding */\n"
+          "\tdouble\t\tlength[%d];\t\t/* of each sample's embedding */\n"
+          "\tdouble\t\tchecksum[%d];\t/* product with hash numbers of seed 3 */\n} ForwardNumbers;\n"
+          % (FIRST, SAMPLES, SAMPLES))
+    print("static const ForwardNumbers forward_numbers[] = {")
+    for path in sorted(sys.argv[1:]):
+        y, parameters = compute(path)
+        factors = hash_numbers(0, y.shape[1], 3)
+        row = lambda numbers: "{" + ", ".join("%.8g" % number for number in numbers) + "}"
+        print('\t{"%s", %d,\n\t\t%s,\n\t\t%s,\n\t\t%s},' % (
+            os.path.basename(path)[:-5], parameters, row(y[0, :FIRST]),
+            row((y * y).sum(1) ** 0.5), row(y @ factors)))
+    print("};")
+
+
+main()

@@ -1,0 +1,278 @@
+/*
+ * test_network_forward.c: the built-in networks against PyTorch (forward/make_forward.py), at every level of kernels;
+ * and what must hold for one sample and for many, alone and from two threads.
+ */
+#include <math.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/cpu.h"
+#include "forward/forward.h"
+#include "host.h"
+#include "network/network_internal.h"
+#include "network_help.h"
+#include "presets.h"
+
+#define SAMPLES 2
+#define FIRST 12
+
+static const struct
+{
+	const NetworkSetting *settings;
+	int			count;
+}			presets[] = {
+	{compact_settings, sizeof(compact_settings) / sizeof(compact_settings[0])},
+	{hollaender_settings, sizeof(hollaender_settings) / sizeof(hollaender_settings[0])},
+	{koch_settings, sizeof(koch_settings) / sizeof(koch_settings[0])},
+	{signet_settings, sizeof(signet_settings) / sizeof(signet_settings[0])}
+};
+
+static Network *
+make_network(int preset)
+{
+	Status		status;
+	NetworkDefinition *definition = network_define(presets[preset].settings, presets[preset].count, test_host(), &status);
+	Network    *network;
+
+	if (definition == NULL)
+		fail_msg("%s", status.detail);
+	network = network_create(definition, test_host(), &status);
+	assert_non_null(network);
+	host_release(test_host(), definition);
+	return network;
+}
+
+static void
+scale_range(real *weights, size_t start, size_t count, double factor, double shift)
+{
+	for (size_t i = start; i < start + count; i++)
+		weights[i] = (real) (weights[i] * factor + shift);
+}
+
+/* The same numbers as in make_forward.py. */
+static real *
+make_weights(const Network *network)
+{
+	size_t		count = network_weight_count(network);
+	real	   *weights = calloc(count, sizeof(real));
+
+	help_fill(weights, count, 1);
+	for (int i = 0; i < network->layer_count; i++)
+	{
+		const NetworkLayer *layer = &network->layers[i];
+		size_t		start = layer->parameter_offset;
+		size_t		half = layer->in.channels;
+
+		if (layer->type == &layer_conv || layer->type == &layer_dense)
+		{
+			scale_range(weights, start, layer->decay_count, sqrt(6.0 / (layer->decay_count / layer->maps)), 0);
+			scale_range(weights, start + layer->decay_count, layer->parameter_count - layer->decay_count, 0.1, 0);
+		}
+		else if (layer->type == &layer_batch_norm)
+		{
+			scale_range(weights, start, half, 0.3, 1);
+			scale_range(weights, start + half, half, 0.3, 0);
+			scale_range(weights, layer->statistic_offset, half, 0.3, 0);
+			scale_range(weights, layer->statistic_offset + half, half, 0.5, 1);
+		}
+	}
+	return weights;
+}
+
+static real *
+make_input(const Network *network, int samples)
+{
+	size_t		count = (size_t) network_input_values(network) * samples;
+	real	   *input = calloc(count, sizeof(real));
+
+	help_fill(input, count, 2);
+	scale_range(input, 0, count, 0.5, 0.5);
+	return input;
+}
+
+static void
+run(const Network *network, const real *weights, const real *input, int samples, real *embedding)
+{
+	Status		status;
+	NetworkWorkspace *workspace = network_workspace_create(network, samples, false, test_host(), &status);
+
+	assert_non_null(workspace);
+	assert_true(network_forward(network, weights, workspace, input, samples, embedding, &status));
+	network_workspace_destroy(workspace);
+}
+
+static void
+check_number(const char *name, const char *what, int i, double expected, double found, double tolerance)
+{
+	if (!(fabs(expected - found) <= tolerance))
+		fail_msg("%s at level %s: %s %d is %.8g, PyTorch has %.8g", name, cpu_level_name(cpu_level()), what, i, found,
+				 expected);
+}
+
+static void
+check_numbers(const ForwardNumbers *numbers, const real *embedding, int dimensions)
+{
+	real	   *factors = calloc(dimensions, sizeof(real));
+	double		typical = numbers->length[0] / sqrt(dimensions);
+
+	help_fill(factors, dimensions, 3);
+	for (int i = 0; i < FIRST; i++)
+		check_number(numbers->name, "value", i, numbers->first[i], embedding[i], 1e-4 * typical);
+	for (int sample = 0; sample < SAMPLES; sample++)
+	{
+		double		square = 0,
+					sum = 0;
+
+		for (int i = 0; i < dimensions; i++)
+		{
+			double		value = embedding[sample * dimensions + i];
+
+			square += value * value;
+			sum += value * factors[i];
+		}
+		check_number(numbers->name, "length", sample, numbers->length[sample], sqrt(square),
+					 1e-4 * numbers->length[sample]);
+		check_number(numbers->name, "checksum", sample, numbers->checksum[sample], sum, 1e-4 * numbers->length[sample]);
+	}
+	free(factors);
+}
+
+static void
+test_pytorch(void **state)
+{
+	for (int i = 0; i < 4; i++)
+	{
+		Network    *network = make_network(i);
+		int			dimensions = network_dimensions(network);
+		real	   *weights = make_weights(network);
+		real	   *input = make_input(network, SAMPLES);
+		real	   *embedding = calloc(SAMPLES * dimensions, sizeof(real));
+
+		assert_int_equal(network_parameter_count(network), forward_numbers[i].parameters);
+		for (int level = 0; level < CPU_LEVEL_COUNT; level++)
+		{
+			if (!cpu_force_level(level))
+				continue;
+			memset(embedding, 0, SAMPLES * dimensions * sizeof(real));
+			run(network, weights, input, SAMPLES, embedding);
+			check_numbers(&forward_numbers[i], embedding, dimensions);
+			/* one at a time */
+			for (int sample = 0; sample < SAMPLES; sample++)
+				run(network, weights, input + sample * network_input_values(network), 1,
+					embedding + sample * dimensions);
+			check_numbers(&forward_numbers[i], embedding, dimensions);
+		}
+		cpu_unforce_level();
+		network_destroy(network);
+		free(weights);
+		free(input);
+		free(embedding);
+	}
+}
+
+/* Koch 2015 as published, with the a_j and the bias; the others as their layers add up to. */
+static void
+test_counts(void **state)
+{
+	static const size_t counts[] = {519648, 2208257, 38951745, 6461568};
+
+	for (int i = 0; i < 4; i++)
+	{
+		Network    *network = make_network(i);
+
+		assert_int_equal(network_parameter_count(network), counts[i]);
+		network_destroy(network);
+	}
+	assert_int_equal(test_host_outstanding(), 0);
+}
+
+typedef struct Runner
+{
+	const Network *network;
+	const real *weights;
+	const real *input;
+	NetworkWorkspace *workspace;
+	int			samples;
+	real	   *embedding;
+	real	   *gradient;
+} Runner;
+
+static void *
+train_once(void *argument)
+{
+	Runner	   *runner = argument;
+
+	for (int i = 0; i < 3; i++)
+	{
+		network_forward_training(runner->network, runner->weights, runner->workspace, runner->input, runner->samples, 9,
+								 runner->embedding);
+		memset(runner->gradient, 0, network_parameter_count(runner->network) * sizeof(real));
+		network_backward(runner->network, runner->weights, runner->workspace, runner->input, runner->embedding,
+						 runner->gradient);
+	}
+	return NULL;
+}
+
+/* Two threads at once give bit for bit what each gives alone. */
+static void
+test_threads(void **state)
+{
+	enum {BATCH = 16, RUNNERS = 4};
+	Network    *network = make_network(0);
+	real	   *weights = make_weights(network);
+	real	   *input = make_input(network, 2 * BATCH);
+	size_t		values = network_input_values(network);
+	size_t		dimensions = network_dimensions(network);
+	size_t		parameters = network_parameter_count(network);
+	Runner		runners[RUNNERS];
+	Status		status;
+	pthread_t	threads[2];
+
+	for (int i = 0; i < RUNNERS; i++)
+	{
+		runners[i] = (Runner) {network, weights, input + i % 2 * BATCH * values,
+			network_workspace_create(network, BATCH, true, test_host(), &status), BATCH,
+			calloc(BATCH * dimensions, sizeof(real)), calloc(parameters, sizeof(real))};
+		assert_non_null(runners[i].workspace);
+	}
+	train_once(&runners[0]);
+	train_once(&runners[1]);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, train_once, &runners[2 + i]), 0);
+	for (int i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	for (int i = 0; i < 2; i++)
+	{
+		assert_memory_equal(runners[i].embedding, runners[i + 2].embedding, BATCH * dimensions * sizeof(real));
+		assert_memory_equal(runners[i].gradient, runners[i + 2].gradient, parameters * sizeof(real));
+	}
+	assert_memory_not_equal(runners[0].gradient, runners[1].gradient, parameters * sizeof(real));
+	for (int i = 0; i < RUNNERS; i++)
+	{
+		network_workspace_destroy(runners[i].workspace);
+		free(runners[i].embedding);
+		free(runners[i].gradient);
+	}
+	network_destroy(network);
+	free(weights);
+	free(input);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_counts),
+		cmocka_unit_test(test_pytorch),
+		cmocka_unit_test(test_threads)
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
