@@ -100,12 +100,17 @@ UNIT_PROGRAMS = $(foreach name,$(UNIT_NAMES),build/$(if $(filter test_double_%,$
 SANITIZED_PROGRAMS = $(foreach name,$(UNIT_NAMES),build/sanitize$(if $(filter test_double_%,$(name)),-double)/$(name))
 FUZZ_PROGRAMS = $(FUZZ_NAMES:%=build/sanitize/%)
 
-TEST_CFLAGS = -std=gnu11 -g -O2 $(WARNINGS) -MMD -MP -Isrc -Itest $(LIBRARY_FLAGS)
+TEST_CFLAGS = -std=gnu11 -g -O2 $(WARNINGS) -MMD -MP -Isrc -Itest -Ibuild $(LIBRARY_FLAGS)
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 build/double/% build/sanitize-double/%: TEST_CFLAGS += -DNETWORK_DOUBLE
 build/sanitize/% build/sanitize-double/%: TEST_CFLAGS += $(SANITIZE)
 
-build/float/%.o build/double/%.o build/sanitize/%.o build/sanitize-double/%.o: %.c $(MAKEFILE_LIST)
+# The built-in networks as C.
+build/presets.h: test/unit/settings.pl $(sort $(wildcard sql/network/*.json))
+	@mkdir -p $(@D)
+	perl $^ > $@.new && mv $@.new $@
+
+build/float/%.o build/double/%.o build/sanitize/%.o build/sanitize-double/%.o: %.c $(MAKEFILE_LIST) | build/presets.h
 	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) -c $< -o $@
 
@@ -140,8 +145,8 @@ run-check-isolation: all
 run-check-tap: all
 	@test/with-server --tap ./run-tap $(TESTS)
 
-run-lint: all
-	@CC='$(CC)' CLANG='$(CLANG)' LINT_CFLAGS='$(WARNINGS) $(CPPFLAGS) -Itest' test/lint/lint; status=$$?; CC='$(CC)' CLANG='$(CLANG)' test/lint/selftest && exit $$status
+run-lint: build/presets.h all
+	@CC='$(CC)' CLANG='$(CLANG)' LINT_CFLAGS='$(WARNINGS) $(CPPFLAGS) -Itest -Ibuild' test/lint/lint; status=$$?; CC='$(CC)' CLANG='$(CLANG)' test/lint/selftest && exit $$status
 
 run-check: all $(UNIT_PROGRAMS) $(FUZZ_PROGRAMS)
 	@MAKE='$(MAKE)' test/run-check lint unit fuzz regress isolation tap
