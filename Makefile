@@ -110,11 +110,11 @@ build/presets.h: test/unit/settings.pl $(sort $(wildcard sql/network/*.json))
 	@mkdir -p $(@D)
 	perl $^ > $@.new && mv $@.new $@
 
-build/float/%.o build/double/%.o build/sanitize/%.o build/sanitize-double/%.o: %.c $(MAKEFILE_LIST) | build/presets.h
-	@mkdir -p $(@D)
-	$(CC) $(TEST_CFLAGS) -c $< -o $@
-
+# A rule a kind: one pattern rule with several targets would mean that one command makes them all.
 define test_programs
+build/$(1)/%.o: %.c $$(MAKEFILE_LIST) | build/presets.h
+	@mkdir -p $$(@D)
+	$$(CC) $$(TEST_CFLAGS) -c $$< -o $$@
 $(1)_OBJECTS = $$(TEST_HELPERS:%.c=build/$(1)/%.o) $(if $(filter float,$(1)),$$(PURE_OBJECTS),$$(PURE_SOURCES:%.c=build/$(1)/%.o))
 build/$(1)/test_%: build/$(1)/test/unit/test_%.o $$($(1)_OBJECTS)
 	$$(CC) $$(TEST_CFLAGS) $$^ -o $$@ -lcmocka $$(LIBRARIES)
