@@ -379,26 +379,26 @@ CREATE TRIGGER model_removed AFTER DELETE ON siamese.model
 
 -- ---- embed, verify: in the extension's schema ------------------------------------------------------------------------
 
-CREATE FUNCTION embed(image bytea, model text DEFAULT NULL) RETURNS embedding LANGUAGE c STABLE PARALLEL SAFE COST 10000
+CREATE FUNCTION @extschema@.embed(image bytea, model text DEFAULT NULL) RETURNS @extschema@.embedding LANGUAGE c STABLE PARALLEL SAFE COST 10000
 	AS 'MODULE_PATHNAME', 'siamese_embed_image';
-COMMENT ON FUNCTION embed(bytea, text) IS
+COMMENT ON FUNCTION @extschema@.embed(bytea, text) IS
 	'decodes and prepares an image and runs one twin of the model ("name", "name@version", NULL: the setting siamese.model); NULL for a NULL image; an error for what is no image';
 
-CREATE FUNCTION same_identity(a embedding, b embedding) RETURNS boolean LANGUAGE c STABLE STRICT PARALLEL SAFE COST 10
+CREATE FUNCTION @extschema@.same_identity(a @extschema@.embedding, b @extschema@.embedding) RETURNS boolean LANGUAGE c STABLE STRICT PARALLEL SAFE COST 10
 	AS 'MODULE_PATHNAME', 'siamese_same';
-COMMENT ON FUNCTION same_identity(embedding, embedding) IS
+COMMENT ON FUNCTION @extschema@.same_identity(@extschema@.embedding, @extschema@.embedding) IS
 	'whether the distance is within the threshold of the embeddings'' model, the equal error rate on its held-out identities; an error for unbound embeddings';
 
-CREATE OPERATOR ~= (
-	LEFTARG = embedding, RIGHTARG = embedding, FUNCTION = same_identity,
-	COMMUTATOR = ~=, RESTRICT = contsel, JOIN = contjoinsel
+CREATE OPERATOR @extschema@.~= (
+	LEFTARG = @extschema@.embedding, RIGHTARG = @extschema@.embedding, FUNCTION = @extschema@.same_identity,
+	COMMUTATOR = OPERATOR(@extschema@.~=), RESTRICT = contsel, JOIN = contjoinsel
 );
-COMMENT ON OPERATOR ~= (embedding, embedding) IS 'the same identity: distance within the model''s threshold';
+COMMENT ON OPERATOR @extschema@.~= (@extschema@.embedding, @extschema@.embedding) IS 'the same identity: distance within the model''s threshold';
 
-CREATE FUNCTION verify(a embedding, b embedding, far float8 DEFAULT NULL,
+CREATE FUNCTION @extschema@.verify(a @extschema@.embedding, b @extschema@.embedding, far float8 DEFAULT NULL,
 	OUT same boolean, OUT probability float8, OUT distance float8, OUT threshold float8)
 	LANGUAGE c STABLE PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'siamese_verify';
-COMMENT ON FUNCTION verify(embedding, embedding, float8) IS
+COMMENT ON FUNCTION @extschema@.verify(@extschema@.embedding, @extschema@.embedding, float8) IS
 	'is it the same identity?  Decision, calibrated probability (prior one half), distance and threshold; far: a wished false-accept rate, an error when the model''s held-out impostors cannot support it';
 
 -- ---- training, evaluation, preview, generator ------------------------------------------------------------------------
