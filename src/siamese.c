@@ -8,9 +8,11 @@
 #include "fmgr.h"
 #include "utils/guc.h"
 
+#include "common/check.h"
 #include "common/cpu.h"
 #include "common/limits.h"
 #include "common/settings.h"
+#include "network/network.h"
 
 PG_MODULE_MAGIC;
 
@@ -52,6 +54,11 @@ PGDLLEXPORT void _PG_init(void);
 void
 _PG_init(void)
 {
+	Status		status;
+
+	if (!network_check_library(&status))
+		check_raise_status(&status);
+
 	DefineCustomStringVariable("siamese.model",
 							   "Model that embed() uses when none is named.",
 							   "A name, or name@version.",

@@ -5,6 +5,7 @@
  * once; it adds in another order than gemm, so an embedding may differ in the last bits between alone and in a batch.
  */
 #include <cblas.h>
+#include <math.h>
 
 #include "network/network_internal.h"
 
@@ -26,4 +27,40 @@ gemm(bool a_turned, bool b_turned, int m, int n, int k, const real *a, size_t a_
 	else
 		GEMM(CblasRowMajor, a_turned ? CblasTrans : CblasNoTrans, b_turned ? CblasTrans : CblasNoTrans, m, n, k, 1,
 			 a, (int) a_lead, b, (int) b_lead, keep, c, (int) c_lead);
+}
+
+#define CHECK_SIDE 33			/* of the matrices; no multiple of a vector's length */
+
+bool
+network_check_library(Status *status)
+{
+	real		a[CHECK_SIDE * CHECK_SIDE];
+	real		b[CHECK_SIDE * CHECK_SIDE];
+	real		c[CHECK_SIDE * CHECK_SIDE];
+
+	if (openblas_get_parallel() != OPENBLAS_SEQUENTIAL)
+		return status_set(status, STATUS_ARGUMENT,
+						  "Install the build without threads (on Debian: libopenblas0-serial); it must be found before any other.",
+						  "OpenBLAS (%.160s) starts threads of its own, which would handle the server's signals.",
+						  openblas_get_config());
+	for (int i = 0; i < CHECK_SIDE * CHECK_SIDE; i++)
+	{
+		a[i] = (real) (i * 37 % 101 - 50) / 50;
+		b[i] = (real) (i * 53 % 97 - 48) / 48;
+	}
+	gemm(false, false, CHECK_SIDE, CHECK_SIDE, CHECK_SIDE, a, CHECK_SIDE, b, CHECK_SIDE, 0, c, CHECK_SIDE);
+	for (int row = 0; row < CHECK_SIDE; row++)
+		for (int column = 0; column < CHECK_SIDE; column++)
+		{
+			double		sum = 0;
+
+			for (int k = 0; k < CHECK_SIDE; k++)
+				sum += (double) a[row * CHECK_SIDE + k] * b[k * CHECK_SIDE + column];
+			if (!(fabs(sum - c[row * CHECK_SIDE + column]) < 1e-4))
+				return status_set(status, STATUS_ARGUMENT,
+								  "Set OPENBLAS_CORETYPE=Haswell in the server's environment, or install a newer OpenBLAS.",
+								  "OpenBLAS (%.160s) computes %g for a sum of products that is %g.",
+								  openblas_get_config(), (double) c[row * CHECK_SIDE + column], sum);
+		}
+	return true;
 }
