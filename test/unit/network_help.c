@@ -89,7 +89,7 @@ read_value(const char *text, const char *path)
 		setting->kind = SETTING_EMPTY;
 		return text + 4;
 	}
-	if (*text == 't' || *text == 'f')
+	if (strncmp(text, "true", 4) == 0 || strncmp(text, "false", 5) == 0)
 	{
 		setting->kind = SETTING_BOOLEAN;
 		setting->number = *text == 't';

@@ -1,0 +1,500 @@
+/*
+ * test_network_layers.c: each layer forward against plain loops that follow its formula.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "host.h"
+#include "network/network_internal.h"
+#include "network_help.h"
+
+#define SAMPLES 3
+
+/* A network, its weights, an input, and its output at inference or in training. */
+typedef struct Run
+{
+	Network    *network;
+	real	   *weights;
+	real	   *input;
+	real	   *output;
+	NetworkWorkspace *workspace;
+} Run;
+
+static Run
+start(const char *text)
+{
+	Run			run;
+	Status		status;
+	size_t		count;
+
+	run.network = help_network(text);
+	count = network_weight_count(run.network);
+	run.weights = calloc(count, sizeof(real));
+	run.input = calloc((size_t) SAMPLES * network_input_values(run.network), sizeof(real));
+	run.output = calloc((size_t) SAMPLES * network_dimensions(run.network), sizeof(real));
+	run.workspace = network_workspace_create(run.network, SAMPLES, true, test_host(), &status);
+	assert_non_null(run.workspace);
+	help_fill(run.weights, count, 4);
+	help_fill(run.input, (size_t) SAMPLES * network_input_values(run.network), 5);
+	return run;
+}
+
+static void
+infer(Run *run)
+{
+	Status		status;
+	NetworkWorkspace *workspace = network_workspace_create(run->network, SAMPLES, false, test_host(), &status);
+
+	assert_true(network_forward(run->network, run->weights, workspace, run->input, SAMPLES, run->output, &status));
+	network_workspace_destroy(workspace);
+}
+
+static void
+finish(Run *run)
+{
+	network_workspace_destroy(run->workspace);
+	network_destroy(run->network);
+	free(run->weights);
+	free(run->input);
+	free(run->output);
+}
+
+/* The first layer's convolution becomes the identity, so that the next layer sees the input. */
+static void
+pass_through(Run *run)
+{
+	int			channels = run->network->layers[0].maps;
+
+	memset(run->weights, 0, (size_t) channels * channels * sizeof(real));
+	for (int c = 0; c < channels; c++)
+		run->weights[c * channels + c] = 1;
+}
+
+static void
+check(const char *name, size_t i, double expected, double found)
+{
+	if (!(fabs(expected - found) <= 2e-5 * fmax(1, fabs(expected))))
+		fail_msg("%s: value %zu is %.8g, expected %.8g", name, i, found, expected);
+}
+
+static double
+at(const real *sample, NetworkShape shape, int y, int x, int c)
+{
+	if (y < 0 || x < 0 || y >= shape.height || x >= shape.width)
+		return 0;
+	return sample[((size_t) y * shape.width + x) * shape.channels + c];
+}
+
+static double
+naive_conv(const NetworkLayer *layer, const real *weights, const real *sample, int oy, int ox, int map)
+{
+	int			in = layer->in.channels / layer->groups;
+	int			maps = layer->maps / layer->groups;
+	int			group = map / maps;
+	size_t		patch = (size_t) layer->kernel[0] * layer->kernel[1] * in;
+	double		sum = layer->bias ? weights[patch * layer->maps + map] : 0;
+
+	for (int ky = 0; ky < layer->kernel[0]; ky++)
+	{
+		for (int kx = 0; kx < layer->kernel[1]; kx++)
+		{
+			for (int c = 0; c < in; c++)
+			{
+				size_t		row = (size_t) group * patch + ((size_t) ky * layer->kernel[1] + kx) * in + c;
+
+				sum += at(sample, layer->in, oy * layer->stride[0] - layer->padding[0] + ky,
+						  ox * layer->stride[1] - layer->padding[1] + kx, group * in + c) *
+					weights[row * maps + map % maps];
+			}
+		}
+	}
+	return sum;
+}
+
+static void
+test_conv(void **state)
+{
+	static const char *const cases[] = {
+		"'maps':5,'kernel':3", "'maps':16,'kernel':3,'padding':1", "'maps':3,'kernel':[4,2],'stride':[2,3],'padding':[3,1]",
+		"'maps':6,'kernel':3,'groups':3,'padding':2", "'maps':3,'kernel':2,'groups':3,'bias':false", "'maps':7,'kernel':1",
+		"'maps':7,'kernel':1,'stride':2", "'maps':4,'kernel':[13,17]"
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		char		text[512];
+		Run			run;
+		const NetworkLayer *layer;
+		size_t		out = 0;
+
+		snprintf(text, sizeof(text), "{'input':{'width':17,'height':13,'colour':'colour'},'layers':[{'type':'conv',%s}]}",
+				 cases[i]);
+		run = start(text);
+		layer = run.network->layers;
+		infer(&run);
+		for (int s = 0; s < SAMPLES; s++)
+		{
+			for (int y = 0; y < layer->out.height; y++)
+			{
+				for (int x = 0; x < layer->out.width; x++)
+				{
+					for (int map = 0; map < layer->maps; map++, out++)
+						check(cases[i], out, naive_conv(layer, run.weights, run.input + s * shape_values(layer->in), y, x,
+														map), run.output[out]);
+				}
+			}
+		}
+		finish(&run);
+	}
+}
+
+/* More patches than fit into one chunk, and chunks that end inside of a sample. */
+static void
+test_conv_chunks(void **state)
+{
+	Run			run = start("{'input':{'width':33,'height':31},'layers':[{'type':'conv','maps':40,'kernel':1},"
+							"{'type':'conv','maps':5,'kernel':5,'padding':2}]}");
+	const NetworkLayer *layer = &run.network->layers[1];
+	const real *weights = run.weights + layer->parameter_offset;
+	size_t		pixels = 33 * 31;
+	real	   *middle = calloc(SAMPLES * pixels * 40, sizeof(real));
+
+	infer(&run);
+	for (size_t i = 0; i < SAMPLES * pixels * 40; i++)
+		middle[i] = run.input[i / 40] * run.weights[i % 40] + run.weights[40 + i % 40];
+	for (size_t i = 0; i < SAMPLES * pixels * 5; i += 7)
+	{
+		size_t		pixel = i / 5 % pixels;
+
+		check("chunks", i, naive_conv(layer, weights, middle + i / 5 / pixels * pixels * 40, (int) (pixel / 33),
+									  (int) (pixel % 33), (int) (i % 5)), run.output[i]);
+	}
+	free(middle);
+	finish(&run);
+}
+
+static void
+test_dense(void **state)
+{
+	Run			run = start("{'input':{'width':7,'height':3,'colour':'colour'},'layers':[{'type':'dense','units':19}]}");
+
+	infer(&run);
+	for (int s = 0; s < SAMPLES; s++)
+	{
+		for (int unit = 0; unit < 19; unit++)
+		{
+			double		sum = run.weights[63 * 19 + unit];
+
+			for (int i = 0; i < 63; i++)
+				sum += run.input[s * 63 + i] * run.weights[i * 19 + unit];
+			check("dense", s * 19 + unit, sum, run.output[s * 19 + unit]);
+		}
+	}
+	finish(&run);
+}
+
+#define THROUGH(layer) "{'input':{'width':11,'height':9,'colour':'colour'},'layers':[" \
+	"{'type':'conv','maps':3,'kernel':1,'bias':false}," layer "]}"
+
+static void
+test_pools(void **state)
+{
+	static const char *const cases[] = {
+		THROUGH("{'type':'max_pool'}"), THROUGH("{'type':'max_pool','size':3,'stride':2}"),
+		THROUGH("{'type':'max_pool','size':[2,5],'stride':[3,1]}"),
+		THROUGH("{'type':'mean_pool'}"), THROUGH("{'type':'mean_pool','size':[2,5],'stride':[3,1]}"),
+		THROUGH("{'type':'global_mean'}")
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		Run			run = start(cases[i]);
+		const NetworkLayer *layer = &run.network->layers[1];
+		bool		global = layer->type == &layer_global_mean;
+		int			height = global ? 9 : layer->kernel[0];
+		int			width = global ? 11 : layer->kernel[1];
+		size_t		out = shape_values(layer->out);
+
+		pass_through(&run);
+		infer(&run);
+		for (size_t o = 0; o < SAMPLES * out; o++)
+		{
+			const real *sample = run.input + o / out * shape_values(layer->in);
+			int			pixel = (int) (o % out / 3);
+			int			y = pixel / layer->out.width * layer->stride[0];
+			int			x = pixel % layer->out.width * layer->stride[1];
+			double		largest = -INFINITY;
+			double		sum = 0;
+
+			for (int ky = 0; ky < height; ky++)
+			{
+				for (int kx = 0; kx < width; kx++)
+				{
+					double		value = at(sample, layer->in, y + ky, x + kx, (int) (o % 3));
+
+					largest = fmax(largest, value);
+					sum += value;
+				}
+			}
+			check(cases[i], o, layer->type == &layer_max_pool ? largest : sum / (height * width), run.output[o]);
+		}
+		finish(&run);
+	}
+}
+
+static double
+naive_point(const char *name, double x, double slope)
+{
+	if (strcmp(name, "relu") == 0)
+		return x > 0 ? x : 0;
+	if (strcmp(name, "prelu") == 0)
+		return x > 0 ? x : slope * x;
+	if (strcmp(name, "sigmoid") == 0)
+		return 1 / (1 + exp(-x));
+	if (strcmp(name, "tanh") == 0)
+		return tanh(x);
+	return x;
+}
+
+static void
+test_points(void **state)
+{
+	static const char *const cases[] = {
+		THROUGH("{'type':'relu'}"), THROUGH("{'type':'prelu'}"), THROUGH("{'type':'sigmoid'}"), THROUGH("{'type':'tanh'}"),
+		THROUGH("{'type':'dropout'}"), THROUGH("{'type':'flatten'}")
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		Run			run = start(cases[i]);
+		const NetworkLayer *layer = &run.network->layers[1];
+
+		pass_through(&run);
+		infer(&run);
+		for (size_t o = 0; o < SAMPLES * shape_values(layer->out); o++)
+			check(cases[i], o, naive_point(layer->type->name, run.input[o], run.weights[9 + o % 3]), run.output[o]);
+		finish(&run);
+	}
+}
+
+static void
+test_response_norm(void **state)
+{
+	Run			run = start("{'input':{'width':4,'height':3},'layers':[{'type':'conv','maps':7,'kernel':1},"
+							"{'type':'local_response_norm','size':4,'alpha':0.7,'beta':0.6,'constant':1.5}]}");
+
+	infer(&run);
+	for (int pixel = 0; pixel < SAMPLES * 12; pixel++)
+	{
+		double		x[7];
+
+		for (int c = 0; c < 7; c++)
+			x[c] = run.input[pixel] * run.weights[c] + run.weights[7 + c];
+		for (int c = 0; c < 7; c++)
+		{
+			double		sum = 0;
+
+			for (int i = c - 2; i <= c + 1; i++)
+				sum += i >= 0 && i < 7 ? x[i] * x[i] : 0;
+			check("response norm", pixel * 7 + c, x[c] / pow(1.5 + 0.7 / 4 * sum, 0.6), run.output[pixel * 7 + c]);
+		}
+	}
+	finish(&run);
+}
+
+/* In training: by the batch's statistics, which then move the running ones. */
+static void
+test_batch_norm(void **state)
+{
+	Run			run = start(THROUGH("{'type':'batch_norm','epsilon':0.01}"));
+	const NetworkLayer *layer = &run.network->layers[1];
+	int			rows = SAMPLES * 99;
+	real	   *kept = calloc(network_weight_count(run.network), sizeof(real));
+
+	pass_through(&run);
+	for (int i = 0; i < rows * 3; i++)
+		run.input[i] = run.input[i] * 0.1f + 30 * (i % 3);	/* far from zero */
+	memcpy(kept, run.weights, network_weight_count(run.network) * sizeof(real));
+	network_forward_training(run.network, run.weights, run.workspace, run.input, SAMPLES, 1, run.output);
+	network_update_statistics(run.network, run.workspace, run.weights);
+	for (int c = 0; c < 3; c++)
+	{
+		const real *gamma = kept + layer->parameter_offset;
+		const real *running = kept + layer->statistic_offset;
+		const real *moved = run.weights + layer->statistic_offset;
+		double		mean = 0,
+					variance = 0;
+
+		for (int row = 0; row < rows; row++)
+			mean += run.input[row * 3 + c] / (double) rows;
+		for (int row = 0; row < rows; row++)
+			variance += pow(run.input[row * 3 + c] - mean, 2) / rows;
+		for (int row = 0; row < rows; row++)
+			check("batch norm", row * 3 + c, gamma[c] * (run.input[row * 3 + c] - mean) / sqrt(variance + 0.01) + gamma[3 + c],
+				  run.output[row * 3 + c]);
+		check("running mean", c, 0.9 * running[c] + 0.1 * mean, moved[c]);
+		check("running variance", c, 0.9 * running[3 + c] + 0.1 * variance * rows / (rows - 1), moved[3 + c]);
+	}
+	assert_memory_equal(kept, run.weights, network_parameter_count(run.network) * sizeof(real));
+	free(kept);
+	finish(&run);
+}
+
+/* Folded into what is before, and not: conv, dense and pool before it; relu behind or not; add reading in between. */
+static void
+test_folding(void **state)
+{
+	static const char *const cases[] = {
+		"{'type':'conv','maps':5,'kernel':3},{'type':'batch_norm'},{'type':'relu'}",
+		"{'type':'conv','maps':5,'kernel':3,'bias':false},{'type':'batch_norm'}",
+		"{'type':'dense','units':5},{'type':'batch_norm'},{'type':'relu'}",
+		"{'type':'conv','maps':5,'kernel':3},{'type':'max_pool'},{'type':'batch_norm'},{'type':'relu'}",
+		"{'type':'conv','maps':5,'kernel':3},{'type':'batch_norm'},{'type':'add','from':1},{'type':'relu'}",
+		"{'type':'conv','maps':5,'kernel':3},{'type':'batch_norm'},{'type':'relu'},{'type':'add','from':2}",
+		"{'type':'conv','maps':5,'kernel':3},{'type':'relu'},{'type':'batch_norm'},{'type':'add','from':1},{'type':'add','from':2}"
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		char		text[512];
+		Run			run;
+		real	   *trained;
+		size_t		count;
+
+		snprintf(text, sizeof(text), "{'input':{'width':9,'height':8},'layers':[%s]}", cases[i]);
+		run = start(text);
+		count = (size_t) SAMPLES * network_dimensions(run.network);
+		trained = calloc(count, sizeof(real));
+		/* running statistics that are the batch's own, but for the unbiased variance */
+		for (int times = 0; times < 200; times++)
+		{
+			network_forward_training(run.network, run.weights, run.workspace, run.input, SAMPLES, 1, trained);
+			network_update_statistics(run.network, run.workspace, run.weights);
+		}
+		for (int l = 0; l < run.network->layer_count; l++)
+		{
+			const NetworkLayer *layer = &run.network->layers[l];
+			double		rows = SAMPLES * shape_pixels(layer->in);
+
+			for (int c = 0; layer->type == &layer_batch_norm && c < layer->in.channels; c++)
+				run.weights[layer->statistic_offset + layer->in.channels + c] *= (real) ((rows - 1) / rows);
+		}
+		infer(&run);
+		for (size_t o = 0; o < count; o++)
+			check(cases[i], o, trained[o], run.output[o]);
+		free(trained);
+		finish(&run);
+	}
+}
+
+static void
+test_dropout(void **state)
+{
+	Run			run = start(THROUGH("{'type':'dropout','rate':0.3}"));
+	int			count = SAMPLES * 297;
+	real	   *first = calloc(count, sizeof(real));
+	int			dropped = 0;
+
+	pass_through(&run);
+	network_forward_training(run.network, run.weights, run.workspace, run.input, SAMPLES, 1, first);
+	for (int i = 0; i < count; i++)
+	{
+		dropped += first[i] == 0;
+		if (first[i] != 0)
+			check("dropout", i, run.input[i] / 0.7, first[i]);
+	}
+	assert_in_range(dropped, count / 4, count * 7 / 20);
+	network_forward_training(run.network, run.weights, run.workspace, run.input, SAMPLES, 1, run.output);
+	assert_memory_equal(first, run.output, count * sizeof(real));
+	network_forward_training(run.network, run.weights, run.workspace, run.input, SAMPLES, 2, run.output);
+	assert_memory_not_equal(first, run.output, count * sizeof(real));
+	free(first);
+	finish(&run);
+}
+
+static void
+test_ends(void **state)
+{
+	Run			run = start("{'input':{'width':3,'height':2},'layers':[{'type':'dense','units':5,'bias':false},"
+							"{'type':'l2_norm'}],'join':'weighted_l1'}");
+
+	infer(&run);
+	for (int s = 0; s < SAMPLES; s++)
+	{
+		double		value[5];
+		double		square = 0;
+
+		for (int u = 0; u < 5; u++)
+		{
+			value[u] = 0;
+			for (int i = 0; i < 6; i++)
+				value[u] += run.input[s * 6 + i] * run.weights[i * 5 + u];
+			square += value[u] * value[u];
+		}
+		for (int u = 0; u < 5; u++)
+			check("ends", s * 5 + u, value[u] / sqrt(square) * log(1 + exp(run.weights[30 + u])), run.output[s * 5 + u]);
+	}
+	finish(&run);
+}
+
+/* By He behind which a ReLU follows, else by Glorot; "initial" overrides; the seed decides. */
+static void
+test_initial(void **state)
+{
+	Run			run = start("{'input':{'width':20,'height':20},'layers':[{'type':'conv','maps':64,'kernel':10},"
+							"{'type':'batch_norm'},{'type':'relu'},{'type':'dense','units':8},"
+							"{'type':'dense','units':900,'initial':{'deviation':0.2,'bias_mean':0.5,'bias_deviation':0.01}}]}");
+	const double expected[] = {sqrt(2.0 / 100), 0, 0, sqrt(2.0 / (11 * 11 * 64 + 8)), 0.2};
+	real	   *again = calloc(network_weight_count(run.network), sizeof(real));
+
+	network_initialize(run.network, 5, run.weights);
+	network_initialize(run.network, 5, again);
+	assert_memory_equal(again, run.weights, network_weight_count(run.network) * sizeof(real));
+	network_initialize(run.network, 6, again);
+	assert_memory_not_equal(again, run.weights, network_weight_count(run.network) * sizeof(real));
+	for (int l = 0; l < 5; l++)
+	{
+		const NetworkLayer *layer = &run.network->layers[l];
+		const real *weights = run.weights + layer->parameter_offset;
+		double		square = 0,
+					bias = 0;
+
+		if (expected[l] == 0)
+			continue;
+		for (size_t i = 0; i < layer->decay_count; i++)
+			square += weights[i] * weights[i];
+		for (size_t i = layer->decay_count; i < layer->parameter_count; i++)
+			bias += weights[i] / (layer->parameter_count - layer->decay_count);
+		assert_true(fabs(sqrt(square / layer->decay_count) / expected[l] - 1) < 0.05);
+		assert_true(fabs(bias - (l == 4 ? 0.5 : 0)) < 0.002);
+	}
+	free(again);
+	finish(&run);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_conv),
+		cmocka_unit_test(test_conv_chunks),
+		cmocka_unit_test(test_dense),
+		cmocka_unit_test(test_pools),
+		cmocka_unit_test(test_points),
+		cmocka_unit_test(test_response_norm),
+		cmocka_unit_test(test_batch_norm),
+		cmocka_unit_test(test_folding),
+		cmocka_unit_test(test_dropout),
+		cmocka_unit_test(test_ends),
+		cmocka_unit_test(test_initial)
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
