@@ -26,7 +26,7 @@ typedef float real;
 
 /*
  * A definition reaches this room as the leaves of its JSON, in any order: path "layers[2].kernel", "loss.margin".
- * The caller (model/definition.c) keeps the strings alive as long as the definition.
+ * The strings are read by network_define alone.
  */
 typedef enum NetworkSettingKind
 {
@@ -144,7 +144,8 @@ typedef struct NetworkDefinition
 /*
  * Checks everything: unknown settings (the hint lists the known ones), wrong types, ranges, shapes that do not fit,
  * products beyond the limits (common/limits.h), all before anything of that size is allocated.  STATUS_DEFINITION's
- * detail names the layer: 'Layer 3 ("conv"): ...', counted from 1.
+ * detail names the layer: 'Layer 3 ("conv"): ...', counted from 1.  The definition is one block that host_release frees;
+ * neither it nor a network keeps a pointer into the settings.
  */
 extern NetworkDefinition *network_define(const NetworkSetting *settings, int count, const Host *host, Status *status);
 
@@ -209,7 +210,8 @@ typedef struct NetworkBatch
 	int			n;
 	const real *embedding;		/* [n, dimensions] */
 	const int32_t *label;		/* [n] */
-	const uint8_t *genuine;		/* [n]; 0: a forgery of the label, a negative of its genuine samples and nothing else */
+	const uint8_t *genuine;		/* [n]; 0: a forgery of the label, never an anchor nor a positive: a negative of its genuine
+								 * samples, and, in triplet and supervised contrastive, of all others too */
 	uint64_t	seed;			/* for the choice of negative pairs */
 } NetworkBatch;
 

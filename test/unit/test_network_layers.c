@@ -279,7 +279,8 @@ test_points(void **state)
 		pass_through(&run);
 		infer(&run);
 		for (size_t o = 0; o < SAMPLES * shape_values(layer->out); o++)
-			check(cases[i], o, naive_point(layer->type->name, run.input[o], run.weights[9 + o % 3]), run.output[o]);
+			check(cases[i], o, naive_point(layer->type->name, run.input[o],
+												layer->type == &layer_prelu ? run.weights[9 + o % 3] : 0), run.output[o]);
 		finish(&run);
 	}
 }

@@ -408,25 +408,33 @@ test_no_memory(void **state)
 	test_host_fail_after(-1);
 }
 
-/* A workspace whose size no size_t holds is refused; the size of any other is what is allocated. */
+/* The size that is told is the size that is allocated; one that no size_t holds is told as the largest. */
 static void
 test_workspace_size(void **state)
 {
-	Network    *network = help_network("{'input':{'width':900,'height':900},'layers':[{'type':'conv','maps':64,'kernel':1},"
-									   "{'type':'conv','maps':64,'kernel':3,'padding':1},{'type':'global_mean'}]}");
+	char		text[4096] = "{'input':{'width':900,'height':900},'layers':[{'type':'conv','maps':64,'kernel':1}";
+	Network    *network;
 	Network    *small = help_network("{'input':{'width':9,'height':9},'layers':[{'type':'conv','maps':3,'kernel':2}]}");
 	NetworkWorkspace *workspace;
 	Status		status;
-	Host	   *host = test_host();
+	Host	   *host;
 
-	assert_true(network_workspace_bytes(network, INT32_MAX, true) >= (size_t) INT32_MAX * 900 * 900 * 64 * sizeof(real));
-	assert_null(network_workspace_create(network, INT32_MAX, true, host, &status));
-	assert_int_equal(status.code, STATUS_NO_MEMORY);
-	workspace = network_workspace_create(small, 7, true, host, &status);
-	assert_non_null(workspace);
-	assert_int_equal(test_host_bytes(), network_workspace_bytes(small, 7, true));
-	network_workspace_destroy(workspace);
+	for (int i = 0; i < 60; i++)
+		strcat(text, ",{'type':'prelu'}");
+	strcat(text, ",{'type':'global_mean'}]}");
+	network = help_network(text);
+	assert_true(network_workspace_bytes(network, 1000, true) >= (size_t) 1000 * 60 * 900 * 900 * 64 * sizeof(real));
+	assert_true(network_workspace_bytes(network, INT32_MAX, true) == SIZE_MAX);
 	network_destroy(network);
+
+	host = test_host();
+	for (int training = 0; training < 2; training++)
+	{
+		workspace = network_workspace_create(small, 7, training, host, &status);
+		assert_non_null(workspace);
+		assert_int_equal(test_host_bytes(), network_workspace_bytes(small, 7, training));
+		network_workspace_destroy(workspace);
+	}
 	network_destroy(small);
 }
 
