@@ -1,6 +1,6 @@
 -- Training, embedding, verification and evaluation through SQL, with a network small enough to train in seconds.
 SET client_min_messages = warning;
-CREATE EXTENSION siamese;
+CREATE EXTENSION IF NOT EXISTS siamese;
 \set VERBOSITY default
 
 INSERT INTO siamese.network (name, definition) VALUES ('tiny', '{
