@@ -158,7 +158,7 @@ run-shell: all
 	@test/with-server --shell psql
 
 # A benchmark is a program in test/bench; it finds a running server with the extension's files.
-BENCHES = omniglot
+BENCHES = omniglot presets
 run-bench: $(BENCHES:%=run-bench-%)
 	@$(if $(BENCHES),,echo "There are no benchmarks in the list BENCHES of the Makefile.")
 

@@ -297,7 +297,9 @@ $json$);
 CREATE TABLE siamese.model (
 	name text NOT NULL CHECK (pg_catalog.octet_length(name) BETWEEN 1 AND 63 AND pg_catalog.strpos(name, '@') = 0),
 	version integer NOT NULL CHECK (version > 0),
-	fingerprint text NOT NULL CHECK (fingerprint ~ '^[0-9a-f]{16}$'),
+	fingerprint text NOT NULL CHECK (pg_catalog.length(fingerprint) = 16
+		-- no regular expression here: until PostgreSQL 15 those fail on a pending cancel, which a training outlives
+		AND pg_catalog.translate(fingerprint, '0123456789abcdef', '') = ''),
 	network text NOT NULL,
 	definition jsonb NOT NULL,
 	metric text NOT NULL CHECK (metric IN ('l1', 'l2', 'cosine')),

@@ -379,12 +379,15 @@ run_epochs(Training *training)
 		if (!complete)
 			break;
 		commit_epoch(training, &result);
+		/* a NOTICE serves interrupts when it is sent: a cancel is not to be raised there */
+		HOLD_INTERRUPTS();
 		ereport(NOTICE,
 				(errmsg("epoch %d of %d: loss %.4f, held-out EER %.2f %%, AUC %.4f, %.0f images/s, %s%s",
 						epoch, training->epochs, result.loss, 100 * result.eer, result.auc, result.images_per_second,
 						epoch < training->epochs ? psprintf("%s left", duration_text(result.remaining)) :
 						psprintf("%s in all", duration_text(result.elapsed)),
 						training->best_epoch == epoch ? ", best so far" : "")));
+		RESUME_INTERRUPTS();
 		MemoryContextReset(scratch);
 	}
 	finish_version(training);
