@@ -114,31 +114,57 @@ scratch(const NetworkLayer *layer, int samples, bool training)
 	return rows * plan.patch * (training ? 2 : 1) + 2 * (size_t) layer->maps;
 }
 
-/* Where the window of an output pixel lies in the input. */
+/* An output pixel, and where its window lies in the input. */
 typedef struct Window
 {
 	size_t		sample;
-	int			top;			/* may be negative: padding */
+	int			y;				/* of the output pixel */
+	int			x;
+	int			top;			/* of the window; may be negative: padding */
 	int			left;
 	int			first;			/* columns of the window that lie inside: first to last - 1 */
 	int			last;
 } Window;
 
+static inline void
+place_window(const NetworkLayer *layer, Window *window)
+{
+	int			width = layer->in.width;
+
+	window->top = window->y * layer->stride[0] - layer->padding[0];
+	window->left = window->x * layer->stride[1] - layer->padding[1];
+	window->first = window->left < 0 ? -window->left : 0;
+	window->last = window->left + layer->kernel[1] > width ? width - window->left : layer->kernel[1];
+	if (window->last < window->first)
+		window->last = window->first;
+}
+
 static inline Window
-window_at(const NetworkLayer *layer, const ConvPlan *plan, size_t pixel)
+first_window(const NetworkLayer *layer, const ConvPlan *plan, size_t pixel)
 {
 	Window		window;
 	int			inside = (int) (pixel % plan->pixels);
-	int			width = layer->in.width;
 
 	window.sample = pixel / plan->pixels;
-	window.top = inside / layer->out.width * layer->stride[0] - layer->padding[0];
-	window.left = inside % layer->out.width * layer->stride[1] - layer->padding[1];
-	window.first = window.left < 0 ? -window.left : 0;
-	window.last = window.left + layer->kernel[1] > width ? width - window.left : layer->kernel[1];
-	if (window.last < window.first)
-		window.last = window.first;
+	window.y = inside / layer->out.width;
+	window.x = inside % layer->out.width;
+	place_window(layer, &window);
 	return window;
+}
+
+static inline void
+next_window(const NetworkLayer *layer, Window *window)
+{
+	if (++window->x == layer->out.width)
+	{
+		window->x = 0;
+		if (++window->y == layer->out.height)
+		{
+			window->y = 0;
+			window->sample++;
+		}
+	}
+	place_window(layer, window);
 }
 
 /* memcpy, but without a call for the short runs of grey images. */
@@ -162,10 +188,10 @@ take_patches(const NetworkLayer *layer, const ConvPlan *plan, const real *input,
 	size_t		channels = layer->in.channels;
 	size_t		run = plan->in_channels;
 	size_t		line = (size_t) layer->kernel[1] * run;
+	Window		window = first_window(layer, plan, start);
 
-	for (size_t row = 0; row < rows; row++)
+	for (size_t row = 0; row < rows; row++, next_window(layer, &window))
 	{
-		Window		window = window_at(layer, plan, start + row);
 		const real *sample = input + window.sample * shape_values(layer->in) + group * run;
 
 		for (int ky = 0; ky < layer->kernel[0]; ky++, patches += line)
@@ -200,10 +226,10 @@ give_patches(const LayerPass *pass, const ConvPlan *plan, int group, size_t star
 	size_t		channels = layer->in.channels;
 	size_t		run = plan->in_channels;
 	size_t		line = (size_t) layer->kernel[1] * run;
+	Window		window = first_window(layer, plan, start);
 
-	for (size_t row = 0; row < rows; row++)
+	for (size_t row = 0; row < rows; row++, next_window(layer, &window))
 	{
-		Window		window = window_at(layer, plan, start + row);
 		real	   *sample = pass->input_gradient + window.sample * shape_values(layer->in) + group * run;
 
 		for (int ky = 0; ky < layer->kernel[0]; ky++, patches += line)

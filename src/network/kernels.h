@@ -9,6 +9,13 @@
 
 #include "network/network.h"
 
+/* Place of a pixel in a pooling window; as wide as real, so that vectors of both have the same lanes. */
+#ifdef NETWORK_DOUBLE
+typedef int64_t PoolPlace;
+#else
+typedef int32_t PoolPlace;
+#endif
+
 /* Batch norm with the statistics of a batch, and the ReLU behind it: y = scale x + shift. */
 typedef struct NormPass
 {
@@ -69,9 +76,9 @@ typedef struct NetworkKernels
 							  size_t rows, real *dx);
 
 	/* where: place in the window of each maximum, first of equals; NULL: not wanted */
-	void		(*max_pool) (const PoolPass *pool, const real *x, real *y, int32_t *where);
+	void		(*max_pool) (const PoolPass *pool, const real *x, real *y, PoolPlace *where);
 	/* dx is set */
-	void		(*max_pool_back) (const PoolPass *pool, const real *dy, const int32_t *where, real *dx);
+	void		(*max_pool_back) (const PoolPass *pool, const real *dy, const PoolPlace *where, real *dx);
 	void		(*mean_pool) (const PoolPass *pool, const real *x, real *y);
 
 	void		(*step_sgd) (const OptimizerPass *step, size_t count, const real *gradient, real *speed, real *weights);

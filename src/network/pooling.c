@@ -45,7 +45,7 @@ make_pass(const NetworkLayer *layer)
 static void
 max_state(NetworkLayer *layer)
 {
-	layer->state_bytes = shape_values(layer->out) * sizeof(int32_t);
+	layer->state_bytes = shape_values(layer->out) * sizeof(PoolPlace);
 }
 
 static void
@@ -57,7 +57,7 @@ max_forward(const LayerPass *pass)
 
 	for (int i = 0; i < pass->n; i++)
 		pass->kernels->max_pool(&pool, pass->input + i * in, pass->output + i * out,
-								pass->training ? (int32_t *) pass->state + i * out : NULL);
+								pass->training ? (PoolPlace *) pass->state + i * out : NULL);
 }
 
 static void
@@ -70,7 +70,7 @@ max_backward(const LayerPass *pass)
 	if (pass->input_gradient == NULL)
 		return;
 	for (int i = 0; i < pass->n; i++)
-		pass->kernels->max_pool_back(&pool, pass->output_gradient + i * out, (const int32_t *) pass->state + i * out,
+		pass->kernels->max_pool_back(&pool, pass->output_gradient + i * out, (const PoolPlace *) pass->state + i * out,
 									 pass->input_gradient + i * in);
 }
 

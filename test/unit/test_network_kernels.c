@@ -149,7 +149,7 @@ check_pool(const NetworkKernels *k, int channels, int kernel, int stride)
 	PoolPass	pool = {HEIGHT, WIDTH, channels, (HEIGHT - kernel) / stride + 1, (WIDTH - kernel) / stride + 1,
 	{kernel, kernel}, {stride, stride}};
 	int			out = pool.out_height * pool.out_width * channels;
-	int32_t    *where = calloc(out, sizeof(int32_t));
+	PoolPlace  *where = calloc(out, sizeof(PoolPlace));
 	double		back[HEIGHT * WIDTH * MOST_CHANNELS] = {0};
 
 	for (int times = 0; times < 2; times++)
