@@ -2,7 +2,8 @@
  * cache.c: models that this backend has in memory.
  *
  * A version's weights never change, so what is loaded stays valid under its fingerprint.  What a name means, who may
- * read it, and the calibration do change: those answers are kept for a user and dropped whenever siamese.model changes.
+ * read it, and the calibration do change: those answers are kept for a user and dropped whenever siamese.model or the
+ * membership of roles changes, and not kept at all for a user whom row security concerns: a policy may look at anything.
  */
 #include "postgres.h"
 
@@ -16,6 +17,8 @@
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/rls.h"
+#include "utils/syscache.h"
 
 #include "common/check.h"
 #include "common/host.h"
@@ -71,6 +74,12 @@ model_table_changed(Datum argument, Oid relation)
 		answers_valid = false;
 }
 
+static void
+roles_changed(Datum argument, int cache, uint32 hash)
+{
+	answers_valid = false;
+}
+
 static HTAB *
 create_table(const char *name, Size key, Size entry)
 {
@@ -96,11 +105,12 @@ prepare_answers(void)
 	if (models == NULL)
 	{
 		CacheRegisterRelcacheCallback(model_table_changed, (Datum) 0);
+		CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, roles_changed, (Datum) 0);
 		names = create_table("siamese model names", sizeof(NameKey), sizeof(NameEntry));
 		calibrations = create_table("siamese calibrations", sizeof(CalibrationKey), sizeof(CalibrationEntry));
 		models = create_table("siamese models", sizeof(uint64), sizeof(LoadedModel));
 	}
-	if (!answers_valid)
+	if (!answers_valid || check_enable_rls(model_table, InvalidOid, true) == RLS_ENABLED)
 	{
 		clear_table(names);
 		clear_table(calibrations);

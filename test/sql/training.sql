@@ -153,6 +153,16 @@ SET ROLE siamese_reader;
 SELECT model(embed(image, 'm')) IS NULL FROM specimen LIMIT 1;
 RESET ROLE;
 
+GRANT SELECT ON siamese.model TO siamese_reader;
+ALTER TABLE siamese.model ENABLE ROW LEVEL SECURITY;
+CREATE POLICY shown ON siamese.model TO siamese_reader USING (name = current_setting('test.shown', true));
+SET ROLE siamese_reader;
+SET test.shown = 'm';
+SELECT model(embed(image, 'm')) IS NULL AS hidden FROM specimen LIMIT 1;
+SET test.shown = 'another';
+SELECT model(embed(image, 'm')) IS NULL FROM specimen LIMIT 1;
+RESET ROLE;
+
 DROP EXTENSION siamese CASCADE;
 DROP TABLE specimen, blemished, pair;
 DROP TABLE print;
