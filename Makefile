@@ -49,16 +49,17 @@ export PG_CONFIG
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 PG_MISSING := $(if $(wildcard $(PGXS)),,yes)
 
-# OpenBLAS as Debian builds it without threads of its own: those would handle the server's signals.  It is found by its
-# path, because the system's choice of libblas may be another.
+# OpenBLAS as Debian builds it with OpenMP: it starts no thread before it is asked to (src/network/gemm.c never does), and it
+# can be called by several threads at once, which its build without threads cannot.  It is found by its path, because the
+# system's choice of libblas may be another.
 MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
-BLAS_DIR ?= $(firstword $(wildcard /usr/lib/$(MULTIARCH)/openblas-serial /usr/lib/*/openblas-serial))
-BLAS_INCLUDE ?= $(firstword $(wildcard /usr/include/$(MULTIARCH)/openblas-serial /usr/include/*/openblas-serial))
+BLAS_DIR ?= $(firstword $(wildcard /usr/lib/$(MULTIARCH)/openblas-openmp /usr/lib/*/openblas-openmp))
+BLAS_INCLUDE ?= $(firstword $(wildcard /usr/include/$(MULTIARCH)/openblas-openmp /usr/include/*/openblas-openmp))
 LEPTONICA_INCLUDE ?= $(firstword $(wildcard /usr/include/leptonica /usr/local/include/leptonica))
 
 WARNINGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare $(WERROR)
 LIBRARY_FLAGS = $(addprefix -isystem ,$(LEPTONICA_INCLUDE) $(BLAS_INCLUDE))
-LIBRARIES = -llept $(BLAS_DIR)/libopenblas.so.0 -Wl,-rpath,$(BLAS_DIR) -lpthread -lm
+LIBRARIES = -llept $(BLAS_DIR)/libopenblas.so.0 -Wl,-rpath,$(BLAS_DIR) -lgomp -lpthread -lm
 
 PG_CPPFLAGS = -Isrc $(LIBRARY_FLAGS)
 # PGDLLEXPORT means nothing yet to PostgreSQL 15.  _FORTIFY_SOURCE and the like are PostgreSQL's own choice.

@@ -1,8 +1,12 @@
 /*
  * gemm.c: matrix products.  The one file that sees cblas.h.
  *
- * The library must be one without threads of its own.  A product of one row goes to gemv, which only reads the matrix
- * once; it adds in another order than gemm, so an embedding may differ in the last bits between alone and in a batch.
+ * OpenBLAS must be the build with OpenMP.  The one with threads of its own starts them when it is loaded; the one without
+ * threads hands two callers the same buffer (measured: 1 of 28 products of two threads was wrong).  With OpenMP each
+ * calling thread says by itself how many threads a product may take: here always one, and none is ever started.
+ *
+ * A product of one row goes to gemv, which only reads the matrix once; it adds in another order than gemm, so an embedding
+ * may differ in the last bits between alone and in a batch.
  */
 #include <cblas.h>
 #include <math.h>
@@ -17,16 +21,27 @@
 #define GEMV cblas_sgemv
 #endif
 
+/* OpenMP's, of libgomp; its header comes with one compiler only. */
+extern void omp_set_num_threads(int threads);
+extern int	omp_get_max_threads(void);
+
 void
 gemm(bool a_turned, bool b_turned, int m, int n, int k, const real *a, size_t a_lead,
 	 const real *b, size_t b_lead, real keep, real *c, size_t c_lead)
 {
+	int			threads = omp_get_max_threads();
+
+	/* A setting of the calling thread, given back for whoever else uses OpenMP on it. */
+	if (threads != 1)
+		omp_set_num_threads(1);
 	if (m == 1 && !a_turned)
 		GEMV(CblasRowMajor, b_turned ? CblasNoTrans : CblasTrans, b_turned ? n : k, b_turned ? k : n, 1,
 			 b, (int) b_lead, a, 1, keep, c, 1);
 	else
 		GEMM(CblasRowMajor, a_turned ? CblasTrans : CblasNoTrans, b_turned ? CblasTrans : CblasNoTrans, m, n, k, 1,
 			 a, (int) a_lead, b, (int) b_lead, keep, c, (int) c_lead);
+	if (threads != 1)
+		omp_set_num_threads(threads);
 }
 
 #define CHECK_SIDE 33			/* of the matrices; no multiple of a vector's length */
@@ -38,10 +53,10 @@ network_check_library(Status *status)
 	real		b[CHECK_SIDE * CHECK_SIDE];
 	real		c[CHECK_SIDE * CHECK_SIDE];
 
-	if (openblas_get_parallel() != OPENBLAS_SEQUENTIAL)
+	if (openblas_get_parallel() != OPENBLAS_OPENMP)
 		return status_set(status, STATUS_ARGUMENT,
-						  "Install the build without threads (on Debian: libopenblas0-serial); it must be found before any other.",
-						  "OpenBLAS (%.160s) starts threads of its own, which would handle the server's signals.",
+						  "Install the build with OpenMP (on Debian: libopenblas0-openmp); it must be found before any other.",
+						  "OpenBLAS (%.160s) is not the build with OpenMP: the others start threads or cannot serve two.",
 						  openblas_get_config());
 	for (int i = 0; i < CHECK_SIDE * CHECK_SIDE; i++)
 	{

@@ -98,10 +98,13 @@ sampler_batch_size(const Sampler *sampler)
 	return sampler->classes * sampler->samples;
 }
 
+/*
+ * Sample s of class c stands at s * classes + c.  So each thread's run of the batch has samples of (nearly) all classes,
+ * and the batch statistics that the threads compute apart differ as little as they can.
+ */
 void
 sampler_next(Sampler *sampler, Batch *batch)
 {
-	int			n = 0;
 
 	for (int c = 0; c < sampler->classes; c++)
 	{
@@ -112,8 +115,9 @@ sampler_next(Sampler *sampler, Batch *batch)
 		/* a third of an identity's places go to its forgeries, where it has any; two genuine ones are always there */
 		int			forged = identity->forged.count > 0 ? Min((sampler->samples + 1) / 3, sampler->samples - 2) : 0;
 
-		for (int s = 0; s < sampler->samples; s++, n++)
+		for (int s = 0; s < sampler->samples; s++)
 		{
+			int			n = s * sampler->classes + c;
 			bool		genuine = s < sampler->samples - forged;
 			Deck	   *deck = genuine ? &identity->genuine : &identity->forged;
 
@@ -123,5 +127,5 @@ sampler_next(Sampler *sampler, Batch *batch)
 			batch->turn[n] = (uint8) turn;
 		}
 	}
-	batch->n = n;
+	batch->n = sampler->classes * sampler->samples;
 }
