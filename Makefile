@@ -56,10 +56,12 @@ MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
 BLAS_DIR ?= $(firstword $(wildcard /usr/lib/$(MULTIARCH)/openblas-openmp /usr/lib/*/openblas-openmp))
 BLAS_INCLUDE ?= $(firstword $(wildcard /usr/include/$(MULTIARCH)/openblas-openmp /usr/include/*/openblas-openmp))
 LEPTONICA_INCLUDE ?= $(firstword $(wildcard /usr/include/leptonica /usr/local/include/leptonica))
+# The library is called liblept until 1.82 and libleptonica from 1.83 on.
+LEPTONICA ?= $(if $(wildcard /usr/lib/$(MULTIARCH)/liblept.so /usr/lib/*/liblept.so /usr/local/lib/liblept.so),-llept,-lleptonica)
 
 WARNINGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare $(WERROR)
 LIBRARY_FLAGS = $(addprefix -isystem ,$(LEPTONICA_INCLUDE) $(BLAS_INCLUDE))
-LIBRARIES = -llept $(BLAS_DIR)/libopenblas.so.0 -Wl,-rpath,$(BLAS_DIR) -lgomp -lpthread -lm
+LIBRARIES = $(LEPTONICA) $(BLAS_DIR)/libopenblas.so.0 -Wl,-rpath,$(BLAS_DIR) -lgomp -lpthread -lm
 
 PG_CPPFLAGS = -Isrc $(LIBRARY_FLAGS)
 # PGDLLEXPORT means nothing yet to PostgreSQL 15.  _FORTIFY_SOURCE and the like are PostgreSQL's own choice.
