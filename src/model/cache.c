@@ -202,10 +202,9 @@ load_model(uint64 fingerprint)
 		check_raise_status(&status);
 	model->metric = model->definition->metric;
 	model->dimensions = network_dimensions(model->network);
-	model->workspace = network_workspace_create(model->network, 1, false, host_server(), &status);
+	model->workspace = network_workspace_create(model->network, model->definition->views, false, host_server(), &status);
 	if (model->workspace == NULL)
 		check_raise_status(&status);
-	model->input = palloc(network_input_values(model->network) * sizeof(real));
 	model->raster = palloc(network_input_values(model->network));
 	count = network_weight_count(model->network);
 	model->weights = host_allocate(host_server(), count, sizeof(real), &status);

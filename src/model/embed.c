@@ -36,8 +36,7 @@ model_embed_raster(Model *model, const uint8 *raster)
 	Embedding  *embedding = embedding_make(model->dimensions, model->metric, model->fingerprint);
 	Status		status;
 
-	network_input_from_raster(model->definition, raster, model->input);
-	if (!network_forward(model->network, model->weights, model->workspace, model->input, 1, embedding->x, &status))
+	if (!network_embed(model->network, model->weights, model->workspace, &raster, 1, embedding->x, &status))
 		check_raise_status(&status);
 	for (int i = 0; i < model->dimensions; i++)
 		if (!isfinite(embedding->x[i]))

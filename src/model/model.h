@@ -65,8 +65,7 @@ typedef struct Model
 	NetworkDefinition *definition;
 	Network    *network;
 	real	   *weights;		/* [network_weight_count] */
-	NetworkWorkspace *workspace;	/* for one sample */
-	real	   *input;			/* [network_input_values] */
+	NetworkWorkspace *workspace;	/* for one input, or all of its views */
 	uint8	   *raster;			/* the same as bytes */
 	Metric		metric;
 	int			dimensions;

@@ -31,6 +31,7 @@ typedef struct InputSettings
 	bool		normalise;
 	double		mean;
 	double		deviation;
+	int			views;
 } InputSettings;
 
 static const char *const input_kinds[] = {"image", NULL};
@@ -54,6 +55,7 @@ static const SettingRule input_rules[] = {
 	{"normalise", RULE_BOOLEAN, offsetof(InputSettings, normalise), 0, 0, NULL},
 	{"mean", RULE_REAL, offsetof(InputSettings, mean), -1000, 1000, NULL},
 	{"deviation", RULE_REAL, offsetof(InputSettings, deviation), 1e-6, 1e6, NULL},
+	{"views", RULE_INTEGER, offsetof(InputSettings, views), 1, LIMIT_VIEWS, NULL},
 	{NULL, 0, 0, 0, 0, NULL}
 };
 
@@ -77,6 +79,7 @@ finish_input(const InputSettings *input, NetworkDefinition *definition, Status *
 	image->normalise = input->normalise;
 	definition->mean = input->mean;
 	definition->deviation = input->deviation;
+	definition->views = input->views;
 	if (image->polarity == IMAGE_POLARITY_NONE && (image->remove_background || image->crop || image->centre))
 		return status_set(status, STATUS_DEFINITION, "Set \"polarity\" to \"auto\", \"dark\" or \"light\".",
 						  "Input: \"%s\" needs a polarity, to know ink from paper.",
@@ -151,7 +154,7 @@ static const SettingRule training_rules[] = {
 static void
 set_defaults(NetworkDefinition *definition, InputSettings *input)
 {
-	*input = (InputSettings) {.margin = 0, .mean = 0, .deviation = 1};
+	*input = (InputSettings) {.margin = 0, .mean = 0, .deviation = 1, .views = 1};
 	definition->loss = (NetworkLoss) {
 		.kind = LOSS_CONTRASTIVE, .margin = 1, .temperature = 0.1,
 		.genuine_target = 1, .forged_target = -1, .forgery_weight = 1

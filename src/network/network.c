@@ -200,14 +200,3 @@ network_initialize(const Network *network, uint64_t seed, real *weights)
 	}
 	loss_initialize(network->definition, weights + network->loss_offset);
 }
-
-void
-network_input_from_raster(const NetworkDefinition *definition, const uint8_t *raster, real *input)
-{
-	size_t		count = (size_t) definition->image.height * definition->image.width * definition->image.channels;
-	real		factor = (real) (1 / (255 * definition->deviation));
-	real		shift = (real) (definition->mean / definition->deviation);
-
-	for (size_t i = 0; i < count; i++)
-		input[i] = raster[i] * factor - shift;
-}

@@ -13,6 +13,7 @@
 #define SIAMESE_NETWORK_H
 
 #include "common/metric.h"
+#include "common/random.h"
 #include "common/status.h"
 #include "image/image.h"
 
@@ -132,6 +133,7 @@ typedef struct NetworkDefinition
 	ImagePreparation image;		/* input.kind "image" */
 	double		mean;			/* the network sees (value / 255 - mean) / deviation */
 	double		deviation;
+	int			views;			/* copies of an input that its embedding is the mean of */
 	int			layer_count;
 	NetworkLayer *layers;
 	NetworkJoin join;
@@ -185,12 +187,27 @@ extern void network_workspace_destroy(NetworkWorkspace *workspace);
 extern void network_input_from_raster(const NetworkDefinition *definition, const uint8_t *raster, real *input);
 
 /*
+ * The same of a copy distorted by the definition's training.distortion.  turn: quarter turns (square inputs only).
+ * Simard, Steinkraus, Platt 2003 (affine and elastic distortions).
+ */
+extern void network_input_distorted(const NetworkDefinition *definition, const uint8_t *raster, int turn, Random *random,
+									real *input);
+
+/*
  * Inference: input [n, input_values] -> embedding [n, dimensions].  n <= the workspace's samples.  Checks the host's
  * interrupted between layers; false with STATUS_INTERRUPTED.  The output of a sample does not depend on the others in
  * the batch (only to rounding: see gemm.c).
  */
 extern bool network_forward(const Network *network, const real *weights, NetworkWorkspace *workspace,
 							const real *input, int n, real *embedding, Status *status);
+
+/*
+ * Inference from rasters [n] -> embedding [n, dimensions], n whatever the workspace's samples.  With "views" above 1 an
+ * embedding is the mean over that many copies of its raster, the first as it is, the others distorted, always in the same
+ * ways; for the join "cosine" it is the direction of that mean, of unit length.
+ */
+extern bool network_embed(const Network *network, const real *weights, NetworkWorkspace *workspace,
+						  const uint8_t *const *raster, int n, real *embedding, Status *status);
 
 /* Training: batch statistics, dropout drawn from the seed. */
 extern void network_forward_training(const Network *network, const real *weights, NetworkWorkspace *workspace,

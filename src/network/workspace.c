@@ -5,6 +5,8 @@
 
 #include "network/network_internal.h"
 
+#define VIEW_SEED UINT64_C(0x76696577)
+
 struct NetworkWorkspace
 {
 	const Host *host;
@@ -18,6 +20,8 @@ struct NetworkWorkspace
 	bool	   *branch_set;		/* [layers] */
 	real	   *flow[2];		/* gradient on its way back */
 	real	   *scratch;
+	real	   *input;			/* inference: [samples, input values] */
+	real	   *view;			/* inference: [samples, dimensions], with views above 1 */
 };
 
 /* ---- memory -------------------------------------------------------------------------------------------------------- */
@@ -108,6 +112,9 @@ lay_out_inference(Layout *layout, NetworkWorkspace *workspace)
 		if (layout->base != NULL)
 			workspace->output[i] = slot;
 	}
+	workspace->input = take_reals(layout, network_input_values(network), workspace->samples);
+	if (network->definition->views > 1)
+		workspace->view = take_reals(layout, network_dimensions(network), workspace->samples);
 }
 
 /* workspace is the block itself, or a stand-in while measuring. */
@@ -218,6 +225,71 @@ network_forward(const Network *network, const real *weights, NetworkWorkspace *w
 		current = pass.output;
 	}
 	memcpy(embedding, current, (size_t) n * network_dimensions(network) * sizeof(real));
+	return true;
+}
+
+/* The mean over the views of one raster, or its direction. */
+static bool
+embed_views(const Network *network, const real *weights, NetworkWorkspace *workspace, const uint8_t *raster,
+			real *embedding, Status *status)
+{
+	const NetworkDefinition *definition = network->definition;
+	int			dimensions = network_dimensions(network);
+	double		length = 0;
+
+	memset(embedding, 0, dimensions * sizeof(real));
+	for (int first = 0; first < definition->views; first += workspace->samples)
+	{
+		int			n = definition->views - first < workspace->samples ? definition->views - first : workspace->samples;
+
+		for (int i = 0; i < n; i++)
+		{
+			real	   *input = workspace->input + (size_t) i * network_input_values(network);
+			Random		random = random_stream(VIEW_SEED, first + i);
+
+			if (first + i == 0)
+				network_input_from_raster(definition, raster, input);
+			else
+				network_input_distorted(definition, raster, 0, &random, input);
+		}
+		if (!network_forward(network, weights, workspace, workspace->input, n, workspace->view, status))
+			return false;
+		for (int i = 0; i < n * dimensions; i++)
+			embedding[i % dimensions] += workspace->view[i];
+	}
+	for (int i = 0; i < dimensions; i++)
+		length += (double) embedding[i] * embedding[i];
+	length = definition->join == JOIN_COSINE && length > 0 ? sqrt(length) : definition->views;
+	for (int i = 0; i < dimensions; i++)
+		embedding[i] = (real) (embedding[i] / length);
+	return true;
+}
+
+bool
+network_embed(const Network *network, const real *weights, NetworkWorkspace *workspace,
+			  const uint8_t *const *raster, int n, real *embedding, Status *status)
+{
+	size_t		values = network_input_values(network);
+	size_t		dimensions = network_dimensions(network);
+
+	if (network->definition->views > 1)
+	{
+		for (int i = 0; i < n; i++)
+		{
+			if (!embed_views(network, weights, workspace, raster[i], embedding + i * dimensions, status))
+				return false;
+		}
+		return true;
+	}
+	for (int first = 0; first < n; first += workspace->samples)
+	{
+		int			some = n - first < workspace->samples ? n - first : workspace->samples;
+
+		for (int i = 0; i < some; i++)
+			network_input_from_raster(network->definition, raster[first + i], workspace->input + i * values);
+		if (!network_forward(network, weights, workspace, workspace->input, some, embedding + first * dimensions, status))
+			return false;
+	}
 	return true;
 }
 

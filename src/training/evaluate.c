@@ -42,7 +42,7 @@ measure(Model *model, const char *query, PairDistances *pairs)
 	for (int i = 0; i < examples->labels; i++)
 		labels[i] = i;
 	embedding = palloc_extended(sizeof(float) * Max((Size) examples->count * model->dimensions, 1), MCXT_ALLOC_HUGE);
-	while (!evaluation_embed(model->definition, model->network, model->weights, pool, raster, examples->count, embedding))
+	while (!evaluation_embed(model->network, model->weights, pool, raster, examples->count, embedding))
 		CHECK_FOR_INTERRUPTS();
 	evaluation_pairs(examples, labels, examples->labels, embedding, model->metric, model->dimensions,
 					 EVALUATION_PAIRS, EVALUATION_SEED, pairs);

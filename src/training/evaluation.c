@@ -15,7 +15,6 @@
 
 typedef struct EmbedWork
 {
-	const NetworkDefinition *definition;
 	const Network *network;
 	const real *weights;
 	uint8	  **raster;
@@ -23,7 +22,6 @@ typedef struct EmbedWork
 	int			threads;
 	float	   *embedding;
 	NetworkWorkspace **workspace;	/* [threads] */
-	real	  **input;			/* [threads] of [SAMPLES_AT_ONCE, input values] */
 	Status	   *status;			/* [threads] */
 } EmbedWork;
 
@@ -34,7 +32,6 @@ embed_share(void *argument, int thread)
 	EmbedWork  *work = argument;
 	int			first = (int) ((int64) work->count * thread / work->threads);
 	int			last = (int) ((int64) work->count * (thread + 1) / work->threads);
-	int			values = network_input_values(work->network);
 	int			dimensions = network_dimensions(work->network);
 
 	work->status[thread].code = STATUS_OK;
@@ -42,39 +39,33 @@ embed_share(void *argument, int thread)
 	{
 		int			n = Min(SAMPLES_AT_ONCE, last - i);
 
-		for (int k = 0; k < n; k++)
-			network_input_from_raster(work->definition, work->raster[i + k], work->input[thread] + (size_t) k * values);
-		if (!network_forward(work->network, work->weights, work->workspace[thread], work->input[thread], n,
-							 work->embedding + (size_t) i * dimensions, &work->status[thread]))
+		if (!network_embed(work->network, work->weights, work->workspace[thread],
+						   (const uint8 *const *) work->raster + i, n,
+						   work->embedding + (size_t) i * dimensions, &work->status[thread]))
 			return;
 	}
 }
 
 bool
-evaluation_embed(const NetworkDefinition *definition, const Network *network, const real *weights,
-				 ThreadPool *pool, uint8 **raster, int count, float *embedding)
+evaluation_embed(const Network *network, const real *weights, ThreadPool *pool, uint8 **raster, int count,
+				 float *embedding)
 {
 	int			threads = thread_pool_size(pool);
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "siamese embedding", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(context);
 	EmbedWork	work = {
-		.definition = definition, .network = network, .weights = weights, .raster = raster, .count = count,
+		.network = network, .weights = weights, .raster = raster, .count = count,
 		.threads = threads, .embedding = embedding
 	};
 	Status		status;
 	bool		complete = true;
 
 	work.workspace = palloc(sizeof(NetworkWorkspace *) * threads);
-	work.input = palloc(sizeof(real *) * threads);
 	work.status = palloc0(sizeof(Status) * threads);
 	for (int i = 0; i < threads; i++)
 	{
 		work.workspace[i] = network_workspace_create(network, SAMPLES_AT_ONCE, false, host_server(), &status);
 		if (work.workspace[i] == NULL)
-			check_raise_status(&status);
-		work.input[i] = host_allocate(host_server(), (size_t) SAMPLES_AT_ONCE * network_input_values(network),
-									  sizeof(real), &status);
-		if (work.input[i] == NULL)
 			check_raise_status(&status);
 	}
 	thread_pool_run(pool, embed_share, &work);

@@ -125,8 +125,8 @@ forward_share(void *argument, int thread)
 		/* the copy follows from the seed, the step and the place in the batch, not from the thread */
 		Random		random = random_stream(learner->seed ^ UINT64_C(0x64697374), ((uint64) learner->progress.step << 20) + i);
 
-		distort_raster(learner->definition, buffers->batch.raster[i], buffers->batch.turn[i], &random,
-					   buffers->input + i * values);
+		network_input_distorted(learner->definition, buffers->batch.raster[i], buffers->batch.turn[i], &random,
+								buffers->input + i * values);
 	}
 	if (n > 0)
 		network_forward_training(learner->network, learner->weights, buffers->workspace[thread],

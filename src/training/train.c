@@ -166,7 +166,7 @@ score_held_out(Training *training, EpochResult *result)
 	Score		skilled;
 	bool		forgeries;
 
-	if (!evaluation_embed(training->definition, learner->network, learner->average, learner->pool,
+	if (!evaluation_embed(learner->network, learner->average, learner->pool,
 						  training->held_out, training->held_out_count, training->embedding))
 		return false;
 	HOLD_INTERRUPTS();

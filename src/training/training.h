@@ -3,7 +3,7 @@
  *
  * The rows of the examples' query are decoded and prepared once (examples.c), identities are split by seed into those
  * that train and those held out (split.c), each step takes some identities and some samples of each (sampler.c), every
- * sample distorted anew (distort.c).  All threads but the main one are ours, with every signal blocked, and never call
+ * sample distorted anew (the network room).  All threads but the main one are ours, with every signal blocked, and never call
  * the server (threads.c).
  */
 #ifndef SIAMESE_TRAINING_H
@@ -81,14 +81,6 @@ extern int	thread_pool_size(const ThreadPool *pool);
 /* Calls work once for each thread 0 .. size - 1, number 0 on the caller's; returns when all have returned. */
 extern void thread_pool_run(ThreadPool *pool, ThreadWork work, void *argument);
 
-/* ---- distort.c ---------------------------------------------------------------------------------------------------- */
-
-/*
- * One distorted copy as the network's input [height, width, channels].  turn: quarter turns (square inputs only).
- * Simard, Steinkraus, Platt 2003 (affine and elastic distortions).  Pure: runs on any thread.
- */
-extern void distort_raster(const NetworkDefinition *definition, const uint8 *raster, int turn, Random *random, real *input);
-
 /* ---- sampler.c ---------------------------------------------------------------------------------------------------- */
 
 typedef struct Batch
@@ -109,8 +101,8 @@ extern void sampler_next(Sampler *sampler, Batch *batch);
 /* ---- evaluation.c ------------------------------------------------------------------------------------------------- */
 
 /* Embeds count rasters on all threads: embedding [count, dimensions].  False when a cancel or a termination is pending. */
-extern bool evaluation_embed(const NetworkDefinition *definition, const Network *network, const real *weights,
-							 ThreadPool *pool, uint8 **raster, int count, float *embedding);
+extern bool evaluation_embed(const Network *network, const real *weights, ThreadPool *pool, uint8 **raster, int count,
+							 float *embedding);
 
 typedef struct PairDistances
 {

@@ -1,13 +1,12 @@
 /*
- * distort.c: one distorted copy of a raster.
+ * distort.c: a raster -> the network's input, as it is or distorted.
  *
  * Each pixel of the result looks up where it came from: x' = R (x - c) + c + shift + warp(x), read bilinearly.
  */
-#include "postgres.h"
-
 #include <math.h>
 
-#include "training/training.h"
+#include "common/random.h"
+#include "network/network.h"
 
 #define GRID 5					/* nodes of the random field along each axis */
 
@@ -23,6 +22,12 @@ typedef struct Mapping
 	float		warp_x[GRID][GRID];
 	float		warp_y[GRID][GRID];
 } Mapping;
+
+static inline int
+least(int a, int b)
+{
+	return a < b ? a : b;
+}
 
 /* Whether a part of the distortion applies to this sample, drawn also where its strength is 0: streams stay aligned. */
 static double
@@ -65,7 +70,7 @@ draw_mapping(const NetworkDistortion *d, int width, int height, int turn, Random
 static void
 warp_row(const Mapping *mapping, float y, float *row_x, float *row_y)
 {
-	int			node = Min((int) y, GRID - 2);
+	int			node = least((int) y, GRID - 2);
 	float		t = y - node;
 
 	for (int column = 0; column < GRID; column++)
@@ -87,7 +92,18 @@ quick_normal(Random *random)
 }
 
 void
-distort_raster(const NetworkDefinition *definition, const uint8 *raster, int turn, Random *random, real *input)
+network_input_from_raster(const NetworkDefinition *definition, const uint8_t *raster, real *input)
+{
+	size_t		count = (size_t) definition->image.height * definition->image.width * definition->image.channels;
+	real		factor = (real) (1 / (255 * definition->deviation));
+	real		shift = (real) (definition->mean / definition->deviation);
+
+	for (size_t i = 0; i < count; i++)
+		input[i] = raster[i] * factor - shift;
+}
+
+void
+network_input_distorted(const NetworkDefinition *definition, const uint8_t *raster, int turn, Random *random, real *input)
 {
 	const ImagePreparation *image = &definition->image;
 	const NetworkDistortion *d = &definition->training.distortion;
@@ -109,7 +125,7 @@ distort_raster(const NetworkDefinition *definition, const uint8 *raster, int tur
 	for (int y = 0; y < height; y++)
 	{
 		if (mapping.warped)
-			warp_row(&mapping, (float) y * (GRID - 1) / Max(height - 1, 1), row_x, row_y);
+			warp_row(&mapping, (float) y * (GRID - 1) / (height > 1 ? height - 1 : 1), row_x, row_y);
 		for (int x = 0; x < width; x++)
 		{
 			float		u = (float) (mapping.xx * (x - center_x) + mapping.xy * (y - center_y) + center_x + mapping.shift_x);
@@ -121,8 +137,8 @@ distort_raster(const NetworkDefinition *definition, const uint8 *raster, int tur
 
 			if (mapping.warped)
 			{
-				float		at = (float) x * (GRID - 1) / Max(width - 1, 1);
-				int			node = Min((int) at, GRID - 2);
+				float		at = (float) x * (GRID - 1) / (width > 1 ? width - 1 : 1);
+				int			node = least((int) at, GRID - 2);
 
 				at -= node;
 				u += row_x[node] * (1 - at) + row_x[node + 1] * at;
@@ -130,8 +146,8 @@ distort_raster(const NetworkDefinition *definition, const uint8 *raster, int tur
 			}
 			if (!paper)
 			{
-				u = Max(0.0f, Min(u, (float) (width - 1)));
-				v = Max(0.0f, Min(v, (float) (height - 1)));
+				u = fmaxf(0, fminf(u, (float) (width - 1)));
+				v = fmaxf(0, fminf(v, (float) (height - 1)));
 			}
 			left = (int) floorf(u);
 			top = (int) floorf(v);

@@ -1,0 +1,174 @@
+/*
+ * test_network_views.c: rasters as inputs, distorted copies, and embeddings that are the mean of several views.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "host.h"
+#include "network_help.h"
+
+#define SIDE 8
+#define VALUES (SIDE * SIDE)
+#define DIMENSIONS 5
+#define STILL "'distortion':{}"
+#define LIVELY "'distortion':{'rotation':20,'scale':0.2,'shear':0.2,'shift':0.1,'warp':0.05,'contrast':0.2,'noise':0.1}"
+
+static NetworkDefinition *
+define(int views, const char *join, const char *distortion)
+{
+	char		text[512];
+
+	snprintf(text, sizeof(text), "{'input':{'width':8,'height':8,'polarity':'dark','mean':0.25,'deviation':0.5,'views':%d},"
+			 "'layers':[{'type':'conv','maps':3,'kernel':3},{'type':'relu'},{'type':'dense','units':5}],"
+			 "'join':'%s','training':{%s}}", views, join, distortion);
+	return help_define(text);
+}
+
+static void
+fill_raster(uint8_t *raster)
+{
+	for (int i = 0; i < VALUES; i++)
+		raster[i] = (uint8_t) (i * 37 % 256);
+}
+
+static void
+test_undistorted(void **state)
+{
+	NetworkDefinition *definition = define(1, "l2", STILL);
+	Random		random = random_stream(1, 1);
+	uint8_t		raster[VALUES];
+	real		plain[VALUES],
+				copy[VALUES];
+
+	fill_raster(raster);
+	network_input_from_raster(definition, raster, plain);
+	network_input_distorted(definition, raster, 0, &random, copy);
+	for (int i = 0; i < VALUES; i++)
+		assert_true(fabs(plain[i] - copy[i]) < 1e-6);
+	host_release(test_host(), definition);
+}
+
+/* Four quarter turns are none; one moves (x, y) where arithmetic says. */
+static void
+test_turns(void **state)
+{
+	NetworkDefinition *definition = define(1, "l2", STILL);
+	uint8_t		raster[VALUES];
+	real		plain[VALUES],
+				copy[VALUES];
+
+	fill_raster(raster);
+	network_input_from_raster(definition, raster, plain);
+	for (int turn = 1; turn < 4; turn++)
+	{
+		Random		random = random_stream(1, turn);
+
+		network_input_distorted(definition, raster, turn, &random, copy);
+		for (int y = 0; y < SIDE; y++)
+		{
+			for (int x = 0; x < SIDE; x++)
+			{
+				int			u = turn == 1 ? SIDE - 1 - y : turn == 2 ? SIDE - 1 - x : y;
+				int			v = turn == 1 ? x : turn == 2 ? SIDE - 1 - y : SIDE - 1 - x;
+
+				assert_true(fabs(copy[y * SIDE + x] - plain[v * SIDE + u]) < 1e-4);
+			}
+		}
+	}
+	host_release(test_host(), definition);
+}
+
+/* What network_embed gives with a workspace of so many samples. */
+static void
+embed(const NetworkDefinition *definition, int samples, const uint8_t *const *raster, int n, real *embedding)
+{
+	Status		status;
+	Network    *network = network_create(definition, test_host(), &status);
+	NetworkWorkspace *workspace = network_workspace_create(network, samples, false, test_host(), &status);
+	real		weights[4096];
+
+	assert_true(network_weight_count(network) <= 4096);
+	network_initialize(network, 3, weights);
+	assert_true(network_embed(network, weights, workspace, raster, n, embedding, &status));
+	network_workspace_destroy(workspace);
+	network_destroy(network);
+}
+
+static void
+test_views(void **state)
+{
+	uint8_t		first[VALUES],
+				second[VALUES];
+	const uint8_t *raster[2] = {first, second};
+	const char *joins[] = {"l2", "cosine"};
+
+	fill_raster(first);
+	for (int i = 0; i < VALUES; i++)
+		second[i] = (uint8_t) (255 - first[VALUES - 1 - i] / 2);
+	for (int j = 0; j < 2; j++)
+	{
+		NetworkDefinition *one = define(1, joins[j], LIVELY);
+		NetworkDefinition *still = define(4, joins[j], STILL);
+		NetworkDefinition *several = define(4, joins[j], LIVELY);
+		real		plain[2 * DIMENSIONS],
+					same[2 * DIMENSIONS],
+					mean[2 * DIMENSIONS],
+					other[2 * DIMENSIONS];
+		double		moved = 0;
+
+		embed(one, 2, raster, 2, plain);
+		embed(still, 4, raster, 2, same);
+		embed(several, 4, raster, 2, mean);
+		for (int sample = 0; sample < 2; sample++)
+		{
+			double		length = 0;
+			double		mean_length = 0;
+
+			for (int i = 0; i < DIMENSIONS; i++)
+			{
+				length += pow(plain[sample * DIMENSIONS + i], 2);
+				mean_length += pow(mean[sample * DIMENSIONS + i], 2);
+			}
+			for (int i = 0; i < DIMENSIONS; i++)
+			{
+				double		expected = plain[sample * DIMENSIONS + i] / (j == 1 ? sqrt(length) : 1);
+
+				/* views that do not differ change nothing but the length that "cosine" does not look at */
+				assert_true(fabs(same[sample * DIMENSIONS + i] - expected) < 1e-5);
+				moved += fabs(mean[sample * DIMENSIONS + i] - expected);
+			}
+			if (j == 1)
+				assert_true(fabs(mean_length - 1) < 1e-5);
+		}
+		assert_true(moved > 0.01);
+
+		/* how many run at once does not matter */
+		for (int samples = 1; samples < 4; samples++)
+		{
+			embed(several, samples, raster, 2, other);
+			for (int i = 0; i < 2 * DIMENSIONS; i++)
+				assert_true(fabs(other[i] - mean[i]) < 1e-5);
+		}
+		host_release(test_host(), one);
+		host_release(test_host(), still);
+		host_release(test_host(), several);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_undistorted),
+		cmocka_unit_test(test_turns),
+		cmocka_unit_test(test_views)
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
