@@ -20,6 +20,7 @@
 
 #define LIMIT_THREADS 64
 #define LIMIT_VIEWS 64			/* copies of one input that an embedding is the mean of */
+#define LIMIT_HEADS 256			/* of an attention pooling */
 #define LIMIT_WEIGHT_PART (1024 * 1024) /* bytes of a row of siamese.model_weights */
 #define LIMIT_MODEL_NAME 63		/* bytes of a model's or network's name */
 

@@ -9,7 +9,7 @@
 #include "network/network_internal.h"
 
 const LayerType *const layer_types[] = {
-	&layer_conv, &layer_dense, &layer_max_pool, &layer_mean_pool, &layer_global_mean, &layer_batch_norm,
+	&layer_conv, &layer_dense, &layer_max_pool, &layer_mean_pool, &layer_global_mean, &layer_attention_pool, &layer_batch_norm,
 	&layer_local_response_norm, &layer_relu, &layer_prelu, &layer_sigmoid, &layer_tanh, &layer_dropout, &layer_add,
 	&layer_flatten, &layer_l2_norm, NULL
 };

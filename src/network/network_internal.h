@@ -157,6 +157,7 @@ extern const LayerType layer_dense;
 extern const LayerType layer_max_pool;
 extern const LayerType layer_mean_pool;
 extern const LayerType layer_global_mean;
+extern const LayerType layer_attention_pool;
 extern const LayerType layer_batch_norm;
 extern const LayerType layer_local_response_norm;
 extern const LayerType layer_relu;

@@ -80,6 +80,7 @@ static const Refusal refusals[] = {
 	{ONE("{'type':'dense'}"), "Layer 1 (\"dense\"): \"units\" is missing.", ""},
 	{ONE("{'type':'dense','units':99999999999}"), "Layer 1 (\"dense\"): \"units\" is 1e+11", ""},
 	{ONE("{'type':'dropout','rate':1}"), "Layer 1 (\"dropout\"): \"rate\" is 1", ""},
+	{ONE("{'type':'attention_pool','heads':0}"), "Layer 1 (\"attention_pool\"): \"heads\" is 0 but must be from 1 to 256.", ""},
 	{"{'input':{'width':0,'height':6},'layers':[" CONV "]}", "Input: \"width\" is 0 but must be from 1 to 1024.", ""},
 	{"{'input':{'width':100000,'height':6},'layers':[" CONV "]}", "Input: \"width\" is 100000", ""},
 	{"{'input':{'width':8,'height':6,'deviation':0},'layers':[" CONV "]}", "Input: \"deviation\" is 0", ""},

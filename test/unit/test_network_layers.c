@@ -285,6 +285,49 @@ test_points(void **state)
 	}
 }
 
+/* Also of a large score, where exp() alone would overflow. */
+static void
+test_attention_pool(void **state)
+{
+	Run			run = start(THROUGH("{'type':'attention_pool','heads':4}"));
+	const NetworkLayer *layer = &run.network->layers[1];
+	real	   *query = run.weights + layer->parameter_offset;
+	const real *place = query + 3 * 4;
+
+	pass_through(&run);
+	for (int c = 0; c < 3; c++)
+		query[c * 4 + 3] *= 500;
+	infer(&run);
+	for (int o = 0; o < SAMPLES * 4 * 3; o++)
+	{
+		const real *sample = run.input + o / 12 * 99 * 3;
+		int			head = o / 3 % 4;
+		double		largest = -INFINITY;
+		double		total = 0;
+		double		sum = 0;
+
+		for (int round = 0; round < 2; round++)
+		{
+			for (int pixel = 0; pixel < 99; pixel++)
+			{
+				double		score = place[pixel * 4 + head];
+
+				for (int c = 0; c < 3; c++)
+					score += (double) sample[pixel * 3 + c] * query[c * 4 + head];
+				if (round == 0)
+					largest = fmax(largest, score);
+				else
+				{
+					total += exp(score - largest);
+					sum += exp(score - largest) * sample[pixel * 3 + o % 3];
+				}
+			}
+		}
+		check("attention pool", o, sum / total, run.output[o]);
+	}
+	finish(&run);
+}
+
 static void
 test_response_norm(void **state)
 {
@@ -489,6 +532,7 @@ main(void)
 		cmocka_unit_test(test_dense),
 		cmocka_unit_test(test_pools),
 		cmocka_unit_test(test_points),
+		cmocka_unit_test(test_attention_pool),
 		cmocka_unit_test(test_response_norm),
 		cmocka_unit_test(test_batch_norm),
 		cmocka_unit_test(test_folding),

@@ -1,0 +1,166 @@
+/*
+ * attention_pool.c: each of some heads looks at the whole map and returns a weighted mean of its pixels.
+ *
+ * For head k, pixel p with channels x_p, learned query w_k and learned preference for places b_kp:
+ *
+ *	s_pk = x_p w_k + b_kp,   a_pk = exp(s_pk) / sum over p of exp(s_pk),   y_k = sum over p of a_pk x_p
+ *
+ * [height, width, channels] -> [1, 1, heads * channels].  Attention pooling with fixed queries as in Lee 2019, "Set
+ * transformer", section 3.2, with a term for the place.  Weights: [channels, heads], then, with "places", [pixels, heads].
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/limits.h"
+#include "network/network_internal.h"
+
+static const SettingRule rules[] = {
+	{"heads", RULE_INTEGER, offsetof(NetworkLayer, maps), 1, LIMIT_HEADS, NULL},
+	{"places", RULE_BOOLEAN, offsetof(NetworkLayer, bias), 0, 0, NULL},
+	{NULL, 0, 0, 0, 0, NULL}
+};
+
+static void
+defaults(NetworkLayer *layer)
+{
+	layer->maps = 8;
+	layer->bias = true;
+}
+
+static bool
+shape(NetworkLayer *layer, Status *status)
+{
+	layer->out = (NetworkShape) {1, 1, layer->maps * layer->in.channels};
+	layer->decay_count = (size_t) layer->in.channels * layer->maps;
+	layer->parameter_count = layer->decay_count + (layer->bias ? shape_pixels(layer->in) * layer->maps : 0);
+	return true;
+}
+
+static void
+describe(const NetworkLayer *layer, char *text, size_t size)
+{
+	snprintf(text, size, "attention_pool, %d heads", layer->maps);
+}
+
+/* Places start equal: a head is told from the others by its query alone. */
+static void
+initialize(const NetworkLayer *layer, Random *random, real *parameters, real *statistics)
+{
+	layer_initialize_matrix(layer, random, layer->in.channels, layer->maps, parameters,
+							layer->bias ? parameters + layer->decay_count : NULL);
+}
+
+/* The attention a [pixels, heads] of each sample. */
+static void
+state(NetworkLayer *layer)
+{
+	layer->state_bytes = shape_pixels(layer->in) * layer->maps * sizeof(real);
+}
+
+static size_t
+scratch(const NetworkLayer *layer, int samples, bool training)
+{
+	return (training ? 1 : samples) * shape_pixels(layer->in) * layer->maps;
+}
+
+/* Softmax down each column of score [pixels, heads]. */
+static void
+softmax_columns(real *score, size_t pixels, int heads)
+{
+	for (int head = 0; head < heads; head++)
+	{
+		double		largest = score[head];
+		double		sum = 0;
+
+		for (size_t pixel = 1; pixel < pixels; pixel++)
+			largest = fmax(largest, score[pixel * heads + head]);
+		for (size_t pixel = 0; pixel < pixels; pixel++)
+		{
+			double		part = exp(score[pixel * heads + head] - largest);
+
+			score[pixel * heads + head] = (real) part;
+			sum += part;
+		}
+		for (size_t pixel = 0; pixel < pixels; pixel++)
+			score[pixel * heads + head] = (real) (score[pixel * heads + head] / sum);
+	}
+}
+
+static void
+forward(const LayerPass *pass)
+{
+	const NetworkLayer *layer = pass->layer;
+	const real *query = pass->weights + layer->parameter_offset;
+	const real *place = query + layer->decay_count;
+	size_t		pixels = shape_pixels(layer->in);
+	int			channels = layer->in.channels;
+	int			heads = layer->maps;
+	real	   *attention = pass->training ? (real *) pass->state : pass->scratch;
+
+	gemm(false, false, (int) (pass->n * pixels), heads, channels, pass->input, channels, query, heads, 0, attention, heads);
+	for (int i = 0; i < pass->n; i++, attention += pixels * heads)
+	{
+		if (layer->bias)
+			pass->kernels->add(place, pixels * heads, attention);
+		softmax_columns(attention, pixels, heads);
+		gemm(true, false, heads, channels, (int) pixels, attention, heads,
+			 pass->input + i * pixels * channels, channels, 0, pass->output + (size_t) i * heads * channels, channels);
+	}
+}
+
+/*
+ * da = x g, with g the slope by y; ds = a (da - sum over p of a da); then dw = x ds, db = ds, dx = a g + ds w.
+ */
+static void
+backward(const LayerPass *pass)
+{
+	const NetworkLayer *layer = pass->layer;
+	const real *query = pass->weights + layer->parameter_offset;
+	real	   *query_gradient = pass->gradient + layer->parameter_offset;
+	real	   *place_gradient = query_gradient + layer->decay_count;
+	size_t		pixels = shape_pixels(layer->in);
+	int			channels = layer->in.channels;
+	int			heads = layer->maps;
+	real	   *slope = pass->scratch;	/* [pixels, heads]: da, then ds */
+
+	for (int i = 0; i < pass->n; i++)
+	{
+		const real *attention = (const real *) pass->state + i * pixels * heads;
+		const real *input = pass->input + i * pixels * channels;
+		const real *output_gradient = pass->output_gradient + (size_t) i * heads * channels;
+
+		gemm(false, true, (int) pixels, heads, channels, input, channels, output_gradient, channels, 0, slope, heads);
+		for (int head = 0; head < heads; head++)
+		{
+			double		mean = 0;
+
+			for (size_t pixel = 0; pixel < pixels; pixel++)
+				mean += (double) attention[pixel * heads + head] * slope[pixel * heads + head];
+			for (size_t pixel = 0; pixel < pixels; pixel++)
+				slope[pixel * heads + head] = (real) (attention[pixel * heads + head] *
+													  (slope[pixel * heads + head] - mean));
+		}
+		gemm(true, false, channels, heads, (int) pixels, input, channels, slope, heads, 1, query_gradient, heads);
+		if (layer->bias)
+			pass->kernels->add(slope, pixels * heads, place_gradient);
+		if (pass->input_gradient == NULL)
+			continue;
+		gemm(false, false, (int) pixels, channels, heads, attention, heads, output_gradient, channels, 0,
+			 pass->input_gradient + i * pixels * channels, channels);
+		gemm(false, true, (int) pixels, channels, heads, slope, heads, query, heads, 1,
+			 pass->input_gradient + i * pixels * channels, channels);
+	}
+}
+
+const LayerType layer_attention_pool = {
+	.name = "attention_pool",
+	.rules = rules,
+	.defaults = defaults,
+	.shape = shape,
+	.describe = describe,
+	.initialize = initialize,
+	.scratch = scratch,
+	.state = state,
+	.forward = forward,
+	.backward = backward
+};
