@@ -27,7 +27,7 @@ measure(Model *model, const char *query, PairDistances *pairs)
 	MemoryContext inner;
 	Examples   *examples;
 	ThreadPool *pool;
-	uint8	  **raster;
+	int		   *index;
 	int		   *labels;
 	float	   *embedding;
 
@@ -35,14 +35,14 @@ measure(Model *model, const char *query, PairDistances *pairs)
 	inner = MemoryContextSwitchTo(context);
 	examples = examples_read(query, model->definition);
 	pool = thread_pool_create(setting_training_threads);
-	raster = palloc_extended(sizeof(uint8 *) * (examples->count + 1), MCXT_ALLOC_HUGE);
+	index = palloc_extended(sizeof(int) * (examples->count + 1), MCXT_ALLOC_HUGE);
 	for (int i = 0; i < examples->count; i++)
-		raster[i] = examples->example[i].raster;
+		index[i] = i;
 	labels = palloc_extended(sizeof(int) * (examples->labels + 1), MCXT_ALLOC_HUGE);
 	for (int i = 0; i < examples->labels; i++)
 		labels[i] = i;
 	embedding = palloc_extended(sizeof(float) * Max((Size) examples->count * model->dimensions, 1), MCXT_ALLOC_HUGE);
-	while (!evaluation_embed(model->network, model->weights, pool, raster, examples->count, embedding))
+	while (!evaluation_embed(model->network, model->weights, pool, examples, index, examples->count, embedding))
 		CHECK_FOR_INTERRUPTS();
 	evaluation_pairs(examples, labels, examples->labels, embedding, model->metric, model->dimensions,
 					 EVALUATION_PAIRS, EVALUATION_SEED, pairs);

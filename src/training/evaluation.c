@@ -11,13 +11,14 @@
 #include "distance/distance.h"
 #include "training/training.h"
 
-#define SAMPLES_AT_ONCE 16		/* of one thread between two looks for an interrupt */
+#define SAMPLES_AT_ONCE 16		/* of one thread's pass through the network */
+#define PASSES_AT_ONCE 4		/* of a thread between two fetches of rasters */
 
 typedef struct EmbedWork
 {
 	const Network *network;
 	const real *weights;
-	uint8	  **raster;
+	const uint8 **raster;		/* [count] */
 	int			count;
 	int			threads;
 	float	   *embedding;
@@ -40,26 +41,26 @@ embed_share(void *argument, int thread)
 		int			n = Min(SAMPLES_AT_ONCE, last - i);
 
 		if (!network_embed(work->network, work->weights, work->workspace[thread],
-						   (const uint8 *const *) work->raster + i, n,
+						   work->raster + i, n,
 						   work->embedding + (size_t) i * dimensions, &work->status[thread]))
 			return;
 	}
 }
 
 bool
-evaluation_embed(const Network *network, const real *weights, ThreadPool *pool, uint8 **raster, int count,
-				 float *embedding)
+evaluation_embed(const Network *network, const real *weights, ThreadPool *pool, const Examples *examples,
+				 const int *index, int count, float *embedding)
 {
 	int			threads = thread_pool_size(pool);
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "siamese embedding", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(context);
-	EmbedWork	work = {
-		.network = network, .weights = weights, .raster = raster, .count = count,
-		.threads = threads, .embedding = embedding
-	};
+	EmbedWork	work = {.network = network, .weights = weights, .threads = threads};
+	int			most = SAMPLES_AT_ONCE * PASSES_AT_ONCE * threads;
+	uint8	   *buffer = palloc_extended((Size) most * examples->raster_bytes, MCXT_ALLOC_HUGE);
 	Status		status;
 	bool		complete = true;
 
+	work.raster = palloc(sizeof(uint8 *) * most);
 	work.workspace = palloc(sizeof(NetworkWorkspace *) * threads);
 	work.status = palloc0(sizeof(Status) * threads);
 	for (int i = 0; i < threads; i++)
@@ -68,12 +69,18 @@ evaluation_embed(const Network *network, const real *weights, ThreadPool *pool, 
 		if (work.workspace[i] == NULL)
 			check_raise_status(&status);
 	}
-	thread_pool_run(pool, embed_share, &work);
-	for (int i = 0; i < threads; i++)
+	for (int done = 0; done < count && complete; done += work.count)
 	{
-		complete &= work.status[i].code == STATUS_OK;
-		if (!complete && work.status[i].code != STATUS_INTERRUPTED && work.status[i].code != STATUS_OK)
-			check_raise_status(&work.status[i]);
+		work.count = Min(most, count - done);
+		work.embedding = embedding + (Size) done * network_dimensions(network);
+		examples_fetch(examples, index + done, work.count, buffer, work.raster);
+		thread_pool_run(pool, embed_share, &work);
+		for (int i = 0; i < threads; i++)
+		{
+			complete &= work.status[i].code == STATUS_OK;
+			if (!complete && work.status[i].code != STATUS_INTERRUPTED && work.status[i].code != STATUS_OK)
+				check_raise_status(&work.status[i]);
+		}
 	}
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);

@@ -252,14 +252,16 @@ examples_read(const char *query, const NetworkDefinition *definition)
 		.hash = label_hash, .match = label_match, .hcxt = CurrentMemoryContext
 	};
 	MemoryContext rows = AllocSetContextCreate(CurrentMemoryContext, "siamese rows", ALLOCSET_DEFAULT_SIZES);
+	int			raster_bytes;
 	SPIPlanPtr	plan;
 	Portal		portal;
 
 	reader.context = CurrentMemoryContext;
 	reader.definition = definition;
-	reader.raster_bytes = definition->image.width * definition->image.height * definition->image.channels;
+	raster_bytes = definition->image.width * definition->image.height * definition->image.channels;
 	reader.labels = hash_create("siamese labels", 1024, &control, HASH_ELEM | HASH_FUNCTION | HASH_COMPARE | HASH_CONTEXT);
 	reader.examples = palloc0(sizeof(Examples));
+	reader.examples->raster_bytes = reader.raster_bytes = raster_bytes;
 	reader.room = reader.label_room = 1024;
 	reader.examples->example = palloc(sizeof(Example) * reader.room);
 	reader.examples->label = palloc(sizeof(ExampleLabel) * reader.label_room);
@@ -297,4 +299,11 @@ examples_read(const char *query, const NetworkDefinition *definition)
 	hash_destroy(reader.labels);
 	warn_of_rows(reader.examples);
 	return reader.examples;
+}
+
+void
+examples_fetch(const Examples *examples, const int *index, int count, uint8 *buffer, const uint8 **raster)
+{
+	for (int i = 0; i < count; i++)
+		raster[i] = examples->example[index[i]].raster;
 }

@@ -19,6 +19,8 @@ typedef struct LearnerBuffers
 {
 	int			threads;
 	Batch		batch;
+	const uint8 **raster;		/* [batch] */
+	uint8	   *fetched;		/* rasters that are not in memory: [batch, raster bytes] */
 	real	   *input;			/* [batch, input values] */
 	real	   *embedding;		/* [batch, dimensions] */
 	real	   *embedding_gradient; /* the same */
@@ -50,6 +52,7 @@ learner_create(const NetworkDefinition *definition, const Examples *examples, co
 	int64		images = 0;
 
 	learner->definition = definition;
+	learner->examples = examples;
 	learner->buffers = buffers;
 	learner->seed = seed;
 	learner->network = network_create(definition, host_server(), &status);
@@ -77,7 +80,9 @@ learner_create(const NetworkDefinition *definition, const Examples *examples, co
 	learner->memory = allocate(network_optimizer_count(learner->network), sizeof(real));
 
 	buffers->threads = threads;
-	buffers->batch.raster = palloc(sizeof(uint8 *) * batch);
+	buffers->batch.example = palloc(sizeof(int) * batch);
+	buffers->raster = palloc(sizeof(uint8 *) * batch);
+	buffers->fetched = allocate((size_t) batch, examples->raster_bytes);
 	buffers->batch.label = palloc(sizeof(int32) * batch);
 	buffers->batch.genuine = palloc(batch);
 	buffers->batch.turn = palloc(batch);
@@ -125,7 +130,7 @@ forward_share(void *argument, int thread)
 		/* the copy follows from the seed, the step and the place in the batch, not from the thread */
 		Random		random = random_stream(learner->seed ^ UINT64_C(0x64697374), ((uint64) learner->progress.step << 20) + i);
 
-		network_input_distorted(learner->definition, buffers->batch.raster[i], buffers->batch.turn[i], &random,
+		network_input_distorted(learner->definition, buffers->raster[i], buffers->batch.turn[i], &random,
 								buffers->input + i * values);
 	}
 	if (n > 0)
@@ -180,6 +185,7 @@ learner_step(Learner *learner, double *loss)
 	Status		status;
 
 	sampler_next(learner->sampler, &buffers->batch);
+	examples_fetch(learner->examples, buffers->batch.example, buffers->batch.n, buffers->fetched, buffers->raster);
 	thread_pool_run(learner->pool, forward_share, learner);
 	if (host_interrupted(host_server(), &status))
 		return false;

@@ -11,6 +11,7 @@
 typedef struct Learner
 {
 	const NetworkDefinition *definition;
+	const Examples *examples;
 	Network    *network;
 	ThreadPool *pool;
 	Sampler    *sampler;

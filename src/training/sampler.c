@@ -121,7 +121,7 @@ sampler_next(Sampler *sampler, Batch *batch)
 			bool		genuine = s < sampler->samples - forged;
 			Deck	   *deck = genuine ? &identity->genuine : &identity->forged;
 
-			batch->raster[n] = sampler->examples->example[deck_draw(deck, &sampler->random)].raster;
+			batch->example[n] = deck_draw(deck, &sampler->random);
 			batch->label[n] = identity->label * sampler->turns + turn;
 			batch->genuine[n] = genuine;
 			batch->turn[n] = (uint8) turn;

@@ -22,7 +22,7 @@ typedef struct Example
 {
 	int			label;			/* index into Examples.label */
 	bool		genuine;
-	uint8	   *raster;			/* [height, width, channels], prepared as the network sees it */
+	uint8	   *raster;			/* for examples.c; others call examples_fetch */
 } Example;
 
 typedef struct ExampleLabel
@@ -37,6 +37,7 @@ typedef struct Examples
 {
 	int			count;
 	int			labels;
+	int			raster_bytes;	/* of one example */
 	Example    *example;		/* sorted by label, genuine before forged, then by content */
 	ExampleLabel *label;		/* sorted by name, bytewise */
 	int64		null_rows;		/* a NULL sample or label: left out */
@@ -50,6 +51,13 @@ typedef struct Examples
  * set of rows, not on their order.  Warns of rows that were left out; raises if the query or its columns are wrong.
  */
 extern Examples *examples_read(const char *query, const NetworkDefinition *definition);
+
+/*
+ * Rasters [height, width, channels], prepared as the network sees them, of the examples index [count]: raster [count]
+ * points to them, in memory or in buffer [count, examples->raster_bytes].  Valid until the buffer is used again.  For the
+ * main thread alone.
+ */
+extern void examples_fetch(const Examples *examples, const int *index, int count, uint8 *buffer, const uint8 **raster);
 
 /* ---- split.c ------------------------------------------------------------------------------------------------------ */
 
@@ -86,7 +94,7 @@ extern void thread_pool_run(ThreadPool *pool, ThreadWork work, void *argument);
 typedef struct Batch
 {
 	int			n;
-	const uint8 **raster;		/* [n] */
+	int		   *example;		/* [n], indexes of the examples */
 	int32	   *label;			/* [n] */
 	uint8	   *genuine;		/* [n] */
 	uint8	   *turn;			/* [n] */
@@ -100,9 +108,12 @@ extern void sampler_next(Sampler *sampler, Batch *batch);
 
 /* ---- evaluation.c ------------------------------------------------------------------------------------------------- */
 
-/* Embeds count rasters on all threads: embedding [count, dimensions].  False when a cancel or a termination is pending. */
-extern bool evaluation_embed(const Network *network, const real *weights, ThreadPool *pool, uint8 **raster, int count,
-							 float *embedding);
+/*
+ * Embeds the examples index [count] on all threads: embedding [count, dimensions].  False when a cancel or a termination
+ * is pending.
+ */
+extern bool evaluation_embed(const Network *network, const real *weights, ThreadPool *pool, const Examples *examples,
+							 const int *index, int count, float *embedding);
 
 typedef struct PairDistances
 {

@@ -1,0 +1,113 @@
+/*
+ * held_out.c: what an epoch is worth: error rates and calibration on identities that the training does not see.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/builtins.h"
+
+#include "training/train.h"
+
+#define HELD_OUT_PAIRS 200000	/* of each kind, that an epoch's scores are computed from */
+
+void
+held_out_gather(Training *training)
+{
+	const Examples *examples = training->examples;
+	const Split *split = training->split;
+
+	for (int i = 0; i < split->held_out; i++)
+	{
+		const ExampleLabel *label = &examples->label[split->held_out_label[i]];
+
+		training->held_out_count += label->genuine + label->forged;
+	}
+	training->held_out = palloc_extended(sizeof(int) * training->held_out_count, MCXT_ALLOC_HUGE);
+	training->held_out_count = 0;
+	for (int i = 0; i < split->held_out; i++)
+	{
+		const ExampleLabel *label = &examples->label[split->held_out_label[i]];
+
+		for (int k = 0; k < label->genuine + label->forged; k++)
+			training->held_out[training->held_out_count++] = label->first + k;
+	}
+	training->embedding = palloc_extended(sizeof(float) * training->held_out_count *
+										  network_dimensions(training->learner->network), MCXT_ALLOC_HUGE);
+}
+
+/*
+ * Impostors for the calibration: random ones, and where there are forgeries as many skilled ones, so that the threshold
+ * stands for both.
+ */
+static void
+mix_impostors(const PairDistances *pairs, DistanceSet *impostor)
+{
+	distance_set_init(impostor);
+	if (pairs->skilled.count == 0)
+	{
+		for (int64 i = 0; i < pairs->random.count; i++)
+			distance_set_add(impostor, pairs->random.value[i]);
+	}
+	else
+	{
+		int64		count = Min(pairs->random.count, pairs->skilled.count);
+
+		for (int64 i = 0; i < count; i++)
+		{
+			distance_set_add(impostor, pairs->random.value[i * pairs->random.count / count]);
+			distance_set_add(impostor, pairs->skilled.value[i * pairs->skilled.count / count]);
+		}
+	}
+	distance_set_sort(impostor);
+}
+
+static Jsonb *
+scores_to_jsonb(const Training *training, const Score *random, const Score *skilled, int epoch)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	appendStringInfo(&text, "{\"epoch\": %d, \"held_out_identities\": %d, \"held_out_samples\": %d,"
+					 " \"random\": {\"eer\": %.6g, \"auc\": %.6g}",
+					 epoch, training->split->held_out, training->held_out_count, random->eer, random->auc);
+	if (skilled != NULL)
+		appendStringInfo(&text, ", \"skilled\": {\"eer\": %.6g, \"auc\": %.6g}", skilled->eer, skilled->auc);
+	appendStringInfoChar(&text, '}');
+	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text.data)));
+}
+
+bool
+held_out_score(Training *training, EpochResult *result)
+{
+	const Learner *learner = training->learner;
+	PairDistances pairs;
+	DistanceSet impostor;
+	Score		random;
+	Score		skilled;
+	bool		forgeries;
+
+	if (!evaluation_embed(learner->network, learner->average, learner->pool,
+						  training->examples, training->held_out, training->held_out_count, training->embedding))
+		return false;
+	HOLD_INTERRUPTS();
+	evaluation_pairs(training->examples, training->split->held_out_label, training->split->held_out,
+					 training->embedding, training->definition->metric, network_dimensions(learner->network),
+					 HELD_OUT_PAIRS, (uint64) training->seed, &pairs);
+	random = score_distances(&pairs.genuine, &pairs.random);
+	result->eer = random.eer;
+	result->auc = random.auc;
+	forgeries = pairs.skilled.count > 0;
+	if (forgeries)
+	{
+		skilled = score_distances(&pairs.genuine, &pairs.skilled);
+		result->eer = (random.eer + skilled.eer) / 2;
+		result->auc = (random.auc + skilled.auc) / 2;
+	}
+	result->error = result->eer + (1 - result->auc) * 1e-3;
+	mix_impostors(&pairs, &impostor);
+	calibration_fit(&pairs.genuine, &impostor, &result->calibration);
+	result->scores = scores_to_jsonb(training, &random, forgeries ? &skilled : NULL, result->epoch);
+	RESUME_INTERRUPTS();
+	return true;
+}
+
