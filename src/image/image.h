@@ -37,6 +37,8 @@ typedef struct ImagePreparation
 	bool		centre;			/* the ink's centre of mass, not the box's middle, in the centre; needs a polarity */
 	ImageFit	fit;
 	double		margin;			/* share of the width and height left free on each side, 0 to 0.4 */
+	double		smooth;			/* standard deviation of a blur, pixels of the result, 0 to 8; 0: none.  Thin strokes look alike
+								 * then whether or not they were distorted. */
 	bool		normalise;		/* ink (or the grey range) stretched so that its strongest value is 255 */
 } ImagePreparation;
 

@@ -180,4 +180,8 @@ extern int	image_otsu(const int64_t histogram[256]);
 extern bool image_resample(const ImageRaster *source, ImageBox box, ImageArea area, ImageArea place,
 						   const uint8_t fill[3], int width, int height, const Host *host, uint8_t *target, Status *status);
 
+/* raster [height, width, channels], blurred in place by a Gaussian of that standard deviation in pixels, above 0. */
+extern bool image_smooth(uint8_t *raster, int width, int height, int channels, double deviation, const Host *host,
+						 Status *status);
+
 #endif

@@ -38,6 +38,8 @@ check_preparation(const ImagePreparation *preparation, Status *status)
 						  preparation->channels);
 	if (!(preparation->margin >= 0.0 && preparation->margin <= 0.4))
 		return status_set(status, STATUS_ARGUMENT, NULL, "The margin is %g; it must be 0 to 0.4.", preparation->margin);
+	if (!(preparation->smooth >= 0.0 && preparation->smooth <= 8.0))
+		return status_set(status, STATUS_ARGUMENT, NULL, "The smoothing is %g pixels; it must be 0 to 8.", preparation->smooth);
 	if (needs_ink && preparation->polarity == IMAGE_POLARITY_NONE)
 		return status_set(status, STATUS_ARGUMENT, "Set the polarity to auto, dark or light.",
 						  "Removing the background, cropping and centring need a polarity.");
@@ -215,6 +217,9 @@ fit(ImageRaster *image, const ImagePreparation *preparation, const Host *host, u
 	place.left = (preparation->width - place.width) / 2;
 	place.top = (preparation->height - place.height) / 2;
 	if (!image_resample(image, box, area, place, fill, preparation->width, preparation->height, host, raster, status))
+		return false;
+	if (preparation->smooth > 0 && !image_smooth(raster, preparation->width, preparation->height, preparation->channels,
+												 preparation->smooth, host, status))
 		return false;
 	if (preparation->normalise)
 		normalise(raster, (size_t) preparation->width * (size_t) preparation->height * (size_t) preparation->channels, has_ink);

@@ -28,6 +28,7 @@ typedef struct InputSettings
 	bool		centre;
 	int			fit;
 	double		margin;
+	double		smooth;
 	bool		normalise;
 	double		mean;
 	double		deviation;
@@ -52,6 +53,7 @@ static const SettingRule input_rules[] = {
 	{"centre", RULE_BOOLEAN, offsetof(InputSettings, centre), 0, 0, NULL},
 	{"fit", RULE_CHOICE, offsetof(InputSettings, fit), 0, 0, input_fits},
 	{"margin", RULE_REAL, offsetof(InputSettings, margin), 0, 0.4, NULL},
+	{"smooth", RULE_REAL, offsetof(InputSettings, smooth), 0, 8, NULL},
 	{"normalise", RULE_BOOLEAN, offsetof(InputSettings, normalise), 0, 0, NULL},
 	{"mean", RULE_REAL, offsetof(InputSettings, mean), -1000, 1000, NULL},
 	{"deviation", RULE_REAL, offsetof(InputSettings, deviation), 1e-6, 1e6, NULL},
@@ -76,6 +78,7 @@ finish_input(const InputSettings *input, NetworkDefinition *definition, Status *
 	image->centre = input->centre;
 	image->fit = (ImageFit) input->fit;
 	image->margin = input->margin;
+	image->smooth = input->smooth;
 	image->normalise = input->normalise;
 	definition->mean = input->mean;
 	definition->deviation = input->deviation;

@@ -459,15 +459,46 @@ normalising_uses_the_range(void **state)
 	free(picture.bytes);
 }
 
+/* A single point becomes a Gaussian of its deviation, also of a colour; plain areas and the total stay. */
+static void
+smoothing_spreads_a_point(void **state)
+{
+	Picture		picture = new_picture(31, 21, 3, 40);
+	uint8_t		raster[31 * 21 * 3];
+	ImagePreparation preparation = {.width = 31, .height = 21, .channels = 3, .smooth = 1.5};
+	double		total = 0;
+
+	picture.pixels[(10 * 31 + 15) * 3 + 1] = 240;
+	for (int y = 0; y < 21; y++)
+		picture.pixels[(y * 31) * 3 + 2] = 140;
+	prepare(&picture, &preparation, raster);
+	for (int y = 0; y < 21; y++)
+	{
+		for (int x = 0; x < 31; x++)
+		{
+			double		apart = (x - 15.0) * (x - 15) + (y - 10.0) * (y - 10);
+			double		expected = 40 + 200 * exp(-apart / (2 * 1.5 * 1.5)) / (2 * M_PI * 1.5 * 1.5);
+
+			assert_true(fabs(raster[(y * 31 + x) * 3 + 1] - expected) <= 1.5);
+			assert_int_equal(raster[(y * 31 + x) * 3], 40);
+			total += raster[(y * 31 + x) * 3 + 1] - 40;
+		}
+	}
+	assert_true(fabs(total - 200) < 40);
+	/* beyond the rim the nearest pixel goes on: half of the weight and that of the centre stay with the first column */
+	assert_true(raster[(10 * 31) * 3 + 2] > 40 + 50 && raster[(10 * 31) * 3 + 2] < 40 + 75);
+	free(picture.bytes);
+}
+
 static void
 bad_preparations_are_named(void **state)
 {
 	Picture		picture = new_picture(16, 16, 1, 100);
 	uint8_t		raster[16];
 	ImagePreparation good = {.width = 4, .height = 4, .channels = 1};
-	ImagePreparation bad[6];
+	ImagePreparation bad[7];
 
-	for (int i = 0; i < 6; i++)
+	for (int i = 0; i < 7; i++)
 		bad[i] = good;
 	bad[0].width = 0;
 	bad[1].height = 100000;
@@ -475,7 +506,8 @@ bad_preparations_are_named(void **state)
 	bad[3].margin = 0.5;
 	bad[4].margin = NAN;
 	bad[5].crop = true;
-	for (int i = 0; i < 6; i++)
+	bad[6].smooth = -1;
+	for (int i = 0; i < 7; i++)
 	{
 		Status		status = {0};
 
@@ -501,6 +533,7 @@ main(void)
 		cmocka_unit_test(colour_keeps_its_ink),
 		cmocka_unit_test(blank_paper_stays_blank),
 		cmocka_unit_test(normalising_uses_the_range),
+		cmocka_unit_test(smoothing_spreads_a_point),
 		cmocka_unit_test(bad_preparations_are_named),
 	};
 
