@@ -139,6 +139,7 @@ static const SettingRule training_rules[] = {
 	{"samples", RULE_INTEGER, offsetof(NetworkTraining, samples), 1, 65536, NULL},
 	{"epochs", RULE_INTEGER, offsetof(NetworkTraining, epochs), 1, 1000000, NULL},
 	{"epoch_samples", RULE_INTEGER, offsetof(NetworkTraining, epoch_samples), 0, 1e9, NULL},
+	{"self_forgeries", RULE_INTEGER, offsetof(NetworkTraining, self_forgeries), 0, 65536, NULL},
 	{"turns", RULE_BOOLEAN, offsetof(NetworkTraining, turns), 0, 0, NULL},
 	{"held_out", RULE_REAL, offsetof(NetworkTraining, held_out), 0.01, 0.9, NULL},
 	{"distortion.probability", RULE_REAL, DISTORTION(probability), 0, 1, NULL},
@@ -147,6 +148,7 @@ static const SettingRule training_rules[] = {
 	{"distortion.shear", RULE_REAL, DISTORTION(shear), 0, 2, NULL},
 	{"distortion.shift", RULE_REAL, DISTORTION(shift), 0, 1, NULL},
 	{"distortion.warp", RULE_REAL, DISTORTION(warp), 0, 1, NULL},
+	{"distortion.forgery", RULE_REAL, DISTORTION(forgery), 0, 100, NULL},
 	{"distortion.contrast", RULE_REAL, DISTORTION(contrast), 0, 1, NULL},
 	{"distortion.noise", RULE_REAL, DISTORTION(noise), 0, 1, NULL},
 	{NULL, 0, 0, 0, 0, NULL}
@@ -168,7 +170,7 @@ set_defaults(NetworkDefinition *definition, InputSettings *input)
 	};
 	definition->training = (NetworkTraining) {
 		.classes = 16, .samples = 4, .epochs = 20, .epoch_samples = 0, .held_out = 0.15,
-		.distortion.probability = 1
+		.distortion.probability = 1, .distortion.forgery = 3
 	};
 }
 
@@ -195,6 +197,10 @@ finish_rest(const TopSettings *top, NetworkDefinition *definition, Status *statu
 	if ((int64_t) training->classes * training->samples > LARGEST_BATCH)
 		return status_set(status, STATUS_DEFINITION, "", "Training: %d classes times %d samples are more than %d.",
 						  training->classes, training->samples, LARGEST_BATCH);
+	if (training->self_forgeries > 0 && training->self_forgeries > training->samples - 2)
+		return status_set(status, STATUS_DEFINITION, "Two genuine samples of an identity are needed in each batch.",
+						  "Training: \"self_forgeries\" is %d but must be at most %d, the samples less 2.",
+						  training->self_forgeries, training->samples > 2 ? training->samples - 2 : 0);
 	return true;
 }
 

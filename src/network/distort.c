@@ -40,8 +40,9 @@ draw(Random *random, double probability, double strength)
 }
 
 static void
-draw_mapping(const NetworkDistortion *d, int width, int height, int turn, Random *random, Mapping *mapping)
+draw_mapping(const NetworkDistortion *d, int width, int height, int turn, bool forge, Random *random, Mapping *mapping)
 {
+	double		warp = d->warp * width * (forge ? d->forgery * random_range(random, 2.0 / 3, 4.0 / 3) : 1);
 	double		angle = draw(random, d->probability, d->rotation) * M_PI / 180.0 + turn * M_PI_2;
 	double		scale_x = exp(draw(random, d->probability, d->scale));
 	double		scale_y = exp(draw(random, d->probability, d->scale));
@@ -56,13 +57,13 @@ draw_mapping(const NetworkDistortion *d, int width, int height, int turn, Random
 	mapping->yy = cosine * scale_y;
 	mapping->shift_x = draw(random, d->probability, d->shift) * width;
 	mapping->shift_y = draw(random, d->probability, d->shift) * height;
-	mapping->warped = random_uniform(random) < d->probability && d->warp > 0;
+	mapping->warped = (random_uniform(random) < d->probability || forge) && warp > 0;
 	if (mapping->warped)
 		for (int row = 0; row < GRID; row++)
 			for (int column = 0; column < GRID; column++)
 			{
-				mapping->warp_x[row][column] = (float) random_range(random, -d->warp * width, d->warp * width);
-				mapping->warp_y[row][column] = (float) random_range(random, -d->warp * width, d->warp * width);
+				mapping->warp_x[row][column] = (float) random_range(random, -warp, warp);
+				mapping->warp_y[row][column] = (float) random_range(random, -warp, warp);
 			}
 }
 
@@ -103,7 +104,8 @@ network_input_from_raster(const NetworkDefinition *definition, const uint8_t *ra
 }
 
 void
-network_input_distorted(const NetworkDefinition *definition, const uint8_t *raster, int turn, Random *random, real *input)
+network_input_distorted(const NetworkDefinition *definition, const uint8_t *raster, int turn, bool forge,
+						Random *random, real *input)
 {
 	const ImagePreparation *image = &definition->image;
 	const NetworkDistortion *d = &definition->training.distortion;
@@ -121,7 +123,7 @@ network_input_distorted(const NetworkDefinition *definition, const uint8_t *rast
 	float		row_x[GRID] = {0};
 	float		row_y[GRID] = {0};
 
-	draw_mapping(d, width, height, turn, random, &mapping);
+	draw_mapping(d, width, height, turn, forge, random, &mapping);
 	for (int y = 0; y < height; y++)
 	{
 		if (mapping.warped)

@@ -102,6 +102,7 @@ typedef struct NetworkDistortion
 	double		shear;
 	double		shift;			/* share of the width and of the height */
 	double		warp;			/* smooth random field on a 5 x 5 grid, share of the width */
+	double		forgery;		/* a forgery made of a genuine sample has this many times the warp, give or take a third */
 	double		contrast;		/* share */
 	double		noise;			/* standard deviation, of values in [0, 1] */
 } NetworkDistortion;
@@ -113,6 +114,8 @@ typedef struct NetworkTraining
 	int			samples;		/* ... times this many samples of each */
 	int			epochs;			/* unless train() is told otherwise */
 	int			epoch_samples;	/* a pass over the examples, but at least this many samples */
+	int			self_forgeries; /* of an identity's samples in a batch, so many are genuine ones distorted beyond what is genuine:
+								 * negatives of their own identity     Lai, Jin, Zhu 2020 */
 	bool		turns;			/* each identity turned by 90, 180, 270 degrees is three further ones (characters) */
 	double		held_out;		/* share of the identities kept for validation and calibration */
 	NetworkDistortion distortion;
@@ -187,11 +190,11 @@ extern void network_workspace_destroy(NetworkWorkspace *workspace);
 extern void network_input_from_raster(const NetworkDefinition *definition, const uint8_t *raster, real *input);
 
 /*
- * The same of a copy distorted by the definition's training.distortion.  turn: quarter turns (square inputs only).
- * Simard, Steinkraus, Platt 2003 (affine and elastic distortions).
+ * The same of a copy distorted by the definition's training.distortion.  turn: quarter turns (square inputs only);
+ * forge: with the warp of a forgery.  Simard, Steinkraus, Platt 2003 (affine and elastic distortions).
  */
-extern void network_input_distorted(const NetworkDefinition *definition, const uint8_t *raster, int turn, Random *random,
-									real *input);
+extern void network_input_distorted(const NetworkDefinition *definition, const uint8_t *raster, int turn, bool forge,
+									Random *random, real *input);
 
 /*
  * Inference: input [n, input_values] -> embedding [n, dimensions].  n <= the workspace's samples.  Checks the host's

@@ -85,6 +85,7 @@ learner_create(const NetworkDefinition *definition, const Examples *examples, co
 	buffers->fetched = allocate((size_t) batch, examples->raster_bytes);
 	buffers->batch.label = palloc(sizeof(int32) * batch);
 	buffers->batch.genuine = palloc(batch);
+	buffers->batch.forge = palloc(batch);
 	buffers->batch.turn = palloc(batch);
 	buffers->input = allocate((size_t) batch * network_input_values(learner->network), sizeof(real));
 	buffers->embedding = allocate((size_t) batch * network_dimensions(learner->network), sizeof(real));
@@ -130,7 +131,7 @@ forward_share(void *argument, int thread)
 		/* the copy follows from the seed, the step and the place in the batch, not from the thread */
 		Random		random = random_stream(learner->seed ^ UINT64_C(0x64697374), ((uint64) learner->progress.step << 20) + i);
 
-		network_input_distorted(learner->definition, buffers->raster[i], buffers->batch.turn[i], &random,
+		network_input_distorted(learner->definition, buffers->raster[i], buffers->batch.turn[i], buffers->batch.forge[i], &random,
 								buffers->input + i * values);
 	}
 	if (n > 0)

@@ -32,6 +32,7 @@ struct Sampler
 	int			turns;			/* 1 or 4 */
 	int			classes;		/* of a batch */
 	int			samples;		/* of a class */
+	int			self_forgeries; /* of them */
 	int			identities;
 	Identity   *identity;
 	Deck		order;			/* of identity * turns + turn */
@@ -74,6 +75,7 @@ sampler_create(const Examples *examples, const Split *split, const NetworkTraini
 	sampler->examples = examples;
 	sampler->random = random_stream(seed, 2);
 	sampler->turns = training->turns ? 4 : 1;
+	sampler->self_forgeries = training->self_forgeries;
 	sampler->identities = split->training;
 	sampler->identity = palloc0(sizeof(Identity) * split->training);
 	for (int i = 0; i < split->training; i++)
@@ -105,25 +107,27 @@ sampler_batch_size(const Sampler *sampler)
 void
 sampler_next(Sampler *sampler, Batch *batch)
 {
-
 	for (int c = 0; c < sampler->classes; c++)
 	{
 		int			card = deck_draw(&sampler->order, &sampler->random);
 		Identity   *identity = &sampler->identity[card / sampler->turns];
 		int			turn = card % sampler->turns;
 
-		/* a third of an identity's places go to its forgeries, where it has any; two genuine ones are always there */
-		int			forged = identity->forged.count > 0 ? Min((sampler->samples + 1) / 3, sampler->samples - 2) : 0;
+		/* a third of the other places go to an identity's forgeries, where it has any; two genuine ones are always there */
+		int			own = sampler->samples - sampler->self_forgeries;
+		int			forged = identity->forged.count > 0 ? Min((own + 1) / 3, own - 2) : 0;
 
 		for (int s = 0; s < sampler->samples; s++)
 		{
 			int			n = s * sampler->classes + c;
-			bool		genuine = s < sampler->samples - forged;
-			Deck	   *deck = genuine ? &identity->genuine : &identity->forged;
+			bool		genuine = s < own - forged;
+			bool		forge = s >= own;
+			Deck	   *deck = genuine || forge ? &identity->genuine : &identity->forged;
 
 			batch->example[n] = deck_draw(deck, &sampler->random);
 			batch->label[n] = identity->label * sampler->turns + turn;
 			batch->genuine[n] = genuine;
+			batch->forge[n] = forge;
 			batch->turn[n] = (uint8) turn;
 		}
 	}

@@ -97,6 +97,7 @@ typedef struct Batch
 	int		   *example;		/* [n], indexes of the examples */
 	int32	   *label;			/* [n] */
 	uint8	   *genuine;		/* [n] */
+	uint8	   *forge;			/* [n]; 1: a genuine sample that is to be distorted into a forgery; genuine is 0 */
 	uint8	   *turn;			/* [n] */
 } Batch;
 

@@ -87,6 +87,7 @@ static const Refusal refusals[] = {
 	{WITH("'loss':{'temperature':0}"), "Loss: \"temperature\" is 0", ""},
 	{WITH("'optimizer':{'momentum':1}"), "Optimizer: \"momentum\" is 1", ""},
 	{WITH("'training':{'held_out':1}"), "Training: \"held_out\" is 1", ""},
+	{WITH("'training':{'samples':4,'self_forgeries':3}"), "Training: \"self_forgeries\" is 3 but must be at most 2", "genuine"},
 	{WITH("'training':{'classes':60000,'samples':60000}"), "Training: 60000 classes times 60000 samples", ""},
 
 	/* what does not fit together */

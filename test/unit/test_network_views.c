@@ -48,7 +48,7 @@ test_undistorted(void **state)
 
 	fill_raster(raster);
 	network_input_from_raster(definition, raster, plain);
-	network_input_distorted(definition, raster, 0, &random, copy);
+	network_input_distorted(definition, raster, 0, false, &random, copy);
 	for (int i = 0; i < VALUES; i++)
 		assert_true(fabs(plain[i] - copy[i]) < 1e-6);
 	host_release(test_host(), definition);
@@ -69,7 +69,7 @@ test_turns(void **state)
 	{
 		Random		random = random_stream(1, turn);
 
-		network_input_distorted(definition, raster, turn, &random, copy);
+		network_input_distorted(definition, raster, turn, false, &random, copy);
 		for (int y = 0; y < SIDE; y++)
 		{
 			for (int x = 0; x < SIDE; x++)
@@ -81,6 +81,42 @@ test_turns(void **state)
 			}
 		}
 	}
+	host_release(test_host(), definition);
+}
+
+/* Of a slope, a warp moves each value by at most its strength; a forgery is warped about three times as much. */
+static void
+test_forgeries(void **state)
+{
+	NetworkDefinition *definition = define(1, "l2", "'distortion':{'warp':0.02}");
+	uint8_t		raster[VALUES];
+	real		plain[VALUES];
+	double		apart[2] = {0, 0};
+	double		most[2] = {0, 0};
+
+	for (int i = 0; i < VALUES; i++)
+		raster[i] = (uint8_t) (20 * (i % SIDE));
+	network_input_from_raster(definition, raster, plain);
+	for (int round = 0; round < 400; round++)
+	{
+		Random		random = random_stream(2, round / 2);
+		real		copy[VALUES];
+
+		network_input_distorted(definition, raster, 0, round % 2 == 1, &random, copy);
+		for (int i = 0; i < VALUES; i++)
+		{
+			/* in pixels along the slope; the rim, where paper comes in, aside */
+			double		moved = fabs(copy[i] - plain[i]) * 255 * 0.5 / 20;
+
+			if (i % SIDE == 0 || i % SIDE == SIDE - 1 || i / SIDE == 0 || i / SIDE == SIDE - 1)
+				continue;
+			apart[round % 2] += moved;
+			most[round % 2] = fmax(most[round % 2], moved);
+		}
+	}
+	assert_true(most[0] > 0.1 && most[0] < 0.02 * SIDE + 1e-4);
+	assert_true(most[1] > 0.4 && most[1] < 4 * 0.02 * SIDE + 1e-4);
+	assert_true(apart[1] > 2.5 * apart[0] && apart[1] < 3.5 * apart[0]);
 	host_release(test_host(), definition);
 }
 
@@ -167,6 +203,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_undistorted),
 		cmocka_unit_test(test_turns),
+		cmocka_unit_test(test_forgeries),
 		cmocka_unit_test(test_views)
 	};
 
