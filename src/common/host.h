@@ -8,7 +8,8 @@
 
 /*
  * Allocates in the CurrentMemoryContext of the moment of each call, 64-byte aligned, NULL (never an error, never a
- * longjmp) when memory is short.  Interrupted when a cancel or a termination is pending.  For the main thread only.
+ * longjmp) when memory is short.  Interrupted when a cancel or a termination is pending: that reads flags alone, so any
+ * thread may ask; the rest is for the main thread only.
  */
 extern const Host *host_server(void);
 

@@ -263,7 +263,7 @@ forward(const LayerPass *pass)
 	real	   *patches = pass->scratch + 2 * layer->maps;
 	bool		folds = layer_prepare_fold(pass, bias, fold);
 
-	for (size_t start = 0; start < total; start += plan.chunk)
+	for (size_t start = 0; start < total && !pass_interrupted(pass); start += plan.chunk)
 	{
 		size_t		rows = total - start < plan.chunk ? total - start : plan.chunk;
 		real	   *output = pass->output + start * layer->maps;
@@ -297,7 +297,7 @@ backward(const LayerPass *pass)
 
 	if (pass->input_gradient != NULL && !plan.plain)
 		memset(pass->input_gradient, 0, pass->n * shape_values(layer->in) * sizeof(real));
-	for (size_t start = 0; start < total; start += plan.chunk)
+	for (size_t start = 0; start < total && !pass_interrupted(pass); start += plan.chunk)
 	{
 		size_t		rows = total - start < plan.chunk ? total - start : plan.chunk;
 		const real *slope = pass->output_gradient + start * layer->maps;

@@ -212,12 +212,15 @@ extern bool network_forward(const Network *network, const real *weights, Network
 extern bool network_embed(const Network *network, const real *weights, NetworkWorkspace *workspace,
 						  const uint8_t *const *raster, int n, real *embedding, Status *status);
 
-/* Training: batch statistics, dropout drawn from the seed. */
-extern void network_forward_training(const Network *network, const real *weights, NetworkWorkspace *workspace,
+/*
+ * Training: batch statistics, dropout drawn from the seed.  This and the way back ask the workspace's host between layers,
+ * and within long ones, whether to stop: then they return false, and what they wrote is worth nothing.
+ */
+extern bool network_forward_training(const Network *network, const real *weights, NetworkWorkspace *workspace,
 									 const real *input, int n, uint64_t seed, real *embedding);
 
 /* The way back of the last forward_training: adds to gradient [parameter_count]; embedding_gradient [n, dimensions]. */
-extern void network_backward(const Network *network, const real *weights, NetworkWorkspace *workspace,
+extern bool network_backward(const Network *network, const real *weights, NetworkWorkspace *workspace,
 							 const real *input, const real *embedding_gradient, real *gradient);
 
 /* Merges the batch statistics of the workspace's last forward_training into the running ones in weights. */

@@ -115,6 +115,7 @@ struct NetworkLayer
 /* One pass through one layer. */
 typedef struct LayerPass
 {
+	const Host *host;			/* asked whether to stop */
 	const NetworkLayer *layer;
 	const NetworkLayer *next;	/* NULL behind the last */
 	const NetworkKernels *kernels;
@@ -133,6 +134,13 @@ typedef struct LayerPass
 	real	   *input_gradient; /* [n, in]; NULL: not wanted.  May be output_gradient if the type is in_place */
 	real	   *gradient;		/* all of the network: added to */
 } LayerPass;
+
+/* Asked by layers that may take long, between parts of their work; they return at once when it says so. */
+static inline bool
+pass_interrupted(const LayerPass *pass)
+{
+	return pass->host->interrupted != NULL && pass->host->interrupted(pass->host->context);
+}
 
 struct LayerType
 {

@@ -186,6 +186,7 @@ static LayerPass
 make_pass(const Network *network, const real *weights, NetworkWorkspace *workspace, int n)
 {
 	LayerPass	pass = {
+		.host = workspace->host,
 		.kernels = network_kernels(),
 		.n = n,
 		.training = workspace->training,
@@ -224,6 +225,8 @@ network_forward(const Network *network, const real *weights, NetworkWorkspace *w
 		pass.layer->type->forward(&pass);
 		current = pass.output;
 	}
+	if (host_interrupted(workspace->host, status))	/* perhaps within the last layer */
+		return false;
 	memcpy(embedding, current, (size_t) n * network_dimensions(network) * sizeof(real));
 	return true;
 }
@@ -293,7 +296,7 @@ network_embed(const Network *network, const real *weights, NetworkWorkspace *wor
 	return true;
 }
 
-void
+bool
 network_forward_training(const Network *network, const real *weights, NetworkWorkspace *workspace,
 						 const real *input, int n, uint64_t seed, real *embedding)
 {
@@ -311,9 +314,12 @@ network_forward_training(const Network *network, const real *weights, NetworkWor
 		pass.state = workspace->state[i];
 		pass.other = pass.layer->source >= 0 ? workspace->output[pass.layer->source] : NULL;
 		pass.layer->type->forward(&pass);
+		if (pass_interrupted(&pass))
+			return false;
 	}
 	memcpy(embedding, workspace->output[network->layer_count - 1],
 		   (size_t) n * network_dimensions(network) * sizeof(real));
+	return true;
 }
 
 /* What an add passes to the other layer waits in that layer's branch. */
@@ -329,7 +335,7 @@ send_branch(NetworkWorkspace *workspace, const LayerPass *pass, int source)
 	workspace->branch_set[source] = true;
 }
 
-void
+bool
 network_backward(const Network *network, const real *weights, NetworkWorkspace *workspace,
 				 const real *input, const real *embedding_gradient, real *gradient)
 {
@@ -362,7 +368,10 @@ network_backward(const Network *network, const real *weights, NetworkWorkspace *
 			pass.input_gradient = workspace->flow[current];
 		}
 		pass.layer->type->backward(&pass);
+		if (pass_interrupted(&pass))
+			return false;
 	}
+	return true;
 }
 
 void
