@@ -459,6 +459,50 @@ test_interrupt(void **state)
 	network_destroy(network);
 }
 
+/*
+ * A convolution of many chunks is left within the layer: after each allowed number of questions the passes say so, and
+ * there are more questions than layers.
+ */
+static void
+test_interrupt_in_training(void **state)
+{
+	Network    *network = help_network("{'input':{'width':200,'height':200},'layers':[{'type':'conv','maps':2,'kernel':5},"
+									   "{'type':'max_pool','size':14},{'type':'dense','units':3}]}");
+	real	   *weights = calloc(network_weight_count(network), sizeof(real));
+	real	   *gradient = calloc(network_parameter_count(network), sizeof(real));
+	real	   *input = calloc(40000, sizeof(real));
+	real		embedding[3];
+	Status		status;
+	Host	   *host = test_host();
+	NetworkWorkspace *workspace = network_workspace_create(network, 1, true, host, &status);
+	NetworkWorkspace *inference = network_workspace_create(network, 1, false, host, &status);
+	long		forth = 0,
+				back = 0,
+				plain = 0;
+
+	for (; test_host_interrupt_after(forth), !network_forward_training(network, weights, workspace, input, 1, 1, embedding);)
+		forth++;
+	test_host_interrupt_after(-1);
+	assert_true(network_forward_training(network, weights, workspace, input, 1, 1, embedding));
+	for (; test_host_interrupt_after(back), !network_backward(network, weights, workspace, input, embedding, gradient);)
+		back++;
+	for (; test_host_interrupt_after(plain), !network_forward(network, weights, inference, input, 1, embedding, &status);)
+	{
+		assert_int_equal(status.code, STATUS_INTERRUPTED);
+		plain++;
+	}
+	assert_in_range(forth, 3 + 5, 100);
+	assert_in_range(back, 3 + 5, 100);
+	assert_in_range(plain, 3 + 5, 100);
+	test_host_interrupt_after(-1);
+	network_workspace_destroy(workspace);
+	network_workspace_destroy(inference);
+	network_destroy(network);
+	free(weights);
+	free(gradient);
+	free(input);
+}
+
 int
 main(void)
 {
@@ -469,7 +513,8 @@ main(void)
 		cmocka_unit_test(test_training),
 		cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_workspace_size),
-		cmocka_unit_test(test_interrupt)
+		cmocka_unit_test(test_interrupt),
+		cmocka_unit_test(test_interrupt_in_training)
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
