@@ -33,7 +33,7 @@ measure(Model *model, const char *query, PairDistances *pairs)
 
 	SPI_connect();
 	inner = MemoryContextSwitchTo(context);
-	examples = examples_read(query, model->definition);
+	examples = examples_read(query, model->definition, (Size) maintenance_work_mem * 1024);
 	pool = thread_pool_create(setting_training_threads);
 	index = palloc_extended(sizeof(int) * (examples->count + 1), MCXT_ALLOC_HUGE);
 	for (int i = 0; i < examples->count; i++)

@@ -1,10 +1,15 @@
 /*
  * examples.c: the rows of the user's query -> prepared rasters, by identity.
+ *
+ * While rows come in, a row is an Entry with a digest of its raster, which is what it is sorted by: the rasters themselves
+ * may be on disk.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "common/cryptohash.h"
 #include "common/hashfn.h"
+#include "common/sha2.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -13,10 +18,21 @@
 #include "utils/memutils.h"
 
 #include "common/check.h"
+#include "training/raster_store.h"
 #include "training/training.h"
 
 #define ROWS_AT_ONCE 64
-#define BLOCK_BYTES (1024 * 1024)	/* rasters are laid into blocks of about this size */
+#define DIGEST_BYTES 16			/* kept of a raster's SHA-256 */
+#define LABEL_BYTES 160			/* of memory that a label takes, besides its name */
+#define ROWS_BETWEEN_LIMITS 256
+
+typedef struct Entry
+{
+	int			label;
+	int			slot;
+	bool		genuine;
+	uint8		digest[DIGEST_BYTES];
+} Entry;
 
 /* Labels by their text while rows come in; numbers are given by first appearance and sorted afterwards. */
 typedef struct LabelEntry
@@ -31,11 +47,13 @@ typedef struct Reader
 	const NetworkDefinition *definition;
 	MemoryContext context;		/* of the result */
 	HTAB	   *labels;
-	int			raster_bytes;
-	int			room;			/* of examples->example */
+	Size		memory;			/* that all of the examples may take */
+	Size		label_bytes;
+	int			room;			/* of entry */
+	Entry	   *entry;
 	int			label_room;
-	uint8	   *block;
-	Size		block_left;
+	uint8	   *raster;			/* the one being prepared */
+	pg_cryptohash_ctx *hash;
 	Oid			label_output;
 	bool		has_genuine;
 	int64		row;
@@ -99,25 +117,36 @@ label_number(Reader *reader, const char *name)
 		}
 		entry->name = MemoryContextStrdup(reader->context, name);
 		entry->number = examples->labels++;
+		reader->label_bytes += LABEL_BYTES + strlen(name);
 		examples->label[entry->number] = (ExampleLabel) {.name = (char *) entry->name};
 	}
 	return entry->number;
 }
 
-static uint8 *
-new_raster(Reader *reader)
+/*
+ * The list of rows cannot be spilled: the rasters give way to it.
+ */
+static void
+keep_within_memory(Reader *reader)
 {
-	uint8	   *raster;
+	Size		list = reader->label_bytes + (Size) reader->examples->count * sizeof(Entry);
 
-	if (reader->block_left < (Size) reader->raster_bytes)
-	{
-		reader->block_left = Max((Size) reader->raster_bytes, BLOCK_BYTES);
-		reader->block = MemoryContextAllocHuge(reader->context, reader->block_left);
-	}
-	raster = reader->block;
-	reader->block += reader->raster_bytes;
-	reader->block_left -= reader->raster_bytes;
-	return raster;
+	if (list > reader->memory)
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("the list of the examples does not fit into maintenance_work_mem"),
+				 errdetail("After %d rows with %d labels it needs %zu kB of the %zu kB that are left for it.",
+						   reader->examples->count, reader->examples->labels, list / 1024, reader->memory / 1024),
+				 errhint("Raise maintenance_work_mem; it is %d kB.", maintenance_work_mem)));
+	raster_store_limit(reader->examples->rasters, reader->memory - list);
+}
+
+static void
+digest_of(Reader *reader, const uint8 *bytes, size_t count, uint8 *digest)
+{
+	if (pg_cryptohash_init(reader->hash) < 0 || pg_cryptohash_update(reader->hash, bytes, count) < 0 ||
+		pg_cryptohash_final(reader->hash, digest, PG_SHA256_DIGEST_LENGTH) < 0)
+		elog(ERROR, "could not compute a SHA-256");
 }
 
 static void
@@ -131,7 +160,8 @@ read_row(Reader *reader, HeapTuple tuple, TupleDesc descriptor)
 	Datum		label = SPI_getbinval(tuple, descriptor, 2, &label_null);
 	bool		genuine = true;
 	char	   *name;
-	uint8	   *raster;
+	uint8		digest[PG_SHA256_DIGEST_LENGTH];
+	Entry	   *entry;
 	Status		status;
 
 	reader->row++;
@@ -147,8 +177,7 @@ read_row(Reader *reader, HeapTuple tuple, TupleDesc descriptor)
 		genuine = genuine_null || DatumGetBool(value);
 	}
 	name = OidOutputFunctionCall(reader->label_output, label);
-	raster = new_raster(reader);
-	if (!model_try_prepare_image(reader->definition, DatumGetByteaPP(sample), raster, &status))
+	if (!model_try_prepare_image(reader->definition, DatumGetByteaPP(sample), reader->raster, &status))
 	{
 		if (status.code == STATUS_NO_MEMORY || status.code == STATUS_INTERRUPTED)
 			check_raise_status(&status);
@@ -159,8 +188,6 @@ read_row(Reader *reader, HeapTuple tuple, TupleDesc descriptor)
 			examples->first_bad = psprintf("Row " INT64_FORMAT ", label \"%s\": %s", reader->row, name, status.detail);
 			MemoryContextSwitchTo(old);
 		}
-		reader->block -= reader->raster_bytes;
-		reader->block_left += reader->raster_bytes;
 		return;
 	}
 	if (examples->count == reader->room)
@@ -168,9 +195,16 @@ read_row(Reader *reader, HeapTuple tuple, TupleDesc descriptor)
 		if (reader->room > PG_INT32_MAX / 2)
 			ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("too many examples")));
 		reader->room *= 2;
-		examples->example = repalloc_huge(examples->example, reader->room * sizeof(Example));
+		reader->entry = repalloc_huge(reader->entry, reader->room * sizeof(Entry));
 	}
-	examples->example[examples->count++] = (Example) {label_number(reader, name), genuine, raster};
+	digest_of(reader, reader->raster, examples->raster_bytes, digest);
+	entry = &reader->entry[examples->count++];
+	entry->label = label_number(reader, name);
+	entry->genuine = genuine;
+	entry->slot = raster_store_add(examples->rasters, reader->raster);
+	memcpy(entry->digest, digest, DIGEST_BYTES);
+	if (examples->count % ROWS_BETWEEN_LIMITS == 0)
+		keep_within_memory(reader);
 }
 
 static int
@@ -182,16 +216,42 @@ compare_labels(const void *a, const void *b, void *argument)
 }
 
 static int
-compare_examples(const void *a, const void *b, void *argument)
+compare_entries(const void *a, const void *b)
 {
-	const Example *x = a;
-	const Example *y = b;
+	const Entry *x = a;
+	const Entry *y = b;
 
 	if (x->label != y->label)
 		return x->label < y->label ? -1 : 1;
 	if (x->genuine != y->genuine)
 		return x->genuine ? -1 : 1;
-	return memcmp(x->raster, y->raster, *(const int *) argument);
+	return memcmp(x->digest, y->digest, DIGEST_BYTES);
+}
+
+/* What the rows were, whatever their order: labels by name, and of each its samples. */
+static char *
+digest_of_all(Reader *reader)
+{
+	const Examples *examples = reader->examples;
+	uint8		digest[PG_SHA256_DIGEST_LENGTH];
+	char	   *text = palloc(2 * sizeof digest + 1);
+	bool		fine = pg_cryptohash_init(reader->hash) >= 0;
+
+	for (int i = 0; fine && i < examples->count; i++)
+	{
+		const Entry *entry = &reader->entry[i];
+		const char *name = examples->label[entry->label].name;
+
+		if (i == 0 || entry->label != entry[-1].label)
+			fine = pg_cryptohash_update(reader->hash, (const uint8 *) name, strlen(name) + 1) >= 0;
+		fine = fine && pg_cryptohash_update(reader->hash, (const uint8 *) (entry->genuine ? "g" : "f"), 1) >= 0 &&
+			pg_cryptohash_update(reader->hash, entry->digest, DIGEST_BYTES) >= 0;
+	}
+	if (!fine || pg_cryptohash_final(reader->hash, digest, sizeof digest) < 0)
+		elog(ERROR, "could not compute a SHA-256");
+	for (int i = 0; i < (int) sizeof digest; i++)
+		snprintf(text + 2 * i, 3, "%02x", digest[i]);
+	return text;
 }
 
 /* Labels by name, examples by label and content: the order of the rows leaves no trace. */
@@ -205,6 +265,7 @@ sort_examples(Reader *reader)
 
 	for (int i = 0; i < examples->labels; i++)
 		order[i] = i;
+	keep_within_memory(reader);
 	qsort_arg(order, examples->labels, sizeof(int), compare_labels, examples->label);
 	for (int i = 0; i < examples->labels; i++)
 	{
@@ -213,8 +274,21 @@ sort_examples(Reader *reader)
 	}
 	examples->label = sorted;
 	for (int i = 0; i < examples->count; i++)
-		examples->example[i].label = rank[examples->example[i].label];
-	qsort_arg(examples->example, examples->count, sizeof(Example), compare_examples, &reader->raster_bytes);
+		reader->entry[i].label = rank[reader->entry[i].label];
+	qsort(reader->entry, examples->count, sizeof(Entry), compare_entries);
+	examples->digest = digest_of_all(reader);
+	pfree(order);
+	pfree(rank);
+
+	/* an example is shorter than an entry and takes its place */
+	examples->example = (Example *) reader->entry;
+	for (int i = 0; i < examples->count; i++)
+	{
+		Entry		entry = reader->entry[i];
+
+		examples->example[i] = (Example) {entry.label, entry.genuine, entry.slot};
+	}
+	examples->example = repalloc_huge(examples->example, sizeof(Example) * (Size) Max(examples->count, 1));
 	for (int i = examples->count - 1; i >= 0; i--)
 	{
 		ExampleLabel *label = &examples->label[examples->example[i].label];
@@ -225,6 +299,8 @@ sort_examples(Reader *reader)
 		else
 			label->forged++;
 	}
+	examples->bytes = raster_store_memory(examples->rasters) + reader->label_bytes +
+		(Size) examples->count * sizeof(Example);
 }
 
 static void
@@ -244,7 +320,7 @@ warn_of_rows(const Examples *examples)
 }
 
 Examples *
-examples_read(const char *query, const NetworkDefinition *definition)
+examples_read(const char *query, const NetworkDefinition *definition, Size memory)
 {
 	Reader		reader = {0};
 	HASHCTL		control = {
@@ -252,18 +328,21 @@ examples_read(const char *query, const NetworkDefinition *definition)
 		.hash = label_hash, .match = label_match, .hcxt = CurrentMemoryContext
 	};
 	MemoryContext rows = AllocSetContextCreate(CurrentMemoryContext, "siamese rows", ALLOCSET_DEFAULT_SIZES);
-	int			raster_bytes;
+	int			raster_bytes = definition->image.width * definition->image.height * definition->image.channels;
 	SPIPlanPtr	plan;
 	Portal		portal;
 
 	reader.context = CurrentMemoryContext;
 	reader.definition = definition;
-	raster_bytes = definition->image.width * definition->image.height * definition->image.channels;
 	reader.labels = hash_create("siamese labels", 1024, &control, HASH_ELEM | HASH_FUNCTION | HASH_COMPARE | HASH_CONTEXT);
 	reader.examples = palloc0(sizeof(Examples));
-	reader.examples->raster_bytes = reader.raster_bytes = raster_bytes;
+	reader.examples->raster_bytes = raster_bytes;
+	reader.examples->rasters = raster_store_create(raster_bytes, memory);
+	reader.memory = memory;
+	reader.raster = palloc(raster_bytes);
+	reader.hash = pg_cryptohash_create(PG_SHA256);
 	reader.room = reader.label_room = 1024;
-	reader.examples->example = palloc(sizeof(Example) * reader.room);
+	reader.entry = palloc(sizeof(Entry) * reader.room);
 	reader.examples->label = palloc(sizeof(ExampleLabel) * reader.label_room);
 
 	plan = SPI_prepare(query, 0, NULL);
@@ -297,6 +376,8 @@ examples_read(const char *query, const NetworkDefinition *definition)
 	sort_examples(&reader);
 	MemoryContextDelete(rows);
 	hash_destroy(reader.labels);
+	pg_cryptohash_free(reader.hash);
+	pfree(reader.raster);
 	warn_of_rows(reader.examples);
 	return reader.examples;
 }
@@ -305,5 +386,6 @@ void
 examples_fetch(const Examples *examples, const int *index, int count, uint8 *buffer, const uint8 **raster)
 {
 	for (int i = 0; i < count; i++)
-		raster[i] = examples->example[index[i]].raster;
+		raster[i] = raster_store_get(examples->rasters, examples->example[index[i]].slot,
+									 buffer + (Size) i * examples->raster_bytes);
 }

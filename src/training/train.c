@@ -38,7 +38,8 @@ train(Training *training)
 	check_trainable(training->definition);
 	if (training->epochs == 0)
 		training->epochs = training->definition->training.epochs;
-	training->examples = examples_read(training->query, training->definition);
+	training->examples = examples_read(training->query, training->definition,
+									   (Size) maintenance_work_mem * 1024);
 	training->split = split_identities(training->examples, training->definition->training.held_out,
 									   (uint64) training->seed, training->options.strict);
 	training->learner = learner_create(training->definition, training->examples, training->split, training->epochs,

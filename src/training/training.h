@@ -22,7 +22,7 @@ typedef struct Example
 {
 	int			label;			/* index into Examples.label */
 	bool		genuine;
-	uint8	   *raster;			/* for examples.c; others call examples_fetch */
+	int			slot;			/* number of its raster in the store */
 } Example;
 
 typedef struct ExampleLabel
@@ -38,6 +38,9 @@ typedef struct Examples
 	int			count;
 	int			labels;
 	int			raster_bytes;	/* of one example */
+	struct RasterStore *rasters;
+	Size		bytes;			/* in memory, all in all */
+	char	   *digest;			/* SHA-256 over labels and prepared samples, in hexadecimal: the same for the same set of rows */
 	Example    *example;		/* sorted by label, genuine before forged, then by content */
 	ExampleLabel *label;		/* sorted by name, bytewise */
 	int64		null_rows;		/* a NULL sample or label: left out */
@@ -48,9 +51,10 @@ typedef struct Examples
 /*
  * Runs the query inside the current SPI connection; everything lives in the current memory context.  Columns: sample
  * bytea, label of any type, and genuine boolean (NULL counts as true) if there is a third.  The result depends on the
- * set of rows, not on their order.  Warns of rows that were left out; raises if the query or its columns are wrong.
+ * set of rows, not on their order.  Rasters that do not fit into memory bytes go to a temporary file.  Warns of rows
+ * that were left out; raises if the query or its columns are wrong, or if memory does not even hold the list of the rows.
  */
-extern Examples *examples_read(const char *query, const NetworkDefinition *definition);
+extern Examples *examples_read(const char *query, const NetworkDefinition *definition, Size memory);
 
 /*
  * Rasters [height, width, channels], prepared as the network sees them, of the examples index [count]: raster [count]
