@@ -292,6 +292,15 @@ $json$),
 $json$),
 ('hollaender', 'Holländer 2018: digits at 28 x 28, cross-entropy on pairs', true, $json$
 -- include network/hollaender.json
+$json$),
+('bromley', 'Bromley et al. 1993, network A: signatures from a pen, 304 outputs of a time delay network, cosine target', true, $json$
+-- include network/bromley.json
+$json$),
+('bromley_b', 'Bromley et al. 1993, network B: 76 outputs, small enough for a signer in 80 bytes', true, $json$
+-- include network/bromley_b.json
+$json$),
+('pen', 'for signatures from a pen: residual convolutions over time, attention pooling, 128 dimensions', true, $json$
+-- include network/pen.json
 $json$);
 
 CREATE TABLE siamese.model (
@@ -386,6 +395,11 @@ CREATE FUNCTION @extschema@.embed(image bytea, model text DEFAULT NULL) RETURNS 
 COMMENT ON FUNCTION @extschema@.embed(bytea, text) IS
 	'decodes and prepares an image and runs one twin of the model ("name", "name@version", NULL: the setting siamese.model); NULL for a NULL image; an error for what is no image';
 
+CREATE FUNCTION @extschema@.embed(pen real[], model text DEFAULT NULL) RETURNS @extschema@.embedding LANGUAGE c STABLE PARALLEL SAFE COST 3000
+	AS 'MODULE_PATHNAME', 'siamese_embed_pen';
+COMMENT ON FUNCTION @extschema@.embed(real[], text) IS
+	'the same for a trajectory of a pen: 10 to 20,000 rows of x, y, then pressure or pen-down (0: up), then time in seconds; an error that names the row for what is no trajectory';
+
 CREATE FUNCTION @extschema@.same_identity(a @extschema@.embedding, b @extschema@.embedding) RETURNS boolean LANGUAGE c STABLE STRICT PARALLEL SAFE COST 10
 	AS 'MODULE_PATHNAME', 'siamese_same';
 COMMENT ON FUNCTION @extschema@.same_identity(@extschema@.embedding, @extschema@.embedding) IS
@@ -428,6 +442,10 @@ COMMENT ON FUNCTION siamese.roc(text, text, text) IS
 CREATE FUNCTION siamese.preview(image bytea, model text DEFAULT NULL) RETURNS bytea LANGUAGE c STABLE PARALLEL SAFE COST 1000
 	AS 'MODULE_PATHNAME', 'siamese_preview';
 COMMENT ON FUNCTION siamese.preview(bytea, text) IS 'a PNG of exactly what the model''s network sees of an image';
+
+CREATE FUNCTION siamese.preview(pen real[], model text DEFAULT NULL) RETURNS bytea LANGUAGE c STABLE PARALLEL SAFE COST 1000
+	AS 'MODULE_PATHNAME', 'siamese_preview_pen';
+COMMENT ON FUNCTION siamese.preview(real[], text) IS 'an SVG of a pen''s trajectory as it was prepared for the model''s network, and of the features that the network sees';
 
 CREATE FUNCTION siamese.sample_signatures(signers integer, samples integer, seed bigint DEFAULT 1)
 	RETURNS TABLE (signer integer, sample integer, genuine boolean, image bytea, pen real[])

@@ -29,6 +29,8 @@ static const struct
 	[STATUS_IMAGE_FORMAT] = {ERRCODE_INVALID_BINARY_REPRESENTATION, "not an image of a known format"},
 	[STATUS_IMAGE_TOO_LARGE] = {ERRCODE_PROGRAM_LIMIT_EXCEEDED, "image is too large"},
 	[STATUS_IMAGE_BROKEN] = {ERRCODE_INVALID_BINARY_REPRESENTATION, "could not decode image"},
+	[STATUS_PEN] = {ERRCODE_INVALID_PARAMETER_VALUE, "invalid pen trajectory"},
+	[STATUS_PEN_FORMAT] = {ERRCODE_INVALID_BINARY_REPRESENTATION, "could not read pen data"},
 	[STATUS_DEFINITION] = {ERRCODE_INVALID_PARAMETER_VALUE, "invalid network definition"},
 	[STATUS_ARGUMENT] = {ERRCODE_INVALID_PARAMETER_VALUE, "invalid argument"},
 };
@@ -70,6 +72,17 @@ check_raise_damaged_model(const char *detail)
 			 errmsg("model is damaged"),
 			 errdetail("%s", detail),
 			 errhint("Train it again, or restore siamese.model and siamese.model_weights from a backup.")));
+	pg_unreachable();
+}
+
+void
+check_raise_input_kind(bool pen)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 pen ? errmsg("the model takes trajectories of a pen, not images")
+			 : errmsg("the model takes images, not trajectories of a pen"),
+			 errhint("Its network's \"input.kind\" says so; pass %s.", pen ? "real[]" : "bytea")));
 	pg_unreachable();
 }
 

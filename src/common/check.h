@@ -25,6 +25,7 @@ extern void check_raise_status(const Status *status) __attribute__((noreturn));
 /* Always fail; detail is a full sentence. */
 extern void check_raise_definition(const char *detail) __attribute__((noreturn));
 extern void check_raise_damaged_model(const char *detail) __attribute__((noreturn));
+extern void check_raise_input_kind(bool pen) __attribute__((noreturn));	/* the model takes pens, or images; it got the other */
 extern void check_raise_no_model(void) __attribute__((noreturn));	/* an unbound embedding where a threshold is needed */
 
 /* ---- embeddings -------------------------------------------------------------------------------------------------- */

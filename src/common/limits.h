@@ -9,7 +9,11 @@
 #define LIMIT_IMAGE_BYTES (256 * 1024 * 1024)	/* of an encoded image */
 #define LIMIT_MAX_PIXELS_DEFAULT 50000000	/* siamese.max_pixels: 50 megapixels */
 
-#define LIMIT_INPUT_SIDE 1024	/* of a network's input, in pixels */
+#define LIMIT_PEN_POINTS_LEAST 10	/* of a trajectory */
+#define LIMIT_PEN_POINTS 20000
+#define LIMIT_PEN_BYTES (16 * 1024 * 1024)	/* of a file that a reader of pen data takes */
+
+#define LIMIT_INPUT_SIDE 1024	/* of a network's input: pixels, or points of a pen */
 #define LIMIT_LAYERS 256
 #define LIMIT_SETTINGS 8192		/* leaves of a definition's JSON */
 #define LIMIT_KERNEL 64			/* side of a convolution or a pooling window */

@@ -22,6 +22,8 @@ typedef enum StatusCode
 	STATUS_IMAGE_FORMAT,		/* empty, or no known image format */
 	STATUS_IMAGE_TOO_LARGE,		/* the header asks for more pixels than the limit */
 	STATUS_IMAGE_BROKEN,		/* header or data cannot be decoded */
+	STATUS_PEN,					/* a trajectory is not usable; detail names the row */
+	STATUS_PEN_FORMAT,			/* a file of pen data cannot be read */
 	STATUS_DEFINITION,			/* a network definition is wrong; detail names the layer or the setting */
 	STATUS_ARGUMENT				/* any other argument out of its range */
 } StatusCode;

@@ -205,7 +205,7 @@ load_model(uint64 fingerprint)
 	model->workspace = network_workspace_create(model->network, model->definition->views, false, host_server(), &status);
 	if (model->workspace == NULL)
 		check_raise_status(&status);
-	model->raster = palloc(network_input_values(model->network));
+	model->raster = palloc(network_sample_bytes(model->definition));
 	count = network_weight_count(model->network);
 	model->weights = host_allocate(host_server(), count, sizeof(real), &status);
 	if (model->weights == NULL)

@@ -46,11 +46,14 @@ model_embed_raster(Model *model, const uint8 *raster)
 	return embedding;
 }
 
-/* The model named by argument n, which may be NULL or absent. */
-static Model *
-model_argument(FunctionCallInfo fcinfo, int n)
+Model *
+model_argument(FunctionCallInfo fcinfo, int n, NetworkInputKind kind)
 {
-	return model_by_name(PG_NARGS() <= n || PG_ARGISNULL(n) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(n)));
+	Model	   *model = model_by_name(PG_NARGS() <= n || PG_ARGISNULL(n) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(n)));
+
+	if (model->definition->input_kind != kind)
+		check_raise_input_kind(model->definition->input_kind == INPUT_PEN);
+	return model;
 }
 
 PG_FUNCTION_INFO_V1(siamese_embed_image);
@@ -63,7 +66,7 @@ siamese_embed_image(PG_FUNCTION_ARGS)
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
-	model = model_argument(fcinfo, 1);
+	model = model_argument(fcinfo, 1, INPUT_IMAGE);
 	image = PG_GETARG_BYTEA_PP(0);
 	model_prepare_image(model->definition, image, model->raster);
 	PG_FREE_IF_COPY(image, 0);
@@ -83,7 +86,7 @@ siamese_preview(PG_FUNCTION_ARGS)
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
-	model = model_argument(fcinfo, 1);
+	model = model_argument(fcinfo, 1, INPUT_IMAGE);
 	model_prepare_image(model->definition, PG_GETARG_BYTEA_PP(0), model->raster);
 	if (!image_encode_png(model->raster, model->definition->image.width, model->definition->image.height,
 						  model->definition->image.channels, host_server(), &png, &length, &status))

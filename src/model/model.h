@@ -10,6 +10,7 @@
 
 #include "postgres.h"
 
+#include "utils/array.h"
 #include "utils/jsonb.h"
 
 #include "common/limits.h"
@@ -66,7 +67,7 @@ typedef struct Model
 	Network    *network;
 	real	   *weights;		/* [network_weight_count] */
 	NetworkWorkspace *workspace;	/* for one input, or all of its views */
-	uint8	   *raster;			/* the same as bytes */
+	uint8	   *raster;			/* room for a prepared sample [network_sample_bytes] */
 	Metric		metric;
 	int			dimensions;
 } Model;
@@ -101,6 +102,22 @@ extern void model_prepare_image(const NetworkDefinition *definition, bytea *imag
 /* As above, but a bad image gives false and its status. */
 extern bool model_try_prepare_image(const NetworkDefinition *definition, bytea *image, uint8 *raster, Status *status);
 
+/*
+ * The model that argument n names; it may be NULL or absent: the setting siamese.model.  Raises if its input is of another
+ * kind.
+ */
+extern Model *model_argument(FunctionCallInfo fcinfo, int n, NetworkInputKind kind);
+
+/* ---- embedding trajectories of a pen (pen.c) ---------------------------------------------------------------------- */
+
+/* A real[] -> sample [network_sample_bytes]; a bad one gives false and its status. */
+extern bool model_try_prepare_pen(const NetworkDefinition *definition, ArrayType *pen, uint8 *sample, Status *status);
+
+/* What a network takes as SQL hands it over: the type's oid, and either of the above. */
+extern Oid	model_sample_type(const NetworkDefinition *definition);
+extern bool model_try_prepare_sample(const NetworkDefinition *definition, Datum datum, uint8 *sample, Status *status);
+
+/* A raster or a pen's sample. */
 extern Embedding *model_embed_raster(Model *model, const uint8 *raster);
 
 #endif

@@ -14,82 +14,6 @@
 #define TINY 1e-12				/* the least value of what must be positive */
 #define HUGE_NUMBER 1e9
 
-/* ---- input --------------------------------------------------------------------------------------------------------- */
-
-typedef struct InputSettings
-{
-	int			kind;
-	int			width;
-	int			height;
-	int			colour;
-	int			polarity;
-	int			background;
-	int			crop;
-	bool		centre;
-	int			fit;
-	double		margin;
-	double		smooth;
-	bool		normalise;
-	double		mean;
-	double		deviation;
-	int			views;
-} InputSettings;
-
-static const char *const input_kinds[] = {"image", NULL};
-static const char *const input_colours[] = {"grey", "colour", NULL};
-static const char *const input_polarities[] = {"none", "auto", "dark", "light", NULL};	/* as ImagePolarity */
-static const char *const input_backgrounds[] = {"keep", "remove", NULL};
-static const char *const input_crops[] = {"none", "ink", NULL};
-static const char *const input_fits[] = {"keep", "stretch", NULL};	/* as ImageFit */
-
-static const SettingRule input_rules[] = {
-	{"kind", RULE_CHOICE, offsetof(InputSettings, kind), 0, 0, input_kinds},
-	{"width", RULE_INTEGER, offsetof(InputSettings, width), 1, LIMIT_INPUT_SIDE, NULL},
-	{"height", RULE_INTEGER, offsetof(InputSettings, height), 1, LIMIT_INPUT_SIDE, NULL},
-	{"colour", RULE_CHOICE, offsetof(InputSettings, colour), 0, 0, input_colours},
-	{"polarity", RULE_CHOICE, offsetof(InputSettings, polarity), 0, 0, input_polarities},
-	{"background", RULE_CHOICE, offsetof(InputSettings, background), 0, 0, input_backgrounds},
-	{"crop", RULE_CHOICE, offsetof(InputSettings, crop), 0, 0, input_crops},
-	{"centre", RULE_BOOLEAN, offsetof(InputSettings, centre), 0, 0, NULL},
-	{"fit", RULE_CHOICE, offsetof(InputSettings, fit), 0, 0, input_fits},
-	{"margin", RULE_REAL, offsetof(InputSettings, margin), 0, 0.4, NULL},
-	{"smooth", RULE_REAL, offsetof(InputSettings, smooth), 0, 8, NULL},
-	{"normalise", RULE_BOOLEAN, offsetof(InputSettings, normalise), 0, 0, NULL},
-	{"mean", RULE_REAL, offsetof(InputSettings, mean), -1000, 1000, NULL},
-	{"deviation", RULE_REAL, offsetof(InputSettings, deviation), 1e-6, 1e6, NULL},
-	{"views", RULE_INTEGER, offsetof(InputSettings, views), 1, LIMIT_VIEWS, NULL},
-	{NULL, 0, 0, 0, 0, NULL}
-};
-
-static bool
-finish_input(const InputSettings *input, NetworkDefinition *definition, Status *status)
-{
-	ImagePreparation *image = &definition->image;
-
-	if (input->width == 0 || input->height == 0)
-		return status_set(status, STATUS_DEFINITION, "Give \"input\": {\"width\": 40, \"height\": 40}, for instance.",
-						  "Input: \"%s\" is missing.", input->width == 0 ? "width" : "height");
-	image->width = input->width;
-	image->height = input->height;
-	image->channels = input->colour == 1 ? 3 : 1;
-	image->polarity = (ImagePolarity) input->polarity;
-	image->remove_background = input->background == 1;
-	image->crop = input->crop == 1;
-	image->centre = input->centre;
-	image->fit = (ImageFit) input->fit;
-	image->margin = input->margin;
-	image->smooth = input->smooth;
-	image->normalise = input->normalise;
-	definition->mean = input->mean;
-	definition->deviation = input->deviation;
-	definition->views = input->views;
-	if (image->polarity == IMAGE_POLARITY_NONE && (image->remove_background || image->crop || image->centre))
-		return status_set(status, STATUS_DEFINITION, "Set \"polarity\" to \"auto\", \"dark\" or \"light\".",
-						  "Input: \"%s\" needs a polarity, to know ink from paper.",
-						  image->remove_background ? "background" : image->crop ? "crop" : "centre");
-	return true;
-}
-
 /* ---- join, loss, optimizer, training ------------------------------------------------------------------------------- */
 
 typedef struct TopSettings
@@ -151,6 +75,11 @@ static const SettingRule training_rules[] = {
 	{"distortion.forgery", RULE_REAL, DISTORTION(forgery), 0, 100, NULL},
 	{"distortion.contrast", RULE_REAL, DISTORTION(contrast), 0, 1, NULL},
 	{"distortion.noise", RULE_REAL, DISTORTION(noise), 0, 1, NULL},
+	{"distortion.time_warp", RULE_REAL, DISTORTION(time_warp), 0, 2, NULL},
+	{"distortion.tempo", RULE_REAL, DISTORTION(tempo), 0, 2, NULL},
+	{"distortion.pressure", RULE_REAL, DISTORTION(pressure), 0, 2, NULL},
+	{"distortion.jitter", RULE_REAL, DISTORTION(jitter), 0, 1, NULL},
+	{"distortion.dropped", RULE_REAL, DISTORTION(dropped), 0, 0.9, NULL},
 	{NULL, 0, 0, 0, 0, NULL}
 };
 
@@ -159,7 +88,7 @@ static const SettingRule training_rules[] = {
 static void
 set_defaults(NetworkDefinition *definition, InputSettings *input)
 {
-	*input = (InputSettings) {.margin = 0, .mean = 0, .deviation = 1, .views = 1};
+	input_defaults(input);
 	definition->loss = (NetworkLoss) {
 		.kind = LOSS_CONTRASTIVE, .margin = 1, .temperature = 0.1,
 		.genuine_target = 1, .forged_target = -1, .forgery_weight = 1
@@ -172,6 +101,34 @@ set_defaults(NetworkDefinition *definition, InputSettings *input)
 		.classes = 16, .samples = 4, .epochs = 20, .epoch_samples = 0, .held_out = 0.15,
 		.distortion.probability = 1, .distortion.forgery = 3
 	};
+}
+
+/* No setting is accepted that does nothing. */
+static bool
+check_distortion(const NetworkDefinition *definition, Status *status)
+{
+	const NetworkDistortion *d = &definition->training.distortion;
+	const struct
+	{
+		const char *key;
+		double		strength;
+		NetworkInputKind kind;
+	}			parts[] = {
+		{"shift", d->shift, INPUT_IMAGE}, {"contrast", d->contrast, INPUT_IMAGE}, {"noise", d->noise, INPUT_IMAGE},
+		{"time_warp", d->time_warp, INPUT_PEN}, {"tempo", d->tempo, INPUT_PEN}, {"pressure", d->pressure, INPUT_PEN},
+		{"jitter", d->jitter, INPUT_PEN}, {"dropped", d->dropped, INPUT_PEN}
+	};
+
+	if (definition->training.turns && definition->input_kind == INPUT_PEN)
+		return status_set(status, STATUS_DEFINITION, "", "Training: \"turns\" is for images, not for pens.");
+	for (int i = 0; i < (int) (sizeof(parts) / sizeof(parts[0])); i++)
+	{
+		if (parts[i].strength != 0 && parts[i].kind != definition->input_kind)
+			return status_set(status, STATUS_DEFINITION, "", "Training: \"distortion.%s\" is for %s, not for %s.",
+							  parts[i].key, parts[i].kind == INPUT_PEN ? "pens" : "images",
+							  parts[i].kind == INPUT_PEN ? "images" : "pens");
+	}
+	return true;
 }
 
 /* What depends on several settings. */
@@ -201,7 +158,7 @@ finish_rest(const TopSettings *top, NetworkDefinition *definition, Status *statu
 		return status_set(status, STATUS_DEFINITION, "Two genuine samples of an identity are needed in each batch.",
 						  "Training: \"self_forgeries\" is %d but must be at most %d, the samples less 2.",
 						  training->self_forgeries, training->samples > 2 ? training->samples - 2 : 0);
-	return true;
+	return check_distortion(definition, status);
 }
 
 /* ---- reading ------------------------------------------------------------------------------------------------------- */
@@ -327,7 +284,6 @@ read_setting(const NetworkSetting *setting, NetworkDefinition *definition, Input
 		const SettingRule *rules;
 		void	   *target;
 	}			places[] = {
-		{"input", "Input", input_rules, input},
 		{"loss", "Loss", loss_rules, &definition->loss},
 		{"optimizer", "Optimizer", optimizer_rules, &definition->optimizer},
 		{"training", "Training", training_rules, &definition->training}
@@ -338,6 +294,10 @@ read_setting(const NetworkSetting *setting, NetworkDefinition *definition, Input
 
 	if (index >= 0)
 		return read_layer_setting(&definition->layers[index], rest, setting, status);
+	if (strncmp(path, "input.", strlen("input.")) == 0)
+		return input_store(path + strlen("input."), setting, input, status);
+	if (strcmp(path, "input") == 0)
+		return setting->kind == SETTING_EMPTY || status_set(status, STATUS_DEFINITION, "", "Input must be an object.");
 	for (int i = 0; i < (int) (sizeof(places) / sizeof(places[0])); i++)
 	{
 		size_t		length = strlen(places[i].name);
@@ -376,14 +336,14 @@ read_definition(const NetworkSetting *settings, int count, NetworkDefinition *de
 	TopSettings top = {JOIN_L2};
 
 	set_defaults(definition, &input);
-	if (!read_layer_types(settings, count, definition, status))
+	if (!read_layer_types(settings, count, definition, status) || !input_kind(settings, count, &input, status))
 		return false;
 	for (int i = 0; i < count; i++)
 	{
 		if (!read_setting(&settings[i], definition, &input, &top, status))
 			return false;
 	}
-	if (!finish_input(&input, definition, status))
+	if (!input_finish(&input, definition, status))
 		return false;
 	if (top.join == JOIN_WEIGHTED_L1)
 		append_join_weights(definition);

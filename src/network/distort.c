@@ -6,7 +6,7 @@
 #include <math.h>
 
 #include "common/random.h"
-#include "network/network.h"
+#include "network/network_internal.h"
 
 #define GRID 5					/* nodes of the random field along each axis */
 
@@ -93,7 +93,7 @@ quick_normal(Random *random)
 }
 
 void
-network_input_from_raster(const NetworkDefinition *definition, const uint8_t *raster, real *input)
+raster_input(const NetworkDefinition *definition, const uint8_t *raster, real *input)
 {
 	size_t		count = (size_t) definition->image.height * definition->image.width * definition->image.channels;
 	real		factor = (real) (1 / (255 * definition->deviation));
@@ -104,8 +104,8 @@ network_input_from_raster(const NetworkDefinition *definition, const uint8_t *ra
 }
 
 void
-network_input_distorted(const NetworkDefinition *definition, const uint8_t *raster, int turn, bool forge,
-						Random *random, real *input)
+raster_input_distorted(const NetworkDefinition *definition, const uint8_t *raster, int turn, bool forge,
+					   Random *random, real *input)
 {
 	const ImagePreparation *image = &definition->image;
 	const NetworkDistortion *d = &definition->training.distortion;

@@ -94,6 +94,8 @@ layers_connect(NetworkDefinition *definition, Status *status)
 	uint64_t	parameters = 0;
 	uint64_t	statistics = 0;
 
+	if (definition->input_kind == INPUT_PEN)
+		shape = (NetworkShape) {1, definition->pen.length, definition->pen.feature_count};
 	for (int i = 0; i < definition->layer_count; i++)
 	{
 		NetworkLayer *layer = &definition->layers[i];

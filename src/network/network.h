@@ -16,6 +16,7 @@
 #include "common/random.h"
 #include "common/status.h"
 #include "image/image.h"
+#include "pen/pen.h"
 
 #ifdef NETWORK_DOUBLE
 typedef double real;
@@ -105,6 +106,14 @@ typedef struct NetworkDistortion
 	double		forgery;		/* a forgery made of a genuine sample has this many times the warp, give or take a third */
 	double		contrast;		/* share */
 	double		noise;			/* standard deviation, of values in [0, 1] */
+
+	/* of pens, which know neither shift nor contrast nor noise; warp is in spreads of y then (PenDistortion), and a
+	 * forgery has as many times the time_warp, too */
+	double		time_warp;
+	double		tempo;
+	double		pressure;
+	double		jitter;
+	double		dropped;
 } NetworkDistortion;
 
 /* How a training goes through the examples: "training" of the definition. */
@@ -129,10 +138,18 @@ typedef enum NetworkJoin
 	JOIN_COSINE
 } NetworkJoin;
 
+typedef enum NetworkInputKind
+{
+	INPUT_IMAGE,
+	INPUT_PEN
+} NetworkInputKind;
+
 typedef struct NetworkLayer NetworkLayer;	/* private */
 
 typedef struct NetworkDefinition
 {
+	NetworkInputKind input_kind;
+	PenPreparation pen;			/* input.kind "pen" */
 	ImagePreparation image;		/* input.kind "image" */
 	double		mean;			/* the network sees (value / 255 - mean) / deviation */
 	double		deviation;
@@ -186,12 +203,16 @@ extern NetworkWorkspace *network_workspace_create(const Network *network, int sa
 												  const Host *host, Status *status);
 extern void network_workspace_destroy(NetworkWorkspace *workspace);
 
-/* uint8 raster [input_values] -> input [input_values] by the definition's mean and deviation. */
+/* Of a prepared sample: a raster, or for pens float [length, PEN_VALUES], aligned as floats. */
+extern size_t network_sample_bytes(const NetworkDefinition *definition);
+
+/* A prepared sample -> input [input_values]: a raster by the definition's mean and deviation, a pen's by its features. */
 extern void network_input_from_raster(const NetworkDefinition *definition, const uint8_t *raster, real *input);
 
 /*
  * The same of a copy distorted by the definition's training.distortion.  turn: quarter turns (square inputs only);
- * forge: with the warp of a forgery.  Simard, Steinkraus, Platt 2003 (affine and elastic distortions).
+ * forge: with the warp of a forgery.  Simard, Steinkraus, Platt 2003 (affine and elastic distortions);
+ * for pens pen_distort().
  */
 extern void network_input_distorted(const NetworkDefinition *definition, const uint8_t *raster, int turn, bool forge,
 									Random *random, real *input);

@@ -22,6 +22,7 @@ typedef enum RuleKind
 	RULE_REAL,					/* double */
 	RULE_BOOLEAN,				/* bool */
 	RULE_CHOICE,				/* int, the place in choices */
+	RULE_CHOICES,				/* SettingChoices: an array of them */
 	RULE_NAME,					/* char [LAYER_NAME] */
 	RULE_REFERENCE				/* LayerReference: the number or the name of a layer */
 } RuleKind;
@@ -37,6 +38,14 @@ typedef struct SettingRule
 	const char *const *choices;
 } SettingRule;
 
+#define MOST_CHOICES 32
+
+typedef struct SettingChoices
+{
+	int			count;
+	int			choice[MOST_CHOICES];	/* the place in choices, from 1; 0: not given */
+} SettingChoices;
+
 #define LAYER_NAME 32
 
 typedef struct LayerReference
@@ -51,6 +60,42 @@ typedef struct LayerReference
  */
 extern bool setting_store(const SettingRule *rules, const SettingRule *common, const char *where, const char *key,
 						  const NetworkSetting *setting, void *target, Status *status);
+
+/* "input": the image's or the pen's preparation; definition_input.c. */
+typedef struct InputSettings
+{
+	int			kind;
+	int			width;
+	int			height;
+	int			colour;
+	int			polarity;
+	int			background;
+	int			crop;
+	bool		centre;
+	int			fit;
+	double		margin;
+	double		smooth;
+	bool		normalise;
+	double		mean;
+	double		deviation;
+	int			views;
+	int			length;
+	int			resampling;
+	bool		drift;
+	int			scale;
+	double		rate;
+	SettingChoices features;
+} InputSettings;
+
+extern void input_defaults(InputSettings *input);
+extern bool input_kind(const NetworkSetting *settings, int count, InputSettings *input, Status *status);
+extern bool input_store(const char *key, const NetworkSetting *setting, InputSettings *input, Status *status);
+extern bool input_finish(const InputSettings *input, NetworkDefinition *definition, Status *status);
+
+/* network_input_from_raster() and network_input_distorted() of images; distort.c. */
+extern void raster_input(const NetworkDefinition *definition, const uint8_t *raster, real *input);
+extern void raster_input_distorted(const NetworkDefinition *definition, const uint8_t *raster, int turn, bool forge,
+								   Random *random, real *input);
 
 /* ---- layers -------------------------------------------------------------------------------------------------------- */
 

@@ -23,7 +23,24 @@ list_keys(const SettingRule *rules, char *list, size_t size)
 	}
 }
 
-/* The rule for a key, and for RULE_SIDES which side: -1 both.  NULL if there is none. */
+/* "[12]": an element of an array. */
+static bool
+is_element(const char *text, int *element)
+{
+	int			number = 0;
+
+	if (*text++ != '[' || *text < '0' || *text > '9')
+		return false;
+	for (; *text >= '0' && *text <= '9'; text++)
+	{
+		if (number < MOST_CHOICES)
+			number = number * 10 + (*text - '0');
+	}
+	*element = number;
+	return text[0] == ']' && text[1] == '\0';
+}
+
+/* The rule for a key, and for RULE_SIDES which side, -1: both; for RULE_CHOICES which element.  NULL if there is none. */
 static const SettingRule *
 find_rule(const SettingRule *rules, const char *key, int *side)
 {
@@ -40,6 +57,8 @@ find_rule(const SettingRule *rules, const char *key, int *side)
 			*side = key[length + 1] - '0';
 			return rules;
 		}
+		if (rules->kind == RULE_CHOICES && strncmp(rules->key, key, length) == 0 && is_element(key + length, side))
+			return rules;
 	}
 	return NULL;
 }
@@ -116,6 +135,27 @@ store_choice(const SettingRule *rule, const char *where, const char *key, const 
 }
 
 static bool
+store_element(const SettingRule *rule, int element, const char *where, const char *key, const NetworkSetting *setting,
+			  SettingChoices *list, Status *status)
+{
+	int			place;
+
+	if (element < 0)
+		return wrong_kind(where, key, "an array of texts", status);
+	if (element >= MOST_CHOICES)
+		return status_set(status, STATUS_DEFINITION, "", "%s: \"%s\" has more than %d elements.", where, rule->key,
+						  MOST_CHOICES);
+	if (setting->kind != SETTING_TEXT)
+		return wrong_kind(where, key, "a text", status);
+	if (!store_choice(rule, where, rule->key, setting->text, &place, status))
+		return false;
+	list->choice[element] = place + 1;
+	if (list->count <= element)
+		list->count = element + 1;
+	return true;
+}
+
+static bool
 store_name(const char *where, const char *key, const char *text, char *place, Status *status)
 {
 	if (text[0] == '\0' || strlen(text) >= LAYER_NAME)
@@ -162,6 +202,8 @@ setting_store(const SettingRule *rules, const SettingRule *common, const char *w
 			if (setting->kind != SETTING_TEXT)
 				return wrong_kind(where, key, "a text", status);
 			return store_choice(rule, where, key, setting->text, (int *) place, status);
+		case RULE_CHOICES:
+			return store_element(rule, side, where, key, setting, (SettingChoices *) place, status);
 		case RULE_NAME:
 			if (setting->kind != SETTING_TEXT)
 				return wrong_kind(where, key, "a text", status);

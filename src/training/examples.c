@@ -84,11 +84,14 @@ check_columns(TupleDesc descriptor, Reader *reader)
 				 errmsg_plural("the examples' query returns %d column", "the examples' query returns %d columns",
 							   descriptor->natts, descriptor->natts),
 				 errdetail("It must return (sample bytea, label) or (sample bytea, label, genuine boolean).")));
-	if (TupleDescAttr(descriptor, 0)->atttypid != BYTEAOID)
+	if (TupleDescAttr(descriptor, 0)->atttypid != model_sample_type(reader->definition))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("the first column of the examples is of type %s, not bytea",
-						format_type_be(TupleDescAttr(descriptor, 0)->atttypid)),
+				 errmsg("the first column of the examples is of type %s, not %s",
+						format_type_be(TupleDescAttr(descriptor, 0)->atttypid),
+						format_type_be(model_sample_type(reader->definition))),
+				 reader->definition->input_kind == INPUT_PEN ?
+				 errhint("The network takes trajectories of a pen: rows of x, y, then pressure, then time.") :
 				 errhint("It is the image itself, not its path or its text form.")));
 	reader->has_genuine = descriptor->natts == 3;
 	if (reader->has_genuine && TupleDescAttr(descriptor, 2)->atttypid != BOOLOID)
@@ -177,7 +180,7 @@ read_row(Reader *reader, HeapTuple tuple, TupleDesc descriptor)
 		genuine = genuine_null || DatumGetBool(value);
 	}
 	name = OidOutputFunctionCall(reader->label_output, label);
-	if (!model_try_prepare_image(reader->definition, DatumGetByteaPP(sample), reader->raster, &status))
+	if (!model_try_prepare_sample(reader->definition, sample, reader->raster, &status))
 	{
 		if (status.code == STATUS_NO_MEMORY || status.code == STATUS_INTERRUPTED)
 			check_raise_status(&status);
@@ -313,8 +316,8 @@ warn_of_rows(const Examples *examples)
 							   examples->null_rows, (long long) examples->null_rows)));
 	if (examples->bad_rows > 0)
 		ereport(WARNING,
-				(errmsg_plural("%lld row was left out: its image cannot be used",
-							   "%lld rows were left out: their images cannot be used",
+				(errmsg_plural("%lld row was left out: its sample cannot be used",
+							   "%lld rows were left out: their samples cannot be used",
 							   examples->bad_rows, (long long) examples->bad_rows),
 				 errdetail("%s", examples->first_bad)));
 }
@@ -328,7 +331,7 @@ examples_read(const char *query, const NetworkDefinition *definition, Size memor
 		.hash = label_hash, .match = label_match, .hcxt = CurrentMemoryContext
 	};
 	MemoryContext rows = AllocSetContextCreate(CurrentMemoryContext, "siamese rows", ALLOCSET_DEFAULT_SIZES);
-	int			raster_bytes = definition->image.width * definition->image.height * definition->image.channels;
+	int			raster_bytes = (int) network_sample_bytes(definition);
 	SPIPlanPtr	plan;
 	Portal		portal;
 

@@ -68,13 +68,13 @@ SELECT a.fingerprint = b.fingerprint AS same_seed, a.fingerprint = c.fingerprint
 SELECT dimensions(e), metric(e), model(e) = (SELECT fingerprint FROM siamese.model WHERE name = 'm' AND version = 3) AS current
 	FROM (SELECT embed(image, 'm') AS e FROM specimen LIMIT 1) s;
 SELECT model(embed(image, 'm@1')) = (SELECT fingerprint FROM siamese.model WHERE name = 'm' AND version = 1) AS fixed FROM specimen LIMIT 1;
-SELECT embed(NULL, 'm') IS NULL AS null_image;
+SELECT embed(NULL::bytea, 'm') IS NULL AS null_image;
 SELECT embed(image) FROM specimen LIMIT 1;
 SELECT embed(image, 'nothing') FROM specimen LIMIT 1;
 SELECT embed(image, 'm@9') FROM specimen LIMIT 1;
 SELECT embed(image, 'm@x') FROM specimen LIMIT 1;
-SELECT embed('', 'm');
-SELECT embed('no image', 'm');
+SELECT embed(''::bytea, 'm');
+SELECT embed('no image'::bytea, 'm');
 SET siamese.max_pixels = 1000;
 SELECT embed(convert_to(E'P5\n40 30\n255\n', 'UTF8'), 'm');
 RESET siamese.max_pixels;

@@ -1,0 +1,73 @@
+/*
+ * input.c: a prepared sample -> the network's input, as it is or distorted.
+ *
+ * A sample of an image is its raster, one of a pen the floats of pen_prepare(): both are handed about as bytes of one size.
+ */
+#include <string.h>
+
+#include "common/limits.h"
+#include "network/network_internal.h"
+
+_Static_assert(PEN_FEATURES <= MOST_CHOICES, "a definition can name every feature");
+
+size_t
+network_sample_bytes(const NetworkDefinition *definition)
+{
+	if (definition->input_kind == INPUT_PEN)
+		return sizeof(float) * PEN_VALUES * (size_t) definition->pen.length;
+	return (size_t) definition->image.height * definition->image.width * definition->image.channels;
+}
+
+/* In double precision the floats at the front spread out from the end. */
+static void
+pen_input(const PenPreparation *pen, const float *sample, real *input)
+{
+	size_t		count = (size_t) pen->length * pen->feature_count;
+
+	pen_features(pen, sample, (float *) input);
+	for (size_t i = count; sizeof(real) != sizeof(float) && i-- > 0;)
+	{
+		float		value;
+
+		memcpy(&value, (char *) input + i * sizeof(float), sizeof(float));
+		input[i] = value;
+	}
+}
+
+void
+network_input_from_raster(const NetworkDefinition *definition, const uint8_t *raster, real *input)
+{
+	if (definition->input_kind == INPUT_PEN)
+		pen_input(&definition->pen, (const float *) (const void *) raster, input);
+	else
+		raster_input(definition, raster, input);
+}
+
+void
+network_input_distorted(const NetworkDefinition *definition, const uint8_t *raster, int turn, bool forge,
+						Random *random, real *input)
+{
+	const NetworkDistortion *d = &definition->training.distortion;
+
+	if (definition->input_kind == INPUT_PEN)
+	{
+		PenDistortion distortion = {
+			.probability = d->probability, .rotation = d->rotation, .scale = d->scale, .shear = d->shear, .warp = d->warp,
+			.time_warp = d->time_warp, .tempo = d->tempo, .pressure = d->pressure, .jitter = d->jitter, .dropped = d->dropped
+		};
+		float		sample[LIMIT_INPUT_SIDE * PEN_VALUES];
+
+		if (forge)
+		{
+			double		factor = d->forgery * random_range(random, 2.0 / 3, 4.0 / 3);
+
+			distortion.warp *= factor;
+			distortion.time_warp *= factor;
+			distortion.probability = 1;
+		}
+		pen_distort(&definition->pen, &distortion, (const float *) (const void *) raster, random, sample);
+		pen_input(&definition->pen, sample, input);
+	}
+	else
+		raster_input_distorted(definition, raster, turn, forge, random, input);
+}
