@@ -119,34 +119,6 @@ prepare_answers(void)
 	}
 }
 
-void
-model_parse_name(const char *name, char *plain, int *version)
-{
-	const char *at = strrchr(name, '@');
-	size_t		length = at ? (size_t) (at - name) : strlen(name);
-
-	*version = 0;
-	if (at != NULL)
-	{
-		char	   *end;
-		long		number = strtol(at + 1, &end, 10);
-
-		if (at[1] < '1' || at[1] > '9' || *end != '\0' || number > PG_INT32_MAX)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_NAME),
-					 errmsg("invalid version of a model: \"%s\"", name),
-					 errhint("Write name@version, for example \"signatures@3\".")));
-		*version = (int) number;
-	}
-	if (length == 0 || length > LIMIT_MODEL_NAME)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_NAME),
-				 errmsg("invalid name of a model: \"%s\"", name),
-				 errdetail("A name has 1 to %d bytes.", LIMIT_MODEL_NAME)));
-	memset(plain, 0, LIMIT_MODEL_NAME + 1);
-	memcpy(plain, name, length);
-}
-
 /* The fingerprint of the row, read as the current user. */
 static uint64
 find_by_name(const char *name, int version)

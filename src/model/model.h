@@ -81,8 +81,20 @@ extern Model *model_by_name(const char *name);
 /* The newest calibration of the models with this fingerprint; raises when there is none. */
 extern const ModelCalibration *model_calibration(uint64 fingerprint);
 
-/* Splits name[@version]; version 0: the newest.  Raises on a malformed one. */
+/* ---- names (rows.c) ---------------------------------------------------------------------------------------------- */
+
+/* Splits name[@version]; version 0: the newest.  plain: char [LIMIT_MODEL_NAME + 1].  Raises on a malformed one. */
 extern void model_parse_name(const char *name, char *plain, int *version);
+
+/* Raises unless it is a name without a version: what a new version is to be made of. */
+extern void model_plain_name(const char *name);
+
+/*
+ * One session at a time makes a version of a name: until the end of the transaction, or, with session, until
+ * model_unlock_name.  Raises when another one holds it.
+ */
+extern void model_lock_name(const char *name, bool session);
+extern void model_unlock_name(void);
 
 /* ---- rows (store.c) ---------------------------------------------------------------------------------------------- */
 

@@ -5,14 +5,10 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "catalog/namespace.h"
-#include "common/hashfn.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
-#include "storage/lock.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 #include "common/check.h"
@@ -56,29 +52,14 @@ train(Training *training)
 	loop_run(training);
 }
 
-/*
- * One training of a name at a time.  A session lock, since transactions come and go; the number is a hash of the name
- * within the class of siamese.model, so that it meets no advisory lock of the user's.
- */
-static void
-name_lock(const char *name, LOCKTAG *tag)
-{
-	Oid			relation = get_relname_relid("model", get_namespace_oid("siamese", false));
-
-	SET_LOCKTAG_OBJECT(*tag, MyDatabaseId, relation, DatumGetUInt32(hash_any((const unsigned char *) name, strlen(name))), 1);
-}
-
 PG_FUNCTION_INFO_V1(siamese_train);
 
 Datum
 siamese_train(PG_FUNCTION_ARGS)
 {
 	Training	training = {0};
-	LOCKTAG		tag;
 	MemoryContext portal_context = PortalContext;
 	Jsonb	   *network_definition;
-	int			ignored;
-	char		plain[LIMIT_MODEL_NAME + 1];
 
 	if (fcinfo->context == NULL || !IsA(fcinfo->context, CallContext) || castNode(CallContext, fcinfo->context)->atomic)
 		ereport(ERROR,
@@ -99,12 +80,7 @@ siamese_train(PG_FUNCTION_ARGS)
 	training.query = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	training.network = text_to_cstring(PG_GETARG_TEXT_PP(2));
 	training.seed = PG_GETARG_INT64(4);
-	model_parse_name(training.model, plain, &ignored);
-	if (strchr(training.model, '@') != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_NAME),
-				 errmsg("invalid name of a model: \"%s\"", training.model),
-				 errhint("Leave out \"@\": training makes the next version by itself.")));
+	model_plain_name(training.model);
 	if (!PG_ARGISNULL(3))
 	{
 		training.epochs = PG_GETARG_INT32(3);
@@ -117,12 +93,7 @@ siamese_train(PG_FUNCTION_ARGS)
 	network_definition = definition_of_network(training.network);
 	training_options(PG_GETARG_JSONB_P(5), network_definition, &training.options);
 
-	name_lock(training.model, &tag);
-	if (LockAcquire(&tag, ExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_IN_USE),
-				 errmsg("model \"%s\" is being trained by another session", training.model),
-				 errhint("siamese.training shows its progress.")));
+	model_lock_name(training.model, true);	/* of the session: transactions come and go */
 	PG_TRY();
 	{
 		SPI_connect_ext(SPI_OPT_NONATOMIC);
@@ -131,7 +102,7 @@ siamese_train(PG_FUNCTION_ARGS)
 	}
 	PG_FINALLY();
 	{
-		LockRelease(&tag, ExclusiveLock, true);
+		model_unlock_name();
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(portal_context);
