@@ -315,7 +315,7 @@ CREATE TABLE siamese.model (
 	dimensions integer NOT NULL,
 	calibration jsonb NOT NULL,
 	scores jsonb NOT NULL,
-	examples text NOT NULL,
+	examples text,
 	seed bigint NOT NULL,
 	epochs integer NOT NULL,
 	threads integer NOT NULL,
@@ -329,6 +329,7 @@ COMMENT ON COLUMN siamese.model.fingerprint IS '64 bits of a SHA-256 over defini
 COMMENT ON COLUMN siamese.model.definition IS 'the network as it was trained, with the changes of train()''s options';
 COMMENT ON COLUMN siamese.model.calibration IS 'threshold, probability and false-accept rates, fitted on held-out identities';
 COMMENT ON COLUMN siamese.model.scores IS 'error rates of the kept epoch on held-out identities';
+COMMENT ON COLUMN siamese.model.examples IS 'the query that it was trained on; NULL for an imported model';
 COMMENT ON COLUMN siamese.model.finished_at IS 'NULL while it is in training: only name@version means it then';
 CREATE INDEX model_fingerprint ON siamese.model (fingerprint);
 GRANT SELECT ON siamese.model TO PUBLIC;
@@ -416,6 +417,19 @@ CREATE FUNCTION @extschema@.verify(a @extschema@.embedding, b @extschema@.embedd
 	LANGUAGE c STABLE PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'siamese_verify';
 COMMENT ON FUNCTION @extschema@.verify(@extschema@.embedding, @extschema@.embedding, float8) IS
 	'is it the same identity?  Decision, calibrated probability (prior one half), distance and threshold; far: a wished false-accept rate, an error when the model''s held-out impostors cannot support it';
+
+-- ---- a model as plain data -----------------------------------------------------------------------------------------
+
+CREATE FUNCTION siamese.export_model(model text) RETURNS bytea LANGUAGE c STABLE STRICT PARALLEL SAFE COST 100000
+	AS 'MODULE_PATHNAME', 'siamese_export_model';
+COMMENT ON FUNCTION siamese.export_model(text) IS
+	'a model ("name" or "name@version") as one value, with its definition, weights, calibration and scores, and without the query that it was trained on: for siamese.import_model on any server';
+
+CREATE FUNCTION siamese.import_model(model text, exported bytea) RETURNS text LANGUAGE c VOLATILE STRICT
+	AS 'MODULE_PATHNAME', 'siamese_import_model';
+COMMENT ON FUNCTION siamese.import_model(text, bytea) IS
+	'makes an exported model the next version of a name and returns name@version; its fingerprint, and so the meaning of its embeddings, stays; an error for a value of which a byte was changed';
+REVOKE ALL ON FUNCTION siamese.import_model(text, bytea) FROM PUBLIC;
 
 -- ---- training, evaluation, preview, generator ------------------------------------------------------------------------
 

@@ -128,11 +128,7 @@ find_by_name(const char *name, int version)
 	uint64		fingerprint;
 
 	SPI_connect();
-	if (SPI_execute_with_args("SELECT fingerprint FROM siamese.model WHERE name OPERATOR(pg_catalog.=) $1 AND"
-							  " CASE WHEN $2 OPERATOR(pg_catalog.=) 0 THEN finished_at IS NOT NULL"
-							  " ELSE version OPERATOR(pg_catalog.=) $2 END"
-							  " ORDER BY version USING OPERATOR(pg_catalog.>) LIMIT 1",
-							  2, types, values, NULL, true, 1) != SPI_OK_SELECT)
+	if (SPI_execute_with_args("SELECT fingerprint FROM " MODEL_ROW_OF_NAME, 2, types, values, NULL, true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read siamese.model");
 	if (SPI_processed == 0)
 		ereport(ERROR,

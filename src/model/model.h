@@ -86,6 +86,13 @@ extern const ModelCalibration *model_calibration(uint64 fingerprint);
 /* Splits name[@version]; version 0: the newest.  plain: char [LIMIT_MODEL_NAME + 1].  Raises on a malformed one. */
 extern void model_parse_name(const char *name, char *plain, int *version);
 
+/* The row that a name means, as the end of a query: $1 the plain name (text), $2 the version (integer), 0: the newest. */
+#define MODEL_ROW_OF_NAME \
+	"siamese.model WHERE name OPERATOR(pg_catalog.=) $1 AND" \
+	" CASE WHEN $2 OPERATOR(pg_catalog.=) 0 THEN finished_at IS NOT NULL" \
+	" ELSE version OPERATOR(pg_catalog.=) $2 END" \
+	" ORDER BY version USING OPERATOR(pg_catalog.>) LIMIT 1"
+
 /* Raises unless it is a name without a version: what a new version is to be made of. */
 extern void model_plain_name(const char *name);
 
@@ -97,6 +104,12 @@ extern void model_lock_name(const char *name, bool session);
 extern void model_unlock_name(void);
 
 /* ---- rows (store.c) ---------------------------------------------------------------------------------------------- */
+
+#define MODEL_PART_VALUES (LIMIT_WEIGHT_PART / sizeof(float))
+
+/* Weights as they are stored and exported, little-endian: bytes [4 count]. */
+extern void model_encode_weights(const real *weights, size_t count, char *bytes);
+extern void model_decode_weights(const char *bytes, size_t count, real *weights);
 
 /* Inside an SPI connection. */
 extern uint64 model_fingerprint(Jsonb *definition, const real *weights, size_t count);

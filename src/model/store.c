@@ -16,11 +16,8 @@
 #include "common/check.h"
 #include "model/model.h"
 
-#define PART_VALUES (LIMIT_WEIGHT_PART / sizeof(float))
-
-/* Values of weights -> bytes as they are stored. */
-static void
-encode_part(const real *weights, size_t count, char *bytes)
+void
+model_encode_weights(const real *weights, size_t count, char *bytes)
 {
 #ifdef WORDS_BIGENDIAN
 	for (size_t i = 0; i < count; i++)
@@ -36,6 +33,23 @@ encode_part(const real *weights, size_t count, char *bytes)
 #endif
 }
 
+void
+model_decode_weights(const char *bytes, size_t count, real *weights)
+{
+#ifdef WORDS_BIGENDIAN
+	for (size_t i = 0; i < count; i++)
+	{
+		uint32		word;
+
+		memcpy(&word, bytes + i * sizeof word, sizeof word);
+		word = pg_bswap32(word);
+		memcpy(&weights[i], &word, sizeof word);
+	}
+#else
+	memcpy(weights, bytes, count * sizeof(float));
+#endif
+}
+
 uint64
 model_fingerprint(Jsonb *definition, const real *weights, size_t count)
 {
@@ -47,11 +61,11 @@ model_fingerprint(Jsonb *definition, const real *weights, size_t count)
 
 	if (pg_cryptohash_init(hash) < 0 || pg_cryptohash_update(hash, (uint8 *) text, strlen(text) + 1) < 0)
 		elog(ERROR, "could not compute a SHA-256");
-	for (size_t done = 0; done < count; done += PART_VALUES)
+	for (size_t done = 0; done < count; done += MODEL_PART_VALUES)
 	{
-		size_t		values = Min(PART_VALUES, count - done);
+		size_t		values = Min(MODEL_PART_VALUES, count - done);
 
-		encode_part(weights + done, values, part);
+		model_encode_weights(weights + done, values, part);
 		if (pg_cryptohash_update(hash, (uint8 *) part, values * sizeof(float)) < 0)
 			elog(ERROR, "could not compute a SHA-256");
 	}
@@ -95,14 +109,14 @@ model_store_weights(uint64 fingerprint, const real *weights, size_t count)
 		elog(ERROR, "could not prepare the writing of weights");
 	values[0] = CStringGetTextDatum(model_fingerprint_text(fingerprint));
 	values[2] = PointerGetDatum(part);
-	for (size_t done = 0; done < count; done += PART_VALUES)
+	for (size_t done = 0; done < count; done += MODEL_PART_VALUES)
 	{
-		size_t		part_values = Min(PART_VALUES, count - done);
+		size_t		part_values = Min(MODEL_PART_VALUES, count - done);
 
 		CHECK_FOR_INTERRUPTS();
-		encode_part(weights + done, part_values, VARDATA(part));
+		model_encode_weights(weights + done, part_values, VARDATA(part));
 		SET_VARSIZE(part, VARHDRSZ + part_values * sizeof(float));
-		values[1] = Int32GetDatum((int32) (done / PART_VALUES));
+		values[1] = Int32GetDatum((int32) (done / MODEL_PART_VALUES));
 		if (SPI_execute_plan(plan, values, NULL, false, 0) != SPI_OK_INSERT)
 			elog(ERROR, "could not write weights");
 	}
@@ -136,7 +150,7 @@ model_load_weights(uint64 fingerprint, real *weights, size_t count)
 	values[0] = CStringGetTextDatum(model_fingerprint_text(fingerprint));
 	for (int part = 0; done < count; part++)
 	{
-		size_t		expected = Min(PART_VALUES, count - done);
+		size_t		expected = Min(MODEL_PART_VALUES, count - done);
 		bytea	   *bytes;
 		bool		isnull;
 
@@ -152,18 +166,7 @@ model_load_weights(uint64 fingerprint, real *weights, size_t count)
 			check_raise_damaged_model(psprintf("Part %d of the weights of %016llx has %zu bytes, not %zu.",
 											   part, (unsigned long long) fingerprint,
 											   (size_t) VARSIZE_ANY_EXHDR(bytes), expected * sizeof(float)));
-#ifdef WORDS_BIGENDIAN
-		for (size_t i = 0; i < expected; i++)
-		{
-			uint32		word;
-
-			memcpy(&word, VARDATA_ANY(bytes) + i * sizeof word, sizeof word);
-			word = pg_bswap32(word);
-			memcpy(&weights[done + i], &word, sizeof word);
-		}
-#else
-		memcpy(weights + done, VARDATA_ANY(bytes), expected * sizeof(float));
-#endif
+		model_decode_weights(VARDATA_ANY(bytes), expected, weights + done);
 		done += expected;
 		SPI_freetuptable(SPI_tuptable);
 	}

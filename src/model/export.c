@@ -1,0 +1,111 @@
+/*
+ * export.c: siamese.export_model(model): a model as plain data.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "common/cryptohash.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "port/pg_bswap.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "common/compat.h"
+#include "model/exported.h"
+
+void
+exported_digest(const char *bytes, size_t length, uint8 *digest)
+{
+	pg_cryptohash_ctx *hash = pg_cryptohash_create(PG_SHA256);
+	bool		done = pg_cryptohash_init(hash) >= 0;
+
+	for (size_t at = 0; done && at < length; at += LIMIT_WEIGHT_PART)
+	{
+		CHECK_FOR_INTERRUPTS();
+		done = pg_cryptohash_update(hash, (const uint8 *) bytes + at, Min(LIMIT_WEIGHT_PART, length - at)) >= 0;
+	}
+	if (!done || pg_cryptohash_final(hash, digest, EXPORTED_DIGEST_BYTES) < 0)
+		elog(ERROR, "could not compute a SHA-256");
+	pg_cryptohash_free(hash);
+}
+
+/* The header of the row that the name means, in UTF-8, in the current memory context. */
+static char *
+read_header(const char *model, size_t weights)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	char		plain[LIMIT_MODEL_NAME + 1];
+	int			version;
+	Oid			types[3] = {TEXTOID, INT4OID, INT8OID};
+	Datum		values[3];
+	char	   *header;
+
+	model_parse_name(model, plain, &version);
+	values[0] = CStringGetTextDatum(plain);
+	values[1] = Int32GetDatum(version);
+	values[2] = Int64GetDatum((int64) weights);
+	SPI_connect();
+	if (SPI_execute_with_args("SELECT pg_catalog.jsonb_build_object('name', name, 'version', version, 'network', network,"
+							  " 'fingerprint', fingerprint, 'metric', metric, 'dimensions', dimensions, 'seed', seed,"
+							  " 'epochs', epochs, 'threads', threads, 'weights', $3, 'scores', scores,"
+							  " 'calibration', calibration, 'definition', definition) FROM " MODEL_ROW_OF_NAME,
+							  3, types, values, NULL, true, 1) != SPI_OK_SELECT || SPI_processed != 1)
+		elog(ERROR, "could not read siamese.model");
+	header = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	header = MemoryContextStrdup(caller, header);
+	SPI_finish();
+	return pg_server_to_any(header, (int) strlen(header), PG_UTF8);
+}
+
+static char *
+put_length(char *to, size_t length)
+{
+	uint32		word = pg_hton32((uint32) length);
+
+	memcpy(to, &word, sizeof word);
+	return to + sizeof word;
+}
+
+PG_FUNCTION_INFO_V1(siamese_export_model);
+
+Datum
+siamese_export_model(PG_FUNCTION_ARGS)
+{
+	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	Model	   *model = model_by_name(name);
+	size_t		count = network_weight_count(model->network);
+	char	   *header = read_header(name, count);
+	size_t		header_bytes = strlen(header);
+	uint64		total = EXPORTED_MAGIC_BYTES + EXPORTED_LENGTH_BYTES + header_bytes + exported_weight_bytes(count) +
+		EXPORTED_DIGEST_BYTES;
+	bytea	   *result;
+	char	   *to;
+
+	if (total > MaxAllocSize - VARHDRSZ)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("model \"%s\" is too large to be exported", name),
+				 errdetail("It would have %llu bytes; a value can have %zu.", (unsigned long long) total,
+						   (size_t) (MaxAllocSize - VARHDRSZ))));
+	result = palloc(VARHDRSZ + total);
+	SET_VARSIZE(result, VARHDRSZ + total);
+	to = VARDATA(result);
+	memcpy(to, EXPORTED_MAGIC, EXPORTED_MAGIC_BYTES);
+	to = put_length(to + EXPORTED_MAGIC_BYTES, header_bytes);
+	memcpy(to, header, header_bytes);
+	to += header_bytes;
+	for (size_t done = 0; done < count; done += MODEL_PART_VALUES)
+	{
+		size_t		values = Min(MODEL_PART_VALUES, count - done);
+
+		CHECK_FOR_INTERRUPTS();
+		to = put_length(to, values * sizeof(float));
+		model_encode_weights(model->weights + done, values, to);
+		to += values * sizeof(float);
+	}
+	exported_digest(VARDATA(result), to - VARDATA(result), (uint8 *) to);
+	PG_RETURN_BYTEA_P(result);
+}

@@ -1,0 +1,33 @@
+/*
+ * exported.h: a model as one value, as export.c writes and import.c reads it.
+ *
+ *	magic		16 bytes, with the number of the format
+ *	header		uint32 length, then JSON in UTF-8: the row of siamese.model without what concerns this server alone
+ *	parts		of the weights, each a uint32 length, then little-endian 4-byte floats; all but the last of 1 MB
+ *	digest		SHA-256 of all before
+ *
+ * Numbers are in network byte order.
+ */
+#ifndef SIAMESE_EXPORTED_H
+#define SIAMESE_EXPORTED_H
+
+#include "common/sha2.h"
+
+#include "model/model.h"
+
+#define EXPORTED_MAGIC "siamese model 1\n"
+#define EXPORTED_MAGIC_BYTES 16
+#define EXPORTED_LENGTH_BYTES sizeof(uint32)
+#define EXPORTED_DIGEST_BYTES PG_SHA256_DIGEST_LENGTH
+
+/* Bytes of the parts of so many weights. */
+static inline uint64
+exported_weight_bytes(uint64 count)
+{
+	return count * sizeof(float) + (count + MODEL_PART_VALUES - 1) / MODEL_PART_VALUES * EXPORTED_LENGTH_BYTES;
+}
+
+/* digest [EXPORTED_DIGEST_BYTES] of the bytes; serves interrupts. */
+extern void exported_digest(const char *bytes, size_t length, uint8 *digest);
+
+#endif

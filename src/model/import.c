@@ -1,0 +1,256 @@
+/*
+ * import.c: siamese.import_model(model, exported): plain data becomes the next version of a model.
+ *
+ * Nothing is believed: the digest first, then each field, then that definition and weights have the fingerprint.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "port/pg_bswap.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/numeric.h"
+
+#include "common/check.h"
+#include "common/host.h"
+#include "model/exported.h"
+
+typedef struct Imported
+{
+	Jsonb	   *header;
+	Jsonb	   *definition;
+	Jsonb	   *calibration;
+	Jsonb	   *scores;
+	const char *network;
+	const char *metric;
+	uint64		fingerprint;
+	int			dimensions;
+	int64		seed;
+	int			epochs;
+	int			threads;
+	size_t		count;			/* of weights */
+	real	   *weights;
+} Imported;
+
+static void bad_value(const char *detail) __attribute__((noreturn));
+
+static void
+bad_value(const char *detail)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+			 errmsg("this is no exported model"),
+			 errdetail("%s", detail),
+			 errhint("siamese.export_model() makes one; it has to arrive as it was, byte for byte.")));
+}
+
+static uint32
+get_length(const char *from)
+{
+	uint32		word;
+
+	memcpy(&word, from, sizeof word);
+	return pg_ntoh32(word);
+}
+
+/* ---- the header's fields ------------------------------------------------------------------------------------------- */
+
+static JsonbValue *
+get_field(const Imported *imported, const char *key, enum jbvType type)
+{
+	JsonbValue *value = getKeyJsonValueFromContainer(&imported->header->root, key, (int) strlen(key), NULL);
+
+	if (value == NULL || value->type != type)
+		bad_value(psprintf("Its header has no valid \"%s\".", key));
+	return value;
+}
+
+static char *
+get_text(const Imported *imported, const char *key)
+{
+	JsonbValue *value = get_field(imported, key, jbvString);
+
+	if (value->val.string.len < 1 || value->val.string.len > LIMIT_MODEL_NAME)
+		bad_value(psprintf("\"%s\" of its header has %d bytes; it may have 1 to %d.", key, value->val.string.len,
+						   LIMIT_MODEL_NAME));
+	return pnstrdup(value->val.string.val, value->val.string.len);
+}
+
+static Jsonb *
+get_object(const Imported *imported, const char *key)
+{
+	JsonbValue *value = get_field(imported, key, jbvBinary);
+
+	if (!JsonContainerIsObject(value->val.binary.data))
+		bad_value(psprintf("\"%s\" of its header is no object.", key));
+	return JsonbValueToJsonb(value);
+}
+
+static int64
+get_number(const Imported *imported, const char *key, int64 least, int64 most)
+{
+	JsonbValue *value = get_field(imported, key, jbvNumeric);
+	char	   *text = DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value->val.numeric)));
+	char	   *end;
+	long long	number;
+
+	errno = 0;
+	number = strtoll(text, &end, 10);
+	if (errno != 0 || *end != '\0' || number < least || number > most)
+		bad_value(psprintf("\"%s\" of its header is %.40s; it must be a whole number from %lld to %lld.", key, text,
+						   (long long) least, (long long) most));
+	return number;
+}
+
+static void
+read_header(Imported *imported, const char *header, int length)
+{
+	ModelCalibration calibration;
+	char	   *text = pg_any_to_server(header, length, PG_UTF8);
+
+	/* it returns its argument, which does not end with a zero, where there is nothing to convert */
+	text = text == header ? pnstrdup(header, length) : text;
+	imported->header = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
+	if (!JB_ROOT_IS_OBJECT(imported->header))
+		bad_value("Its header is no JSON object.");
+	imported->network = get_text(imported, "network");
+	imported->metric = get_text(imported, "metric");
+	imported->fingerprint = model_fingerprint_parse(get_text(imported, "fingerprint"));
+	imported->dimensions = (int) get_number(imported, "dimensions", 1, LIMIT_DIMENSIONS);
+	imported->seed = get_number(imported, "seed", PG_INT64_MIN, PG_INT64_MAX);
+	imported->epochs = (int) get_number(imported, "epochs", 1, PG_INT32_MAX);
+	imported->threads = (int) get_number(imported, "threads", 1, LIMIT_THREADS);
+	imported->count = (size_t) get_number(imported, "weights", 1, PG_INT64_MAX);
+	imported->definition = get_object(imported, "definition");
+	imported->scores = get_object(imported, "scores");
+	imported->calibration = get_object(imported, "calibration");
+	calibration_from_jsonb(imported->calibration, &calibration);
+}
+
+/* ---- the value ----------------------------------------------------------------------------------------------------- */
+
+/* That the definition means what the header says of it. */
+static void
+check_definition(const Imported *imported)
+{
+	NetworkDefinition *definition = definition_from_jsonb(imported->definition);
+	Status		status;
+	Network    *network = network_create(definition, host_server(), &status);
+
+	if (network == NULL)
+		check_raise_status(&status);
+	if (network_weight_count(network) != imported->count)
+		bad_value(psprintf("Its network has %zu weights, but %zu are stated.", network_weight_count(network),
+						   imported->count));
+	if (network_dimensions(network) != imported->dimensions ||
+		strcmp(metric_name(definition->metric), imported->metric) != 0)
+		bad_value(psprintf("Its network makes embeddings of %d dimensions and metric %s, but %d and %s are stated.",
+						   network_dimensions(network), metric_name(definition->metric), imported->dimensions,
+						   imported->metric));
+	network_destroy(network);
+}
+
+static void
+read_weights(Imported *imported, const char *from)
+{
+	Status		status;
+
+	imported->weights = host_allocate(host_server(), imported->count, sizeof(real), &status);
+	if (imported->weights == NULL)
+		check_raise_status(&status);
+	for (size_t done = 0; done < imported->count; done += MODEL_PART_VALUES)
+	{
+		size_t		values = Min(MODEL_PART_VALUES, imported->count - done);
+
+		CHECK_FOR_INTERRUPTS();
+		if (get_length(from) != values * sizeof(float))
+			bad_value(psprintf("Part %zu of its weights has %u bytes, not %zu.", done / MODEL_PART_VALUES, get_length(from),
+							   values * sizeof(float)));
+		model_decode_weights(from + EXPORTED_LENGTH_BYTES, values, imported->weights + done);
+		from += EXPORTED_LENGTH_BYTES + values * sizeof(float);
+		for (size_t i = done; i < done + values; i++)
+			if (!isfinite(imported->weights[i]))
+				bad_value(psprintf("Its weight %zu is %g.", i + 1, imported->weights[i]));
+	}
+}
+
+static void
+read_exported(Imported *imported, const char *from, size_t length)
+{
+	const size_t least = EXPORTED_MAGIC_BYTES + EXPORTED_LENGTH_BYTES + EXPORTED_DIGEST_BYTES;
+	uint8		digest[EXPORTED_DIGEST_BYTES];
+	size_t		header_bytes;
+
+	if (length < least || memcmp(from, EXPORTED_MAGIC, EXPORTED_MAGIC_BYTES) != 0)
+		bad_value("It does not begin with the mark of format 1.");
+	exported_digest(from, length - EXPORTED_DIGEST_BYTES, digest);
+	if (memcmp(digest, from + length - EXPORTED_DIGEST_BYTES, EXPORTED_DIGEST_BYTES) != 0)
+		bad_value("Its bytes do not have the SHA-256 at its end: some were changed or lost.");
+	header_bytes = get_length(from + EXPORTED_MAGIC_BYTES);
+	if (header_bytes > length - least)
+		bad_value(psprintf("Its header would have %zu bytes, more than are there.", header_bytes));
+	read_header(imported, from + EXPORTED_MAGIC_BYTES + EXPORTED_LENGTH_BYTES, (int) header_bytes);
+	if (imported->count > length || exported_weight_bytes(imported->count) != length - least - header_bytes)
+		bad_value(psprintf("It has %zu bytes of weights, but %zu weights are stated.", length - least - header_bytes,
+						   imported->count));
+	check_definition(imported);
+	read_weights(imported, from + EXPORTED_MAGIC_BYTES + EXPORTED_LENGTH_BYTES + header_bytes);
+	if (model_fingerprint(imported->definition, imported->weights, imported->count) != imported->fingerprint)
+		bad_value("Definition and weights do not have the fingerprint that is stated.");
+}
+
+static int
+insert_version(const Imported *imported, const char *name)
+{
+	Oid			types[11] = {TEXTOID, TEXTOID, TEXTOID, JSONBOID, TEXTOID, INT4OID, INT8OID, INT4OID, INT4OID, JSONBOID, JSONBOID};
+	Datum		values[11];
+	bool		isnull;
+
+	values[0] = CStringGetTextDatum(name);
+	values[1] = CStringGetTextDatum(imported->network);
+	values[2] = CStringGetTextDatum(model_fingerprint_text(imported->fingerprint));
+	values[3] = JsonbPGetDatum(imported->definition);
+	values[4] = CStringGetTextDatum(imported->metric);
+	values[5] = Int32GetDatum(imported->dimensions);
+	values[6] = Int64GetDatum(imported->seed);
+	values[7] = Int32GetDatum(imported->epochs);
+	values[8] = Int32GetDatum(imported->threads);
+	values[9] = JsonbPGetDatum(imported->scores);
+	values[10] = JsonbPGetDatum(imported->calibration);
+	if (SPI_execute_with_args("INSERT INTO siamese.model (name, version, network, fingerprint, definition, metric, dimensions,"
+							  " seed, epochs, threads, scores, calibration, finished_at)"
+							  " SELECT $1, coalesce(pg_catalog.max(version), 0) OPERATOR(pg_catalog.+) 1, $2, $3, $4, $5, $6,"
+							  " $7, $8, $9, $10, $11, pg_catalog.now()"
+							  " FROM siamese.model WHERE name OPERATOR(pg_catalog.=) $1 RETURNING version",
+							  11, types, values, NULL, false, 0) != SPI_OK_INSERT_RETURNING)
+		elog(ERROR, "could not write siamese.model");
+	return DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+}
+
+PG_FUNCTION_INFO_V1(siamese_import_model);
+
+Datum
+siamese_import_model(PG_FUNCTION_ARGS)
+{
+	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	bytea	   *exported = PG_GETARG_BYTEA_PP(1);
+	Imported	imported = {0};
+	int			version;
+
+	model_plain_name(name);
+	read_exported(&imported, VARDATA_ANY(exported), VARSIZE_ANY_EXHDR(exported));
+	model_lock_name(name, false);
+	SPI_connect();
+	model_store_weights(imported.fingerprint, imported.weights, imported.count);
+	version = insert_version(&imported, name);
+	SPI_finish();
+	host_release(host_server(), imported.weights);
+	PG_FREE_IF_COPY(exported, 1);
+	PG_RETURN_TEXT_P(cstring_to_text(psprintf("%s@%d", name, version)));
+}
