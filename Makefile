@@ -160,6 +160,9 @@ run-demo: all
 run-shell: all
 	@test/with-server --shell psql
 
+build/network_speed: build/float/test/bench/network_speed.o $(PURE_OBJECTS)
+	$(CC) $(TEST_CFLAGS) $^ -o $@ $(LIBRARIES)
+
 # A benchmark is a program in test/bench; it finds a running server with the extension's files.
 BENCHES = omniglot presets
 run-bench: $(BENCHES:%=run-bench-%)

@@ -1,46 +1,16 @@
 /*
- * conv.c: convolution, as a product of matrices.
- *
- * The patches under the window (im2col) of as many output pixels as fit into the processor's second cache are laid out
- * as rows of a matrix, which is multiplied with the weights; then comes the next chunk.  The way back lays the patches
- * out anew instead of keeping them.
- *
- * Weights: [groups, kernel height, kernel width, in / groups, maps / groups]; then the biases [maps].
+ * conv.c: convolution: its settings, its weights, and which method computes it.
  */
 #include <stdio.h>
-#include <string.h>
 
 #include "common/limits.h"
-#include "network/network_internal.h"
+#include "network/conv_internal.h"
 
-#define CHUNK_VALUES (128 * 1024)	/* of the patches: 512 kB */
-
-/* Numbers that all loops here need. */
-typedef struct ConvPlan
+/* Values under the window, in a group. */
+static size_t
+patch_values(const NetworkLayer *layer)
 {
-	int			in_channels;	/* of a group */
-	int			maps;			/* of a group */
-	size_t		patch;			/* values of a patch in a group */
-	size_t		pixels;			/* of the output, a sample */
-	size_t		chunk;			/* output pixels at once */
-	bool		plain;			/* a 1 x 1 window on each pixel: the input is its own patches */
-} ConvPlan;
-
-static ConvPlan
-make_plan(const NetworkLayer *layer)
-{
-	ConvPlan	plan;
-
-	plan.in_channels = layer->in.channels / layer->groups;
-	plan.maps = layer->maps / layer->groups;
-	plan.patch = (size_t) layer->kernel[0] * layer->kernel[1] * plan.in_channels;
-	plan.pixels = shape_pixels(layer->out);
-	plan.chunk = CHUNK_VALUES / plan.patch;
-	if (plan.chunk < 16)
-		plan.chunk = 16;
-	plan.plain = layer->groups == 1 && layer->kernel[0] == 1 && layer->kernel[1] == 1 && layer->stride[0] == 1 &&
-		layer->stride[1] == 1 && layer->padding[0] == 0 && layer->padding[1] == 0;
-	return plan;
+	return (size_t) layer->kernel[0] * layer->kernel[1] * (layer->in.channels / layer->groups);
 }
 
 static const SettingRule rules[] = {
@@ -77,7 +47,7 @@ shape(NetworkLayer *layer, Status *status)
 	if (!layer_window(layer, status))
 		return false;
 	layer->out.channels = layer->maps;
-	layer->decay_count = make_plan(layer).patch * layer->maps;
+	layer->decay_count = patch_values(layer) * layer->maps;
 	layer->parameter_count = layer->decay_count + (layer->bias ? layer->maps : 0);
 	return true;
 }
@@ -98,234 +68,56 @@ describe(const NetworkLayer *layer, char *text, size_t size)
 static void
 initialize(const NetworkLayer *layer, Random *random, real *parameters, real *statistics)
 {
-	ConvPlan	plan = make_plan(layer);
+	size_t		fan_out = (size_t) layer->kernel[0] * layer->kernel[1] * (layer->maps / layer->groups);
 
-	layer_initialize_matrix(layer, random, plan.patch, (size_t) layer->kernel[0] * layer->kernel[1] * plan.maps,
+	layer_initialize_matrix(layer, random, patch_values(layer), fan_out,
 							parameters, layer->bias ? parameters + layer->decay_count : NULL);
 }
 
-/* Patches, the gradient of patches, and a folded batch norm. */
+/*
+ * The choice of a method follows from the shape alone, never from a trial: the same network gives the same bits on every
+ * run.  Transforms must save enough multiplications to pay for themselves, and their vectors are channels.
+ */
+const ConvMethod *
+conv_method(const NetworkLayer *layer)
+{
+	double		plain = (double) layer->kernel[0] * layer->kernel[1];
+
+	if (layer->in.channels >= PANEL && layer->maps >= PANEL && conv_fourier.fits(layer) &&
+		3 * conv_fourier_work(layer) < plain)
+		return &conv_fourier;
+	return &conv_patches;
+}
+
+static void
+plan(NetworkLayer *layer)
+{
+	layer->method = conv_method(layer);
+	layer->packed_count = layer->method->packed != NULL ? layer->method->packed(layer) : 0;
+}
+
+static void
+pack(const NetworkLayer *layer, const real *weights, real *packed)
+{
+	layer->method->pack(layer, weights + layer->parameter_offset, packed);
+}
+
 static size_t
 scratch(const NetworkLayer *layer, int samples, bool training)
 {
-	ConvPlan	plan = make_plan(layer);
-	size_t		rows = plan.pixels * samples < plan.chunk ? plan.pixels * samples : plan.chunk;
-
-	return rows * plan.patch * (training ? 2 : 1) + 2 * (size_t) layer->maps;
-}
-
-/* An output pixel, and where its window lies in the input. */
-typedef struct Window
-{
-	size_t		sample;
-	int			y;				/* of the output pixel */
-	int			x;
-	int			top;			/* of the window; may be negative: padding */
-	int			left;
-	int			first;			/* columns of the window that lie inside: first to last - 1 */
-	int			last;
-} Window;
-
-static inline void
-place_window(const NetworkLayer *layer, Window *window)
-{
-	int			width = layer->in.width;
-
-	window->top = window->y * layer->stride[0] - layer->padding[0];
-	window->left = window->x * layer->stride[1] - layer->padding[1];
-	window->first = window->left < 0 ? -window->left : 0;
-	window->last = window->left + layer->kernel[1] > width ? width - window->left : layer->kernel[1];
-	if (window->last < window->first)
-		window->last = window->first;
-}
-
-static inline Window
-first_window(const NetworkLayer *layer, const ConvPlan *plan, size_t pixel)
-{
-	Window		window;
-	int			inside = (int) (pixel % plan->pixels);
-
-	window.sample = pixel / plan->pixels;
-	window.y = inside / layer->out.width;
-	window.x = inside % layer->out.width;
-	place_window(layer, &window);
-	return window;
-}
-
-static inline void
-next_window(const NetworkLayer *layer, Window *window)
-{
-	if (++window->x == layer->out.width)
-	{
-		window->x = 0;
-		if (++window->y == layer->out.height)
-		{
-			window->y = 0;
-			window->sample++;
-		}
-	}
-	place_window(layer, window);
-}
-
-/* memcpy, but without a call for the short runs of grey images. */
-static inline void
-copy_values(real *to, const real *from, size_t count)
-{
-	if (count >= 16)
-	{
-		memcpy(to, from, count * sizeof(real));
-		return;
-	}
-	for (size_t i = 0; i < count; i++)
-		to[i] = from[i];
-}
-
-/* patches [rows, kernel height, kernel width, in_channels] of the output pixels from start on, of one group. */
-static void
-take_patches(const NetworkLayer *layer, const ConvPlan *plan, const real *input, int group, size_t start, size_t rows,
-			 real *patches)
-{
-	size_t		channels = layer->in.channels;
-	size_t		run = plan->in_channels;
-	size_t		line = (size_t) layer->kernel[1] * run;
-	Window		window = first_window(layer, plan, start);
-
-	for (size_t row = 0; row < rows; row++, next_window(layer, &window))
-	{
-		const real *sample = input + window.sample * shape_values(layer->in) + group * run;
-
-		for (int ky = 0; ky < layer->kernel[0]; ky++, patches += line)
-		{
-			int			y = window.top + ky;
-			const real *from = sample + ((ptrdiff_t) y * layer->in.width + window.left) * (ptrdiff_t) channels;
-			int			first = window.first;
-			int			last = window.last;
-
-			if (y < 0 || y >= layer->in.height)
-				first = last = 0;
-			if (first > 0)
-				memset(patches, 0, first * run * sizeof(real));
-			if (layer->groups == 1)
-				copy_values(patches + first * run, from + first * run, (last - first) * run);
-			else
-			{
-				for (int kx = first; kx < last; kx++)
-					copy_values(patches + kx * run, from + kx * channels, run);
-			}
-			if (last < layer->kernel[1])
-				memset(patches + last * run, 0, (layer->kernel[1] - last) * run * sizeof(real));
-		}
-	}
-}
-
-/* The way back of take_patches: adds to input_gradient. */
-static void
-give_patches(const LayerPass *pass, const ConvPlan *plan, int group, size_t start, size_t rows, const real *patches)
-{
-	const NetworkLayer *layer = pass->layer;
-	size_t		channels = layer->in.channels;
-	size_t		run = plan->in_channels;
-	size_t		line = (size_t) layer->kernel[1] * run;
-	Window		window = first_window(layer, plan, start);
-
-	for (size_t row = 0; row < rows; row++, next_window(layer, &window))
-	{
-		real	   *sample = pass->input_gradient + window.sample * shape_values(layer->in) + group * run;
-
-		for (int ky = 0; ky < layer->kernel[0]; ky++, patches += line)
-		{
-			int			y = window.top + ky;
-			real	   *to = sample + ((ptrdiff_t) y * layer->in.width + window.left) * (ptrdiff_t) channels;
-
-			if (y < 0 || y >= layer->in.height)
-				continue;
-			if (layer->groups == 1)
-				pass->kernels->add(patches + window.first * run, (window.last - window.first) * run,
-								   to + window.first * run);
-			else
-			{
-				for (int kx = window.first; kx < window.last; kx++)
-					pass->kernels->add(patches + kx * run, run, to + kx * channels);
-			}
-		}
-	}
+	return layer->method->scratch(layer, samples, training);
 }
 
 static void
 forward(const LayerPass *pass)
 {
-	const NetworkLayer *layer = pass->layer;
-	ConvPlan	plan = make_plan(layer);
-	size_t		total = plan.pixels * pass->n;
-	const real *weights = pass->weights + layer->parameter_offset;
-	const real *bias = layer->bias ? weights + layer->decay_count : NULL;
-	real	   *fold = pass->scratch;
-	real	   *patches = pass->scratch + 2 * layer->maps;
-	bool		folds = layer_prepare_fold(pass, bias, fold);
-
-	for (size_t start = 0; start < total && !pass_interrupted(pass); start += plan.chunk)
-	{
-		size_t		rows = total - start < plan.chunk ? total - start : plan.chunk;
-		real	   *output = pass->output + start * layer->maps;
-
-		for (int group = 0; group < layer->groups; group++)
-		{
-			const real *rows_in = pass->input + start * layer->in.channels;
-
-			if (!plan.plain)
-			{
-				take_patches(layer, &plan, pass->input, group, start, rows, patches);
-				rows_in = patches;
-			}
-			gemm(false, false, (int) rows, plan.maps, (int) plan.patch, rows_in, plan.patch,
-				 weights + group * plan.patch * plan.maps, plan.maps, 0, output + group * plan.maps, layer->maps);
-		}
-		layer_finish_rows(pass, bias, folds ? fold : NULL, rows, output);
-	}
+	pass->layer->method->forward(pass);
 }
 
 static void
 backward(const LayerPass *pass)
 {
-	const NetworkLayer *layer = pass->layer;
-	ConvPlan	plan = make_plan(layer);
-	size_t		total = plan.pixels * pass->n;
-	const real *weights = pass->weights + layer->parameter_offset;
-	real	   *gradient = pass->gradient + layer->parameter_offset;
-	real	   *patches = pass->scratch;
-	real	   *patch_gradients = patches + (total < plan.chunk ? total : plan.chunk) * plan.patch;
-
-	if (pass->input_gradient != NULL && !plan.plain)
-		memset(pass->input_gradient, 0, pass->n * shape_values(layer->in) * sizeof(real));
-	for (size_t start = 0; start < total && !pass_interrupted(pass); start += plan.chunk)
-	{
-		size_t		rows = total - start < plan.chunk ? total - start : plan.chunk;
-		const real *slope = pass->output_gradient + start * layer->maps;
-
-		if (layer->bias)
-			pass->kernels->column_sums(slope, rows, layer->maps, gradient + layer->decay_count);
-		for (int group = 0; group < layer->groups; group++)
-		{
-			size_t		offset = group * plan.patch * plan.maps;
-			const real *rows_in = pass->input + start * layer->in.channels;
-			real	   *rows_back = plan.plain && pass->input_gradient != NULL ?
-				pass->input_gradient + start * layer->in.channels : patch_gradients;
-
-			if (!plan.plain)
-			{
-				take_patches(layer, &plan, pass->input, group, start, rows, patches);
-				rows_in = patches;
-			}
-			gemm(true, false, (int) plan.patch, plan.maps, (int) rows, rows_in, plan.patch,
-				 slope + group * plan.maps, layer->maps, 1, gradient + offset, plan.maps);
-			if (pass->input_gradient == NULL)
-				continue;
-			gemm(false, true, (int) rows, (int) plan.patch, plan.maps, slope + group * plan.maps, layer->maps,
-				 weights + offset, plan.maps, 0, rows_back, plan.patch);
-			if (!plan.plain)
-				give_patches(pass, &plan, group, start, rows, patch_gradients);
-		}
-	}
+	pass->layer->method->backward(pass);
 }
 
 const LayerType layer_conv = {
@@ -335,6 +127,8 @@ const LayerType layer_conv = {
 	.shape = shape,
 	.describe = describe,
 	.initialize = initialize,
+	.plan = plan,
+	.pack = pack,
 	.scratch = scratch,
 	.forward = forward,
 	.backward = backward

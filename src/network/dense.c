@@ -61,11 +61,11 @@ forward(const LayerPass *pass)
 	size_t		values = shape_values(layer->in);
 	const real *weights = pass->weights + layer->parameter_offset;
 	const real *bias = layer->bias ? weights + layer->decay_count : NULL;
-	bool		folds = layer_prepare_fold(pass, bias, pass->scratch);
+	LayerFinish finish = layer_finish(pass, bias, pass->scratch);
 
 	gemm(false, false, pass->n, layer->maps, (int) values, pass->input, values, weights, layer->maps, 0,
 		 pass->output, layer->maps);
-	layer_finish_rows(pass, bias, folds ? pass->scratch : NULL, pass->n, pass->output);
+	layer_finish_rows(pass, &finish, pass->n, pass->output);
 }
 
 static void

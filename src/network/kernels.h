@@ -49,8 +49,76 @@ typedef struct OptimizerPass
 	real		epsilon;
 } OptimizerPass;
 
+/*
+ * A product with one panel of PANEL columns: c [rows, columns] = a [rows, segments * depth] b [segments * depth, PANEL].
+ * a may be anything that strides can say: patches under the window of a convolution (a segment a line of the window),
+ * or a matrix stored by columns.
+ *
+ * Of complex numbers, PANEL real parts are followed by their PANEL imaginary parts: a row of b is real [2, PANEL], c is
+ * [rows, 2, PANEL], and in a the imaginary part stands PANEL reals behind the real one.
+ */
+#define PANEL 32
+
+typedef struct ProductPass
+{
+	size_t		rows;
+	int			columns;		/* 1 to PANEL; complex: always PANEL */
+	int			segments;
+	size_t		depth;
+	const real *a;
+	size_t		a_row;			/* reals from a row to the next */
+	size_t		a_segment;
+	size_t		a_step;			/* from a value of a segment to the next */
+	const real *b;
+	size_t		b_step;			/* from a row to the next */
+	real	   *c;
+	size_t		c_row;
+	bool		add;			/* to what is in c */
+	/* of real numbers only: y = scale c + shift, then ReLU; behind the last product of a sum */
+	const real *scale;			/* [columns]; NULL: 1 */
+	const real *shift;			/* [columns]; NULL: 0 */
+	bool		relu;
+} ProductPass;
+
+/*
+ * The discrete Fourier transform of square tiles of real maps, side 12 or 20, of all channels at once.
+ *
+ * Of the side^2 values only FOURIER_POINTS(side) are kept, the others being their conjugates.  Each point has, for every
+ * panel of PANEL channels, the last one filled up by zeros, real [2, PANEL].
+ */
+#define FOURIER_POINTS(side) ((size_t) (side) * (side) / 2 + 2)
+#define PANELS(channels) (((size_t) (channels) + PANEL - 1) / PANEL)
+
+typedef struct FourierPass
+{
+	int			side;
+	int			top;			/* lines top to bottom - 1 and columns left to right - 1 of the tile exist; */
+	int			bottom;			/* the others are zero on the way in, and not wanted on the way back */
+	int			left;
+	int			right;
+	int			channels;
+	size_t		line;			/* reals from a line of the maps to the next */
+	size_t		pixel;			/* from a pixel to the next */
+	size_t		point;			/* from a point of the transform to the next */
+	size_t		panel;			/* from a panel of channels to the next, in the transform */
+	real		scale;
+	bool		conjugate;
+	/* the way back only: to what is there; or y = factor x + shift, then ReLU */
+	bool		add;
+	const real *factor;			/* [channels]; NULL: 1 */
+	const real *shift;			/* [channels]; NULL: 0 */
+	bool		relu;
+} FourierPass;
+
 typedef struct NetworkKernels
 {
+	void		(*product) (const ProductPass *product);
+	void		(*product_complex) (const ProductPass *product);
+	/* v = 2 scale DFT(x), conjugated if wished; x points to the first pixel that exists */
+	void		(*fourier) (const FourierPass *fourier, const real *x, real *v);
+	/* x = scale sum(v e^...), the way back without the division by side^2, of v or of its conjugate */
+	void		(*fourier_back) (const FourierPass *fourier, const real *v, real *x);
+
 	/* y = y + bias, then ReLU if wished */
 	void		(*add_bias) (real *y, const real *bias, size_t rows, int channels, bool relu);
 	/* y = scale x + shift, then ReLU if wished */

@@ -17,6 +17,8 @@
 
 #define KERNELS network_kernels_avx2
 #define VECTOR_BYTES 32
+#define PRODUCT_ROWS 6
+#define COMPLEX_ROWS 3
 
 #include "network/kernels.inc"
 

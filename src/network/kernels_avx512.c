@@ -17,6 +17,8 @@
 
 #define KERNELS network_kernels_avx512
 #define VECTOR_BYTES 64
+#define PRODUCT_ROWS 12
+#define COMPLEX_ROWS 6
 
 #include "network/kernels.inc"
 

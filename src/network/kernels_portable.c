@@ -12,5 +12,12 @@
 
 #define KERNELS network_kernels_portable
 #define VECTOR_BYTES 16
+#if defined(__aarch64__)
+#define PRODUCT_ROWS 12			/* of 32 registers */
+#define COMPLEX_ROWS 6
+#else
+#define PRODUCT_ROWS 6
+#define COMPLEX_ROWS 3
+#endif
 
 #include "network/kernels.inc"

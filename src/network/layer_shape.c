@@ -145,27 +145,29 @@ layer_initialize_matrix(const NetworkLayer *layer, Random *random, size_t fan_in
 			(real) (layer->initial_bias_mean + layer->initial_bias_deviation * random_normal(random));
 }
 
-bool
-layer_prepare_fold(const LayerPass *pass, const real *bias, real *fold)
+LayerFinish
+layer_finish(const LayerPass *pass, const real *bias, real *fold)
 {
 	const NetworkLayer *layer = pass->layer;
+	LayerFinish finish = {NULL, bias, layer->absorbs_relu};
 
-	if (pass->training || !layer->folds_norm)
-		return false;
-	batch_norm_fold(pass->next, pass->weights, bias, fold, fold + layer->out.channels);
-	return true;
+	if (!pass->training && layer->folds_norm)
+	{
+		batch_norm_fold(pass->next, pass->weights, bias, fold, fold + layer->out.channels);
+		finish = (LayerFinish) {fold, fold + layer->out.channels, layer->folds_relu};
+	}
+	return finish;
 }
 
 void
-layer_finish_rows(const LayerPass *pass, const real *bias, const real *fold, size_t rows, real *output)
+layer_finish_rows(const LayerPass *pass, const LayerFinish *finish, size_t rows, real *output)
 {
-	const NetworkLayer *layer = pass->layer;
-	int			channels = layer->out.channels;
+	int			channels = pass->layer->out.channels;
 
-	if (fold != NULL)
-		pass->kernels->scale_shift(output, fold, fold + channels, rows, channels, layer->folds_relu, output);
-	else if (bias != NULL)
-		pass->kernels->add_bias(output, bias, rows, channels, layer->absorbs_relu);
-	else if (layer->absorbs_relu)
+	if (finish->scale != NULL)
+		pass->kernels->scale_shift(output, finish->scale, finish->shift, rows, channels, finish->relu, output);
+	else if (finish->shift != NULL)
+		pass->kernels->add_bias(output, finish->shift, rows, channels, finish->relu);
+	else if (finish->relu)
 		pass->kernels->relu(output, rows * channels, output);
 }

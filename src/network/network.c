@@ -58,6 +58,10 @@ join_layers(Network *network)
 
 		if (layer->type->state != NULL)
 			layer->type->state(layer);
+		if (layer->type->plan != NULL)
+			layer->type->plan(layer);
+		layer->packed_offset = network->packed_count;
+		network->packed_count += (layer->packed_count + 15) / 16 * 16;	/* each on a line of the cache */
 		if (before == NULL || before->kept)
 			continue;
 		layer->in_place = layer->type->in_place && !before->type->needs_output;
@@ -166,6 +170,24 @@ size_t
 network_weight_count(const Network *network)
 {
 	return network->weight_count;
+}
+
+size_t
+network_packed_count(const Network *network)
+{
+	return network->packed_count;
+}
+
+void
+network_pack(const Network *network, const real *weights, real *packed)
+{
+	for (int i = 0; i < network->layer_count; i++)
+	{
+		const NetworkLayer *layer = &network->layers[i];
+
+		if (layer->packed_count > 0)
+			layer->type->pack(layer, weights, packed + layer->packed_offset);
+	}
 }
 
 bool

@@ -195,6 +195,13 @@ extern bool network_describe_layer(const Network *network, int layer, char *line
 /* Initial weights: He normal for what a ReLU follows, Glorot else, or what the layer's "initial" says. */
 extern void network_initialize(const Network *network, uint64_t seed, real *weights);
 
+/*
+ * Prepared weights: what the layers need beside the weights to be fast (transformed windows of convolutions), in an order
+ * that all levels of processor share.  They follow from the weights alone and may be shared by any number of workspaces.
+ */
+extern size_t network_packed_count(const Network *network); /* reals; may be 0 */
+extern void network_pack(const Network *network, const real *weights, real *packed);
+
 typedef struct NetworkWorkspace NetworkWorkspace;
 
 /* Room for up to samples samples; training: activations kept for the way back. */
@@ -202,6 +209,12 @@ extern size_t network_workspace_bytes(const Network *network, int samples, bool 
 extern NetworkWorkspace *network_workspace_create(const Network *network, int samples, bool training,
 												  const Host *host, Status *status);
 extern void network_workspace_destroy(NetworkWorkspace *workspace);
+
+/*
+ * From now on forward passes use these prepared weights, which must be those of the weights that they are called with.
+ * Otherwise each prepares them anew, in the workspace's own memory.
+ */
+extern void network_workspace_use(NetworkWorkspace *workspace, const real *packed);
 
 /* Of a prepared sample: a raster, or for pens float [length, PEN_VALUES], aligned as floats. */
 extern size_t network_sample_bytes(const NetworkDefinition *definition);

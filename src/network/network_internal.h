@@ -155,6 +155,9 @@ struct NetworkLayer
 	int			slot;			/* buffer of the output at inference */
 	size_t		state_bytes;	/* a workspace's memory for the way back is state_fixed + n * state_bytes */
 	size_t		state_fixed;
+	const struct ConvMethod *method;	/* of a convolution */
+	size_t		packed_count;	/* reals of its prepared weights */
+	size_t		packed_offset;
 };
 
 /* One pass through one layer. */
@@ -168,6 +171,7 @@ typedef struct LayerPass
 	bool		training;
 	uint64_t	seed;			/* dropout */
 	const real *weights;		/* all of the network */
+	const real *packed;			/* the layer's prepared weights */
 	const real *input;			/* [n, in] */
 	const real *other;			/* [n, out] of the source of add */
 	real	   *output;			/* [n, out] */
@@ -201,6 +205,8 @@ struct LayerType
 	void		(*initialize) (const NetworkLayer *layer, Random *random, real *parameters, real *statistics);
 	size_t		(*scratch) (const NetworkLayer *layer, int samples, bool training); /* reals; NULL: none */
 	void		(*state) (NetworkLayer *layer); /* sets state_bytes and state_fixed */
+	void		(*plan) (NetworkLayer *layer);	/* how it will be computed: sets method and packed_count; NULL: no choice */
+	void		(*pack) (const NetworkLayer *layer, const real *weights, real *packed);
 	void		(*forward) (const LayerPass *pass);
 	void		(*backward) (const LayerPass *pass);
 };
@@ -246,11 +252,19 @@ extern void layer_initialize_matrix(const NetworkLayer *layer, Random *random, s
  */
 extern void batch_norm_fold(const NetworkLayer *norm, const real *weights, const real *bias, real *scale, real *shift);
 
-/* Behind a product of conv or dense: bias, folded batch norm, ReLU, on rows of the output.  fold: real [2 channels] */
-extern void layer_finish_rows(const LayerPass *pass, const real *bias, const real *fold, size_t rows, real *output);
+/* What is left to do behind a product of conv or dense: y = scale y + shift, then ReLU; scale and shift may be NULL. */
+typedef struct LayerFinish
+{
+	const real *scale;			/* [channels] */
+	const real *shift;
+	bool		relu;
+} LayerFinish;
 
-/* Fills fold if the layer folds a batch norm at inference; returns whether. */
-extern bool layer_prepare_fold(const LayerPass *pass, const real *bias, real *fold);
+/* bias may be NULL; fold: real [2 channels], room for a batch norm that is folded in. */
+extern LayerFinish layer_finish(const LayerPass *pass, const real *bias, real *fold);
+
+/* Does it, on rows of the output. */
+extern void layer_finish_rows(const LayerPass *pass, const LayerFinish *finish, size_t rows, real *output);
 
 static inline size_t
 shape_values(NetworkShape shape)
@@ -289,6 +303,7 @@ struct Network
 	size_t		loss_offset;	/* of the loss's parameters */
 	size_t		loss_count;
 	size_t		weight_count;
+	size_t		packed_count;
 	int			slot_count;
 	size_t	   *slot_values;	/* [slot_count], a sample */
 };

@@ -20,6 +20,8 @@ struct NetworkWorkspace
 	bool	   *branch_set;		/* [layers] */
 	real	   *flow[2];		/* gradient on its way back */
 	real	   *scratch;
+	real	   *packed;			/* [packed_count], of this workspace */
+	const real *used_packed;	/* somebody's prepared weights; NULL: prepare them */
 	real	   *input;			/* inference: [samples, input values] */
 	real	   *view;			/* inference: [samples, dimensions], with views above 1 */
 };
@@ -144,6 +146,7 @@ lay_out(Layout *layout, NetworkWorkspace *workspace)
 			scratch = values;
 	}
 	workspace->scratch = take(layout, scratch, sizeof(real));
+	workspace->packed = take(layout, network->packed_count, sizeof(real));
 }
 
 size_t
@@ -182,6 +185,21 @@ network_workspace_destroy(NetworkWorkspace *workspace)
 
 /* ---- runs ---------------------------------------------------------------------------------------------------------- */
 
+void
+network_workspace_use(NetworkWorkspace *workspace, const real *packed)
+{
+	workspace->used_packed = packed;
+}
+
+static const real *
+prepared_weights(const Network *network, const real *weights, NetworkWorkspace *workspace)
+{
+	if (workspace->used_packed != NULL)
+		return workspace->used_packed;
+	network_pack(network, weights, workspace->packed);
+	return workspace->packed;
+}
+
 static LayerPass
 make_pass(const Network *network, const real *weights, NetworkWorkspace *workspace, int n)
 {
@@ -209,6 +227,7 @@ network_forward(const Network *network, const real *weights, NetworkWorkspace *w
 				const real *input, int n, real *embedding, Status *status)
 {
 	LayerPass	pass = make_pass(network, weights, workspace, n);
+	const real *packed = prepared_weights(network, weights, workspace);
 	const real *current = input;
 
 	pass.training = false;
@@ -219,6 +238,7 @@ network_forward(const Network *network, const real *weights, NetworkWorkspace *w
 		set_layer(&pass, network, i);
 		if (pass.layer->absorbed || pass.layer->folded)
 			continue;
+		pass.packed = packed + pass.layer->packed_offset;
 		pass.input = current;
 		pass.output = workspace->output[pass.layer->slot];
 		pass.other = pass.layer->source >= 0 ? workspace->output[network->layers[pass.layer->source].slot] : NULL;
@@ -301,6 +321,7 @@ network_forward_training(const Network *network, const real *weights, NetworkWor
 						 const real *input, int n, uint64_t seed, real *embedding)
 {
 	LayerPass	pass = make_pass(network, weights, workspace, n);
+	const real *packed = prepared_weights(network, weights, workspace);
 
 	workspace->n = n;
 	pass.seed = seed;
@@ -309,6 +330,7 @@ network_forward_training(const Network *network, const real *weights, NetworkWor
 		set_layer(&pass, network, i);
 		if (pass.layer->absorbed)
 			continue;
+		pass.packed = packed + pass.layer->packed_offset;
 		pass.input = i > 0 ? workspace->output[i - 1] : input;
 		pass.output = workspace->output[i];
 		pass.state = workspace->state[i];

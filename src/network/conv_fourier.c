@@ -1,0 +1,406 @@
+/*
+ * conv_fourier.c: convolution with large windows, stride 1, by Fourier transforms of tiles (overlap-save; Mathieu, Henaff,
+ * LeCun 2013; tiles: Zlateski, Jia, Li, Durand 2018).
+ *
+ * Where the transforms are X of a tile of the input, W of the weights and Y of a tile of the output:
+ *		Y = X W*,    dX = dY W,    dW = sum over tiles of X dY*.
+ * A tile of side values gives side - kernel + 1 outputs each way.  For every point of the transform these are products of
+ * complex matrices: [tiles, in] [in, maps] and so on.  The way back is the exact transpose: the tiles of dX overlap and
+ * are added up.  dY is kept conjugated, so that all three are plain products.
+ *
+ * Packed weights: W* / (4 side^2), for each point [panels of maps, in, 2, PANEL]; 4 because both transforms are twofold.
+ */
+#include <string.h>
+
+#include "network/conv_internal.h"
+
+#define SMALL_SIDE 12			/* of a tile */
+#define LARGE_SIDE 20
+#define PAD 16					/* reals between points: strides that are no multiple of a page use all of the cache */
+#define CHUNK_TILES 72			/* that share one reading of the weights; fewer samples if their tiles are more */
+
+typedef struct FourierPlan
+{
+	int			side;
+	int			step[2];		/* outputs of a tile */
+	int			tiles[2];
+	size_t		in_row;			/* reals of a tile at a point */
+	size_t		out_row;
+	size_t		points;
+	size_t		weight_point;	/* reals of a point of the packed weights, and of their gradient */
+	size_t		turned_point;	/* of the weights turned round: [panels of in, maps, 2, PANEL] */
+	int			chunk;			/* samples */
+} FourierPlan;
+
+static FourierPlan
+make_plan(const NetworkLayer *layer, int side)
+{
+	FourierPlan plan = {.side = side};
+
+	plan.step[0] = side - layer->kernel[0] + 1;
+	plan.step[1] = side - layer->kernel[1] + 1;
+	plan.tiles[0] = (layer->out.height + plan.step[0] - 1) / plan.step[0];
+	plan.tiles[1] = (layer->out.width + plan.step[1] - 1) / plan.step[1];
+	plan.in_row = PANELS(layer->in.channels) * 2 * PANEL;
+	plan.out_row = PANELS(layer->maps) * 2 * PANEL;
+	plan.points = FOURIER_POINTS(side);
+	plan.weight_point = layer->in.channels * plan.out_row + PAD;
+	plan.turned_point = layer->maps * plan.in_row + PAD;
+	plan.chunk = CHUNK_TILES / (plan.tiles[0] * plan.tiles[1]);
+	if (plan.chunk < 1)
+		plan.chunk = 1;
+	return plan;
+}
+
+static bool
+fits_side(const NetworkLayer *layer, int side)
+{
+	return layer->kernel[0] <= side / 2 + 1 && layer->kernel[1] <= side / 2 + 1;
+}
+
+static bool
+fits(const NetworkLayer *layer)
+{
+	return layer->groups == 1 && layer->stride[0] == 1 && layer->stride[1] == 1 && fits_side(layer, LARGE_SIDE);
+}
+
+/* Four real multiplications for each point. */
+static double
+work(const NetworkLayer *layer, int side)
+{
+	FourierPlan plan = make_plan(layer, side);
+
+	return 4.0 * plan.points * plan.tiles[0] * plan.tiles[1] / shape_pixels(layer->out);
+}
+
+static FourierPlan
+best_plan(const NetworkLayer *layer)
+{
+	bool		small = fits_side(layer, SMALL_SIDE) && work(layer, SMALL_SIDE) < work(layer, LARGE_SIDE);
+
+	return make_plan(layer, small ? SMALL_SIDE : LARGE_SIDE);
+}
+
+double
+conv_fourier_work(const NetworkLayer *layer)
+{
+	return work(layer, best_plan(layer).side);
+}
+
+static int
+chunk_samples(const FourierPlan *plan, int samples)
+{
+	return samples < plan->chunk ? samples : plan->chunk;
+}
+
+static size_t
+chunk_rows(const FourierPlan *plan, int samples)
+{
+	return (size_t) chunk_samples(plan, samples) * plan->tiles[0] * plan->tiles[1];
+}
+
+static size_t
+packed(const NetworkLayer *layer)
+{
+	FourierPlan plan = best_plan(layer);
+
+	return plan.points * plan.weight_point;
+}
+
+static size_t
+scratch(const NetworkLayer *layer, int samples, bool training)
+{
+	FourierPlan plan = best_plan(layer);
+	size_t		rows = chunk_rows(&plan, samples);
+	size_t		point = rows * (plan.in_row + plan.out_row) + 2 * PAD;
+
+	if (training)
+		point += plan.weight_point + plan.turned_point;
+	return plan.points * point + 2 * (size_t) layer->maps +
+		(training ? (size_t) layer->kernel[0] * layer->kernel[1] * layer->in.channels * layer->maps : 0);
+}
+
+/* ---- transforms ---------------------------------------------------------------------------------------------------- */
+
+/* The part of a tile's lines or columns, from start on, that lies within the map. */
+static inline void
+clip(int start, int count, int size, int *first, int *last)
+{
+	*first = start < 0 ? -start : 0;
+	*last = start + count > size ? size - start : count;
+	if (*last < *first)
+		*last = *first;
+}
+
+/* A tile at line y and column x, that may be negative, of maps. */
+static FourierPass
+place_tile(const FourierPlan *plan, NetworkShape shape, int y, int x, int height, int width, size_t point,
+		   ptrdiff_t *offset)
+{
+	FourierPass pass = {
+		.side = plan->side, .channels = shape.channels, .pixel = shape.channels,
+		.line = (size_t) shape.width * shape.channels, .point = point, .panel = 2 * PANEL, .scale = 1
+	};
+
+	clip(y, height, shape.height, &pass.top, &pass.bottom);
+	clip(x, width, shape.width, &pass.left, &pass.right);
+	*offset = ((ptrdiff_t) (y + pass.top) * shape.width + x + pass.left) * shape.channels;
+	return pass;
+}
+
+typedef enum TileKind
+{
+	TILE_INPUT,					/* input -> X */
+	TILE_OUTPUT,				/* Y -> output */
+	TILE_SLOPE,					/* output's gradient -> dY* */
+	TILE_INPUT_SLOPE			/* dX* -> input's gradient, added */
+} TileKind;
+
+/* All tiles of samples from first on; values [points, rows, in or maps]. */
+static void
+transform_tiles(const LayerPass *pass, const FourierPlan *plan, TileKind kind, int first, int samples,
+				const LayerFinish *finish, real *values)
+{
+	const NetworkLayer *layer = pass->layer;
+	bool		of_input = kind == TILE_INPUT || kind == TILE_INPUT_SLOPE;
+	NetworkShape shape = of_input ? layer->in : layer->out;
+	size_t		row_size = of_input ? plan->in_row : plan->out_row;
+	int			tile_count = plan->tiles[0] * plan->tiles[1];
+	size_t		point = (size_t) samples * tile_count * row_size + PAD;
+
+	for (int row = 0; row < samples * tile_count; row++, values += row_size)
+	{
+		size_t		start = (first + row / tile_count) * shape_values(shape);
+		int			y = row % tile_count / plan->tiles[1] * plan->step[0];
+		int			x = row % plan->tiles[1] * plan->step[1];
+		ptrdiff_t	offset;
+		FourierPass tile;
+
+		if (of_input)
+			tile = place_tile(plan, shape, y - layer->padding[0], x - layer->padding[1], plan->side, plan->side, point,
+							  &offset);
+		else
+			tile = place_tile(plan, shape, y, x, plan->step[0], plan->step[1], point, &offset);
+		tile.conjugate = kind == TILE_SLOPE || kind == TILE_INPUT_SLOPE;
+		switch (kind)
+		{
+			case TILE_INPUT:
+				pass->kernels->fourier(&tile, pass->input + start + offset, values);
+				break;
+			case TILE_SLOPE:
+				pass->kernels->fourier(&tile, pass->output_gradient + start + offset, values);
+				break;
+			case TILE_INPUT_SLOPE:
+				tile.add = true;
+				pass->kernels->fourier_back(&tile, values, pass->input_gradient + start + offset);
+				break;
+			case TILE_OUTPUT:
+				tile.factor = finish->scale;
+				tile.shift = finish->shift;
+				tile.relu = finish->relu;
+				pass->kernels->fourier_back(&tile, values, pass->output + start + offset);
+				break;
+		}
+	}
+}
+
+/* weights [kernel height, kernel width, rows, columns] -> transforms [points][panels of columns, rows, 2, PANEL] */
+static FourierPass
+place_weights(const NetworkLayer *layer, const FourierPlan *plan, int rows, int columns, size_t point)
+{
+	FourierPass pass = {
+		.side = plan->side, .bottom = layer->kernel[0], .right = layer->kernel[1], .channels = columns,
+		.line = (size_t) layer->kernel[1] * rows * columns, .pixel = (size_t) rows * columns,
+		.point = point, .panel = (size_t) rows * 2 * PANEL,
+		.scale = (real) 1 / (4 * plan->side * plan->side)
+	};
+
+	return pass;
+}
+
+static void
+pack_matrix(const NetworkLayer *layer, const FourierPlan *plan, const real *weights, int rows, int columns,
+			size_t point, real *packed)
+{
+	FourierPass pass = place_weights(layer, plan, rows, columns, point);
+
+	pass.conjugate = true;
+	for (int row = 0; row < rows; row++)
+		network_kernels()->fourier(&pass, weights + (size_t) row * columns, packed + (size_t) row * 2 * PANEL);
+}
+
+static void
+pack(const NetworkLayer *layer, const real *weights, real *packed)
+{
+	FourierPlan plan = best_plan(layer);
+
+	pack_matrix(layer, &plan, weights, layer->in.channels, layer->maps, plan.weight_point, packed);
+}
+
+/* The same of the weights with in and maps exchanged; turned: room for them. */
+static void
+pack_turned(const NetworkLayer *layer, const FourierPlan *plan, const real *weights, real *turned, real *packed)
+{
+	size_t		in = layer->in.channels;
+	size_t		maps = layer->maps;
+
+	for (int place = 0; place < layer->kernel[0] * layer->kernel[1]; place++)
+	{
+		const real *from = weights + place * in * maps;
+		real	   *to = turned + place * in * maps;
+
+		for (size_t c = 0; c < in; c++)
+		{
+			for (size_t m = 0; m < maps; m++)
+				to[m * in + c] = from[c * maps + m];
+		}
+	}
+	pack_matrix(layer, plan, turned, layer->maps, layer->in.channels, plan->turned_point, packed);
+}
+
+/* ---- products ------------------------------------------------------------------------------------------------------ */
+
+/* c [rows, panels of columns] = a [rows, depth] b [panels of columns, depth], at one point */
+static void
+multiply(const NetworkKernels *kernels, size_t rows, size_t depth, size_t columns, const real *a, size_t a_row,
+		 const real *b, real *c, size_t c_row)
+{
+	ProductPass product = {
+		.rows = rows, .columns = PANEL, .a = a, .a_row = a_row, .a_segment = 2 * PANEL, .a_step = 1,
+		.b_step = 2 * PANEL, .c_row = c_row
+	};
+	size_t		whole = depth / PANEL;
+
+	for (size_t panel = 0; panel < PANELS(columns); panel++)
+	{
+		product.b = b + panel * depth * 2 * PANEL;
+		product.c = c + panel * 2 * PANEL;
+		product.a = a;
+		product.segments = (int) whole;
+		product.depth = PANEL;
+		product.add = false;
+		if (whole > 0)
+			kernels->product_complex(&product);
+		if (depth % PANEL == 0)
+			continue;
+		product.a = a + whole * 2 * PANEL;
+		product.b += whole * PANEL * 2 * PANEL;
+		product.segments = 1;
+		product.depth = depth % PANEL;
+		product.add = whole > 0;
+		kernels->product_complex(&product);
+	}
+}
+
+/* gradient [panels of maps, in] (+)= sum over rows of input * slope, at one point */
+static void
+multiply_gradient(const NetworkKernels *kernels, const NetworkLayer *layer, const FourierPlan *plan, size_t rows,
+				  const real *input, const real *slope, bool add, real *gradient)
+{
+	size_t		in = layer->in.channels;
+	ProductPass product = {
+		.columns = PANEL, .segments = 1, .depth = rows, .a_row = 1, .a_step = plan->in_row, .b_step = plan->out_row,
+		.c_row = 2 * PANEL, .add = add
+	};
+
+	for (size_t panel = 0; panel < PANELS(layer->maps); panel++)
+	{
+		for (size_t start = 0; start < in; start += PANEL)
+		{
+			product.rows = in - start < PANEL ? in - start : PANEL;
+			product.a = input + 2 * start;
+			product.b = slope + panel * 2 * PANEL;
+			product.c = gradient + (panel * in + start) * 2 * PANEL;
+			kernels->product_complex(&product);
+		}
+	}
+}
+
+/* ---- passes -------------------------------------------------------------------------------------------------------- */
+
+static void
+forward(const LayerPass *pass)
+{
+	const NetworkLayer *layer = pass->layer;
+	FourierPlan plan = best_plan(layer);
+	int			chunk = chunk_samples(&plan, pass->n);
+	size_t		most_rows = chunk_rows(&plan, pass->n);
+	const real *weights = pass->weights + layer->parameter_offset;
+	real	   *fold = pass->scratch;
+	real	   *input = fold + 2 * layer->maps;
+	real	   *output = input + plan.points * (most_rows * plan.in_row + PAD);
+	LayerFinish finish = layer_finish(pass, layer->bias ? weights + layer->decay_count : NULL, fold);
+
+	for (int first = 0; first < pass->n && !pass_interrupted(pass); first += chunk)
+	{
+		int			samples = pass->n - first < chunk ? pass->n - first : chunk;
+		size_t		rows = chunk_rows(&plan, samples);
+
+		transform_tiles(pass, &plan, TILE_INPUT, first, samples, NULL, input);
+		for (size_t point = 0; point < plan.points; point++)
+			multiply(pass->kernels, rows, layer->in.channels, layer->maps, input + point * (rows * plan.in_row + PAD),
+					 plan.in_row, pass->packed + point * plan.weight_point,
+					 output + point * (rows * plan.out_row + PAD), plan.out_row);
+		transform_tiles(pass, &plan, TILE_OUTPUT, first, samples, &finish, output);
+	}
+}
+
+static void
+backward(const LayerPass *pass)
+{
+	const NetworkLayer *layer = pass->layer;
+	FourierPlan plan = best_plan(layer);
+	int			chunk = chunk_samples(&plan, pass->n);
+	size_t		most_rows = chunk_rows(&plan, pass->n);
+	const real *weights = pass->weights + layer->parameter_offset;
+	real	   *gradient = pass->gradient + layer->parameter_offset;
+	real	   *input = pass->scratch;
+	real	   *slope = input + plan.points * (most_rows * plan.in_row + PAD);
+	real	   *weight_slope = slope + plan.points * (most_rows * plan.out_row + PAD);
+	real	   *turned = weight_slope + plan.points * plan.weight_point;
+	FourierPass last = place_weights(layer, &plan, layer->in.channels, layer->maps, plan.weight_point);
+
+	if (layer->bias)
+		pass->kernels->column_sums(pass->output_gradient, pass->n * shape_pixels(layer->out), layer->maps,
+								   gradient + layer->decay_count);
+	if (pass->input_gradient != NULL)
+	{
+		pack_turned(layer, &plan, weights, turned + plan.points * plan.turned_point, turned);
+		memset(pass->input_gradient, 0, pass->n * shape_values(layer->in) * sizeof(real));
+	}
+	for (int first = 0; first < pass->n && !pass_interrupted(pass); first += chunk)
+	{
+		int			samples = pass->n - first < chunk ? pass->n - first : chunk;
+		size_t		rows = chunk_rows(&plan, samples);
+		size_t		in_point = rows * plan.in_row + PAD;
+		size_t		out_point = rows * plan.out_row + PAD;
+
+		transform_tiles(pass, &plan, TILE_INPUT, first, samples, NULL, input);
+		transform_tiles(pass, &plan, TILE_SLOPE, first, samples, NULL, slope);
+		for (size_t point = 0; point < plan.points; point++)
+		{
+			multiply_gradient(pass->kernels, layer, &plan, rows, input + point * in_point, slope + point * out_point,
+							  first > 0, weight_slope + point * plan.weight_point);
+			/* the input's transform is done with: its place takes dX */
+			if (pass->input_gradient != NULL)
+				multiply(pass->kernels, rows, layer->maps, layer->in.channels, slope + point * out_point, plan.out_row,
+						 turned + point * plan.turned_point, input + point * in_point, plan.in_row);
+		}
+		if (pass->input_gradient != NULL)
+			transform_tiles(pass, &plan, TILE_INPUT_SLOPE, first, samples, NULL, input);
+	}
+	last.add = true;
+	for (int row = 0; row < layer->in.channels; row++)
+		pass->kernels->fourier_back(&last, weight_slope + (size_t) row * 2 * PANEL,
+									gradient + (size_t) row * layer->maps);
+}
+
+const ConvMethod conv_fourier = {
+	.name = "fourier",
+	.fits = fits,
+	.packed = packed,
+	.pack = pack,
+	.scratch = scratch,
+	.forward = forward,
+	.backward = backward
+};

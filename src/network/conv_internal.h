@@ -1,0 +1,31 @@
+/*
+ * conv_internal.h: the ways to convolve, among which conv.c chooses.
+ *
+ * Weights of the layer: [groups, kernel height, kernel width, in / groups, maps / groups]; then the biases [maps].
+ */
+#ifndef SIAMESE_CONV_INTERNAL_H
+#define SIAMESE_CONV_INTERNAL_H
+
+#include "network/network_internal.h"
+
+typedef struct ConvMethod
+{
+	const char *name;
+	bool		(*fits) (const NetworkLayer *layer);	/* whether it can compute this layer */
+	size_t		(*packed) (const NetworkLayer *layer);	/* reals; NULL: none */
+	void		(*pack) (const NetworkLayer *layer, const real *weights, real *packed);
+	size_t		(*scratch) (const NetworkLayer *layer, int samples, bool training);	/* reals */
+	void		(*forward) (const LayerPass *pass);
+	void		(*backward) (const LayerPass *pass);
+} ConvMethod;
+
+extern const ConvMethod conv_patches;
+extern const ConvMethod conv_fourier;
+
+/* The fastest one for the layer's shape; conv.c explains the choice. */
+extern const ConvMethod *conv_method(const NetworkLayer *layer);
+
+/* Multiplications for an output value and input channel. */
+extern double conv_fourier_work(const NetworkLayer *layer);
+
+#endif

@@ -1,0 +1,436 @@
+/*
+ * network_speed.c: how fast the built-in networks run, without a server.
+ *
+ *	network_speed peak						GFLOP/s of a loop of multiply-adds in registers, one thread
+ *	network_speed forward NETWORK N			images a second at inference, batches of N, one thread
+ *	network_speed train NETWORK N THREADS	images a second of steps (forth, back, sum, optimizer) with batches of N
+ *	network_speed layers NETWORK N			milliseconds a batch of each layer, forth and back
+ *	network_speed write NETWORK N FILE		weights, N inputs and their embeddings as float32, for the peers
+ *	network_speed once NETWORK				one image; for counting instructions
+ *
+ * Weights and inputs are the numbers of test/unit/forward/make_forward.py.  The best of several runs counts; time is the
+ * processor's, spent by this process, so that other work on the machine counts little; on several threads, divided by them.
+ */
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/cpu.h"
+#include "network/conv_internal.h"
+#include "presets.h"
+
+#define SECONDS 1.5				/* of a measurement */
+#define MOST_THREADS 8
+
+typedef struct Preset
+{
+	const char *name;
+	const NetworkSetting *settings;
+	int			count;
+} Preset;
+
+#define PRESET(name) {#name, name##_settings, sizeof(name##_settings) / sizeof(NetworkSetting)}
+static const Preset presets[] = {PRESET(compact), PRESET(signature), PRESET(koch), PRESET(signet), PRESET(hollaender)};
+
+typedef struct Share
+{
+	const Network *network;
+	const real *weights;
+	NetworkWorkspace *workspace;
+	const real *input;
+	int			n;
+	real	   *embedding;
+	real	   *gradient;
+} Share;
+
+static void *
+allocate(void *context, size_t size)
+{
+	return aligned_alloc(64, (size + 63) / 64 * 64);
+}
+
+static void
+release(void *context, void *pointer)
+{
+	free(pointer);
+}
+
+static const Host host = {allocate, release, NULL, NULL};
+
+static void
+fail(const char *what)
+{
+	fprintf(stderr, "network_speed: %s\n", what);
+	exit(1);
+}
+
+static void *
+need(void *pointer)
+{
+	if (pointer == NULL)
+		fail("no memory");
+	return pointer;
+}
+
+static double
+now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+	return time.tv_sec + time.tv_nsec * 1e-9;
+}
+
+static void
+fill(real *values, size_t count, unsigned seed, double factor, double shift)
+{
+	for (size_t i = 0; i < count; i++)
+	{
+		uint32_t	value = (uint32_t) (i + 1) * 2654435761u + seed * 40503u;
+
+		value ^= value >> 15;
+		value *= 2246822519u;
+		value ^= value >> 13;
+		values[i] = (real) (((value >> 8) / 8388608.0 - 1) * factor + shift);
+	}
+}
+
+static void
+scale_range(real *weights, size_t start, size_t count, double factor, double shift)
+{
+	for (size_t i = start; i < start + count; i++)
+		weights[i] = (real) (weights[i] * factor + shift);
+}
+
+static Network *
+make_network(const char *name)
+{
+	Status		status;
+
+	for (size_t i = 0; i < sizeof(presets) / sizeof(presets[0]); i++)
+	{
+		NetworkDefinition *definition;
+
+		if (strcmp(presets[i].name, name) != 0)
+			continue;
+		definition = network_define(presets[i].settings, presets[i].count, &host, &status);
+		if (definition == NULL)
+			fail(status.detail);
+		return need(network_create(definition, &host, &status));
+	}
+	fail("unknown network");
+	return NULL;
+}
+
+static real *
+make_weights(const Network *network)
+{
+	size_t		count = network_weight_count(network);
+	real	   *weights = need(allocate(NULL, count * sizeof(real)));
+
+	fill(weights, count, 1, 1, 0);
+	for (int i = 0; i < network->layer_count; i++)
+	{
+		const NetworkLayer *layer = &network->layers[i];
+		size_t		start = layer->parameter_offset;
+		size_t		half = layer->in.channels;
+
+		if (layer->type == &layer_conv || layer->type == &layer_dense)
+		{
+			scale_range(weights, start, layer->decay_count, sqrt(6.0 / (layer->decay_count / layer->maps)), 0);
+			scale_range(weights, start + layer->decay_count, layer->parameter_count - layer->decay_count, 0.1, 0);
+		}
+		else if (layer->type == &layer_batch_norm)
+		{
+			scale_range(weights, start, half, 0.3, 1);
+			scale_range(weights, start + half, half, 0.3, 0);
+			scale_range(weights, layer->statistic_offset, half, 0.3, 0);
+			scale_range(weights, layer->statistic_offset + half, half, 0.5, 1);
+		}
+	}
+	return weights;
+}
+
+static Share
+make_share(const Network *network, const real *weights, int n, bool training)
+{
+	Status		status;
+	size_t		values = (size_t) network_input_values(network) * n;
+	real	   *input = need(allocate(NULL, values * sizeof(real)));
+	Share		share = {network, weights, network_workspace_create(network, n, training, &host, &status), input, n,
+	need(allocate(NULL, (size_t) n * network_dimensions(network) * sizeof(real))), NULL};
+
+	if (share.workspace == NULL)
+		fail(status.detail);
+	fill(input, values, 2, 0.5, 0.5);
+	if (training)
+	{
+		share.gradient = need(allocate(NULL, network_parameter_count(network) * sizeof(real)));
+		memset(share.gradient, 0, network_parameter_count(network) * sizeof(real));
+	}
+	else
+	{
+		real	   *packed = need(allocate(NULL, network_packed_count(network) * sizeof(real) + 64));
+
+		network_pack(network, weights, packed);
+		network_workspace_use(share.workspace, packed);
+	}
+	return share;
+}
+
+static void
+forward(Share *share)
+{
+	Status		status;
+
+	if (!network_forward(share->network, share->weights, share->workspace, share->input, share->n, share->embedding,
+						 &status))
+		fail(status.detail);
+}
+
+static void *
+forth(void *argument)
+{
+	Share	   *share = argument;
+
+	network_forward_training(share->network, share->weights, share->workspace, share->input, share->n, 1,
+							 share->embedding);
+	return NULL;
+}
+
+static void *
+back(void *argument)
+{
+	Share	   *share = argument;
+
+	network_backward(share->network, share->weights, share->workspace, share->input, share->embedding, share->gradient);
+	return NULL;
+}
+
+static void
+on_threads(void *(*work) (void *), Share *shares, int threads)
+{
+	pthread_t	thread[MOST_THREADS];
+
+	for (int i = 1; i < threads; i++)
+	{
+		if (pthread_create(&thread[i], NULL, work, &shares[i]) != 0)
+			fail("no thread");
+	}
+	work(&shares[0]);
+	for (int i = 1; i < threads; i++)
+		pthread_join(thread[i], NULL);
+}
+
+/* rounds of 24 multiply-adds of a vector; the sum is returned so that nothing is left out. */
+#define PEAK_LOOP(name, bytes, target) \
+static target double \
+name(int rounds) \
+{ \
+	typedef float Wide __attribute__((vector_size(bytes))); \
+	Wide		sum[24] = {0}; \
+	Wide		factor = (Wide) {0} + 0.999f; \
+	\
+	for (int i = 0; i < 24; i++) \
+		sum[i] = factor * (float) i; \
+	for (int round = 0; round < rounds; round++) \
+	{ \
+		_Pragma("GCC unroll 24") \
+		for (int i = 0; i < 24; i++) \
+			sum[i] = sum[i] * factor + factor; \
+	} \
+	for (int i = 1; i < 24; i++) \
+		sum[0] += sum[i]; \
+	return sum[0][0]; \
+}
+
+PEAK_LOOP(peak_portable, 16, )
+#if defined(__x86_64__)
+PEAK_LOOP(peak_avx2, 32, __attribute__((target("avx2,fma"))))
+PEAK_LOOP(peak_avx512, 64, __attribute__((target("avx512f"))))
+#endif
+
+static double
+peak(void)
+{
+	double		best = 0;
+	double		sum = 0;
+	double		(*loop) (int) = peak_portable;
+	int			lanes = 4;
+
+#if defined(__x86_64__)
+	if (cpu_level() == CPU_AVX2)
+		loop = peak_avx2, lanes = 8;
+	else if (cpu_level() == CPU_AVX512)
+		loop = peak_avx512, lanes = 16;
+#endif
+	for (double end = now() + SECONDS; now() < end;)
+	{
+		double		start = now();
+
+		sum += loop(100000);
+		best = fmax(best, 100000.0 * 24 * 2 * lanes / (now() - start) / 1e9);
+	}
+	return sum > 0 ? best : 0;
+}
+
+static double
+time_forward(const char *name, int n)
+{
+	Network    *network = make_network(name);
+	Share		share = make_share(network, make_weights(network), n, false);
+	double		best = INFINITY;
+
+	forward(&share);
+	for (double end = now() + SECONDS; now() < end;)
+	{
+		double		start = now();
+
+		forward(&share);
+		best = fmin(best, now() - start);
+	}
+	return n / best;
+}
+
+static double
+time_training(const char *name, int n, int threads)
+{
+	Network    *network = make_network(name);
+	real	   *weights = make_weights(network);
+	real	   *memory = need(calloc(network_optimizer_count(network) + 1, sizeof(real)));
+	size_t		count = network_parameter_count(network);
+	Share		shares[MOST_THREADS];
+	double		best = INFINITY;
+
+	for (int i = 0; i < threads; i++)
+		shares[i] = make_share(network, weights, n / threads, true);
+	for (double end = now() + 8 * SECONDS; now() < end;)
+	{
+		double		start = now();
+		NetworkProgress progress = {.step = 1, .steps = 1000000, .epoch_steps = 1000};
+
+		on_threads(forth, shares, threads);
+		on_threads(back, shares, threads);
+		for (int i = 1; i < threads; i++)
+		{
+			network_kernels()->add(shares[i].gradient, count, shares[0].gradient);
+			memset(shares[i].gradient, 0, count * sizeof(real));
+		}
+		network_optimizer_step(network, &progress, memory, shares[0].gradient, weights);
+		memset(shares[0].gradient, 0, count * sizeof(real));
+		best = fmin(best, now() - start);
+	}
+	return n / best * threads;
+}
+
+static void *
+reals(size_t count)
+{
+	void	   *values = need(allocate(NULL, (count + 16) * sizeof(real)));
+
+	memset(values, 0, (count + 16) * sizeof(real));
+	return values;
+}
+
+/* Each layer alone, on n samples of what comes before it: best of some runs, in milliseconds, forth and back. */
+static void
+time_layers(const char *name, int n)
+{
+	Network    *network = make_network(name);
+	real	   *weights = make_weights(network);
+	real	   *packed = reals(network_packed_count(network));
+	real	   *gradient = reals(network_parameter_count(network));
+	real	   *input = reals((size_t) n * network_input_values(network));
+	real	   *outputs[256];
+	char		line[160];
+
+	network_pack(network, weights, packed);
+	fill(input, (size_t) n * network_input_values(network), 2, 0.5, 0.5);
+	for (int i = 0; network_describe_layer(network, i, line, sizeof(line)); i++)
+	{
+		const NetworkLayer *layer = &network->layers[i];
+		size_t		scratch = layer->type->scratch != NULL ? layer->type->scratch(layer, n, true) : 0;
+		double		best[2] = {INFINITY, INFINITY};
+		LayerPass	pass = {
+			.host = &host, .layer = layer, .next = layer + 1, .kernels = network_kernels(), .n = n, .training = true,
+			.weights = weights, .packed = packed + layer->packed_offset, .input = input,
+			.other = layer->source >= 0 ? outputs[layer->source] : NULL, .output = reals(n * shape_values(layer->out)),
+			.state = (char *) reals((layer->state_fixed + n * layer->state_bytes) / sizeof(real)),
+			.scratch = reals(scratch), .output_gradient = reals(n * shape_values(layer->out)),
+			.input_gradient = i > 0 ? reals(n * shape_values(layer->in)) : NULL, .gradient = gradient
+		};
+
+		outputs[i] = pass.output;
+		fill((real *) pass.output_gradient, n * shape_values(layer->out), 5, 1, 0);
+		if (layer->absorbed)
+		{
+			memcpy(pass.output, input, n * shape_values(layer->out) * sizeof(real));
+			best[0] = best[1] = 0;
+		}
+		for (double end = now() + SECONDS / 4; now() < end && !layer->absorbed;)
+		{
+			double		start = now();
+			double		middle;
+
+			layer->type->forward(&pass);
+			middle = now();
+			layer->type->backward(&pass);
+			best[0] = fmin(best[0], middle - start);
+			best[1] = fmin(best[1], now() - middle);
+		}
+		input = pass.output;
+		printf("%9.3f %9.3f  %-10s %s\n", best[0] * 1e3, best[1] * 1e3,
+			   layer->type == &layer_conv ? conv_method(layer)->name : "", line);
+	}
+}
+
+static void
+write_file(const char *name, int n, const char *path)
+{
+	Network    *network = make_network(name);
+	real	   *weights = make_weights(network);
+	Share		share = make_share(network, weights, n, false);
+	FILE	   *file = fopen(path, "wb");
+
+	forward(&share);
+	if (file == NULL || fwrite(weights, sizeof(real), network_weight_count(network), file) == 0 ||
+		fwrite(share.input, sizeof(real), (size_t) n * network_input_values(network), file) == 0 ||
+		fwrite(share.embedding, sizeof(real), (size_t) n * network_dimensions(network), file) == 0 || fclose(file) != 0)
+		fail("the file cannot be written");
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "";
+	const char *level = getenv("KERNEL_LEVEL");
+
+	for (int i = 0; level != NULL && i < CPU_LEVEL_COUNT; i++)
+	{
+		if (strcmp(cpu_level_name(i), level) == 0 && !cpu_force_level(i))
+			fail("this processor does not have the level");
+	}
+	if (strcmp(what, "peak") == 0)
+		printf("%.1f\n", peak());
+	else if (strcmp(what, "forward") == 0 && argc == 4)
+		printf("%.1f\n", time_forward(argv[2], atoi(argv[3])));
+	else if (strcmp(what, "train") == 0 && argc == 5)
+		printf("%.1f\n", time_training(argv[2], atoi(argv[3]), atoi(argv[4])));
+	else if (strcmp(what, "layers") == 0 && argc == 4)
+		time_layers(argv[2], atoi(argv[3]));
+	else if (strcmp(what, "write") == 0 && argc == 5)
+		write_file(argv[2], atoi(argv[3]), argv[4]);
+	else if (strcmp(what, "once") == 0 && argc == 3)
+	{
+		Network    *network = make_network(argv[2]);
+		Share		share = make_share(network, make_weights(network), 1, false);
+
+		forward(&share);
+	}
+	else
+		fail("see the head of test/bench/network_speed.c");
+	return 0;
+}

@@ -1,0 +1,333 @@
+/*
+ * test_network_conv.c: every way to convolve, forth and back, at every level of kernels, against plain loops in double;
+ * test_double_conv.c runs the same in double precision, where an error of the method cannot hide behind rounding.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/cpu.h"
+#include "common/random.h"
+#include "host.h"
+#include "network/conv_internal.h"
+#include "network_help.h"
+
+/* Of the root mean square of the expected values. */
+#ifdef NETWORK_DOUBLE
+#define TOLERANCE 1e-11
+#else
+#define TOLERANCE 2e-5
+#endif
+
+#define BETWEEN(random, least, most) ((int) (least) + (int) random_below(random, (most) - (least) + 1))
+
+static const ConvMethod *const methods[] = {&conv_patches, &conv_fourier};
+
+/* One convolution behind one of 1 x 1 that only makes the number of channels. */
+typedef struct Case
+{
+	Network    *network;
+	const NetworkLayer *layer;
+	int			n;
+	char		text[400];
+	real	   *weights;
+	real	   *packed;
+	real	   *input;			/* of the layer */
+	real	   *slope;			/* of its output */
+	double	   *output;			/* expected, before anything that follows */
+	double	   *input_gradient;
+	double	   *gradient;
+} Case;
+
+static size_t
+input_place(const NetworkLayer *layer, int sample, int y, int x)
+{
+	return (((size_t) sample * layer->in.height + y) * layer->in.width + x) * layer->in.channels;
+}
+
+/* Plain loops: the formula and its derivatives. */
+static void
+expect(Case *c)
+{
+	const NetworkLayer *layer = c->layer;
+	const real *weights = c->weights + layer->parameter_offset;
+	int			in = layer->in.channels / layer->groups;
+	int			maps = layer->maps / layer->groups;
+	size_t		pixel = 0;
+
+	for (int sample = 0; sample < c->n; sample++)
+	{
+		for (int place = 0; place < (int) shape_pixels(layer->out); place++, pixel++)
+		{
+			const real *slope = c->slope + pixel * layer->maps;
+			double	   *output = c->output + pixel * layer->maps;
+
+			for (int map = 0; map < layer->maps && layer->bias; map++)
+			{
+				output[map] = weights[layer->decay_count + map];
+				c->gradient[layer->decay_count + map] += slope[map];
+			}
+			for (int tap = 0; tap < layer->kernel[0] * layer->kernel[1]; tap++)
+			{
+				int			y = place / layer->out.width * layer->stride[0] - layer->padding[0] + tap / layer->kernel[1];
+				int			x = place % layer->out.width * layer->stride[1] - layer->padding[1] + tap % layer->kernel[1];
+
+				if (y < 0 || y >= layer->in.height || x < 0 || x >= layer->in.width)
+					continue;
+				for (int channel = 0; channel < layer->in.channels; channel++)
+				{
+					int			group = channel / in;
+					size_t		from = input_place(layer, sample, y, x) + channel;
+					size_t		row = (((size_t) group * layer->kernel[0] * layer->kernel[1] + tap) * in + channel % in) * maps;
+
+					for (int map = 0; map < maps; map++)
+					{
+						output[group * maps + map] += (double) c->input[from] * weights[row + map];
+						c->gradient[row + map] += (double) c->input[from] * slope[group * maps + map];
+						c->input_gradient[from] += (double) weights[row + map] * slope[group * maps + map];
+					}
+				}
+			}
+		}
+	}
+}
+
+static void
+start(Case *c, const char *input, int channels, const char *conv, int n)
+{
+	size_t		count;
+
+	snprintf(c->text, sizeof(c->text),
+			 "{'input':{%s},'layers':[{'type':'conv','maps':%d,'kernel':1},{'type':'conv',%s},{'type':'global_mean'}]}",
+			 input, channels, conv);
+	c->network = help_network(c->text);
+	c->layer = &c->network->layers[1];
+	c->n = n;
+	count = network_weight_count(c->network);
+	c->weights = calloc(count, sizeof(real));
+	c->packed = NULL;
+	c->input = calloc(n * shape_values(c->layer->in), sizeof(real));
+	c->slope = calloc(n * shape_values(c->layer->out), sizeof(real));
+	c->output = calloc(n * shape_values(c->layer->out), sizeof(double));
+	c->input_gradient = calloc(n * shape_values(c->layer->in), sizeof(double));
+	c->gradient = calloc(c->layer->parameter_count, sizeof(double));
+	help_fill(c->weights, count, 4);
+	help_fill(c->input, n * shape_values(c->layer->in), 5);
+	help_fill(c->slope, n * shape_values(c->layer->out), 6);
+	expect(c);
+}
+
+static void
+finish(Case *c)
+{
+	network_destroy(c->network);
+	free(c->weights);
+	free(c->input);
+	free(c->slope);
+	free(c->output);
+	free(c->input_gradient);
+	free(c->gradient);
+}
+
+static void
+check(const Case *c, const ConvMethod *method, const char *what, size_t count, const double *expected, const real *found)
+{
+	double		square = 0;
+
+	for (size_t i = 0; i < count; i++)
+		square += expected[i] * expected[i];
+	for (size_t i = 0; i < count; i++)
+	{
+		if (!(fabs(expected[i] - found[i]) <= TOLERANCE * sqrt(square / count)))
+			fail_msg("%s, level %s, %s: value %zu of %zu is %.9g, expected %.9g, typical %.3g\n%s", method->name,
+					 cpu_level_name(cpu_level()), what, i, count, (double) found[i], expected[i], sqrt(square / count), c->text);
+	}
+}
+
+/* Memory behind which a guard stands, that check_guard looks at. */
+static real *
+guarded(size_t count)
+{
+	real	   *values = test_host()->allocate(NULL, (count + 16) * sizeof(real));
+
+	for (size_t i = 0; i < count + 16; i++)
+		values[i] = 77;
+	return values;
+}
+
+static void
+release(real *values, size_t count)
+{
+	for (size_t i = count; i < count + 16; i++)
+		assert_true(values[i] == 77);
+	host_release(test_host(), values);
+}
+
+static void
+run(const Case *c, const ConvMethod *method)
+{
+	NetworkLayer layer = *c->layer;
+	size_t		packed = method->packed != NULL ? method->packed(&layer) : 0;
+	size_t		scratch = method->scratch(&layer, c->n, true);
+	size_t		inference_scratch = method->scratch(&layer, c->n, false);
+	size_t		in = c->n * shape_values(layer.in);
+	size_t		out = c->n * shape_values(layer.out);
+	size_t		parameters = layer.parameter_offset + layer.parameter_count;
+	real	   *inference = guarded(inference_scratch);
+	LayerPass	pass = {
+		.host = test_host(), .layer = &layer, .kernels = network_kernels(), .n = c->n, .weights = c->weights, .input = c->input,
+		.output = guarded(out), .scratch = inference, .output_gradient = c->slope, .input_gradient = guarded(in),
+		.gradient = guarded(parameters)
+	};
+	real	   *prepared = guarded(packed);
+	real	   *training = guarded(scratch);
+	real	   *again = guarded(parameters);
+	double		slope_sum = 0;
+
+	if (packed > 0)
+		method->pack(&layer, c->weights + layer.parameter_offset, prepared);
+	pass.packed = prepared;
+	method->forward(&pass);
+	check(c, method, "output", out, c->output, pass.output);
+	layer.absorbs_relu = true;
+	method->forward(&pass);
+	for (size_t i = 0; i < out; i++)
+		c->output[i] = fmax(c->output[i], 0);
+	check(c, method, "output with ReLU", out, c->output, pass.output);
+
+	/* gradients are added to what is there */
+	pass.training = true;
+	pass.scratch = training;
+	for (size_t i = 0; i < parameters; i++)
+		pass.gradient[i] = again[i] = 0;
+	method->backward(&pass);
+	check(c, method, "input's gradient", in, c->input_gradient, pass.input_gradient);
+	check(c, method, "gradient", layer.parameter_count, c->gradient, pass.gradient + layer.parameter_offset);
+	memcpy(again, pass.gradient, parameters * sizeof(real));
+	release(pass.input_gradient, in);
+	pass.input_gradient = NULL;
+	method->backward(&pass);
+	for (size_t i = 0; i < parameters; i++)
+		slope_sum += fabs(pass.gradient[i] - 2 * (double) again[i]) - TOLERANCE * fabs(again[i]);
+	assert_true(slope_sum < TOLERANCE * parameters);
+
+	release(pass.output, out);
+	release(pass.gradient, parameters);
+	release(again, parameters);
+	release(inference, inference_scratch);
+	release(training, scratch);
+	release(prepared, packed);
+}
+
+static void
+run_all(const char *input, int channels, const char *conv, int n)
+{
+	Case		c;
+	int			methods_tried = 0;
+
+	start(&c, input, channels, conv, n);
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+	{
+		if (!methods[i]->fits(c.layer))
+			continue;
+		methods_tried++;
+		for (int level = 0; level < CPU_LEVEL_COUNT; level++)
+		{
+			double	   *kept;
+			size_t		size = n * shape_values(c.layer->out) * sizeof(double);
+
+			if (!cpu_force_level(level))
+				continue;
+			kept = malloc(size);
+			memcpy(kept, c.output, size);
+			run(&c, methods[i]);
+			memcpy(c.output, kept, size);
+			free(kept);
+		}
+		cpu_unforce_level();
+	}
+	assert_true(methods_tried > 0);
+	finish(&c);
+}
+
+/* The shapes of the built-in networks, with fewer channels, and the edges of each method. */
+static void
+test_shapes(void **state)
+{
+	static const struct
+	{
+		int			height;
+		int			width;
+		int			channels;
+		const char *conv;
+		int			n;
+	}			shapes[] = {
+		{40, 40, 1, "'maps':32,'kernel':3,'padding':1", 2},
+		{20, 20, 32, "'maps':64,'kernel':3,'padding':1,'bias':false", 1},
+		{10, 10, 64, "'maps':33,'kernel':3,'padding':1", 3},
+		{5, 5, 40, "'maps':64,'kernel':3,'padding':1", 3},
+		{30, 31, 1, "'maps':64,'kernel':10", 2},
+		{48, 48, 16, "'maps':35,'kernel':7", 1},
+		{21, 21, 33, "'maps':32,'kernel':4", 2},
+		{9, 9, 64, "'maps':32,'kernel':4", 5},
+		{35, 40, 1, "'maps':96,'kernel':11,'stride':4", 2},
+		{18, 26, 24, "'maps':40,'kernel':5,'padding':2", 1},
+		{11, 11, 32, "'maps':32,'kernel':5", 2},
+		{7, 7, 32, "'maps':48,'kernel':5", 9},
+		{3, 3, 5, "'maps':3,'kernel':3", 1},
+		{1, 1, 3, "'maps':1,'kernel':1", 1},
+		{1, 9, 4, "'maps':6,'kernel':[1,4],'padding':[0,2]", 2},
+		{13, 17, 12, "'maps':6,'kernel':3,'groups':3,'padding':2", 2},
+		{13, 17, 3, "'maps':4,'kernel':[4,2],'stride':[2,3],'padding':[3,1]", 2}
+	};
+
+	for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
+	{
+		char		input[64];
+
+		snprintf(input, sizeof(input), "'height':%d,'width':%d", shapes[i].height, shapes[i].width);
+		run_all(input, shapes[i].channels, shapes[i].conv, shapes[i].n);
+	}
+}
+
+static void
+test_random(void **state)
+{
+	Random		random = random_stream(7, 1);
+
+	for (int i = 0; i < 60; i++)
+	{
+		int			kernel[2] = {BETWEEN(&random, 1, 11), BETWEEN(&random, 1, 11)};
+		bool		square = BETWEEN(&random, 0, 2) > 0;
+		int			stride = BETWEEN(&random, 0, 3) == 0 ? 2 : 1;
+		int			groups = BETWEEN(&random, 0, 5) == 0 ? 2 : 1;
+		char		conv[200];
+		char		input[64];
+
+		if (square)
+			kernel[1] = kernel[0];
+		snprintf(input, sizeof(input), "'height':%d,'width':%d", kernel[0] + BETWEEN(&random, 0, 14),
+				 kernel[1] + BETWEEN(&random, 0, 14));
+		snprintf(conv, sizeof(conv), "'maps':%d,'kernel':[%d,%d],'stride':%d,'padding':[%d,%d],'groups':%d,'bias':%s",
+				 groups * BETWEEN(&random, 1, 40), kernel[0], kernel[1], stride, BETWEEN(&random, 0, (kernel[0] - 1) / 2),
+				 BETWEEN(&random, 0, (kernel[1] - 1) / 2), groups, BETWEEN(&random, 0, 1) ? "true" : "false");
+		run_all(input, groups * BETWEEN(&random, 1, 40), conv, BETWEEN(&random, 1, 5));
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_shapes),
+		cmocka_unit_test(test_random)
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
