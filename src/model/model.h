@@ -26,36 +26,103 @@ extern NetworkDefinition *definition_from_jsonb(Jsonb *json);
 /* The definition of siamese.network's row of that name, in the current memory context; raises if there is none. */
 extern Jsonb *definition_of_network(const char *network);
 
-/* ---- calibration (calibration.c) --------------------------------------------------------------------------------- */
+/* ---- calibration (calibration.c, calibration_json.c, calibration_fit.c, isotonic.c) -------------------------------- */
 
-#define CALIBRATION_POINTS 64
+#define CALIBRATION_KNOTS 64
+#define CALIBRATION_RATES 64
+
+typedef enum CalibrationMethod
+{
+	CALIBRATION_LOGISTIC,
+	CALIBRATION_ISOTONIC
+} CalibrationMethod;
+
+typedef struct CalibrationKnot
+{
+	double		distance;
+	double		log_odds;
+} CalibrationKnot;
+
+typedef struct CalibrationRate
+{
+	double		rate;			/* false-accept rate: of each kind of impostor at most this share is accepted */
+	double		threshold;
+	Interval	threshold_interval; /* 95 %, over identities: where the threshold would lie for other people */
+	Interval	rate_interval;	/* 95 %: the rate that this threshold has among other people */
+	double		relative_error; /* standard error of the rate over the rate */
+} CalibrationRate;
 
 /*
- * Fitted on held-out identities.  probability = 1 / (1 + exp(slope * distance - offset)), slope >= 0, prior one half.
- * quantile[i] is the impostors' distance below which lies the share level[i]: levels fall from 0.5 by equal factors to
- * the smallest that the impostor pairs support.
+ * Fitted on identities that the model did not learn from.  The log odds of "the same identity" are linear between knots
+ * and constant outside of them; knots rise in distance and never rise in log odds.  Rates fall; those that the
+ * identities cannot support are not there.
  */
 typedef struct ModelCalibration
 {
-	double		threshold;		/* of "the same identity": distance <= threshold */
-	double		slope;
-	double		offset;
-	int			points;
-	double		level[CALIBRATION_POINTS];
-	double		quantile[CALIBRATION_POINTS];
+	double		threshold;		/* of "the same identity": where a genuine and an impostor pair are equally likely */
+	double		prior;			/* the share of genuine pairs that the log odds stand for */
+	CalibrationMethod method;
+	int			knots;
+	CalibrationKnot knot[CALIBRATION_KNOTS];
+	int			rates;
+	CalibrationRate rate[CALIBRATION_RATES];
+	int			identities;		/* that it was fitted on */
+	int			samples;
+	int64		pairs[PAIR_KINDS];
 } ModelCalibration;
 
 /*
- * Distances of genuine and impostor pairs (sorted, not empty) -> threshold at the equal error rate, probability by
- * logistic regression with Platt's targets (Platt 1999, section 2), both kinds of pair weighing one half.
+ * calibration_fit.c.  Needs genuine pairs and impostors; where there are random and skilled ones, each kind weighs one
+ * half for the probability, and a false-accept rate is that of the kind that is accepted more often.
+ *
+ * Probability: logistic regression, or isotonic regression with Laplace's rule (Brummer, du Preez 2006, "Application-
+ * independent evaluation of speaker detection", section 5.2), whichever has the lower log loss in a cross-validation
+ * over identities.  Rates: quantiles of the impostors' distances with intervals by resample_pairs(); a rate is
+ * supported when at least CALIBRATION_SUPPORT impostor pairs are accepted and its standard error is at most
+ * CALIBRATION_RELATIVE_ERROR of it.
  */
-extern void calibration_fit(const DistanceSet *genuine, const DistanceSet *impostor, ModelCalibration *calibration);
-extern double calibration_probability(const ModelCalibration *calibration, double distance);
+#define CALIBRATION_SUPPORT 10.0
+#define CALIBRATION_RELATIVE_ERROR 0.5
+
+extern void calibration_fit(const PairDistances *pairs, uint64 seed, ModelCalibration *calibration);
+
+/* Probability of "the same identity" at this distance when a share prior (0 to 1, excluded) of the pairs is genuine. */
+extern double calibration_probability(const ModelCalibration *calibration, double distance, double prior);
+
+/*
+ * The largest distance whose probability at this prior is one half; -infinity where none is so probable, infinity where
+ * all are.
+ */
+extern double calibration_even_threshold(const ModelCalibration *calibration, double prior);
 
 /* The threshold for a false-accept rate; raises when the held-out impostors cannot support it. */
 extern double calibration_threshold(const ModelCalibration *calibration, double far);
+
+/* As it stands in siamese.model.calibration.  Reading raises "model is damaged" unless all of the above holds. */
 extern Jsonb *calibration_to_jsonb(const ModelCalibration *calibration);
 extern void calibration_from_jsonb(Jsonb *json, ModelCalibration *calibration);
+
+/* isotonic.c: shares of genuine and impostor pairs in bins of rising distance -> knots that never rise. */
+typedef struct CalibrationBin
+{
+	double		distance;
+	double		genuine;		/* shares of all genuine, of all impostor pairs: each sums to 1 */
+	double		impostor;
+} CalibrationBin;
+
+/*
+ * At most bins + 2 knots, by pooling adjacent violators (Ayer et al. 1955).  genuine_trial and impostor_trial: the share
+ * of one more genuine pair beyond all others, and of one more impostor pair before all others, of which half is added.
+ */
+extern int	isotonic_fit(const CalibrationBin *bin, int bins, double largest, double genuine_trial, double impostor_trial,
+						 CalibrationKnot *knot);
+
+/* Two knots, at 0 and at the largest distance; Platt's targets (Platt 1999, section 2) from the same trials. */
+extern int	logistic_fit(const CalibrationBin *bin, int bins, double largest, double genuine_trial, double impostor_trial,
+						 CalibrationKnot *knot);
+
+/* Log odds by linear interpolation. */
+extern double knots_log_odds(const CalibrationKnot *knot, int knots, double distance);
 
 /* ---- this backend's models (cache.c) ----------------------------------------------------------------------------- */
 

@@ -1,5 +1,5 @@
 /*
- * score.c: equal error rate and area under the curve by one merge of two sorted sets.
+ * score.c: sets of pairs; equal error rate and area under the curve by one merge of two sorted sets.
  */
 #include "postgres.h"
 
@@ -9,42 +9,52 @@
 
 #include "model/score.h"
 
-void
-distance_set_init(DistanceSet *set)
+const char *
+pair_kind_name(PairKind kind)
 {
-	set->count = 0;
-	set->room = 1024;
-	set->value = palloc(set->room * sizeof(double));
+	return kind == PAIR_GENUINE ? "genuine" : kind == PAIR_RANDOM ? "random" : "skilled";
 }
 
 void
-distance_set_add(DistanceSet *set, double distance)
+pair_set_init(PairSet *set)
+{
+	set->count = 0;
+	set->room = 1024;
+	set->pair = palloc(set->room * sizeof(Pair));
+}
+
+void
+pair_set_add(PairSet *set, double distance, int a, int b)
 {
 	if (set->count == set->room)
 	{
 		set->room *= 2;
-		set->value = repalloc_huge(set->value, set->room * sizeof(double));
+		set->pair = repalloc_huge(set->pair, set->room * sizeof(Pair));
 	}
-	set->value[set->count++] = distance;
+	set->pair[set->count++] = (Pair) {distance, a, b};
 }
 
 static int
-compare_doubles(const void *a, const void *b)
+compare_pairs(const void *a, const void *b)
 {
-	double		x = *(const double *) a;
-	double		y = *(const double *) b;
+	const Pair *x = a;
+	const Pair *y = b;
 
-	return (x > y) - (x < y);
+	if (x->distance != y->distance)
+		return x->distance < y->distance ? -1 : 1;
+	if (x->a != y->a)
+		return x->a < y->a ? -1 : 1;
+	return (x->b > y->b) - (x->b < y->b);
 }
 
 void
-distance_set_sort(DistanceSet *set)
+pair_set_sort(PairSet *set)
 {
-	qsort(set->value, set->count, sizeof(double), compare_doubles);
+	qsort(set->pair, set->count, sizeof(Pair), compare_pairs);
 }
 
-double
-score_accepted(const DistanceSet *set, double threshold)
+int64
+score_count(const PairSet *set, double threshold)
 {
 	int64		low = 0;
 	int64		high = set->count;
@@ -53,16 +63,22 @@ score_accepted(const DistanceSet *set, double threshold)
 	{
 		int64		middle = low + (high - low) / 2;
 
-		if (set->value[middle] <= threshold)
+		if (set->pair[middle].distance <= threshold)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return (double) low / (double) set->count;
+	return low;
+}
+
+double
+score_accepted(const PairSet *set, double threshold)
+{
+	return (double) score_count(set, threshold) / (double) set->count;
 }
 
 Score
-score_distances(const DistanceSet *genuine, const DistanceSet *impostor)
+score_pairs(const PairSet *genuine, const PairSet *impostor)
 {
 	Score		score = {1.0, 0.0, 0.0};
 	double		best = 2.0;
@@ -82,13 +98,13 @@ score_distances(const DistanceSet *genuine, const DistanceSet *impostor)
 		double		far;
 		double		frr;
 
-		if (i == impostor->count || (g < genuine->count && genuine->value[g] <= impostor->value[i]))
-			threshold = genuine->value[g];
+		if (i == impostor->count || (g < genuine->count && genuine->pair[g].distance <= impostor->pair[i].distance))
+			threshold = genuine->pair[g].distance;
 		else
-			threshold = impostor->value[i];
-		while (g < genuine->count && genuine->value[g] <= threshold)
+			threshold = impostor->pair[i].distance;
+		while (g < genuine->count && genuine->pair[g].distance <= threshold)
 			g++;
-		while (i < impostor->count && impostor->value[i] <= threshold)
+		while (i < impostor->count && impostor->pair[i].distance <= threshold)
 			i++;
 		won += (double) (i - i_before) * ((double) g_before + 0.5 * (double) (g - g_before));
 
@@ -100,12 +116,13 @@ score_distances(const DistanceSet *genuine, const DistanceSet *impostor)
 			score.eer = (far + frr) / 2;
 			next = threshold;
 			if (g < genuine->count)
-				next = genuine->value[g];
-			if (i < impostor->count && (next == threshold || impostor->value[i] < next))
-				next = impostor->value[i];
+				next = genuine->pair[g].distance;
+			if (i < impostor->count && (next == threshold || impostor->pair[i].distance < next))
+				next = impostor->pair[i].distance;
 			score.eer_threshold = threshold + (next - threshold) / 2;
 		}
 	}
+	/* Impostors at a distance are beaten by the genuine pairs below it: "won" counted those, ties as one half. */
 	score.auc = won / ((double) genuine->count * (double) impostor->count);
 	return score;
 }

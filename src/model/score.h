@@ -1,23 +1,53 @@
 /*
- * score.h: error rates of a distance, from the distances of genuine and impostor pairs.
+ * score.h: error rates of a distance, from the distances of genuine and impostor pairs, and how sure they are.
+ *
+ * "Accepted" means distance <= threshold, so ties never count as right.
  */
 #ifndef SIAMESE_SCORE_H
 #define SIAMESE_SCORE_H
 
 #include "postgres.h"
 
-typedef struct DistanceSet
+/* ---- pairs (score.c) ----------------------------------------------------------------------------------------------- */
+
+typedef enum PairKind
 {
-	double	   *value;
+	PAIR_GENUINE,				/* two genuine samples of one identity */
+	PAIR_RANDOM,				/* genuine samples of two identities */
+	PAIR_SKILLED				/* a genuine sample of an identity and a forgery of it */
+} PairKind;
+
+#define PAIR_KINDS 3
+
+extern const char *pair_kind_name(PairKind kind);	/* "genuine", "random", "skilled" */
+
+typedef struct Pair
+{
+	double		distance;
+	int32		a;				/* samples, by number; of a reference set: its first sample */
+	int32		b;
+} Pair;
+
+typedef struct PairSet
+{
+	Pair	   *pair;
 	int64		count;
 	int64		room;
-} DistanceSet;
+} PairSet;
 
-extern void distance_set_init(DistanceSet *set);
-extern void distance_set_add(DistanceSet *set, double distance);
-extern void distance_set_sort(DistanceSet *set);
+/* The pairs of a collection of samples, each set sorted by distance. */
+typedef struct PairDistances
+{
+	PairSet		set[PAIR_KINDS];
+	int			samples;
+	int			identities;
+	int32	   *identity;		/* [samples]: which identity a sample is of, 0 .. identities - 1 */
+} PairDistances;
 
-/* Both sets sorted, neither empty.  "Accepted" means distance <= threshold, so ties never count as right. */
+extern void pair_set_init(PairSet *set);
+extern void pair_set_add(PairSet *set, double distance, int a, int b);
+extern void pair_set_sort(PairSet *set);	/* by distance, then by samples */
+
 typedef struct Score
 {
 	double		eer;			/* equal error rate: where FAR and FRR are nearest, their mean */
@@ -25,9 +55,73 @@ typedef struct Score
 	double		auc;			/* area under the ROC curve (Mann and Whitney; ties count one half) */
 } Score;
 
-extern Score score_distances(const DistanceSet *genuine, const DistanceSet *impostor);
+/* Both sorted, neither empty. */
+extern Score score_pairs(const PairSet *genuine, const PairSet *impostor);
 
-/* Share of the sorted set at or below the threshold: FAR of impostors, 1 - FRR of genuine pairs. */
-extern double score_accepted(const DistanceSet *set, double threshold);
+/* Number of pairs of the sorted set at or below the threshold, and their share: the FAR of impostors, 1 - FRR. */
+extern int64 score_count(const PairSet *set, double threshold);
+extern double score_accepted(const PairSet *set, double threshold);
+
+/* ---- how sure: identities drawn again (resample.c) ----------------------------------------------------------------- */
+
+#define RESAMPLE_REPLICATES 1024
+#define RESAMPLE_LEAST_IDENTITIES 5 /* fewer say nothing of how identities differ: no interval */
+
+/*
+ * The bootstrap over identities.  Pairs that share an identity are not independent, so whole identities are drawn, as
+ * many as there are, with replacement: a pair weighs the product of its identities' counts (Snijders, Borgatti 1999,
+ * "Non-parametric standard errors and tests for network statistics"; for one identity a pair the subsets bootstrap of
+ * Bolle, Ratha, Pankanti 2004, "An evaluation of error confidence interval methods").
+ */
+typedef struct Resampled
+{
+	int			thresholds;
+	double	   *threshold;		/* [thresholds], rising */
+	float	   *accepted[PAIR_KINDS];	/* [thresholds, replicates]: share of the kind at or below; NaN where a replicate
+										 * has no such pair; NULL where there is none at all */
+	int			identities[PAIR_KINDS]; /* that occur in pairs of the kind */
+} Resampled;
+
+/* In the current memory context; threshold is copied, sorted and freed of doubles.  Reproducible by seed. */
+extern Resampled *resample_pairs(const PairDistances *pairs, const double *threshold, int thresholds, uint64 seed);
+
+/*
+ * Thresholds that show the whole of the curves of these pairs, both ends too, and the count given ones besides.
+ * Returns their number; *threshold is palloc'd.
+ */
+extern int	resample_grid(const PairDistances *pairs, const double *given, int count, double **threshold);
+
+/* Place of a threshold of the grid. */
+extern int	resample_place(const Resampled *resampled, double threshold);
+
+/* Replicates of one threshold's share of a kind, [RESAMPLE_REPLICATES]. */
+extern const float *resample_at(const Resampled *resampled, PairKind kind, int place);
+
+/* Standard deviation of replicates, those that are NaN left out; NaN when fewer than half remain. */
+extern double resample_deviation(const float *value);
+
+/* The 2.5th and 97.5th percentile of the replicates. */
+extern void resample_percentiles(const float *value, double *low, double *high);
+
+/* Replicates of the equal error rate of genuine pairs against an impostor kind, [RESAMPLE_REPLICATES]. */
+extern void resample_eer(const Resampled *resampled, PairKind impostor, float *value);
+
+typedef struct Interval
+{
+	double		low;			/* both NaN where there are too few identities for an interval */
+	double		high;
+} Interval;
+
+/*
+ * 95 % interval of a rate that was found among pairs of so many identities, two_way: each pair of two of them.
+ * deviation: the bootstrap's standard error, which gives the number of independent trials that the pairs are worth
+ * (Korn, Graubard 1998, "Confidence intervals for proportions with small expected number of positive counts estimated
+ * from survey data"); the interval is Wilson's (1927) of that many trials, with Student's quantile.  Where nothing was
+ * found, or all, the independent identities (or pairs of them) count.
+ */
+extern Interval score_interval(double rate, double deviation, int identities, bool two_way);
+
+/* The same of a share of a kind at a threshold of the grid. */
+extern Interval resample_rate_interval(const Resampled *resampled, PairKind kind, double threshold, double rate);
 
 #endif
