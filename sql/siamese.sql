@@ -404,7 +404,7 @@ COMMENT ON FUNCTION @extschema@.embed(real[], text) IS
 CREATE FUNCTION @extschema@.same_identity(a @extschema@.embedding, b @extschema@.embedding) RETURNS boolean LANGUAGE c STABLE STRICT PARALLEL SAFE COST 10
 	AS 'MODULE_PATHNAME', 'siamese_same';
 COMMENT ON FUNCTION @extschema@.same_identity(@extschema@.embedding, @extschema@.embedding) IS
-	'whether the distance is within the threshold of the embeddings'' model, the equal error rate on its held-out identities; an error for unbound embeddings';
+	'whether the distance is within the threshold of the embeddings'' model, where on its held-out identities a genuine and an impostor pair were equally likely; an error for unbound embeddings';
 
 CREATE OPERATOR @extschema@.~= (
 	LEFTARG = @extschema@.embedding, RIGHTARG = @extschema@.embedding, FUNCTION = @extschema@.same_identity,
@@ -416,7 +416,7 @@ CREATE FUNCTION @extschema@.verify(a @extschema@.embedding, b @extschema@.embedd
 	OUT same boolean, OUT probability float8, OUT distance float8, OUT threshold float8)
 	LANGUAGE c STABLE PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'siamese_verify';
 COMMENT ON FUNCTION @extschema@.verify(@extschema@.embedding, @extschema@.embedding, float8) IS
-	'is it the same identity?  Decision, calibrated probability (prior one half), distance and threshold; far: a wished false-accept rate, an error when the model''s held-out impostors cannot support it';
+	'is it the same identity?  Decision (a probability of at least one half), calibrated probability at the setting siamese.prior, distance and threshold; far: decide by the threshold that accepts at most this share of random impostors, and of skilled ones where the held-out data had any; an error when the held-out identities cannot support it';
 
 -- ---- a model as plain data -----------------------------------------------------------------------------------------
 
@@ -440,12 +440,12 @@ COMMENT ON PROCEDURE siamese.train(text, text, text, integer, bigint, jsonb) IS
 	'trains the next version of a model from a query that returns (sample bytea, label) or (sample, label, genuine boolean); identities are split by seed; commits after each epoch and keeps the one with the lowest held-out error';
 REVOKE ALL ON PROCEDURE siamese.train(text, text, text, integer, bigint, jsonb) FROM PUBLIC;
 
-CREATE FUNCTION siamese.evaluate(model text, examples text)
-	RETURNS TABLE (impostors text, genuine_pairs bigint, impostor_pairs bigint, eer float8, auc float8, accuracy float8,
-		threshold float8, far float8, frr float8)
+CREATE FUNCTION siamese.evaluate(model text, examples text, refs integer DEFAULT 0, seed bigint DEFAULT 1)
+	RETURNS TABLE (impostors text, rule text, genuine_pairs bigint, impostor_pairs bigint, eer float8, eer_low float8, eer_high float8,
+		auc float8, accuracy float8, threshold float8, far float8, far_low float8, far_high float8, frr float8, frr_low float8, frr_high float8)
 	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'siamese_evaluate';
-COMMENT ON FUNCTION siamese.evaluate(text, text) IS
-	'error rates of a model on other examples, against random impostors (other labels) and skilled ones (forgeries) apart: EER and AUC whatever the threshold, then accuracy (balanced), FAR and FRR at the model''s own threshold';
+COMMENT ON FUNCTION siamese.evaluate(text, text, integer, bigint) IS
+	'error rates of a model on other examples, against random impostors (other labels) and skilled ones (forgeries) apart: EER and AUC whatever the threshold, then accuracy (balanced), FAR and FRR at the model''s own threshold; low and high: 95 % intervals by resampling identities, NULL for fewer than 5; refs > 0: also decisions against the first so many genuine samples of each label in the order of the query''s rows, by their mean distance, the least, or the mean of both less half of the references'' own mean distance (rule mean, least, adjusted)';
 
 CREATE FUNCTION siamese.roc(model text, examples text, impostors text DEFAULT 'random')
 	RETURNS TABLE (threshold float8, far float8, frr float8)

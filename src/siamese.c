@@ -19,6 +19,7 @@ PG_MODULE_MAGIC;
 char	   *setting_model = NULL;
 int			setting_max_pixels = LIMIT_MAX_PIXELS_DEFAULT;
 int			setting_training_threads = 2;
+double		setting_prior = 0.5;
 
 static int	setting_kernel_level = -1;
 
@@ -73,6 +74,11 @@ _PG_init(void)
 							NULL,
 							&setting_training_threads, 2, 1, LIMIT_THREADS,
 							PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomRealVariable("siamese.prior",
+							 "Share of the compared pairs that show the same identity, which verify() assumes for its probability.",
+							 "Greater than 0 and less than 1.",
+							 &setting_prior, 0.5, 1e-9, 1 - 1e-9,
+							 PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomEnumVariable("siamese.kernel_level",
 							 "Processor level of the kernels; for tests.",
 							 NULL,

@@ -7,5 +7,6 @@
 extern char *setting_model;		/* siamese.model: the model that embed() uses when none is named */
 extern int	setting_max_pixels; /* siamese.max_pixels: of an image, refused before decoding */
 extern int	setting_training_threads;	/* siamese.training_threads */
+extern double setting_prior;	/* siamese.prior: share of genuine pairs that verify()'s probability assumes, 0 to 1, excluded */
 
 #endif

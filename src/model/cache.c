@@ -274,7 +274,7 @@ model_calibration(uint64 fingerprint)
 	value = CStringGetTextDatum(model_fingerprint_text(fingerprint));
 	SPI_connect();
 	if (SPI_execute_with_args("SELECT calibration FROM siamese.model WHERE fingerprint OPERATOR(pg_catalog.=) $1"
-							  " ORDER BY created_at USING OPERATOR(pg_catalog.>) LIMIT 1",
+							  " ORDER BY created_at USING OPERATOR(pg_catalog.>), version USING OPERATOR(pg_catalog.>) LIMIT 1",
 							  1, &type, &value, NULL, true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read siamese.model");
 	if (SPI_processed == 0)

@@ -5,6 +5,8 @@
 
 #include <math.h>
 
+#include "utils/memutils.h"
+
 #include "common/random.h"
 #include "model/model.h"
 
@@ -352,6 +354,7 @@ fit_rates(const PairDistances *pairs, uint64 seed, ModelCalibration *calibration
 {
 	double		threshold[CALIBRATION_RATES];
 	double	   *grid;
+	int			thresholds;
 	int			candidates = 0;
 	bool		two_way = pairs->set[PAIR_SKILLED].count == 0;
 	Resampled  *resampled;
@@ -365,7 +368,8 @@ fit_rates(const PairDistances *pairs, uint64 seed, ModelCalibration *calibration
 	}
 	if (candidates == 0)
 		return;
-	resampled = resample_pairs(pairs, grid, resample_grid(pairs, threshold, candidates, &grid), seed);
+	thresholds = resample_grid(pairs, threshold, candidates, &grid);
+	resampled = resample_pairs(pairs, grid, thresholds, seed);
 	value = palloc(sizeof(float) * RESAMPLE_REPLICATES);
 	for (int i = 0; i < candidates; i++)
 	{

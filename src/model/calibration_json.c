@@ -113,19 +113,19 @@ read_array(JsonbContainer *object, const char *key, int least, int most)
 }
 
 /* Two numbers. */
-static Interval
+static ScoreInterval
 pair_of(JsonbContainer *array, const char *what)
 {
 	if (JsonContainerSize(array) != 2)
 		refuse(what);
-	return (Interval) {number_of(getIthJsonbValueFromContainer(array, 0), what),
+	return (ScoreInterval) {number_of(getIthJsonbValueFromContainer(array, 0), what),
 		number_of(getIthJsonbValueFromContainer(array, 1), what)};
 }
 
-static Interval
+static ScoreInterval
 read_interval(JsonbContainer *object, const char *key)
 {
-	Interval	interval = pair_of(read_array(object, key, 2, 2), key);
+	ScoreInterval	interval = pair_of(read_array(object, key, 2, 2), key);
 
 	if (interval.low > interval.high)
 		refuse(key);
@@ -151,7 +151,7 @@ read_knots(JsonbContainer *root, ModelCalibration *calibration)
 	calibration->knots = JsonContainerSize(array);
 	for (int i = 0; i < calibration->knots; i++)
 	{
-		Interval	knot = pair_of(element(array, i, false, "log_odds"), "log_odds");
+		ScoreInterval	knot = pair_of(element(array, i, false, "log_odds"), "log_odds");
 
 		calibration->knot[i] = (CalibrationKnot) {knot.low, knot.high};
 		if (i > 0 && (calibration->knot[i].distance <= calibration->knot[i - 1].distance ||

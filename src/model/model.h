@@ -47,8 +47,8 @@ typedef struct CalibrationRate
 {
 	double		rate;			/* false-accept rate: of each kind of impostor at most this share is accepted */
 	double		threshold;
-	Interval	threshold_interval; /* 95 %, over identities: where the threshold would lie for other people */
-	Interval	rate_interval;	/* 95 %: the rate that this threshold has among other people */
+	ScoreInterval	threshold_interval; /* 95 %, over identities: where the threshold would lie for other people */
+	ScoreInterval	rate_interval;	/* 95 %: the rate that this threshold has among other people */
 	double		relative_error; /* standard error of the rate over the rate */
 } CalibrationRate;
 
@@ -158,7 +158,7 @@ extern void model_parse_name(const char *name, char *plain, int *version);
 	"siamese.model WHERE name OPERATOR(pg_catalog.=) $1 AND" \
 	" CASE WHEN $2 OPERATOR(pg_catalog.=) 0 THEN finished_at IS NOT NULL" \
 	" ELSE version OPERATOR(pg_catalog.=) $2 END" \
-	" ORDER BY version USING OPERATOR(pg_catalog.>) LIMIT 1"
+	" ORDER BY finished_at USING OPERATOR(pg_catalog.>), version USING OPERATOR(pg_catalog.>) LIMIT 1"
 
 /* Raises unless it is a name without a version: what a new version is to be made of. */
 extern void model_plain_name(const char *name);

@@ -291,7 +291,7 @@ student_975(int freedom)
 	return z + (pow(z, 3) + z) / (4.0 * freedom) + (5 * pow(z, 5) + 16 * pow(z, 3) + 3 * z) / (96.0 * freedom * freedom);
 }
 
-Interval
+ScoreInterval
 score_interval(double rate, double deviation, int identities, bool two_way)
 {
 	double		trials = two_way ? identities * (identities - 1.0) / 2 : identities;
@@ -300,16 +300,16 @@ score_interval(double rate, double deviation, int identities, bool two_way)
 	double		half;
 
 	if (identities < RESAMPLE_LEAST_IDENTITIES || isnan(rate) || isnan(deviation))
-		return (Interval) {NAN, NAN};
+		return (ScoreInterval) {NAN, NAN};
 	if (rate > 0 && rate < 1 && deviation > 0)
 		trials = rate * (1 - rate) / (deviation * deviation);
 	t = student_975(identities - 1);
 	middle = (rate + t * t / (2 * trials)) / (1 + t * t / trials);
 	half = t / (1 + t * t / trials) * sqrt(rate * (1 - rate) / trials + t * t / (4 * trials * trials));
-	return (Interval) {Max(middle - half, 0), Min(middle + half, 1)};
+	return (ScoreInterval) {Max(middle - half, 0), Min(middle + half, 1)};
 }
 
-Interval
+ScoreInterval
 resample_rate_interval(const Resampled *resampled, PairKind kind, double threshold, double rate)
 {
 	const float *value = resample_at(resampled, kind, resample_place(resampled, threshold));

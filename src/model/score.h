@@ -106,11 +106,11 @@ extern void resample_percentiles(const float *value, double *low, double *high);
 /* Replicates of the equal error rate of genuine pairs against an impostor kind, [RESAMPLE_REPLICATES]. */
 extern void resample_eer(const Resampled *resampled, PairKind impostor, float *value);
 
-typedef struct Interval
+typedef struct ScoreInterval
 {
 	double		low;			/* both NaN where there are too few identities for an interval */
 	double		high;
-} Interval;
+} ScoreInterval;
 
 /*
  * 95 % interval of a rate that was found among pairs of so many identities, two_way: each pair of two of them.
@@ -119,9 +119,9 @@ typedef struct Interval
  * from survey data"); the interval is Wilson's (1927) of that many trials, with Student's quantile.  Where nothing was
  * found, or all, the independent identities (or pairs of them) count.
  */
-extern Interval score_interval(double rate, double deviation, int identities, bool two_way);
+extern ScoreInterval score_interval(double rate, double deviation, int identities, bool two_way);
 
 /* The same of a share of a kind at a threshold of the grid. */
-extern Interval resample_rate_interval(const Resampled *resampled, PairKind kind, double threshold, double rate);
+extern ScoreInterval resample_rate_interval(const Resampled *resampled, PairKind kind, double threshold, double rate);
 
 #endif

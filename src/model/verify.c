@@ -1,5 +1,9 @@
 /*
  * verify.c: is it the same?  The answers that need a model's calibration: ~= and verify().
+ *
+ * Without a wished false-accept rate verify() decides by its own probability: the same when it is at least one half.  So
+ * the decision follows siamese.prior, as the probability does.  ~= is an operator that an index may answer; it depends on
+ * no setting and decides at even odds.
  */
 #include "postgres.h"
 
@@ -8,6 +12,7 @@
 #include "funcapi.h"
 
 #include "common/check.h"
+#include "common/settings.h"
 #include "embedding/embedding.h"
 #include "model/model.h"
 
@@ -53,11 +58,12 @@ siamese_verify(PG_FUNCTION_ARGS)
 	b = PG_GETARG_EMBEDDING(1);
 	calibration = common_calibration(a, b);
 	distance = embedding_distance(a, b);
-	threshold = PG_ARGISNULL(2) ? calibration->threshold : calibration_threshold(calibration, PG_GETARG_FLOAT8(2));
+	threshold = PG_ARGISNULL(2) ? calibration_even_threshold(calibration, setting_prior)
+		: calibration_threshold(calibration, PG_GETARG_FLOAT8(2));
 	if (get_call_result_type(fcinfo, NULL, &descriptor) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	values[0] = BoolGetDatum(distance <= threshold);
-	values[1] = Float8GetDatum(calibration_probability(calibration, distance));
+	values[1] = Float8GetDatum(calibration_probability(calibration, distance, setting_prior));
 	values[2] = Float8GetDatum(distance);
 	values[3] = Float8GetDatum(threshold);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor), values, nulls)));

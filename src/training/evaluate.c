@@ -1,94 +1,80 @@
 /*
- * evaluate.c: siamese.evaluate(model, examples) and siamese.roc(model, examples, impostors): what a model is worth on
- * identities of the caller's choice.
+ * evaluate.c: siamese.evaluate(model, examples, refs, seed) and siamese.roc(model, examples, impostors): what a model is
+ * worth on identities of the caller's choice.
  */
 #include "postgres.h"
 
-#include "executor/spi.h"
+#include <math.h>
+
 #include "fmgr.h"
 #include "funcapi.h"
-#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/tuplestore.h"
 
 #include "common/check.h"
-#include "common/settings.h"
 #include "training/training.h"
 
-#define EVALUATION_PAIRS 2000000	/* of each kind; more are sampled */
-#define EVALUATION_SEED 1
+#define LARGEST_REFS 1000
+#define ROC_SEED 1
 #define ROC_POINTS 200
 
-/* Reads the examples, embeds them and measures their pairs. */
+/* One row; threshold NaN: decisions that the model's threshold is not meant for. */
 static void
-measure(Model *model, const char *query, PairDistances *pairs)
+put_score(ReturnSetInfo *result, const PairDistances *pairs, PairKind kind, const char *rule, double threshold, uint64 seed)
 {
-	MemoryContext context = CurrentMemoryContext;
-	MemoryContext inner;
-	Examples   *examples;
-	ThreadPool *pool;
-	int		   *index;
-	int		   *labels;
-	float	   *embedding;
+	const PairSet *genuine = &pairs->set[PAIR_GENUINE];
+	const PairSet *impostor = &pairs->set[kind];
+	bool		decided = !isnan(threshold);
+	double	   *grid;
+	int			thresholds = resample_grid(pairs, &threshold, decided, &grid);
+	Resampled  *resampled = resample_pairs(pairs, grid, thresholds, seed);
+	float	   *replicates = palloc(sizeof(float) * RESAMPLE_REPLICATES);
+	Score		score = score_pairs(genuine, impostor);
+	double		far = decided ? score_accepted(impostor, threshold) : NAN;
+	double		frr = decided ? 1 - score_accepted(genuine, threshold) : NAN;
+	ScoreInterval	interval = {NAN, NAN};
+	Datum		values[16];
+	bool		nulls[16] = {false};
 
-	SPI_connect();
-	inner = MemoryContextSwitchTo(context);
-	examples = examples_read(query, model->definition, (Size) maintenance_work_mem * 1024);
-	pool = thread_pool_create(setting_training_threads);
-	index = palloc_extended(sizeof(int) * (examples->count + 1), MCXT_ALLOC_HUGE);
-	for (int i = 0; i < examples->count; i++)
-		index[i] = i;
-	labels = palloc_extended(sizeof(int) * (examples->labels + 1), MCXT_ALLOC_HUGE);
-	for (int i = 0; i < examples->labels; i++)
-		labels[i] = i;
-	embedding = palloc_extended(sizeof(float) * Max((Size) examples->count * model->dimensions, 1), MCXT_ALLOC_HUGE);
-	while (!evaluation_embed(model->network, model->weights, pool, examples, index, examples->count, embedding))
-		CHECK_FOR_INTERRUPTS();
-	evaluation_pairs(examples, labels, examples->labels, embedding, model->metric, model->dimensions,
-					 EVALUATION_PAIRS, EVALUATION_SEED, pairs);
-	MemoryContextSwitchTo(inner);
-	SPI_finish();
-	if (pairs->genuine.count == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("the examples have no pair of genuine samples of one label"),
-				 errhint("The second column of the examples tells who or what a sample shows.")));
-	if (pairs->random.count == 0 && pairs->skilled.count == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("the examples have no pair of different identities"),
-				 errdetail("All %d samples have the same label.", examples->count)));
-}
-
-static void
-put_score(ReturnSetInfo *result, const char *kind, const PairDistances *pairs, const DistanceSet *impostor, double threshold)
-{
-	Score		score = score_distances(&pairs->genuine, impostor);
-	double		far = score_accepted(impostor, threshold);
-	double		frr = 1 - score_accepted(&pairs->genuine, threshold);
-	Datum		values[9];
-	bool		nulls[9] = {false};
-
-	values[0] = CStringGetTextDatum(kind);
-	values[1] = Int64GetDatum(pairs->genuine.count);
-	values[2] = Int64GetDatum(impostor->count);
-	values[3] = Float8GetDatum(score.eer);
-	values[4] = Float8GetDatum(score.auc);
-	values[5] = Float8GetDatum(1 - (far + frr) / 2);
-	values[6] = Float8GetDatum(threshold);
-	values[7] = Float8GetDatum(far);
-	values[8] = Float8GetDatum(frr);
+	values[0] = CStringGetTextDatum(pair_kind_name(kind));
+	values[1] = CStringGetTextDatum(rule);
+	values[2] = Int64GetDatum(genuine->count);
+	values[3] = Int64GetDatum(impostor->count);
+	measure_put(values, nulls, 4, score.eer);
+	resample_eer(resampled, kind, replicates);
+	measure_put_interval(values, nulls, 5, score_interval(score.eer, resample_deviation(replicates),
+														  Min(resampled->identities[PAIR_GENUINE], resampled->identities[kind]), false));
+	measure_put(values, nulls, 7, score.auc);
+	measure_put(values, nulls, 8, 1 - (far + frr) / 2);
+	measure_put(values, nulls, 9, threshold);
+	measure_put(values, nulls, 10, far);
+	if (decided)
+		interval = resample_rate_interval(resampled, kind, threshold, far);
+	measure_put_interval(values, nulls, 11, interval);
+	measure_put(values, nulls, 13, frr);
+	if (decided)
+	{
+		interval = resample_rate_interval(resampled, PAIR_GENUINE, threshold, 1 - frr);
+		interval = (ScoreInterval) {1 - interval.high, 1 - interval.low};
+	}
+	measure_put_interval(values, nulls, 14, interval);
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	pfree(resampled->accepted[PAIR_GENUINE]);
+	pfree(resampled->accepted[kind]);
 }
 
-/* Everything of an evaluation goes with this context, also when the caller's lives on for many rows. */
-static MemoryContext
-enter_scratch(MemoryContext *caller)
+static void
+put_scores(ReturnSetInfo *result, const PairDistances *pairs, const char *rule, double threshold, uint64 seed)
 {
-	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "siamese evaluation", ALLOCSET_DEFAULT_SIZES);
+	for (int kind = PAIR_RANDOM; kind <= PAIR_SKILLED; kind++)
+	{
+		PairDistances one = *pairs;
 
-	*caller = MemoryContextSwitchTo(scratch);
-	return scratch;
+		if (pairs->set[kind].count == 0)
+			continue;
+		one.set[kind == PAIR_RANDOM ? PAIR_SKILLED : PAIR_RANDOM].count = 0;
+		put_score(result, &one, (PairKind) kind, rule, threshold, seed);
+	}
 }
 
 PG_FUNCTION_INFO_V1(siamese_evaluate);
@@ -97,23 +83,30 @@ Datum
 siamese_evaluate(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	int			refs = PG_GETARG_INT32(2);
 	MemoryContext caller;
 	MemoryContext scratch;
-	PairDistances pairs;
-	Model	   *model;
-	double		threshold;
+	Measured	measured;
 
+	if (refs < 0 || refs > LARGEST_REFS)
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("number of references is out of range: %d", refs),
+				 errdetail("It must be from 0 to %d.", LARGEST_REFS)));
 	InitMaterializedSRF(fcinfo, 0);
-	scratch = enter_scratch(&caller);
-	model = model_by_name(text_to_cstring(PG_GETARG_TEXT_PP(0)));
-	threshold = model_calibration(model->fingerprint)->threshold;
-	measure(model, text_to_cstring(PG_GETARG_TEXT_PP(1)), &pairs);
-	if (pairs.random.count > 0)
-		put_score(result, "random", &pairs, &pairs.random, threshold);
-	if (pairs.skilled.count > 0)
-		put_score(result, "skilled", &pairs, &pairs.skilled, threshold);
-	MemoryContextSwitchTo(caller);
-	MemoryContextDelete(scratch);
+	scratch = measure_enter(&caller);
+	measure_examples(text_to_cstring(PG_GETARG_TEXT_PP(0)), text_to_cstring(PG_GETARG_TEXT_PP(1)),
+					 (uint64) PG_GETARG_INT64(3), &measured);
+	put_scores(result, &measured.pairs, "pair", model_calibration(measured.model->fingerprint)->threshold, measured.seed);
+	if (refs > 0)
+	{
+		PairDistances pairs[REFERENCE_RULES];
+
+		reference_pairs(&measured, refs, pairs);
+		for (int rule = 0; rule < REFERENCE_RULES; rule++)
+			put_scores(result, &pairs[rule], reference_rule_name((ReferenceRule) rule), NAN, measured.seed);
+	}
+	measure_leave(scratch, caller);
 	return (Datum) 0;
 }
 
@@ -127,8 +120,9 @@ siamese_roc(PG_FUNCTION_ARGS)
 	bool		skilled = strcmp(kind, "skilled") == 0;
 	MemoryContext caller;
 	MemoryContext scratch;
-	PairDistances pairs;
-	DistanceSet *impostor;
+	Measured	measured;
+	const PairSet *genuine = &measured.pairs.set[PAIR_GENUINE];
+	const PairSet *impostor = &measured.pairs.set[skilled ? PAIR_SKILLED : PAIR_RANDOM];
 	double		last = -1;
 
 	if (!skilled && strcmp(kind, "random") != 0)
@@ -137,9 +131,8 @@ siamese_roc(PG_FUNCTION_ARGS)
 				 errmsg("unknown kind of impostors: \"%s\"", kind),
 				 errhint("It is \"random\" (other identities) or \"skilled\" (forgeries).")));
 	InitMaterializedSRF(fcinfo, 0);
-	scratch = enter_scratch(&caller);
-	measure(model_by_name(text_to_cstring(PG_GETARG_TEXT_PP(0))), text_to_cstring(PG_GETARG_TEXT_PP(1)), &pairs);
-	impostor = skilled ? &pairs.skilled : &pairs.random;
+	scratch = measure_enter(&caller);
+	measure_examples(text_to_cstring(PG_GETARG_TEXT_PP(0)), text_to_cstring(PG_GETARG_TEXT_PP(1)), ROC_SEED, &measured);
 	if (impostor->count == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
@@ -149,9 +142,9 @@ siamese_roc(PG_FUNCTION_ARGS)
 	for (int i = 0, k = 0; i <= ROC_POINTS || k <= ROC_POINTS;)
 	{
 		double		from_genuine = i > ROC_POINTS ? INFINITY
-			: pairs.genuine.value[(pairs.genuine.count - 1) * (int64) i / ROC_POINTS];
+			: genuine->pair[(genuine->count - 1) * (int64) i / ROC_POINTS].distance;
 		double		from_impostor = k > ROC_POINTS ? INFINITY
-			: impostor->value[(impostor->count - 1) * (int64) k / ROC_POINTS];
+			: impostor->pair[(impostor->count - 1) * (int64) k / ROC_POINTS].distance;
 		double		threshold = Min(from_genuine, from_impostor);
 		Datum		values[3];
 		bool		nulls[3] = {false};
@@ -165,10 +158,9 @@ siamese_roc(PG_FUNCTION_ARGS)
 		last = threshold;
 		values[0] = Float8GetDatum(threshold);
 		values[1] = Float8GetDatum(score_accepted(impostor, threshold));
-		values[2] = Float8GetDatum(1 - score_accepted(&pairs.genuine, threshold));
+		values[2] = Float8GetDatum(1 - score_accepted(genuine, threshold));
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
-	MemoryContextSwitchTo(caller);
-	MemoryContextDelete(scratch);
+	measure_leave(scratch, caller);
 	return (Datum) 0;
 }

@@ -376,6 +376,7 @@ examples_read(const char *query, const NetworkDefinition *definition, Size memor
 	}
 	SPI_cursor_close(portal);
 	SPI_freeplan(plan);
+	MemoryContextSwitchTo(reader.context);	/* SPI leaves its own behind, which ends with the connection */
 	sort_examples(&reader);
 	MemoryContextDelete(rows);
 	hash_destroy(reader.labels);

@@ -35,32 +35,6 @@ held_out_gather(Training *training)
 										  network_dimensions(training->learner->network), MCXT_ALLOC_HUGE);
 }
 
-/*
- * Impostors for the calibration: random ones, and where there are forgeries as many skilled ones, so that the threshold
- * stands for both.
- */
-static void
-mix_impostors(const PairDistances *pairs, DistanceSet *impostor)
-{
-	distance_set_init(impostor);
-	if (pairs->skilled.count == 0)
-	{
-		for (int64 i = 0; i < pairs->random.count; i++)
-			distance_set_add(impostor, pairs->random.value[i]);
-	}
-	else
-	{
-		int64		count = Min(pairs->random.count, pairs->skilled.count);
-
-		for (int64 i = 0; i < count; i++)
-		{
-			distance_set_add(impostor, pairs->random.value[i * pairs->random.count / count]);
-			distance_set_add(impostor, pairs->skilled.value[i * pairs->skilled.count / count]);
-		}
-	}
-	distance_set_sort(impostor);
-}
-
 static Jsonb *
 scores_to_jsonb(const Training *training, const Score *random, const Score *skilled, int epoch)
 {
@@ -81,7 +55,6 @@ held_out_score(Training *training, EpochResult *result)
 {
 	const Learner *learner = training->learner;
 	PairDistances pairs;
-	DistanceSet impostor;
 	Score		random;
 	Score		skilled;
 	bool		forgeries;
@@ -93,19 +66,18 @@ held_out_score(Training *training, EpochResult *result)
 	evaluation_pairs(training->examples, training->split->held_out_label, training->split->held_out,
 					 training->embedding, training->definition->metric, network_dimensions(learner->network),
 					 HELD_OUT_PAIRS, (uint64) training->seed, &pairs);
-	random = score_distances(&pairs.genuine, &pairs.random);
+	random = score_pairs(&pairs.set[PAIR_GENUINE], &pairs.set[PAIR_RANDOM]);
 	result->eer = random.eer;
 	result->auc = random.auc;
-	forgeries = pairs.skilled.count > 0;
+	forgeries = pairs.set[PAIR_SKILLED].count > 0;
 	if (forgeries)
 	{
-		skilled = score_distances(&pairs.genuine, &pairs.skilled);
+		skilled = score_pairs(&pairs.set[PAIR_GENUINE], &pairs.set[PAIR_SKILLED]);
 		result->eer = (random.eer + skilled.eer) / 2;
 		result->auc = (random.auc + skilled.auc) / 2;
 	}
 	result->error = result->eer + (1 - result->auc) * 1e-3;
-	mix_impostors(&pairs, &impostor);
-	calibration_fit(&pairs.genuine, &impostor, &result->calibration);
+	calibration_fit(&pairs, (uint64) training->seed, &result->calibration);
 	result->scores = scores_to_jsonb(training, &random, forgeries ? &skilled : NULL, result->epoch);
 	RESUME_INTERRUPTS();
 	return true;

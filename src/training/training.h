@@ -22,7 +22,7 @@ typedef struct Example
 {
 	int			label;			/* index into Examples.label */
 	bool		genuine;
-	int			slot;			/* number of its raster in the store */
+	int			slot;			/* number of its raster in the store: rises in the order of the query's rows */
 } Example;
 
 typedef struct ExampleLabel
@@ -120,19 +120,67 @@ extern void sampler_next(Sampler *sampler, Batch *batch);
 extern bool evaluation_embed(const Network *network, const real *weights, ThreadPool *pool, const Examples *examples,
 							 const int *index, int count, float *embedding);
 
-typedef struct PairDistances
-{
-	DistanceSet genuine;		/* two genuine samples of one identity */
-	DistanceSet random;			/* genuine samples of two identities */
-	DistanceSet skilled;		/* a genuine sample and a forgery of it */
-} PairDistances;
+/* ---- pairs.c ------------------------------------------------------------------------------------------------------ */
 
 /*
- * Distances of the pairs among the examples of these labels, sorted.  embedding [all their examples in order of labels,
- * dimensions].  All pairs, or where a kind has more than limit of them a sample drawn by seed.
+ * Distances of the pairs among the examples of these labels, sorted; samples are numbered as in embedding [all their
+ * examples in order of labels, dimensions].  All pairs, or where a kind has more than limit of them a sample drawn by
+ * seed.
  */
 extern void evaluation_pairs(const Examples *examples, const int *labels, int label_count, const float *embedding,
 							 Metric metric, int dimensions, int64 limit, uint64 seed, PairDistances *pairs);
+
+/* ---- measure.c ---------------------------------------------------------------------------------------------------- */
+
+#define MEASURE_PAIRS 2000000	/* of each kind; where there are more a sample by seed */
+
+/* A model and what it makes of examples of the caller's choice. */
+typedef struct Measured
+{
+	Model	   *model;
+	const char *name;			/* of the model, as it was given */
+	Examples   *examples;
+	float	   *embedding;		/* [examples->count, dimensions], in the order of the examples */
+	PairDistances pairs;
+	uint64		seed;
+} Measured;
+
+/*
+ * Reads, embeds and pairs the examples; for SQL functions, in the current memory context.  Raises when there is no genuine
+ * pair or no impostor.
+ */
+extern void measure_examples(const char *model, const char *query, uint64 seed, Measured *measured);
+
+/*
+ * For functions that return rows: everything of an evaluation goes with this context, also when the caller's lives on
+ * for many rows.
+ */
+extern MemoryContext measure_enter(MemoryContext *caller);
+extern void measure_leave(MemoryContext scratch, MemoryContext caller);
+
+/* A float8 of a row: NaN becomes NULL. */
+extern void measure_put(Datum *values, bool *nulls, int i, double value);
+extern void measure_put_interval(Datum *values, bool *nulls, int i, ScoreInterval interval);	/* two of them */
+
+/* ---- references.c ------------------------------------------------------------------------------------------------- */
+
+typedef enum ReferenceRule
+{
+	REFERENCE_MEAN,				/* mean distance to the references */
+	REFERENCE_LEAST,			/* least distance */
+	REFERENCE_ADJUSTED			/* mean of both, less half of the references' own mean distance */
+} ReferenceRule;
+
+#define REFERENCE_RULES 3
+
+extern const char *reference_rule_name(ReferenceRule rule); /* "mean", "least", "adjusted" */
+
+/*
+ * Decisions by several references: of each label with more than refs genuine samples the first refs, in the order of the
+ * query's rows, against its other genuine samples, its forgeries, and the genuine samples of all other labels.  One
+ * PairDistances a rule, whose "distance" is the rule's.  Raises when no label has enough samples.
+ */
+extern void reference_pairs(const Measured *measured, int refs, PairDistances *pairs);
 
 /* ---- options.c ---------------------------------------------------------------------------------------------------- */
 

@@ -104,7 +104,9 @@ SELECT bool_and(p <= before) AS falls FROM
 	(SELECT p, lag(p, 1, 1) OVER (ORDER BY d) AS before FROM
 		(SELECT (verify(a.e, b.e)).probability AS p, a.e <-> b.e AS d FROM print a, print b WHERE a.signer = 1) s) t;
 SELECT (verify(e, e, 0.1)).threshold <= (verify(e, e, 0.5)).threshold AS stricter FROM print LIMIT 1;
+\set VERBOSITY terse
 SELECT verify(e, e, 0.0000001) IS NULL FROM print LIMIT 1;
+\set VERBOSITY default
 SELECT verify(e, e, 0) IS NULL FROM print LIMIT 1;
 SELECT verify(e, e, 'NaN') IS NULL FROM print LIMIT 1;
 SELECT verify('[1,2]', '[1,2]');
