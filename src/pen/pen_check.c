@@ -47,8 +47,8 @@ bool
 pen_check(const float *points, int rows, int columns, Status *status)
 {
 	if (columns < 2 || columns > 4)
-		return status_set(status, STATUS_PEN, "", "A row has %d values; it must have 2 to 4: x, y, then pressure, then time.",
-						  columns);
+		return status_set(status, STATUS_PEN, "", "A row has %d value%s; it must have 2 to 4: x, y, then pressure, then time.",
+						  columns, columns == 1 ? "" : "s");
 	if (rows < LIMIT_PEN_POINTS_LEAST || rows > LIMIT_PEN_POINTS)
 		return status_set(status, STATUS_PEN, "", "It has %d point%s; it must have %d to %d.", rows, rows == 1 ? "" : "s",
 						  LIMIT_PEN_POINTS_LEAST, LIMIT_PEN_POINTS);

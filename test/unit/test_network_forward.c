@@ -28,11 +28,15 @@ static const struct
 	const NetworkSetting *settings;
 	int			count;
 }			presets[] = {
+	{bromley_settings, sizeof(bromley_settings) / sizeof(bromley_settings[0])},
+	{bromley_b_settings, sizeof(bromley_b_settings) / sizeof(bromley_b_settings[0])},
 	{compact_settings, sizeof(compact_settings) / sizeof(compact_settings[0])},
 	{hollaender_settings, sizeof(hollaender_settings) / sizeof(hollaender_settings[0])},
 	{koch_settings, sizeof(koch_settings) / sizeof(koch_settings[0])},
 	{signet_settings, sizeof(signet_settings) / sizeof(signet_settings[0])}
 };
+
+#define PRESETS ((int) (sizeof(presets) / sizeof(presets[0])))
 
 static Network *
 make_network(int preset)
@@ -147,7 +151,7 @@ check_numbers(const ForwardNumbers *numbers, const real *embedding, int dimensio
 static void
 test_pytorch(void **state)
 {
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < PRESETS; i++)
 	{
 		Network    *network = make_network(i);
 		int			dimensions = network_dimensions(network);
@@ -177,17 +181,19 @@ test_pytorch(void **state)
 	}
 }
 
-/* Koch 2015 as published, with the a_j and the bias; the others as their layers add up to. */
+/* Koch 2015 as published, with the a_j and the bias, Bromley 1993's outputs; the others as their layers add up to. */
 static void
 test_counts(void **state)
 {
-	static const size_t counts[] = {519648, 2208257, 38951745, 6461568};
+	static const size_t counts[] = {3004, 634, 519648, 2208257, 38951745, 6461568};
+	static const int dimensions[] = {304, 76, 128, 512, 4096, 128};
 
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < PRESETS; i++)
 	{
 		Network    *network = make_network(i);
 
 		assert_int_equal(network_parameter_count(network), counts[i]);
+		assert_int_equal(network_dimensions(network), dimensions[i]);
 		network_destroy(network);
 	}
 	assert_int_equal(test_host_outstanding(), 0);

@@ -72,10 +72,10 @@ def prepare(layers, shape, weights):
             step = ["batch_norm", weights.take(channels, 0.3, 1.0), weights.take(channels, 0.3), channels]
             weights.norms.append(step)
             steps.append(step)
-        elif kind == "max_pool":
+        elif kind in ("max_pool", "mean_pool"):
             size = sides(layer.get("size", 2))
             stride = sides(layer.get("stride", size))
-            steps.append(("max_pool", size, stride))
+            steps.append((kind, size, stride))
             height = (height - size[0]) // stride[0] + 1
             width = (width - size[1]) // stride[1] + 1
         else:
@@ -95,6 +95,10 @@ def forward(steps, x):
             x = functional.batch_norm(x, step[4], step[5], step[1], step[2], False, 0.1, 1e-5)
         elif kind == "max_pool":
             x = functional.max_pool2d(x, step[1], step[2])
+        elif kind == "mean_pool":
+            x = functional.avg_pool2d(x, step[1], step[2])
+        elif kind == "tanh":
+            x = torch.tanh(x)
         elif kind == "relu":
             x = functional.relu(x)
         elif kind == "sigmoid":
@@ -105,13 +109,16 @@ def forward(steps, x):
             x = x * functional.softplus(step[1])[None, :, None, None]
         elif kind != "dropout":
             raise SystemExit("unknown layer " + kind)
-    return x.flatten(1)
+    return x.permute(0, 2, 3, 1).flatten(1)
 
 
 def compute(path):
     definition = json.load(open(path))
     source = definition["input"]
-    shape = (3 if source.get("colour") == "colour" else 1, source["height"], source["width"])
+    if source["kind"] == "pen":
+        shape = (len(source["features"]), 1, source["length"])
+    else:
+        shape = (3 if source.get("colour") == "colour" else 1, source["height"], source["width"])
     weights = Weights()
     steps, values = prepare(definition["layers"], shape, weights)
     if definition["join"] == "weighted_l1":
