@@ -461,6 +461,16 @@ CREATE FUNCTION siamese.preview(pen real[], model text DEFAULT NULL) RETURNS byt
 	AS 'MODULE_PATHNAME', 'siamese_preview_pen';
 COMMENT ON FUNCTION siamese.preview(real[], text) IS 'an SVG of a pen''s trajectory as it was prepared for the model''s network, and of the features that the network sees';
 
+CREATE FUNCTION siamese.pen_from_svc2004(file text) RETURNS real[] LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 100
+	AS 'MODULE_PATHNAME', 'siamese_pen_from_svc2004';
+COMMENT ON FUNCTION siamese.pen_from_svc2004(text) IS 'trajectory of a file of the SVC2004 collection, task 1 or 2: rows of x, y, pressure, time in seconds';
+CREATE FUNCTION siamese.pen_from_inkml(file text) RETURNS real[] LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 100
+	AS 'MODULE_PATHNAME', 'siamese_pen_from_inkml';
+COMMENT ON FUNCTION siamese.pen_from_inkml(text) IS 'trajectory of all traces of an InkML document: rows of x, y, pressure, and time in seconds if it has a channel T';
+CREATE FUNCTION siamese.pen_from_iso19794_7(file bytea) RETURNS real[] LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 100
+	AS 'MODULE_PATHNAME', 'siamese_pen_from_iso19794_7';
+COMMENT ON FUNCTION siamese.pen_from_iso19794_7(bytea) IS 'trajectory of a signature in the full format of ISO/IEC 19794-7:2007: rows of x, y, pressure, and time in seconds if it has a channel T or DT';
+
 CREATE FUNCTION siamese.sample_signatures(signers integer, samples integer, seed bigint DEFAULT 1)
 	RETURNS TABLE (signer integer, sample integer, genuine boolean, image bytea, pen real[])
 	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 1000 COST 5000 AS 'MODULE_PATHNAME', 'siamese_sample_signatures';

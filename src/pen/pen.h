@@ -133,31 +133,40 @@ extern bool pen_draw(const PenPreparation *preparation, const float *sample, con
 
 /* ---- readers ------------------------------------------------------------------------------------------------------ */
 
-#define PEN_READ_COLUMNS 4		/* x, y, pressure, time */
+typedef struct PenTrajectory
+{
+	float	   *points;			/* float [rows, columns], allocated by the host */
+	int			rows;
+	int			columns;		/* 3: x, y, pressure; 4: and the time, from 0, in seconds */
+} PenTrajectory;
 
 /*
- * Bytes of a file -> *points float [*rows, 4], allocated by the host; false with STATUS_PEN_FORMAT, whose detail names the
- * place.  Time starts at 0, in seconds.  They check what the format says; pen_check() what a trajectory must be.
+ * Bytes of a file -> a trajectory; false with STATUS_PEN_FORMAT, whose detail names the place, STATUS_NO_MEMORY or
+ * STATUS_INTERRUPTED, and then nothing is allocated.  They check what the format says, pen_check() what a trajectory is.
+ *
+ * Where a format says that the pen was up between two points, but has no point of it, the two stand in the trajectory once
+ * more with pressure 0: what is interpolated between them is in the air.
  */
-typedef bool (*PenReader) (const uint8_t *bytes, size_t length, const Host *host, float **points, int *rows, Status *status);
+typedef bool (*PenReader) (const uint8_t *bytes, size_t length, const Host *host, PenTrajectory *trajectory, Status *status);
 
 /*
- * SVC2004 (Yeung et al. 2004): a line with the number of points, then a line a point: x y time pen-down, and for task 2
- * azimuth altitude pressure.  Time in milliseconds; where it does not advance, it is 10 ms after the point before (the
- * tablets of that collection sampled at 100 Hz).
+ * SVC2004 (Yeung et al. 2004): a line with the number of points, then a line a point: x y time pen, and for task 2
+ * azimuth altitude pressure.  pen 0 is the first point of a stroke.  Time in milliseconds; that collection has points whose
+ * time lies some ms before the last one's: they get the last one's.
  */
-extern bool pen_read_svc2004(const uint8_t *bytes, size_t length, const Host *host, float **points, int *rows, Status *status);
+extern bool pen_read_svc2004(const uint8_t *bytes, size_t length, const Host *host, PenTrajectory *trajectory, Status *status);
 
 /*
- * InkML (W3C 2011): all <trace> elements in their order, one after another, each a stroke; channels X, Y, F and T by the
- * first <traceFormat>, or X and Y.  Numbers explicit, or with the prefixes of first and second differences (' and ").
+ * InkML (W3C 2011): all <trace> elements in their order, each a stroke, those of type "penUp" in the air; channels X, Y, F
+ * and T as the first <traceFormat> says, or X and Y.  T in milliseconds unless its units are "s", plus the trace's
+ * timeOffset.  Numbers are decimal, explicit or with the prefixes of first and second differences.
  */
-extern bool pen_read_inkml(const uint8_t *bytes, size_t length, const Host *host, float **points, int *rows, Status *status);
+extern bool pen_read_inkml(const uint8_t *bytes, size_t length, const Host *host, PenTrajectory *trajectory, Status *status);
 
 /*
- * ISO/IEC 19794-7:2014 full format (and the 2007 one): header "SDI\0", the first representation; channels X, Y, T or DT, F
- * or S are used, the others are read over.  Values as their channel's scale says.
+ * ISO/IEC 19794-7:2007, full format: "SDI\0", " 10\0", channel descriptions, sample points.  Of the channels X, Y, T or DT,
+ * F and S (pen switch) are used, divided by their scaling value; the others are passed over.
  */
-extern bool pen_read_iso19794_7(const uint8_t *bytes, size_t length, const Host *host, float **points, int *rows, Status *status);
+extern bool pen_read_iso19794_7(const uint8_t *bytes, size_t length, const Host *host, PenTrajectory *trajectory, Status *status);
 
 #endif

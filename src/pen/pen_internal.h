@@ -4,6 +4,8 @@
 #ifndef SIAMESE_PEN_INTERNAL_H
 #define SIAMESE_PEN_INTERNAL_H
 
+#include <string.h>
+
 #include "common/limits.h"
 #include "pen/pen.h"
 
@@ -12,5 +14,40 @@ clamp(double value, double least, double most)
 {
 	return value < least ? least : value > most ? most : value;
 }
+
+/* ---- reading: pen_points.c ---------------------------------------------------------------------------------------- */
+
+/* Points as they come in, float [4] each. */
+typedef struct PenPoints
+{
+	const Host *host;
+	float	   *values;
+	int			rows;
+	int			room;
+} PenPoints;
+
+/* False with STATUS_PEN_FORMAT when there are LIMIT_PEN_POINTS already, or without memory. */
+extern bool pen_points_add(PenPoints *points, double x, double y, double pressure, double time, Status *status);
+
+/* The last point once more with pressure 0, and then the next one's twin in the air. */
+extern bool pen_points_lift(PenPoints *points, double x, double y, double time, Status *status);
+extern void pen_points_release(PenPoints *points);
+
+/* Hands the points over, with the time from 0 on or without it.  At least one point. */
+extern bool pen_points_finish(PenPoints *points, bool with_time, PenTrajectory *trajectory, Status *status);
+
+/* A place in a text, and how to report it. */
+typedef struct PenText
+{
+	const uint8_t *at;
+	const uint8_t *end;
+	const uint8_t *start;
+} PenText;
+
+extern int	pen_text_line(const PenText *text); /* number of the line, from 1 */
+extern void pen_text_skip_blanks(PenText *text, bool lines);	/* spaces and tabs, and the ends of lines */
+
+/* A decimal number, whatever the locale; false and no change if there is none or it is too large for a float. */
+extern bool pen_text_number(PenText *text, double *number);
 
 #endif

@@ -1,0 +1,176 @@
+/*
+ * test_pen_read.c: readers of SVC2004, InkML and ISO/IEC 19794-7: what they take, what they refuse, memory that runs out.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "host.h"
+#include "pen/pen.h"
+
+/* The reader's answer, compared with the values expected; columns 3 or 4. */
+static void
+reads(PenReader reader, const void *bytes, size_t length, int rows, int columns, const double *expected)
+{
+	PenTrajectory trajectory;
+	Status		status = {0};
+	Host	   *host = test_host();
+
+	if (!reader(bytes, length, host, &trajectory, &status))
+		fail_msg("%s", status.detail);
+	assert_int_equal(trajectory.rows, rows);
+	assert_int_equal(trajectory.columns, columns);
+	for (int i = 0; i < rows * columns; i++)
+	{
+		if (trajectory.points[i] != (float) expected[i])
+			fail_msg("value %d is %.9g, not %.9g", i, trajectory.points[i], expected[i]);
+	}
+	host_release(host, trajectory.points);
+	assert_int_equal(test_host_outstanding(), 0);
+
+	for (long n = 0; n < 2; n++)
+	{
+		host = test_host();
+		test_host_fail_after(n);
+		if (reader(bytes, length, host, &trajectory, &status))
+			host_release(host, trajectory.points);
+		else
+			assert_int_equal(status.code, STATUS_NO_MEMORY);
+		assert_int_equal(test_host_outstanding(), 0);
+	}
+}
+
+static void
+refuses(PenReader reader, const void *bytes, size_t length, const char *detail)
+{
+	PenTrajectory trajectory;
+	Status		status = {0};
+	Host	   *host = test_host();
+
+	assert_false(reader(bytes, length, host, &trajectory, &status));
+	assert_int_equal(status.code, STATUS_PEN_FORMAT);
+	assert_string_equal(status.detail, detail);
+	assert_int_equal(test_host_outstanding(), 0);
+}
+
+#define READS(reader, text, rows, columns, ...) \
+	reads(reader, text, sizeof(text) - 1, rows, columns, (const double[]) {__VA_ARGS__})
+#define REFUSES(reader, text, detail) refuses(reader, text, sizeof(text) - 1, detail)
+
+static void
+test_svc2004(void **state)
+{
+	READS(pen_read_svc2004, "3\n10 20 1000 1\n11 -22.5 1010 1\n1.2e1 24 1050 1\n", 3, 4,
+		  10, 20, 1, 0, 11, -22.5, 1, 0.01, 12, 24, 1, 0.05);
+	/* task 2: pressure; a lift before the third point; the second one's time lies before the first's; CR LF */
+	READS(pen_read_svc2004, "3\r\n1 2 31275775 0 0 0 400\r\n3 4 31275767 1 0 0 300\r\n5 6 31275895 0 0 0 200", 5, 4,
+		  1, 2, 400, 0, 3, 4, 300, 0, 3, 4, 0, 0, 5, 6, 0, 0.12, 5, 6, 200, 0.12);
+
+	REFUSES(pen_read_svc2004, "", "Line 1 must be the number of points, 1 to 20000.");
+	REFUSES(pen_read_svc2004, "0\n", "Line 1 must be the number of points, 1 to 20000.");
+	REFUSES(pen_read_svc2004, "1.5\n1 2 3 4\n", "Line 1 must be the number of points, 1 to 20000.");
+	REFUSES(pen_read_svc2004, "20001\n", "Line 1 must be the number of points, 1 to 20000.");
+	REFUSES(pen_read_svc2004, "1 2\n", "Line 1 must be the number of points, 1 to 20000.");
+	REFUSES(pen_read_svc2004, "2\n1 2 3 4\n", "Line 1 says 2 points, but there are 1.");
+	REFUSES(pen_read_svc2004, "1\n1 2 3 4\n1 2 3 4\n", "Line 1 says 1 points, but there are 2.");
+	REFUSES(pen_read_svc2004, "1\n1 2 3\n", "Line 2: it has 3 numbers; it must have 4 or 7, as all others.");
+	REFUSES(pen_read_svc2004, "2\n1 2 3 4\n1 2 3 4 5 6 7\n", "Line 3: it has 7 numbers; it must have 4 or 7, as all others.");
+	REFUSES(pen_read_svc2004, "1\n1 2 3 4 5 6 7 8\n", "Line 2: it has more than 7 numbers.");
+	REFUSES(pen_read_svc2004, "1\n1 x 3 4\n", "Line 2: number 2 is none, or out of range.");
+	REFUSES(pen_read_svc2004, "1\n1 1e39 3 4\n", "Line 2: number 2 is none, or out of range.");
+	REFUSES(pen_read_svc2004, "1\n1 nan 3 4\n", "Line 2: number 2 is none, or out of range.");
+	REFUSES(pen_read_svc2004, "1\n1 2x 3 4\n", "Line 2: numbers must be separated by blanks.");
+	REFUSES(pen_read_svc2004, "1\n1 2 3 4\0 5\n", "Line 2: numbers must be separated by blanks.");
+}
+
+static void
+test_inkml(void **state)
+{
+	/* the examples of the standard, section 3.2 and 4.2.1: explicit values; differences */
+	READS(pen_read_inkml, "<ink><trace>10 0, 9 14,8 28 , 7 42</trace></ink>", 4, 3,
+		  10, 0, 1, 9, 14, 1, 8, 28, 1, 7, 42, 1);
+	READS(pen_read_inkml, "<ink><trace>1125 18432,'23'43,\"7\"-8,3-5,7 -3,6 2,6 8,3 6</trace></ink>", 8, 3,
+		  1125, 18432, 1, 1148, 18475, 1, 1178, 18510, 1, 1211, 18540, 1, 1251, 18567, 1, 1297, 18596, 1, 1349, 18633, 1,
+		  1404, 18676, 1);
+	/* explicit again; a value as before */
+	READS(pen_read_inkml, "<trace>1 2,'3'4,!10!20,* 5</trace>", 4, 3, 1, 2, 1, 4, 6, 1, 10, 20, 1, 10, 5, 1);
+	/* two strokes, a prefix, channels in another order, one that nobody needs, a second format, comments, instructions */
+	READS(pen_read_inkml,
+		  "<?xml version='1.0'?><!-- <trace>9 9</trace> --><i:ink><i:traceFormat><i:channel name='T' units='s'/>"
+		  "<i:channel name=\"OTx\"/><i:channel type='integer' name = 'Y' /><i:channel name='X'/><i:channel name='F'/>"
+		  "</i:traceFormat><i:traceFormat><i:channel name='X'/></i:traceFormat>"
+		  "<i:trace id='a>b'>100 7 1 2 300, 100.5 7 3 4 200</i:trace><i:trace timeOffset=\"1000\">100.25 0 5 6 100</i:trace></i:ink>",
+		  5, 4, 2, 1, 300, 0, 4, 3, 200, 0.5, 4, 3, 0, 0.5, 6, 5, 0, 1.25, 6, 5, 100, 1.25);
+	/* milliseconds by default; a trace in the air */
+	READS(pen_read_inkml, "<traceFormat><channel name='X'/><channel name='Y'/><channel name='T'/></traceFormat>"
+		  "<trace>1 2 40,3 4 50</trace><trace type='penUp'>5 6 90</trace><trace/>", 5, 4,
+		  1, 2, 1, 0, 3, 4, 1, 0.01, 3, 4, 0, 0.01, 5, 6, 0, 0.05, 5, 6, 0, 0.05);
+
+	REFUSES(pen_read_inkml, "", "It has no points.");
+	REFUSES(pen_read_inkml, "<ink><trace></trace></ink>", "It has no points.");
+	REFUSES(pen_read_inkml, "<trace>1 2", "Line 1: a trace has something else than numbers, or does not end.");
+	REFUSES(pen_read_inkml, "<trace>1 2<b/>3 4</trace>", "Line 1: a trace has something else than numbers, or does not end.");
+	REFUSES(pen_read_inkml, "\n<trace>1 2 3</trace>", "Line 2: a point has more numbers than there are channels.");
+	REFUSES(pen_read_inkml, "<trace>1</trace>", "Line 1: a trace has something else than a decimal number.");
+	REFUSES(pen_read_inkml, "<trace>1 &#50;</trace>", "Line 1: a trace has something else than a decimal number.");
+	REFUSES(pen_read_inkml, "<trace>#1F 2</trace>", "Line 1: a trace has something else than a decimal number.");
+	REFUSES(pen_read_inkml, "<!DOCTYPE ink [<!ENTITY a 'b'>]><trace>1 2</trace>",
+			"Line 1: declarations and CDATA sections are not read.");
+	REFUSES(pen_read_inkml, "<!-- ", "Line 1: a comment or an instruction does not end.");
+	REFUSES(pen_read_inkml, "<trace a='>1 2</trace>", "Line 1: a tag does not end.");
+	REFUSES(pen_read_inkml, "<traceFormat><channel/></traceFormat>", "Line 1: a channel has no name.");
+	REFUSES(pen_read_inkml, "<traceFormat><channel name='X'/></traceFormat><trace>1</trace>",
+			"Line 1: the traces have no channels X and Y.");
+}
+
+/* X and Y with scaling 2 and 4 (exponents 17 and 18), DT constant, 1/100 s (exponent 22, 100 = 64 * 1.5625), F with its range. */
+#define ISO_HEADER "SDI\0 10\0" "\xC0\xC0" "\x80\x88\x00" "\x80\x90\x00" "\x84\xB4\x80" "\x60\x00\x00\x03\xFF" "\x00\x00"
+
+static void
+test_iso19794_7(void **state)
+{
+	/* y crosses from 32767 to 32768, which is a step of one whatever the sign */
+	static const char points[] = ISO_HEADER "\x00\x00\x03" "\x00\x0A\x7F\xFF\x00\x05" "\x00\x0C\x80\x00\x00\x06" "\x00\x08\x7F\xFB\x00\x00";
+	static const char octets[] = ISO_HEADER "\x00\x00\x0C" "\x00\x0A\x7F\xFF\x00\x05" "\x00\x0C\x80\x00\x00\x06";
+	/* T in ms (1000 = 512 * 1.953125), the pen's switch, and Z, which is passed over */
+	static const char timed[] = "SDI\0 10\0" "\xE1\x20" "\x00\x00\x00" "\x80\xCF\xA0" "\x00" "\x00\x00" "\x00\x00\x02"
+		"\x00\x01\x00\x02\x55\x55\x00\x64\x01" "\xFF\xFF\x00\x04\x55\x55\x00\x96\x00";
+
+	reads(pen_read_iso19794_7, points, sizeof(points) - 1, 3, 4, (const double[]) {
+		0, 0, 5, 0, 1, 0.25, 6, 0.01, -1, -1, 0, 0.02
+	});
+	reads(pen_read_iso19794_7, octets, sizeof(octets) - 1, 2, 4, (const double[]) {0, 0, 5, 0, 1, 0.25, 6, 0.01});
+	reads(pen_read_iso19794_7, timed, sizeof(timed) - 1, 2, 4, (const double[]) {0, 0, 1, 0, -2, 2, 0, 0.05});
+	READS(pen_read_iso19794_7, "SDI\0 10\0\xC0\0\0\0\0\0\0\0\x01\0\x01\0\x02", 1, 3, 0, 0, 1);
+
+	REFUSES(pen_read_iso19794_7, "", "It does not begin with \"SDI\".");
+	REFUSES(pen_read_iso19794_7, "SDI\0 20\0", "Its version is not \" 10\", that of ISO/IEC 19794-7:2007.");
+	REFUSES(pen_read_iso19794_7, "SDI\0 10\0", "It ends after 8 bytes, within the channels.");
+	REFUSES(pen_read_iso19794_7, "SDI\0 10\0\xC0", "It ends after 9 bytes, within the channels.");
+	REFUSES(pen_read_iso19794_7, "SDI\0 10\0\xC0\0\x80\x88", "It ends after 12 bytes, within the channels.");
+	REFUSES(pen_read_iso19794_7, "SDI\0 10\0\xC0\0\0\x08\x01", "It ends after 13 bytes, within the channels.");
+	REFUSES(pen_read_iso19794_7, "SDI\0 10\0\x80\0\0\0", "It has no channel Y.");
+	REFUSES(pen_read_iso19794_7, "SDI\0 10\0\x40\0\0\0", "It has no channel X.");
+	REFUSES(pen_read_iso19794_7, "SDI\0 10\0\xC0\0\x04\x04\0\0\0\0\x01", "All its channels are constant.");
+	REFUSES(pen_read_iso19794_7, "SDI\0 10\0\xC0\0\0\0\0\0\0\0", "It ends after 16 bytes, within the header.");
+	REFUSES(pen_read_iso19794_7, "SDI\0 10\0\xC0\0\0\0\0\0\0\0\x02\0\x01",
+			"It says 2 points of 4 bytes, but 2 bytes are left.");
+	REFUSES(pen_read_iso19794_7, "SDI\0 10\0\xC0\0\0\0\0\0\0\0\0", "It has no points.");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_svc2004),
+		cmocka_unit_test(test_inkml),
+		cmocka_unit_test(test_iso19794_7)
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
