@@ -16,13 +16,8 @@
 #include "common/random.h"
 #include "common/status.h"
 #include "image/image.h"
+#include "network/gemm.h"
 #include "pen/pen.h"
-
-#ifdef NETWORK_DOUBLE
-typedef double real;
-#else
-typedef float real;
-#endif
 
 /* ---- definition -------------------------------------------------------------------------------------------------- */
 

@@ -308,12 +308,6 @@ struct Network
 	size_t	   *slot_values;	/* [slot_count], a sample */
 };
 
-/* ---- gemm.c -------------------------------------------------------------------------------------------------------- */
-
-/* c [m, n] = a [m, k] b [k, n] + keep c; the flags say that a is stored as [k, m], b as [n, k].  Leading sizes a, b, c. */
-extern void gemm(bool a_turned, bool b_turned, int m, int n, int k, const real *a, size_t a_lead,
-				 const real *b, size_t b_lead, real keep, real *c, size_t c_lead);
-
 /* ---- losses -------------------------------------------------------------------------------------------------------- */
 
 /* Parameters that the loss learns itself: 0, 1 (bias) or 2 (bias, scale). */

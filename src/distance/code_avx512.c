@@ -1,0 +1,146 @@
+/*
+ * code_avx512.c: code kernels for AVX-512, 64 bytes of a row at once.
+ */
+#include "distance/code_internal.h"
+
+#if defined(__x86_64__)
+
+#include <float.h>
+#include <immintrin.h>
+
+#define AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")))
+#define AVX512_INLINE static inline __attribute__((always_inline, target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")))
+
+AVX512_INLINE __m512i
+step_l1(__m512i sum, __m512i a, __m512i b)
+{
+	return _mm512_add_epi64(sum, _mm512_sad_epu8(a, b));
+}
+
+AVX512_INLINE __m512i
+step_l2(__m512i sum, __m512i a, __m512i b)
+{
+	__m512i		zero = _mm512_setzero_si512();
+	__m512i		difference = _mm512_or_si512(_mm512_subs_epu8(a, b), _mm512_subs_epu8(b, a));
+	__m512i		low = _mm512_unpacklo_epi8(difference, zero);
+	__m512i		high = _mm512_unpackhi_epi8(difference, zero);
+
+	sum = _mm512_add_epi32(sum, _mm512_madd_epi16(low, low));
+	return _mm512_add_epi32(sum, _mm512_madd_epi16(high, high));
+}
+
+AVX512_INLINE uint32_t
+fold_l1(__m512i sum)
+{
+	return (uint32_t) _mm512_reduce_add_epi64(sum);
+}
+
+AVX512_INLINE uint32_t
+fold_l2(__m512i sum)
+{
+	return (uint32_t) _mm512_reduce_add_epi32(sum);
+}
+
+typedef __m512i (*StepFunction) (__m512i sum, __m512i a, __m512i b);
+typedef uint32_t (*FoldFunction) (__m512i sum);
+
+AVX512_INLINE void
+sum_rows(StepFunction step, FoldFunction fold, const uint8_t *query, const uint8_t *codes, int n, size_t stride, int count,
+		 uint32_t *sums)
+{
+	int			whole = n & ~63;
+	__mmask64	rest = n & 63 ? ~UINT64_C(0) >> (64 - (n & 63)) : 0;
+
+	for (int row = 0; row < count; row++, codes += stride)
+	{
+		__m512i		sum = _mm512_setzero_si512();
+		int			i = 0;
+
+		for (; i < whole; i += 64)
+			sum = step(sum, _mm512_loadu_si512(query + i), _mm512_loadu_si512(codes + i));
+		if (rest)
+			sum = step(sum, _mm512_maskz_loadu_epi8(rest, query + i), _mm512_maskz_loadu_epi8(rest, codes + i));
+		sums[row] += fold(sum);
+	}
+}
+
+AVX512 static void
+avx512_l1(const uint8_t *query, const uint8_t *codes, int n, size_t stride, int count, uint32_t *sums)
+{
+	sum_rows(step_l1, fold_l1, query, codes, n, stride, count, sums);
+}
+
+AVX512 static void
+avx512_l2_squared(const uint8_t *query, const uint8_t *codes, int n, size_t stride, int count, uint32_t *sums)
+{
+	sum_rows(step_l2, fold_l2, query, codes, n, stride, count, sums);
+}
+
+AVX512 static void
+avx512_quantise(bool l1, const float *x, const float *centre, float inverse, int n, uint8_t *code, float sums[3])
+{
+	__m512		whole = _mm512_setzero_ps();
+	__m512		rounded = _mm512_setzero_ps();
+	__m512		clipped = _mm512_setzero_ps();
+	__m512		scale = _mm512_set1_ps(inverse);
+	__m512		reach = _mm512_set1_ps(CODE_REACH);
+	__m512		below = _mm512_set1_ps(-CODE_REACH);
+
+	for (int i = 0; i < n; i += 16)
+	{
+		__mmask16	mask = n - i < 16 ? (__mmask16) ((1u << (n - i)) - 1) : (__mmask16) 0xffff;
+		__m512		t = _mm512_mul_ps(_mm512_sub_ps(_mm512_maskz_loadu_ps(mask, x + i),
+													_mm512_maskz_loadu_ps(mask, centre + i)), scale);
+		__m512		limited = _mm512_min_ps(_mm512_max_ps(t, below), reach);
+		__m512i		integer = _mm512_cvtps_epi32(limited);
+		__m512		error = _mm512_sub_ps(limited, _mm512_cvtepi32_ps(integer));
+		__m512		clip = _mm512_sub_ps(t, limited);
+
+		_mm512_mask_cvtepi32_storeu_epi8(code + i, mask, _mm512_add_epi32(integer, _mm512_set1_epi32(CODE_ZERO)));
+		if (l1)
+		{
+			whole = _mm512_add_ps(whole, _mm512_abs_ps(t));
+			rounded = _mm512_add_ps(rounded, _mm512_abs_ps(error));
+			clipped = _mm512_add_ps(clipped, _mm512_abs_ps(clip));
+		}
+		else
+		{
+			whole = _mm512_fmadd_ps(t, t, whole);
+			rounded = _mm512_fmadd_ps(error, error, rounded);
+			clipped = _mm512_fmadd_ps(clip, clip, clipped);
+		}
+	}
+	sums[0] = _mm512_reduce_add_ps(whole);
+	sums[1] = _mm512_reduce_add_ps(rounded);
+	sums[2] = _mm512_reduce_add_ps(clipped);
+}
+
+AVX512 static void
+avx512_bounds(bool l1, const uint32_t *sums, const float *slacks, int count, const CodeQuery *query, float *bounds)
+{
+	__m512		clip = _mm512_set1_ps(l1 ? query->clip : query->clip * query->clip);
+	__m512		scale = _mm512_set1_ps(query->step * CODE_SHRINK_RESULT);
+	__m512		error = _mm512_set1_ps(query->error);
+	__m512		zero = _mm512_setzero_ps();
+
+	for (int i = 0; i < count; i += 16)
+	{
+		__mmask16	mask = count - i < 16 ? (__mmask16) ((1u << (count - i)) - 1) : (__mmask16) 0xffff;
+		__m512		distance = _mm512_cvtepi32_ps(_mm512_maskz_loadu_epi32(mask, sums + i));
+		__m512		inside;
+		__m512		bound;
+
+		if (!l1)
+			distance = _mm512_sqrt_ps(distance);
+		/* max gives its second operand for a NaN */
+		inside = _mm512_max_ps(_mm512_sub_ps(_mm512_mul_ps(distance, _mm512_set1_ps(CODE_SHRINK_SUM)), error), zero);
+		bound = l1 ? _mm512_add_ps(clip, inside) : _mm512_sqrt_ps(_mm512_fmadd_ps(inside, inside, clip));
+		bound = _mm512_sub_ps(_mm512_mul_ps(bound, _mm512_set1_ps(CODE_SHRINK_ROOT)), _mm512_maskz_loadu_ps(mask, slacks + i));
+		bound = _mm512_max_ps(_mm512_mul_ps(bound, scale), zero);
+		_mm512_mask_storeu_ps(bounds + i, mask, _mm512_min_ps(bound, _mm512_set1_ps(FLT_MAX)));
+	}
+}
+
+const CodeKernels code_avx512 = {avx512_l1, avx512_l2_squared, avx512_quantise, avx512_bounds};
+
+#endif
