@@ -431,6 +431,22 @@ COMMENT ON FUNCTION siamese.import_model(text, bytea) IS
 	'makes an exported model the next version of a name and returns name@version; its fingerprint, and so the meaning of its embeddings, stays; an error for a value of which a byte was changed';
 REVOKE ALL ON FUNCTION siamese.import_model(text, bytea) FROM PUBLIC;
 
+-- ---- the index ---------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION siamese.index_handler(internal) RETURNS index_am_handler
+	LANGUAGE c AS 'MODULE_PATHNAME', 'siamese_index_handler';
+COMMENT ON FUNCTION siamese.index_handler(internal) IS 'handler of the access method siamese';
+CREATE ACCESS METHOD siamese TYPE INDEX HANDLER siamese.index_handler;
+COMMENT ON ACCESS METHOD siamese IS 'exact index over embeddings of one model: nearest, within a distance, same identity';
+
+-- One class for all three distances: an embedding carries its own, and an index holds one.
+CREATE OPERATOR CLASS @extschema@.embedding_ops DEFAULT FOR TYPE @extschema@.embedding USING siamese AS
+	OPERATOR 1 @extschema@.<@ (@extschema@.embedding, @extschema@.ball),
+	OPERATOR 2 @extschema@.~= (@extschema@.embedding, @extschema@.embedding),
+	OPERATOR 3 @extschema@.<-> (@extschema@.embedding, @extschema@.embedding) FOR ORDER BY pg_catalog.float_ops;
+COMMENT ON OPERATOR CLASS @extschema@.embedding_ops USING siamese IS 'embeddings by the distance of their model';
+COMMENT ON OPERATOR FAMILY @extschema@.embedding_ops USING siamese IS 'embeddings by the distance of their model';
+
 -- ---- training, evaluation, preview, generator ------------------------------------------------------------------------
 
 CREATE PROCEDURE siamese.train(model text, examples text, network text DEFAULT 'compact', epochs integer DEFAULT NULL,

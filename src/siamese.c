@@ -20,6 +20,8 @@ char	   *setting_model = NULL;
 int			setting_max_pixels = LIMIT_MAX_PIXELS_DEFAULT;
 int			setting_training_threads = 2;
 double		setting_prior = 0.5;
+int			setting_probes = 0;
+double		setting_target_recall = 1;
 
 static int	setting_kernel_level = -1;
 
@@ -78,6 +80,16 @@ _PG_init(void)
 							 "Share of the compared pairs that show the same identity, which verify() assumes for its probability.",
 							 "Greater than 0 and less than 1.",
 							 &setting_prior, 0.5, 1e-9, 1 - 1e-9,
+							 PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("siamese.probes",
+							"Regions that an index scan for the nearest rows visits.",
+							"0 is all that may hold an answer: the exact one.  A region is about one of the root of the number of rows.",
+							&setting_probes, 0, 0, LIMIT_REGIONS,
+							PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomRealVariable("siamese.target_recall",
+							 "Share of the nearest rows that an index scan finds, on average and about.",
+							 "1 is exact.  Less visits as few regions as sufficed when the index was built; siamese.probes goes before.",
+							 &setting_target_recall, 1, 0, 1,
 							 PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomEnumVariable("siamese.kernel_level",
 							 "Processor level of the kernels; for tests.",

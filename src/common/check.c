@@ -296,3 +296,29 @@ check_typmod(const char *detail, ...)
 			 errdetail("%s", sentence)));
 	pg_unreachable();
 }
+
+void
+check_index_corrupted(const char *index, uint32 block, const char *detail)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INDEX_CORRUPTED),
+			 errmsg("index \"%s\" is corrupted at block %u", index, block),
+			 errdetail("%s", detail),
+			 errhint("Please REINDEX it.")));
+	pg_unreachable();
+}
+
+void
+check_index_model(const char *index, uint64 index_model, uint64 other)
+{
+	char		a[17];
+	char		b[17];
+
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("index \"%s\" holds embeddings of another model", index),
+			 errdetail("The models' fingerprints are %s and %s.", model_text(index_model, a), model_text(other, b)),
+			 errhint("An index holds embeddings of one model: use the same version for all, or drop the index, embed all rows "
+					 "anew and create it again; or create one partial index a model.")));
+	pg_unreachable();
+}

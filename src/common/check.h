@@ -63,4 +63,10 @@ extern void check_array_nulls(void) __attribute__((noreturn));
 extern void check_array_dimensions(int dimensions) __attribute__((noreturn));
 extern void check_typmod(const char *detail, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
+/* ---- indexes ----------------------------------------------------------------------------------------------------- */
+
+/* Always fail; detail is a full sentence. */
+extern void check_index_corrupted(const char *index, uint32 block, const char *detail) __attribute__((noreturn));
+extern void check_index_model(const char *index, uint64 index_model, uint64 other) __attribute__((noreturn));
+
 #endif

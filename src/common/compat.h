@@ -33,4 +33,25 @@
 	extern PGDLLEXPORT Datum name(PG_FUNCTION_ARGS)
 #endif
 
+/* 18 tells vacuum_delay_point whether it is called by ANALYZE. */
+#if PG_VERSION_NUM >= 180000
+#define compat_vacuum_delay_point() vacuum_delay_point(false)
+#else
+#define compat_vacuum_delay_point() vacuum_delay_point()
+#endif
+
+/* 17 lets an access method say that it builds in parallel; before, it was the btree's alone and decided by the planner. */
+#if PG_VERSION_NUM >= 170000
+#define compat_set_parallel_build(routine, value) ((routine)->amcanbuildparallel = (value))
+#else
+#define compat_set_parallel_build(routine, value) ((void) 0)
+#endif
+
+/* 18 shows the number of searches in EXPLAIN. */
+#if PG_VERSION_NUM >= 180000
+#define compat_count_index_search(scan) ((scan)->instrument ? (void) (scan)->instrument->nsearches++ : (void) 0)
+#else
+#define compat_count_index_search(scan) ((void) 0)
+#endif
+
 #endif

@@ -31,4 +31,8 @@
 #define LIMIT_SIGNERS 100000	/* of siamese.sample_signatures */
 #define LIMIT_SAMPLES 1000
 
+#define LIMIT_REGIONS 32768		/* of an index */
+#define LIMIT_NODE_PAGES 8		/* of a node of an index */
+#define LIMIT_CELL_ROWS 16		/* of a cell after a build */
+
 #endif

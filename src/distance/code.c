@@ -126,16 +126,23 @@ code_query(Metric metric, const float *x, const float *centre, float step, int n
 	bool		l1 = metric == METRIC_L1;
 	float		sums[3];
 	float		rounding = CODE_QUERY_ROUNDING * (l1 ? (float) n : sqrtf((float) n));
+	float		summing = 2e-6f + n * 1.2e-7f;	/* n additions in float, relative */
 
 	code_kernels()->quantise(l1, x, centre, 1 / step, n, code, sums);
 	query->step = step;
-	query->distance = l1 ? sums[0] : sqrtf(sums[0]);
-	query->error = (l1 ? sums[1] : sqrtf(sums[1])) * 1.00001f + rounding;
+	query->distance = (l1 ? sums[0] : sqrtf(sums[0])) * (1 - summing);
+	query->error = (l1 ? sums[1] : sqrtf(sums[1])) * (1 + summing) + rounding;
+	query->clip = (l1 ? sums[2] : sqrtf(sums[2])) * (1 - summing);
 	if (metric == METRIC_COSINE)
+	{
 		query->error += 1.2e-7f / step;
-	query->clip = (l1 ? sums[2] : sqrtf(sums[2])) * 0.99999f;
-	if (!(query->clip < CODE_CLIP_LIMIT))
-		query->clip = CODE_CLIP_LIMIT;
+		query->distance -= 1.2e-7f / step;
+	}
+	/* larger ones may have overflowed */
+	if (!(query->distance < CODE_LIMIT))
+		query->distance = CODE_LIMIT;
+	if (!(query->clip < CODE_LIMIT))
+		query->clip = CODE_LIMIT;
 }
 
 static float

@@ -20,7 +20,7 @@
 /* A query in one region's units; METRIC_COSINE is METRIC_L2 of unit vectors. */
 typedef struct CodeQuery
 {
-	float		distance;		/* to the centre, in units, within 1e-5 relative */
+	float		distance;		/* to the centre, not more than the true one, and less by 2e-3 relative at most */
 	float		error;			/* of the code to the query limited to the box, not less than the true one */
 	float		clip;			/* of the limited query to the query, not more than the true one */
 	float		step;

@@ -8,7 +8,7 @@
 
 /* How much more than rounding can take is given away; see "Rounding" in src/index/README.md. */
 #define CODE_QUERY_ROUNDING 4e-5f
-#define CODE_CLIP_LIMIT 1e18f	/* its square is a float */
+#define CODE_LIMIT 1e18f		/* its square is a float */
 #define CODE_SHRINK_SUM (1 - 1e-6f)
 #define CODE_SHRINK_ROOT (1 - 2e-6f)
 #define CODE_SHRINK_RESULT (1 - 3e-6f)

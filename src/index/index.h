@@ -1,0 +1,292 @@
+/*
+ * index.h: the access method siamese: pages, and prototypes by file.  README.md tells words, bounds, locks and costs.
+ */
+#ifndef SIAMESE_INDEX_H
+#define SIAMESE_INDEX_H
+
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/generic_xlog.h"
+#include "nodes/execnodes.h"
+#include "nodes/pathnodes.h"
+#include "storage/bufmgr.h"
+#include "storage/bufpage.h"
+#include "storage/itemptr.h"
+
+#include "common/compat.h"
+#include "common/limits.h"
+#include "distance/code.h"
+#include "embedding/embedding.h"
+
+/* Strategies of the operator class. */
+#define INDEX_WITHIN 1			/* <@ ball */
+#define INDEX_SAME 2			/* ~= embedding */
+#define INDEX_DISTANCE 3		/* <-> embedding, for ORDER BY */
+
+/* ---- pages ------------------------------------------------------------------------------------------------------- */
+
+typedef enum IndexPageKind
+{
+	INDEX_PAGE_META = 1,
+	INDEX_PAGE_REGIONS,
+	INDEX_PAGE_CENTRES,
+	INDEX_PAGE_DIRECTORY,		/* first page of a node of cells */
+	INDEX_PAGE_LEAF,			/* first page of a node of rows */
+	INDEX_PAGE_MORE,			/* further page of a node */
+	INDEX_PAGE_NULLS
+} IndexPageKind;
+
+#define INDEX_PAGE_MAGIC 0x51A5
+
+typedef struct IndexSpecial
+{
+	uint16		kind;			/* IndexPageKind */
+	uint16		magic;			/* INDEX_PAGE_MAGIC */
+	BlockNumber next;			/* of the chain, InvalidBlockNumber at its end */
+} IndexSpecial;
+
+#define INDEX_SPECIAL(page) ((IndexSpecial *) PageGetSpecialPointer(page))
+#define INDEX_PAGE_END (BLCKSZ - MAXALIGN(sizeof(IndexSpecial)))
+
+#define INDEX_META_BLOCK 0
+#define INDEX_MAGIC 0x53494131	/* "SIA1" */
+#define INDEX_RECALL_STEPS 32
+
+typedef struct IndexMeta
+{
+	uint32		magic;
+	uint16		dimensions;		/* 0: no row so far */
+	uint8		metric;
+	uint8		padding;
+	uint64		model;			/* fingerprint, 0: unbound */
+	uint32		regions;
+	uint32		built_regions;	/* by the build */
+	uint64		built_rows;
+	uint64		built_cells;
+	BlockNumber first_regions;	/* chains; regions, centres and nulls may be absent */
+	BlockNumber last_regions;
+	BlockNumber last_centres;
+	BlockNumber nulls;			/* newest page first */
+	BlockNumber nulls_room;		/* where the search for room begins */
+	uint32		fill;			/* fillfactor of the build */
+	/* recall [i]: share of the ten nearest rows that the nearest 2^(i/2) regions hold, in 1/65535; 0: unknown */
+	uint16		recall[INDEX_RECALL_STEPS];
+} IndexMeta;
+
+#define INDEX_META(page) ((IndexMeta *) PageGetContents(page))
+
+typedef struct IndexRegion
+{
+	float		step;
+	float		radius;			/* most distance of a row to the centre, rounded up */
+	float		typical;		/* slack of a usual cell, in units */
+	BlockNumber directory;		/* first and last node of its cells */
+	BlockNumber last_directory;
+	BlockNumber last_leaf;		/* a leaf with room perhaps, InvalidBlockNumber: none so far */
+	BlockNumber centre;			/* page where its floats begin */
+	uint32		centre_number;	/* on that page */
+} IndexRegion;
+
+#define INDEX_REGIONS_PER_PAGE ((INDEX_PAGE_END - MAXALIGN(SizeOfPageHeaderData)) / sizeof(IndexRegion))
+#define INDEX_REGIONS(page) ((IndexRegion *) PageGetContents(page))
+#define INDEX_FLOATS_PER_PAGE ((int) ((INDEX_PAGE_END - MAXALIGN(SizeOfPageHeaderData)) / sizeof(float)))
+
+/* A node: its first page. */
+typedef struct IndexNode
+{
+	uint16		count;			/* items in use, free ones among them */
+	uint16		free;			/* leaves: items of removed rows */
+	uint16		cells;			/* leaves: the number that the next cell gets */
+	uint16		pages;			/* further ones */
+	uint32		region;
+	BlockNumber more[LIMIT_NODE_PAGES - 1];
+} IndexNode;
+
+#define INDEX_NODE(page) ((IndexNode *) PageGetContents(page))
+
+/* An item of a leaf is a row, one of a directory a cell. */
+typedef struct IndexItem
+{
+	ItemPointerData tid;		/* leaf: the row, invalid: free; directory: block of the leaf, offset 1 */
+	uint16		cell;			/* within its leaf */
+} IndexItem;
+
+/* Follows from the dimensions. */
+typedef struct IndexLayout
+{
+	int			dimensions;
+	int			capacity;		/* items of a node */
+	int			pages;			/* of a node, the first included */
+	int			items;			/* offsets on the first page: IndexItem [capacity], float slack [capacity], codes */
+	int			slacks;
+	int			codes;
+	int			centre_pages;	/* of a centre */
+} IndexLayout;
+
+#define INDEX_MORE_CODES 64		/* offset of the codes on the further pages of a node */
+#define INDEX_CACHE_LINE 64
+
+/* The rows of the page of NULLs. */
+#define INDEX_NULLS_PER_PAGE ((INDEX_PAGE_END - MAXALIGN(SizeOfPageHeaderData)) / sizeof(ItemPointerData))
+#define INDEX_NULLS(page) ((ItemPointerData *) PageGetContents(page))
+
+/* ---- page.c ------------------------------------------------------------------------------------------------------ */
+
+extern void index_layout(IndexLayout *layout, int dimensions);
+extern void index_page_init(Page page, IndexPageKind kind);
+extern void index_node_init(Page page, IndexPageKind kind, const IndexLayout *layout, uint32 region, const BlockNumber *more);
+
+/* Reads, locks and checks; raises ERRCODE_INDEX_CORRUPTED.  lock: BUFFER_LOCK_SHARE or _EXCLUSIVE. */
+extern Buffer index_read(Relation index, BlockNumber block, int lock, IndexPageKind kind);
+extern void index_check_page(Relation index, BlockNumber block, Page page, IndexPageKind kind);
+extern void index_check_node(Relation index, BlockNumber block, Page page, const IndexLayout *layout);
+extern Buffer index_extend(Relation index);	/* a new page, exclusively locked */
+
+static inline IndexItem *
+index_items(Page page, const IndexLayout *layout)
+{
+	return (IndexItem *) ((char *) page + layout->items);
+}
+
+static inline float *
+index_slacks(Page page, const IndexLayout *layout)
+{
+	return (float *) ((char *) page + layout->slacks);
+}
+
+/* Part of the code of an item: which page of the node, where on it and how many bytes, from byte start of the code on. */
+extern int	index_code_part(const IndexLayout *layout, int item, int start, int *page, int *offset);
+
+/* Sums of the query's code and the codes of items 0 .. count-1 of a locked node (uint32 [count]). */
+extern void index_node_sums(Relation index, Page page, const IndexLayout *layout, Metric metric, const uint8 *code, int count,
+							uint32 *sums);
+
+/* Copies an item's code out of a locked node. */
+extern void index_node_code(Relation index, Page page, const IndexLayout *layout, int item, uint8 *code);
+
+/* Writes an item into a locked node and logs it; item may be count (a new one). */
+extern void index_node_put(Relation index, Buffer buffer, const IndexLayout *layout, int number, const IndexItem *item, float slack,
+						   const uint8 *code);
+extern void index_raise_corrupted(Relation index, BlockNumber block, const char *detail) __attribute__((noreturn));
+
+/* ---- meta.c ------------------------------------------------------------------------------------------------------ */
+
+/* What a backend keeps of an index (rd_amcache): it never changes but for growing. */
+typedef struct IndexCache
+{
+	IndexLayout layout;
+	Metric		metric;
+	uint64		model;
+	uint32		regions;
+	float		values[FLEXIBLE_ARRAY_MEMBER];	/* steps [regions], then centres [regions, dimensions] */
+} IndexCache;
+
+static inline const float *
+index_cache_centre(const IndexCache *cache, uint32 region)
+{
+	return cache->values + cache->regions + (Size) region * cache->layout.dimensions;
+}
+
+extern void index_meta_init(Page page, int fill);
+extern void index_read_meta(Relation index, IndexMeta *meta);
+
+/* The regions' centres as of this meta page; NULL while there is no row. */
+extern const IndexCache *index_cache(Relation index, const IndexMeta *meta);
+
+/* The records of all regions as they are now [meta->regions], palloc'd. */
+extern IndexRegion *index_read_regions(Relation index, const IndexMeta *meta);
+extern Buffer index_lock_region(Relation index, const IndexMeta *meta, uint32 region, int lock, IndexRegion **record);
+
+/* Raises unless the embedding is of the index's model, metric and dimensions. */
+extern void index_check_embedding(Relation index, const IndexMeta *meta, const Embedding *embedding);
+
+/* 1 / length for cosine, 0 for a zero vector; 1 for the others. */
+extern double index_scale(const Embedding *embedding);
+
+/* The vector as the index sees it, float [dimensions]: for cosine of length one. */
+extern void index_vector(const Embedding *embedding, float *vector);
+
+/* A step that is neither zero nor denormal, for residuals up to reach around a centre [n]. */
+extern float index_step(double reach, const float *centre, int n);
+
+/* ---- handler.c, options.c, cost.c, validate.c -------------------------------------------------------------------- */
+
+typedef struct IndexOptions
+{
+	int32		vl_len_;		/* varlena header, do not touch directly */
+	int			regions;		/* 0: the root of the rows */
+	int			fillfactor;
+} IndexOptions;
+
+#define INDEX_DEFAULT_FILLFACTOR 90
+
+extern int	index_fill(Relation index);
+extern bytea *index_options(Datum reloptions, bool validate);
+extern void index_cost(PlannerInfo *root, IndexPath *path, double loop_count, Cost *startup, Cost *total,
+					   Selectivity *selectivity, double *correlation, double *pages);
+extern bool index_validate(Oid opclass);
+
+/* ---- build.c, kmeans.c, group.c, write.c ------------------------------------------------------------------------- */
+
+#define INDEX_PHASE_SAMPLE 2
+#define INDEX_PHASE_KMEANS 3
+#define INDEX_PHASE_ASSIGN 4
+#define INDEX_PHASE_SORT 5
+#define INDEX_PHASE_WRITE 6
+
+extern IndexBuildResult *index_am_build(Relation heap, Relation index, struct IndexInfo *info);
+extern void index_build_empty(Relation index);
+extern char *index_build_phase(int64 phase);
+
+/* Lloyd's algorithm on rows float [count, n] -> centres float [k, n]; returns how many are in use (no two are equal). */
+extern int	kmeans_run(const float *rows, int count, int n, int k, uint64 seed, float *centres);
+
+/* The nearest centre (Euclidean) of each row: into nearest [count]; halves float [k] of squared lengths by kmeans_halves(). */
+extern void kmeans_halves(const float *centres, int k, int n, float *halves);
+extern void kmeans_assign(const float *rows, int count, const float *centres, const float *halves, int k, int n, float *scratch,
+						  int32 *nearest);
+#define KMEANS_BATCH 256		/* rows of kmeans_assign at once; scratch is float [KMEANS_BATCH, k] */
+
+/* Orders rows [count, n] so that cells are runs: order int [count], ends int [count] of the cells; returns their number. */
+extern int	group_rows(const float *rows, int count, int n, int *order, int *ends);
+
+typedef struct IndexWriter IndexWriter;
+
+/* The meta page, then pages of NULLs; index_writer_regions() comes once, before the first row. */
+extern IndexWriter *index_writer_begin(Relation index, int fill);
+extern void index_writer_regions(IndexWriter *writer, const Embedding *like, const float *centres, const float *steps, int count);
+extern void index_writer_rows(IndexWriter *writer, uint32 region, Embedding *const *rows, const ItemPointerData *tids, int count);
+extern void index_writer_region_end(IndexWriter *writer, uint32 region);
+extern void index_writer_null(IndexWriter *writer, const ItemPointerData *tid);
+extern void index_writer_end(IndexWriter *writer, const uint16 *recall);	/* recall: NULL or [INDEX_RECALL_STEPS] */
+
+/* ---- insert.c, nulls.c, vacuum.c ------------------------------------------------------------------------------------------ */
+
+extern bool index_am_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid, Relation heap, IndexUniqueCheck check_unique,
+						 bool unchanged, struct IndexInfo *info);
+
+/* Null rows; the page's number of them follows from pd_lower. */
+static inline int
+index_null_count(Page page)
+{
+	return (((PageHeader) page)->pd_lower - MAXALIGN(SizeOfPageHeaderData)) / sizeof(ItemPointerData);
+}
+extern void index_null_page_init(Page page, BlockNumber next);
+extern void index_null_put(Page page, const ItemPointerData *tid);
+extern void index_null_insert(Relation index, const ItemPointerData *tid);
+
+extern IndexBulkDeleteResult *index_am_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
+												IndexBulkDeleteCallback callback, void *callback_state);
+extern IndexBulkDeleteResult *index_am_vacuum_cleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats);
+
+/* ---- scan.c, search.c -------------------------------------------------------------------------------------------- */
+
+extern IndexScanDesc index_scan_begin(Relation index, int nkeys, int norderbys);
+extern void index_scan_restart(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int norderbys);
+extern bool index_scan_tuple(IndexScanDesc scan, ScanDirection direction);
+extern int64 index_scan_bitmap(IndexScanDesc scan, TIDBitmap *bitmap);
+extern void index_scan_end(IndexScanDesc scan);
+extern const struct SearchCounts *index_last_scan(void);
+
+#endif

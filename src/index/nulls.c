@@ -1,0 +1,102 @@
+/*
+ * nulls.c: rows whose value is NULL: their TIDs alone, on a chain of pages.
+ *
+ * No query is near to them, but ORDER BY gives them last, IS NULL asks for them, and an index that left them out could not
+ * serve a plan without any condition.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/rel.h"
+
+#include "index/index.h"
+
+void
+index_null_page_init(Page page, BlockNumber next)
+{
+	index_page_init(page, INDEX_PAGE_NULLS);
+	INDEX_SPECIAL(page)->next = next;
+	((PageHeader) page)->pd_lower = MAXALIGN(SizeOfPageHeaderData);
+}
+
+void
+index_null_put(Page page, const ItemPointerData *tid)
+{
+	INDEX_NULLS(page)[index_null_count(page)] = *tid;
+	((PageHeader) page)->pd_lower += sizeof *tid;
+}
+
+/* The first page with room from a page of the chain on, exclusively locked; InvalidBuffer: none. */
+static Buffer
+find_room(Relation index, BlockNumber block)
+{
+	while (BlockNumberIsValid(block))
+	{
+		Buffer		buffer = index_read(index, block, BUFFER_LOCK_EXCLUSIVE, INDEX_PAGE_NULLS);
+
+		if (index_null_count(BufferGetPage(buffer)) < INDEX_NULLS_PER_PAGE)
+			return buffer;
+		block = INDEX_SPECIAL(BufferGetPage(buffer))->next;
+		UnlockReleaseBuffer(buffer);
+		CHECK_FOR_INTERRUPTS();
+	}
+	return InvalidBuffer;
+}
+
+static void
+put_logged(Relation index, Buffer buffer, const ItemPointerData *tid)
+{
+	GenericXLogState *state = GenericXLogStart(index);
+
+	index_null_put(GenericXLogRegisterBuffer(state, buffer, 0), tid);
+	GenericXLogFinish(state);
+}
+
+void
+index_null_insert(Relation index, const ItemPointerData *tid)
+{
+	IndexMeta	meta;
+	Buffer		buffer;
+	Buffer		meta_buffer;
+	BlockNumber begin;
+
+	index_read_meta(index, &meta);
+	buffer = find_room(index, meta.nulls_room);
+	if (BufferIsValid(buffer) && BufferGetBlockNumber(buffer) == meta.nulls_room)
+	{
+		put_logged(index, buffer, tid);
+		UnlockReleaseBuffer(buffer);
+		return;
+	}
+	begin = BufferIsValid(buffer) ? BufferGetBlockNumber(buffer) : InvalidBlockNumber;
+	if (BufferIsValid(buffer))
+		UnlockReleaseBuffer(buffer);
+
+	/* The meta page is locked first, so that one of several sessions makes the new page and the others find it. */
+	meta_buffer = index_read(index, INDEX_META_BLOCK, BUFFER_LOCK_EXCLUSIVE, INDEX_PAGE_META);
+	meta = *INDEX_META(BufferGetPage(meta_buffer));
+	buffer = find_room(index, BlockNumberIsValid(begin) ? begin : meta.nulls_room);
+	if (!BufferIsValid(buffer))
+	{
+		buffer = index_extend(index);
+		begin = InvalidBlockNumber;
+	}
+	else
+		begin = BufferGetBlockNumber(buffer);
+	{
+		GenericXLogState *state = GenericXLogStart(index);
+		IndexMeta  *changed = INDEX_META(GenericXLogRegisterBuffer(state, meta_buffer, 0));
+		Page		page = GenericXLogRegisterBuffer(state, buffer, BlockNumberIsValid(begin) ? 0 : GENERIC_XLOG_FULL_IMAGE);
+
+		if (!BlockNumberIsValid(begin))
+		{
+			index_null_page_init(page, changed->nulls);
+			changed->nulls = BufferGetBlockNumber(buffer);
+		}
+		changed->nulls_room = BufferGetBlockNumber(buffer);
+		index_null_put(page, tid);
+		GenericXLogFinish(state);
+	}
+	UnlockReleaseBuffer(buffer);
+	UnlockReleaseBuffer(meta_buffer);
+}

@@ -1,0 +1,292 @@
+/*
+ * page.c: pages and nodes: layout, checks, codes that cross pages.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "storage/lmgr.h"
+#include "utils/rel.h"
+
+#include "common/check.h"
+#include "index/index.h"
+
+/* ---- layout ------------------------------------------------------------------------------------------------------ */
+
+#define NODE_CONTENTS MAXALIGN(SizeOfPageHeaderData)
+
+static int
+codes_offset(int items, int capacity)
+{
+	return TYPEALIGN(INDEX_CACHE_LINE, items + capacity * (int) (sizeof(IndexItem) + sizeof(float)));
+}
+
+/* Items that fit into a node of so many pages. */
+static int
+node_capacity(int dimensions, int pages)
+{
+	int			items = NODE_CONTENTS + MAXALIGN(offsetof(IndexNode, more) + (pages - 1) * sizeof(BlockNumber));
+	int			further = (pages - 1) * (INDEX_PAGE_END - INDEX_MORE_CODES);
+	int			capacity = (INDEX_PAGE_END - items + further) / (dimensions + (int) (sizeof(IndexItem) + sizeof(float)));
+
+	while (capacity > 0 && (codes_offset(items, capacity) > INDEX_PAGE_END ||
+							(int64) capacity * dimensions > INDEX_PAGE_END - codes_offset(items, capacity) + further))
+		capacity--;
+	return capacity;
+}
+
+/* As few pages a node as waste less than a sixteenth; else those that waste least. */
+void
+index_layout(IndexLayout *layout, int dimensions)
+{
+	double		best = 0;
+
+	layout->dimensions = dimensions;
+	layout->pages = 1;
+	layout->capacity = 0;
+	for (int pages = 1; pages <= LIMIT_NODE_PAGES && best < 15.0 / 16; pages++)
+	{
+		int			capacity = node_capacity(dimensions, pages);
+		double		used = capacity * (dimensions + 12.0) / (pages * (INDEX_PAGE_END - NODE_CONTENTS));
+
+		if (used > best)
+		{
+			best = used;
+			layout->pages = pages;
+			layout->capacity = capacity;
+		}
+	}
+	layout->items = NODE_CONTENTS + MAXALIGN(offsetof(IndexNode, more) + (layout->pages - 1) * sizeof(BlockNumber));
+	layout->slacks = layout->items + layout->capacity * sizeof(IndexItem);
+	layout->codes = codes_offset(layout->items, layout->capacity);
+	layout->centre_pages = (dimensions + INDEX_FLOATS_PER_PAGE - 1) / INDEX_FLOATS_PER_PAGE;
+}
+
+/* ---- pages ------------------------------------------------------------------------------------------------------- */
+
+void
+index_page_init(Page page, IndexPageKind kind)
+{
+	IndexSpecial *special;
+
+	PageInit(page, BLCKSZ, sizeof(IndexSpecial));
+	special = INDEX_SPECIAL(page);
+	special->kind = kind;
+	special->magic = INDEX_PAGE_MAGIC;
+	special->next = InvalidBlockNumber;
+	/* What lies between pd_lower and pd_upper is not logged: nothing, unless the page's owner sets pd_lower. */
+	((PageHeader) page)->pd_lower = ((PageHeader) page)->pd_upper;
+}
+
+/* Up to the last byte of the codes on the first page. */
+static void
+set_lower(Page page, const IndexLayout *layout)
+{
+	int64		end = layout->codes + (int64) INDEX_NODE(page)->count * layout->dimensions;
+
+	((PageHeader) page)->pd_lower = Min(end, INDEX_PAGE_END);
+}
+
+void
+index_node_init(Page page, IndexPageKind kind, const IndexLayout *layout, uint32 region, const BlockNumber *more)
+{
+	IndexNode  *node;
+
+	index_page_init(page, kind);
+	node = INDEX_NODE(page);
+	node->count = 0;
+	node->free = 0;
+	node->cells = 0;
+	node->pages = layout->pages - 1;
+	node->region = region;
+	for (int i = 0; i < node->pages; i++)
+		node->more[i] = more[i];
+	set_lower(page, layout);
+}
+
+void
+index_raise_corrupted(Relation index, BlockNumber block, const char *detail)
+{
+	check_index_corrupted(RelationGetRelationName(index), block, detail);
+}
+
+void
+index_check_page(Relation index, BlockNumber block, Page page, IndexPageKind kind)
+{
+	if (PageIsNew(page))
+		index_raise_corrupted(index, block, "The page is empty.");
+	if (PageGetSpecialSize(page) != MAXALIGN(sizeof(IndexSpecial)) || INDEX_SPECIAL(page)->magic != INDEX_PAGE_MAGIC)
+		index_raise_corrupted(index, block, "It is no page of a siamese index.");
+	if (INDEX_SPECIAL(page)->kind != kind)
+		index_raise_corrupted(index, block, psprintf("It is of kind %d, not %d.", INDEX_SPECIAL(page)->kind, kind));
+}
+
+void
+index_check_node(Relation index, BlockNumber block, Page page, const IndexLayout *layout)
+{
+	const IndexNode *node = INDEX_NODE(page);
+
+	if (unlikely(node->count > layout->capacity || node->free > node->count || node->pages != layout->pages - 1))
+		index_raise_corrupted(index, block, "The numbers of its items or pages are impossible.");
+}
+
+Buffer
+index_read(Relation index, BlockNumber block, int lock, IndexPageKind kind)
+{
+	Buffer		buffer = ReadBuffer(index, block);
+
+	LockBuffer(buffer, lock);
+	index_check_page(index, block, BufferGetPage(buffer), kind);
+	return buffer;
+}
+
+Buffer
+index_extend(Relation index)
+{
+	bool		shared = !RELATION_IS_LOCAL(index);
+	Buffer		buffer;
+
+	if (shared)
+		LockRelationForExtension(index, ExclusiveLock);
+	buffer = ReadBuffer(index, P_NEW);
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	if (shared)
+		UnlockRelationForExtension(index, ExclusiveLock);
+	return buffer;
+}
+
+/* ---- nodes ------------------------------------------------------------------------------------------------------- */
+
+int
+index_code_part(const IndexLayout *layout, int item, int start, int *page, int *offset)
+{
+	int64		place = (int64) item * layout->dimensions + start;
+	int			first = INDEX_PAGE_END - layout->codes;
+	int			further = INDEX_PAGE_END - INDEX_MORE_CODES;
+	int			room;
+
+	if (place < first)
+	{
+		*page = 0;
+		*offset = layout->codes + (int) place;
+		room = first - (int) place;
+	}
+	else
+	{
+		place -= first;
+		*page = 1 + (int) (place / further);
+		*offset = INDEX_MORE_CODES + (int) (place % further);
+		room = further - (int) (place % further);
+	}
+	return Min(room, layout->dimensions - start);
+}
+
+/* A further page of a node, whose lock covers this one's reading. */
+static Buffer
+read_more(Relation index, const IndexNode *node, int page, int lock)
+{
+	return index_read(index, node->more[page - 1], lock, INDEX_PAGE_MORE);
+}
+
+void
+index_node_sums(Relation index, Page page, const IndexLayout *layout, Metric metric, const uint8 *code, int count, uint32 *sums)
+{
+	const CodeKernels *kernels = code_kernels();
+	void		(*sum) (const uint8_t *, const uint8_t *, int, size_t, int, uint32_t *);
+	Buffer		more = InvalidBuffer;
+	int			more_page = 0;
+
+	sum = metric == METRIC_L1 ? kernels->l1 : kernels->l2_squared;
+	memset(sums, 0, count * sizeof *sums);
+	if (layout->pages == 1)
+	{
+		sum(code, (const uint8 *) page + layout->codes, layout->dimensions, layout->dimensions, count, sums);
+		return;
+	}
+	for (int item = 0; item < count; item++)
+		for (int start = 0; start < layout->dimensions;)
+		{
+			int			part_page;
+			int			offset;
+			int			length = index_code_part(layout, item, start, &part_page, &offset);
+			Page		source = page;
+
+			if (part_page > 0)
+			{
+				if (part_page != more_page)
+				{
+					if (more_page > 0)
+						UnlockReleaseBuffer(more);
+					more = read_more(index, INDEX_NODE(page), part_page, BUFFER_LOCK_SHARE);
+					more_page = part_page;
+				}
+				source = BufferGetPage(more);
+			}
+			sum(code + start, (const uint8 *) source + offset, length, length, 1, &sums[item]);
+			start += length;
+		}
+	if (more_page > 0)
+		UnlockReleaseBuffer(more);
+}
+
+void
+index_node_code(Relation index, Page page, const IndexLayout *layout, int item, uint8 *code)
+{
+	for (int start = 0; start < layout->dimensions;)
+	{
+		int			part_page;
+		int			offset;
+		int			length = index_code_part(layout, item, start, &part_page, &offset);
+
+		if (part_page == 0)
+			memcpy(code + start, (char *) page + offset, length);
+		else
+		{
+			Buffer		more = read_more(index, INDEX_NODE(page), part_page, BUFFER_LOCK_SHARE);
+
+			memcpy(code + start, (char *) BufferGetPage(more) + offset, length);
+			UnlockReleaseBuffer(more);
+		}
+		start += length;
+	}
+}
+
+void
+index_node_put(Relation index, Buffer buffer, const IndexLayout *layout, int number, const IndexItem *item, float slack,
+			   const uint8 *code)
+{
+	GenericXLogState *state = GenericXLogStart(index);
+	Page		page = GenericXLogRegisterBuffer(state, buffer, 0);
+	IndexNode  *node = INDEX_NODE(page);
+	Buffer		more[MAX_GENERIC_XLOG_PAGES];
+	int			used = 0;
+
+	for (int start = 0; start < layout->dimensions;)
+	{
+		int			part_page;
+		int			offset;
+		int			length = index_code_part(layout, number, start, &part_page, &offset);
+		Page		target = page;
+
+		if (part_page > 0)
+		{
+			more[used] = read_more(index, node, part_page, BUFFER_LOCK_EXCLUSIVE);
+			target = GenericXLogRegisterBuffer(state, more[used++], 0);
+		}
+		memcpy((char *) target + offset, code + start, length);
+		start += length;
+	}
+	index_items(page, layout)[number] = *item;
+	index_slacks(page, layout)[number] = slack;
+	if (number == node->count)
+	{
+		node->count++;
+		set_lower(page, layout);
+	}
+	else
+		node->free--;
+	if (INDEX_SPECIAL(page)->kind == INDEX_PAGE_LEAF && item->cell >= node->cells)
+		node->cells = item->cell + 1;
+	GenericXLogFinish(state);
+	while (used > 0)
+		UnlockReleaseBuffer(more[--used]);
+}

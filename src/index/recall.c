@@ -1,0 +1,101 @@
+/*
+ * recall.c: how many regions must be visited for a share of the nearest rows; for siamese.target_recall.
+ *
+ * Measured at the build on the sample: for some of its rows, where the ten nearest other rows lie in the order of the regions.
+ * The sample is thinner than the table, so its neighbours are farther, and the numbers err on the safe side.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "miscadmin.h"
+
+#include "distance/distance.h"
+#include "index/build.h"
+
+#define RECALL_QUERIES 64
+#define RECALL_NEAREST 10
+#define RECALL_ROWS 20000		/* of the sample at most */
+
+/* The ten nearest of a row among the first count, by insertion. */
+static int
+find_nearest(const IndexBuild *build, const float *rows, int count, int query, int *nearest)
+{
+	int			n = build->layout.dimensions;
+	Metric		metric = build->like->metric == METRIC_L1 ? METRIC_L1 : METRIC_L2;
+	double		distances[RECALL_NEAREST + 1];
+	int			found = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		double		distance;
+		int			place = found;
+
+		if (i == query)
+			continue;
+		distance = distance_between(metric, rows + (Size) query * n, rows + (Size) i * n, n);
+		if (found == RECALL_NEAREST && distance >= distances[found - 1])
+			continue;
+		while (place > 0 && distance < distances[place - 1])
+		{
+			distances[place] = distances[place - 1];
+			if (place < RECALL_NEAREST)
+				nearest[place] = nearest[place - 1];
+			place--;
+		}
+		distances[place] = distance;
+		nearest[place] = i;
+		found = Min(found + 1, RECALL_NEAREST);
+	}
+	return found;
+}
+
+void
+build_recall(IndexBuild *build, const float *rows, int count)
+{
+	int			n = build->layout.dimensions;
+	int64		within[INDEX_RECALL_STEPS] = {0};
+	int64		total = 0;
+	double	   *distances = palloc(sizeof(double) * build->regions);
+	int			queries;
+
+	count = Min(count, RECALL_ROWS);
+	queries = Min(count, RECALL_QUERIES);
+	for (int q = 0; q < queries; q++)
+	{
+		int			query = (int) ((int64) count * q / queries);
+		int			nearest[RECALL_NEAREST];
+		int			found;
+
+		CHECK_FOR_INTERRUPTS();
+		found = find_nearest(build, rows, count, query, nearest);
+		for (int i = 0; i < build->regions; i++)
+			distances[i] = distance_kernels()->l2_squared(rows + (Size) query * n, build->centres + (Size) i * n, n);
+		for (int j = 0; j < found; j++)
+		{
+			double		least = INFINITY;
+			int			home = 0;
+			int			nearer = 1;
+
+			for (int i = 0; i < build->regions; i++)
+			{
+				double		distance = distance_kernels()->l2_squared(rows + (Size) nearest[j] * n, build->centres + (Size) i * n, n);
+
+				if (distance < least)
+				{
+					least = distance;
+					home = i;
+				}
+			}
+			for (int i = 0; i < build->regions; i++)
+				nearer += distances[i] < distances[home];
+			for (int step = 0; step < INDEX_RECALL_STEPS; step++)
+				within[step] += nearer <= ceil(pow(2, step / 2.0));
+			total++;
+		}
+	}
+	for (int step = 0; step < INDEX_RECALL_STEPS; step++)
+		build->recall[step] = total > 0 ? (uint16) (within[step] * 65535 / total) : 0;
+	build->has_recall = total > 0;
+	pfree(distances);
+}

@@ -1,0 +1,368 @@
+/*
+ * write.c: writes a new index: leaves and directories region by region, then centres, regions and the meta page.
+ *
+ * Nobody else sees the index yet, so a node is filled in memory and copied to its pages when it is full; the pages go to
+ * the log at the end, all together.
+ */
+#include "postgres.h"
+
+#include <float.h>
+#include <math.h>
+
+#include "access/xloginsert.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#include "index/index.h"
+
+typedef struct NodeBuilder
+{
+	IndexPageKind kind;
+	int			limit;			/* items */
+	BlockNumber blocks[LIMIT_NODE_PAGES];	/* InvalidBlockNumber: none begun */
+	char	   *images;			/* [pages, BLCKSZ] */
+} NodeBuilder;
+
+struct IndexWriter
+{
+	Relation	index;
+	IndexMeta	meta;
+	IndexLayout layout;
+	Metric		metric;
+	const float *centres;		/* [regions, n] */
+	IndexRegion *regions;		/* [meta.regions] */
+	NodeBuilder leaf;
+	NodeBuilder directory;
+	double		slack_sum;		/* of the region's cells, and their number */
+	uint64		slack_count;
+	Buffer		nulls;			/* newest page of NULLs, pinned */
+};
+
+/* ---- nodes ------------------------------------------------------------------------------------------------------- */
+
+static void
+builder_init(IndexWriter *writer, NodeBuilder *builder, IndexPageKind kind)
+{
+	builder->kind = kind;
+	builder->limit = Max(writer->layout.capacity * (int) writer->meta.fill / 100, 1);
+	builder->blocks[0] = InvalidBlockNumber;
+	builder->images = palloc((Size) writer->layout.pages * BLCKSZ);
+}
+
+/* Copies the node to its pages. */
+static void
+builder_end(IndexWriter *writer, NodeBuilder *builder)
+{
+	if (!BlockNumberIsValid(builder->blocks[0]))
+		return;
+	for (int i = 0; i < writer->layout.pages; i++)
+	{
+		Buffer		buffer = ReadBuffer(writer->index, builder->blocks[i]);
+
+		LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+		memcpy(BufferGetPage(buffer), builder->images + (Size) i * BLCKSZ, BLCKSZ);
+		MarkBufferDirty(buffer);
+		UnlockReleaseBuffer(buffer);
+	}
+	builder->blocks[0] = InvalidBlockNumber;
+}
+
+static void
+builder_begin(IndexWriter *writer, NodeBuilder *builder, uint32 region)
+{
+	BlockNumber blocks[LIMIT_NODE_PAGES];
+
+	for (int i = 0; i < writer->layout.pages; i++)
+	{
+		Buffer		buffer = index_extend(writer->index);
+
+		blocks[i] = BufferGetBlockNumber(buffer);
+		index_page_init(BufferGetPage(buffer), i == 0 ? builder->kind : INDEX_PAGE_MORE);
+		MarkBufferDirty(buffer);
+		UnlockReleaseBuffer(buffer);
+	}
+	if (BlockNumberIsValid(builder->blocks[0]))
+		INDEX_SPECIAL((Page) builder->images)->next = builder->kind == INDEX_PAGE_DIRECTORY ? blocks[0] : InvalidBlockNumber;
+	builder_end(writer, builder);
+	memcpy(builder->blocks, blocks, sizeof blocks);
+	index_node_init((Page) builder->images, builder->kind, &writer->layout, region, blocks + 1);
+	for (int i = 1; i < writer->layout.pages; i++)
+		index_page_init((Page) (builder->images + (Size) i * BLCKSZ), INDEX_PAGE_MORE);
+}
+
+static bool
+builder_is_full(const NodeBuilder *builder)
+{
+	return !BlockNumberIsValid(builder->blocks[0]) || INDEX_NODE((Page) builder->images)->count >= builder->limit;
+}
+
+static void
+builder_add(IndexWriter *writer, NodeBuilder *builder, const IndexItem *item, float slack, const uint8 *code)
+{
+	Page		page = (Page) builder->images;
+	IndexNode  *node = INDEX_NODE(page);
+	const IndexLayout *layout = &writer->layout;
+
+	for (int start = 0; start < layout->dimensions;)
+	{
+		int			part_page;
+		int			offset;
+		int			length = index_code_part(layout, node->count, start, &part_page, &offset);
+
+		memcpy(builder->images + (Size) part_page * BLCKSZ + offset, code + start, length);
+		start += length;
+	}
+	index_items(page, layout)[node->count] = *item;
+	index_slacks(page, layout)[node->count] = slack;
+	node->count++;
+	((PageHeader) page)->pd_lower = Min(layout->codes + (int64) node->count * layout->dimensions, INDEX_PAGE_END);
+}
+
+/* ---- the writer -------------------------------------------------------------------------------------------------- */
+
+IndexWriter *
+index_writer_begin(Relation index, int fill)
+{
+	IndexWriter *writer = palloc0(sizeof *writer);
+	Buffer		buffer = index_extend(index);
+
+	Assert(BufferGetBlockNumber(buffer) == INDEX_META_BLOCK);
+	index_meta_init(BufferGetPage(buffer), fill);
+	writer->index = index;
+	writer->meta = *INDEX_META(BufferGetPage(buffer));
+	writer->nulls = InvalidBuffer;
+	MarkBufferDirty(buffer);
+	UnlockReleaseBuffer(buffer);
+	return writer;
+}
+
+void
+index_writer_regions(IndexWriter *writer, const Embedding *like, const float *centres, const float *steps, int count)
+{
+	writer->meta.dimensions = like->dimensions;
+	writer->meta.metric = like->metric;
+	writer->meta.model = like->model;
+	writer->metric = (Metric) like->metric;
+	index_layout(&writer->layout, like->dimensions);
+	builder_init(writer, &writer->leaf, INDEX_PAGE_LEAF);
+	builder_init(writer, &writer->directory, INDEX_PAGE_DIRECTORY);
+	writer->centres = centres;
+	writer->meta.regions = writer->meta.built_regions = count;
+	writer->regions = palloc0(sizeof(IndexRegion) * Max(count, 1));
+	for (int i = 0; i < count; i++)
+	{
+		writer->regions[i].step = steps[i];
+		writer->regions[i].directory = InvalidBlockNumber;
+		writer->regions[i].last_directory = InvalidBlockNumber;
+		writer->regions[i].last_leaf = InvalidBlockNumber;
+	}
+}
+
+/* Writes one cell: rows order[first .. end - 1]; it may go on in a second leaf, as a second cell with the same centre. */
+static void
+write_cell(IndexWriter *writer, uint32 region, Embedding *const *rows, const ItemPointerData *tids, const double *scales,
+		   const float *vectors, const int *order, int first, int end, uint8 *cell_code, uint8 *code, float *mean)
+{
+	int			n = writer->layout.dimensions;
+	IndexRegion *record = &writer->regions[region];
+	const float *centre = writer->centres + (Size) region * n;
+	IndexItem	cell_item = {0};
+
+	memset(mean, 0, n * sizeof(float));
+	for (int i = first; i < end; i++)
+		for (int j = 0; j < n; j++)
+			mean[j] += vectors[(Size) order[i] * n + j] / (end - first);
+	code_row(writer->metric == METRIC_COSINE ? METRIC_L2 : writer->metric, mean, 1, centre, record->step, n, cell_code, NULL);
+
+	while (first < end)
+	{
+		float		cell_slack = 0;
+		IndexNode  *node;
+
+		if (builder_is_full(&writer->leaf) || INDEX_NODE((Page) writer->leaf.images)->region != region)
+			builder_begin(writer, &writer->leaf, region);
+		node = INDEX_NODE((Page) writer->leaf.images);
+		ItemPointerSet(&cell_item.tid, writer->leaf.blocks[0], 1);
+		cell_item.cell = node->cells++;
+		record->last_leaf = writer->leaf.blocks[0];
+		do
+		{
+			int			row = order[first++];
+			IndexItem	item;
+			float		slack = code_row(writer->metric, rows[row]->x, scales[row], centre, record->step, n, code, NULL);
+
+			item.tid = tids[row];
+			item.cell = cell_item.cell;
+			builder_add(writer, &writer->leaf, &item, slack, code);
+			cell_slack = Max(cell_slack, code_row_distance(writer->metric, rows[row]->x, scales[row], centre, record->step, n,
+														   cell_code));
+			memset(code, CODE_ZERO, n);
+			record->radius = Max(record->radius, code_row_distance(writer->metric, rows[row]->x, scales[row], centre,
+																   record->step, n, code));
+			writer->meta.built_rows++;
+		} while (first < end && !builder_is_full(&writer->leaf));
+
+		if (builder_is_full(&writer->directory) || INDEX_NODE((Page) writer->directory.images)->region != region)
+		{
+			builder_begin(writer, &writer->directory, region);
+			if (!BlockNumberIsValid(record->directory))
+				record->directory = writer->directory.blocks[0];
+			record->last_directory = writer->directory.blocks[0];
+		}
+		builder_add(writer, &writer->directory, &cell_item, cell_slack, cell_code);
+		writer->meta.built_cells++;
+		if (isfinite(cell_slack))
+			writer->slack_sum += cell_slack;
+		writer->slack_count++;
+	}
+}
+
+void
+index_writer_rows(IndexWriter *writer, uint32 region, Embedding *const *rows, const ItemPointerData *tids, int count)
+{
+	int			n = writer->layout.dimensions;
+	float	   *vectors = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(float) * (Size) count * n);
+	double	   *scales = palloc(sizeof(double) * count);
+	int		   *order = palloc(sizeof(int) * count);
+	int		   *ends = palloc(sizeof(int) * count);
+	uint8	   *codes = palloc(2 * (Size) n);
+	float	   *mean = palloc(sizeof(float) * n);
+	int			cells;
+
+	for (int i = 0; i < count; i++)
+	{
+		scales[i] = index_scale(rows[i]);
+		for (int j = 0; j < n; j++)
+			vectors[(Size) i * n + j] = (float) (rows[i]->x[j] * scales[i]);
+	}
+	cells = group_rows(vectors, count, n, order, ends);
+	for (int i = 0; i < cells; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		write_cell(writer, region, rows, tids, scales, vectors, order, i == 0 ? 0 : ends[i - 1], ends[i], codes, codes + n, mean);
+	}
+	pfree(vectors);
+	pfree(scales);
+	pfree(order);
+	pfree(ends);
+	pfree(codes);
+	pfree(mean);
+}
+
+void
+index_writer_region_end(IndexWriter *writer, uint32 region)
+{
+	builder_end(writer, &writer->leaf);
+	builder_end(writer, &writer->directory);
+	if (writer->slack_count > 0)
+		writer->regions[region].typical = (float) (writer->slack_sum / writer->slack_count);
+	writer->slack_sum = 0;
+	writer->slack_count = 0;
+}
+
+void
+index_writer_null(IndexWriter *writer, const ItemPointerData *tid)
+{
+	if (BufferIsValid(writer->nulls))
+		LockBuffer(writer->nulls, BUFFER_LOCK_EXCLUSIVE);
+	if (!BufferIsValid(writer->nulls) || index_null_count(BufferGetPage(writer->nulls)) == INDEX_NULLS_PER_PAGE)
+	{
+		if (BufferIsValid(writer->nulls))
+			UnlockReleaseBuffer(writer->nulls);
+		writer->nulls = index_extend(writer->index);
+		index_null_page_init(BufferGetPage(writer->nulls), writer->meta.nulls);
+		writer->meta.nulls = writer->meta.nulls_room = BufferGetBlockNumber(writer->nulls);
+	}
+	index_null_put(BufferGetPage(writer->nulls), tid);
+	MarkBufferDirty(writer->nulls);
+	LockBuffer(writer->nulls, BUFFER_LOCK_UNLOCK);
+}
+
+/* ---- the end ----------------------------------------------------------------------------------------------------- */
+
+/* A new page at the end of a chain. */
+static Buffer
+chain_page(IndexWriter *writer, IndexPageKind kind, BlockNumber *first, BlockNumber *last)
+{
+	Buffer		buffer = index_extend(writer->index);
+	BlockNumber block = BufferGetBlockNumber(buffer);
+
+	index_page_init(BufferGetPage(buffer), kind);
+	MarkBufferDirty(buffer);
+	if (BlockNumberIsValid(*last))
+	{
+		Buffer		previous = ReadBuffer(writer->index, *last);
+
+		LockBuffer(previous, BUFFER_LOCK_EXCLUSIVE);
+		INDEX_SPECIAL(BufferGetPage(previous))->next = block;
+		MarkBufferDirty(previous);
+		UnlockReleaseBuffer(previous);
+	}
+	else
+		*first = block;
+	*last = block;
+	return buffer;
+}
+
+static void
+write_centres(IndexWriter *writer)
+{
+	int			n = writer->layout.dimensions;
+	int			a_page = Max(INDEX_FLOATS_PER_PAGE / n, 1);
+	BlockNumber first;
+
+	for (uint32 i = 0; i < writer->meta.regions; i += a_page)
+	{
+		const float *source = writer->centres + (Size) i * n;
+		Size		left = (Size) Min(a_page, writer->meta.regions - i) * n;
+
+		for (int page = 0; page < writer->layout.centre_pages; page++)
+		{
+			Buffer		buffer = chain_page(writer, INDEX_PAGE_CENTRES, &first, &writer->meta.last_centres);
+			Size		count = Min(left, (Size) INDEX_FLOATS_PER_PAGE);
+
+			if (page == 0)
+				for (uint32 j = 0; j < a_page && i + j < writer->meta.regions; j++)
+				{
+					writer->regions[i + j].centre = BufferGetBlockNumber(buffer);
+					writer->regions[i + j].centre_number = j;
+				}
+			memcpy(PageGetContents(BufferGetPage(buffer)), source, count * sizeof(float));
+			source += count;
+			left -= count;
+			UnlockReleaseBuffer(buffer);
+		}
+	}
+}
+
+void
+index_writer_end(IndexWriter *writer, const uint16 *recall)
+{
+	Buffer		buffer;
+
+	if (BufferIsValid(writer->nulls))
+		ReleaseBuffer(writer->nulls);
+	if (writer->meta.dimensions > 0)
+	{
+		builder_end(writer, &writer->leaf);
+		builder_end(writer, &writer->directory);
+		write_centres(writer);
+		for (uint32 i = 0; i < writer->meta.regions; i += INDEX_REGIONS_PER_PAGE)
+		{
+			buffer = chain_page(writer, INDEX_PAGE_REGIONS, &writer->meta.first_regions, &writer->meta.last_regions);
+			memcpy(INDEX_REGIONS(BufferGetPage(buffer)), writer->regions + i,
+				   Min(INDEX_REGIONS_PER_PAGE, writer->meta.regions - i) * sizeof(IndexRegion));
+			UnlockReleaseBuffer(buffer);
+		}
+	}
+	if (recall)
+		memcpy(writer->meta.recall, recall, sizeof writer->meta.recall);
+	buffer = ReadBuffer(writer->index, INDEX_META_BLOCK);
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	*INDEX_META(BufferGetPage(buffer)) = writer->meta;
+	MarkBufferDirty(buffer);
+	UnlockReleaseBuffer(buffer);
+	if (RelationNeedsWAL(writer->index))
+		log_newpage_range(writer->index, MAIN_FORKNUM, 0, RelationGetNumberOfBlocks(writer->index), true);
+}
