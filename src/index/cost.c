@@ -22,6 +22,7 @@
 #define FIRST_LEAVES 16.0		/* an ordered scan opens these, and a share of the others, before its first row */
 #define FIRST_SHARE 0.25
 #define BALL_SPREAD 8.0			/* leaves that a condition opens, by those that its rows would fill */
+#define NEVER 1e20				/* more than what a disabled path costs */
 #define ROWS_PER_CELL 8.0		/* while the meta page does not know better */
 
 void
@@ -84,4 +85,11 @@ index_cost(PlannerInfo *root, IndexPath *path, double loop_count, Cost *startup,
 	if (!ordered && quals != NIL)
 		*startup = 0;
 	*pages = directory_pages + leaf_pages;
+
+	/*
+	 * The planner takes any index for one that can count rows without the heap.  This one holds no pins on its pages
+	 * while it returns their rows, so that vacuum could let such a scan count dead ones.
+	 */
+	if (path->path.pathtype == T_IndexOnlyScan)
+		*startup = *total = NEVER;
 }
