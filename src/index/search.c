@@ -19,21 +19,13 @@
 #include "utils/rel.h"
 
 #include "common/settings.h"
-#include "index/heap.h"
-#include "index/search.h"
+#include "index/search_internal.h"
 
 #define SEARCH_FIRST_BATCH 16	/* directory nodes that give at least one cell to the first batch of leaves */
 #define SEARCH_BATCH_GROWTH 8
 #define SEARCH_FIRST_KEEP 1024	/* rows */
 #define SEARCH_KEEP_GROWTH 16
 #define REGION_ROUNDING (1 - 3e-6f)
-
-typedef struct RegionOrder
-{
-	float		bound;
-	float		distance;		/* to the centre */
-	uint32		region;
-} RegionOrder;
 
 #define ST_SORT sort_regions
 #define ST_ELEMENT_TYPE RegionOrder
@@ -42,66 +34,6 @@ typedef struct RegionOrder
 #define ST_SCOPE static
 #define ST_DEFINE
 #include "lib/sort_template.h"
-
-/* A directory node that was bounded. */
-typedef struct SearchNode
-{
-	uint32		region;
-	int			first;			/* in cell_bounds */
-	int			count;
-	float		least;			/* bound of its cells that were not opened; INFINITY: all were */
-} SearchNode;
-
-struct Search
-{
-	Relation	index;
-	MemoryContext context;
-	IndexMeta	meta;
-	IndexLayout layout;
-	Metric		metric;
-	SearchCounts counts;
-
-	/* the query, in the units of each region */
-	IndexRegion *regions;
-	CodeQuery  *queries;		/* [regions] */
-	uint8	   *codes;			/* [regions, n] */
-	float		limit;
-	RegionOrder *order;
-	int			order_count;
-	int			order_next;
-
-	/* cells */
-	SearchNode *nodes;
-	int			node_count;
-	int			node_space;
-	float	   *cell_bounds;	/* INFINITY: opened */
-	BlockNumber *cell_leaves;
-	int			cell_count;
-	int			cell_space;
-	int			batch;
-	uint8	   *opened;			/* a bit a block */
-	BlockNumber blocks;
-	uint32	   *sums;			/* [capacity] */
-	float	   *bounds;			/* [capacity] */
-	float	   *scratch;		/* [node_space] */
-
-	/* rows */
-	CandidateHeap heap;
-	float		reported;
-	bool		probed;
-	bool		every;			/* without a query */
-	bool		has_done;		/* pass 2 and later */
-	Candidate	done;			/* all up to this one were returned by earlier passes */
-	Candidate  *returned;		/* by this pass; in later ones, those after done, by TID */
-	int			returned_count;
-	int			returned_space;
-	int			returned_sorted;	/* so many of them by earlier passes */
-
-	/* NULLs */
-	BlockNumber nulls;
-	ItemPointerData *null_tids;	/* of one page */
-	int			null_count;
-};
 
 Search *
 search_begin(Relation index)
@@ -308,197 +240,7 @@ search_start_all(Search *search)
 	MemoryContextSwitchTo(previous);
 }
 
-/* ---- rows -------------------------------------------------------------------------------------------------------- */
-
-static int
-compare_tids(const void *a, const void *b)
-{
-	return ItemPointerCompare((ItemPointer) &((const Candidate *) a)->tid, (ItemPointer) &((const Candidate *) b)->tid);
-}
-
-static bool
-was_returned(const Search *search, const Candidate *candidate)
-{
-	if (!search->has_done)
-		return false;
-	return !candidate_less(&search->done, candidate) ||
-		bsearch(candidate, search->returned, search->returned_sorted, sizeof(Candidate), compare_tids) != NULL;
-}
-
-static bool
-mark_opened(Search *search, BlockNumber block)
-{
-	uint8		bit = 1 << (block % 8);
-
-	if (search->opened[block / 8] & bit)
-		return false;
-	search->opened[block / 8] |= bit;
-	return true;
-}
-
-static void
-open_leaf(Search *search, uint32 region, BlockNumber block)
-{
-	const IndexLayout *layout = &search->layout;
-	Buffer		buffer;
-	Page		page;
-	IndexNode  *node;
-	const IndexItem *items;
-	int			count;
-
-	if (unlikely(block >= search->blocks))
-	{
-		/* it may be a new one */
-		BlockNumber blocks = RelationGetNumberOfBlocks(search->index);
-
-		if (block >= blocks)
-			index_raise_corrupted(search->index, search->regions[region].directory,
-								  psprintf("A cell of region %u points to block %u, which is not there.", region, block));
-		search->opened = repalloc(search->opened, blocks / 8 + 1);
-		memset(search->opened + search->blocks / 8 + 1, 0, blocks / 8 - search->blocks / 8);
-		search->blocks = blocks;
-	}
-	if (!mark_opened(search, block))
-		return;
-	CHECK_FOR_INTERRUPTS();
-	buffer = index_read(search->index, block, BUFFER_LOCK_SHARE, INDEX_PAGE_LEAF);
-	page = BufferGetPage(buffer);
-	index_check_node(search->index, block, page, layout);
-	node = INDEX_NODE(page);
-	if (unlikely(node->region != region))
-		index_raise_corrupted(search->index, block, psprintf("It belongs to region %u, not to %u.", node->region, region));
-	count = node->count;
-	items = index_items(page, layout);
-	search->counts.leaves++;
-	search->counts.codes += count;
-	if (search->every)
-		memset(search->bounds, 0, sizeof(float) * count);
-	else
-	{
-		index_node_sums(search->index, page, layout, search->metric, search->codes + (Size) region * layout->dimensions, count,
-						search->sums);
-		code_kernels()->bounds(search->metric == METRIC_L1, search->sums, index_slacks(page, layout), count,
-							   &search->queries[region], search->bounds);
-	}
-	for (int i = 0; i < count; i++)
-	{
-		Candidate	candidate;
-
-		if (search->bounds[i] > heap_cutoff(&search->heap) || search->bounds[i] > search->limit ||
-			!ItemPointerIsValid(&items[i].tid))
-			continue;
-		candidate.bound = search->bounds[i];
-		candidate.tid = items[i].tid;
-		if (!was_returned(search, &candidate))
-			heap_push(&search->heap, &candidate);
-	}
-	UnlockReleaseBuffer(buffer);
-}
-
-/* ---- cells ------------------------------------------------------------------------------------------------------- */
-
-static void
-need_cells(Search *search, int more)
-{
-	if (search->cell_count + more > search->cell_space)
-	{
-		Size		space = Max(search->cell_space * 2, search->cell_count + more + 1024);
-
-		if (search->cell_bounds)
-		{
-			search->cell_bounds = repalloc_huge(search->cell_bounds, sizeof(float) * space);
-			search->cell_leaves = repalloc_huge(search->cell_leaves, sizeof(BlockNumber) * space);
-		}
-		else
-		{
-			search->cell_bounds = MemoryContextAllocHuge(search->context, sizeof(float) * space);
-			search->cell_leaves = MemoryContextAllocHuge(search->context, sizeof(BlockNumber) * space);
-		}
-		search->cell_space = (int) space;
-	}
-	if (search->node_count == search->node_space)
-	{
-		search->node_space = Max(search->node_space * 2, 512);
-		search->nodes = search->nodes ? repalloc_huge(search->nodes, sizeof(SearchNode) * search->node_space) :
-			palloc(sizeof(SearchNode) * search->node_space);
-		search->scratch = search->scratch ? repalloc_huge(search->scratch, sizeof(float) * search->node_space) :
-			palloc(sizeof(float) * search->node_space);
-	}
-}
-
-/* Bounds all cells of a region. */
-static void
-open_region(Search *search, uint32 region)
-{
-	const IndexLayout *layout = &search->layout;
-	BlockNumber block = search->regions[region].directory;
-
-	search->counts.regions++;
-	while (BlockNumberIsValid(block))
-	{
-		Buffer		buffer = index_read(search->index, block, BUFFER_LOCK_SHARE, INDEX_PAGE_DIRECTORY);
-		Page		page = BufferGetPage(buffer);
-		IndexNode  *node = INDEX_NODE(page);
-		const IndexItem *items = index_items(page, layout);
-		SearchNode *found;
-		float	   *bounds;
-
-		CHECK_FOR_INTERRUPTS();
-		index_check_node(search->index, block, page, layout);
-		if (unlikely(node->region != region))
-			index_raise_corrupted(search->index, block, psprintf("It belongs to region %u, not to %u.", node->region, region));
-		need_cells(search, node->count);
-		found = &search->nodes[search->node_count++];
-		found->region = region;
-		found->first = search->cell_count;
-		found->count = node->count;
-		found->least = INFINITY;
-		bounds = search->cell_bounds + search->cell_count;
-		if (search->every)
-			memset(bounds, 0, sizeof(float) * node->count);
-		else
-		{
-			index_node_sums(search->index, page, layout, search->metric, search->codes + (Size) region * layout->dimensions,
-							node->count, search->sums);
-			code_kernels()->bounds(search->metric == METRIC_L1, search->sums, index_slacks(page, layout), node->count,
-								   &search->queries[region], bounds);
-		}
-		for (int i = 0; i < node->count; i++)
-		{
-			search->cell_leaves[search->cell_count + i] = ItemPointerGetBlockNumberNoCheck(&items[i].tid);
-			found->least = Min(found->least, bounds[i]);
-		}
-		search->cell_count += node->count;
-		search->counts.cells += node->count;
-		block = INDEX_SPECIAL(page)->next;
-		UnlockReleaseBuffer(buffer);
-	}
-}
-
-/* Opens the leaves of all cells with bounds up to most. */
-static void
-open_cells(Search *search, float most)
-{
-	for (int i = 0; i < search->node_count; i++)
-	{
-		SearchNode *node = &search->nodes[i];
-		float		least = INFINITY;
-
-		if (node->least > most || isinf(node->least))
-			continue;
-		for (int cell = node->first; cell < node->first + node->count; cell++)
-		{
-			if (search->cell_bounds[cell] > most)
-				least = Min(least, search->cell_bounds[cell]);
-			else if (!isinf(search->cell_bounds[cell]))
-			{
-				search->cell_bounds[cell] = INFINITY;
-				open_leaf(search, node->region, search->cell_leaves[cell]);
-			}
-		}
-		node->least = least;
-	}
-}
+/* ---- the frontier -------------------------------------------------------------------------------------------------- */
 
 static float
 least_cell(const Search *search)
@@ -547,7 +289,7 @@ expand(Search *search)
 		{
 			int			node = search->node_count;
 
-			open_region(search, search->order[search->order_next++].region);
+			search_open_region(search, search->order[search->order_next++].region);
 			for (; node < search->node_count; node++)
 				least = Min(least, search->nodes[node].least);
 		} while (search->order_next < search->order_count && next_region(search) <= least);
@@ -555,7 +297,7 @@ expand(Search *search)
 	}
 	if (isinf(least) || least > search->limit)
 		return false;
-	open_cells(search, batch_end(search));
+	search_open_cells(search, batch_end(search));
 	return true;
 }
 
@@ -586,7 +328,7 @@ search_again(Search *search)
 	for (int i = 0; i < search->returned_count; i++)
 		if (candidate_less(&search->done, &search->returned[i]))
 			search->returned[left++] = search->returned[i];
-	qsort(search->returned, left, sizeof(Candidate), compare_tids);
+	qsort(search->returned, left, sizeof(Candidate), search_compare_tids);
 	search->returned_count = search->returned_sorted = left;
 	begin_pass(search, keep > INT_MAX / SEARCH_KEEP_GROWTH ? INT_MAX : keep * SEARCH_KEEP_GROWTH);
 }
@@ -642,8 +384,8 @@ search_next_unordered(Search *search, ItemPointerData *tid)
 	{
 		search->node_count = 0;
 		search->cell_count = 0;
-		open_region(search, search->order[search->order_next++].region);
-		open_cells(search, Min(search->limit, FLT_MAX));
+		search_open_region(search, search->order[search->order_next++].region);
+		search_open_cells(search, Min(search->limit, FLT_MAX));
 	}
 	MemoryContextSwitchTo(previous);
 	if (search->heap.count == 0)

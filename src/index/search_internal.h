@@ -1,0 +1,85 @@
+/*
+ * search_internal.h: what search.c and search_open.c share.
+ */
+#ifndef SIAMESE_INDEX_SEARCH_INTERNAL_H
+#define SIAMESE_INDEX_SEARCH_INTERNAL_H
+
+#include "index/heap.h"
+#include "index/search.h"
+
+typedef struct RegionOrder
+{
+	float		bound;
+	float		distance;		/* to the centre */
+	uint32		region;
+} RegionOrder;
+
+/* A directory node that was bounded. */
+typedef struct SearchNode
+{
+	uint32		region;
+	int			first;			/* in cell_bounds */
+	int			count;
+	float		least;			/* bound of its cells that were not opened; INFINITY: all were */
+} SearchNode;
+
+struct Search
+{
+	Relation	index;
+	MemoryContext context;
+	IndexMeta	meta;
+	IndexLayout layout;
+	Metric		metric;
+	SearchCounts counts;
+
+	/* the query, in the units of each region */
+	IndexRegion *regions;
+	CodeQuery  *queries;		/* [regions] */
+	uint8	   *codes;			/* [regions, n] */
+	float		limit;
+	RegionOrder *order;
+	int			order_count;
+	int			order_next;
+
+	/* cells */
+	SearchNode *nodes;
+	int			node_count;
+	int			node_space;
+	float	   *cell_bounds;	/* INFINITY: opened */
+	BlockNumber *cell_leaves;
+	int			cell_count;
+	int			cell_space;
+	int			batch;
+	uint8	   *opened;			/* a bit a block */
+	BlockNumber blocks;
+	uint32	   *sums;			/* [capacity] */
+	float	   *bounds;			/* [capacity] */
+	float	   *scratch;		/* [node_space] */
+
+	/* rows */
+	CandidateHeap heap;
+	float		reported;
+	bool		probed;
+	bool		every;			/* without a query */
+	bool		has_done;		/* pass 2 and later */
+	Candidate	done;			/* all up to this one were returned by earlier passes */
+	Candidate  *returned;		/* by this pass; in later ones, those after done, by TID */
+	int			returned_count;
+	int			returned_space;
+	int			returned_sorted;	/* so many of them by earlier passes */
+
+	/* NULLs */
+	BlockNumber nulls;
+	ItemPointerData *null_tids;	/* of one page */
+	int			null_count;
+};
+
+/* Bounds all cells of a region. */
+extern void search_open_region(Search *search, uint32 region);
+
+/* Opens the leaves of all cells with bounds up to most: their rows come to the heap. */
+extern void search_open_cells(Search *search, float most);
+
+extern int	search_compare_tids(const void *a, const void *b);
+
+#endif
