@@ -319,6 +319,7 @@ CREATE TABLE siamese.model (
 	seed bigint NOT NULL,
 	epochs integer NOT NULL,
 	threads integer NOT NULL,
+	options jsonb NOT NULL DEFAULT '{}',
 	created_by name NOT NULL DEFAULT current_user,
 	created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
 	finished_at timestamptz,
@@ -330,6 +331,7 @@ COMMENT ON COLUMN siamese.model.definition IS 'the network as it was trained, wi
 COMMENT ON COLUMN siamese.model.calibration IS 'threshold, probability and false-accept rates, fitted on held-out identities';
 COMMENT ON COLUMN siamese.model.scores IS 'error rates of the kept epoch on held-out identities';
 COMMENT ON COLUMN siamese.model.examples IS 'the query that it was trained on; NULL for an imported model';
+COMMENT ON COLUMN siamese.model.options IS 'the options of train(); "start" with the version that was meant';
 COMMENT ON COLUMN siamese.model.finished_at IS 'NULL while it is in training: only name@version means it then';
 CREATE INDEX model_fingerprint ON siamese.model (fingerprint);
 GRANT SELECT ON siamese.model TO PUBLIC;
@@ -365,6 +367,41 @@ COMMENT ON TABLE siamese.training_epoch IS 'one row an epoch of every training, 
 GRANT SELECT ON siamese.training_epoch TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('siamese.training_epoch', '');
 
+-- The state of trainings that are not finished, for resume(); the newest of each name.  The parts are rewritten in place with
+-- each epoch: two versions of a part fit into a page, and no part is out of line, so that without any vacuum the tables
+-- take twice what a state takes.
+CREATE TABLE siamese.training_state (
+	name text NOT NULL,
+	version integer NOT NULL,
+	epoch integer NOT NULL,
+	epoch_steps bigint NOT NULL,
+	samples_at_once integer NOT NULL,
+	examples_digest text NOT NULL,
+	best_epoch integer NOT NULL,
+	best_error float8 NOT NULL,
+	elapsed float8 NOT NULL,
+	parts integer NOT NULL,
+	PRIMARY KEY (name, version)
+) WITH (fillfactor = 50);
+COMMENT ON TABLE siamese.training_state IS 'where the unfinished trainings stand: what siamese.resume() goes on from; not dumped';
+COMMENT ON COLUMN siamese.training_state.epoch IS 'the last one that was committed';
+COMMENT ON COLUMN siamese.training_state.samples_at_once IS 'of one thread: batch statistics and rounding depend on it';
+COMMENT ON COLUMN siamese.training_state.examples_digest IS 'SHA-256 over labels and prepared samples: the examples must not have changed';
+COMMENT ON COLUMN siamese.training_state.elapsed IS 'seconds of training until then, breaks not counted';
+SELECT pg_catalog.pg_extension_config_dump('siamese.training_state', 'WHERE false');
+
+CREATE TABLE siamese.training_state_part (
+	name text NOT NULL,
+	version integer NOT NULL,
+	part integer NOT NULL,
+	bytes bytea NOT NULL,
+	PRIMARY KEY (name, version, part)
+) WITH (fillfactor = 50);
+ALTER TABLE siamese.training_state_part ALTER COLUMN bytes SET STORAGE PLAIN;
+COMMENT ON TABLE siamese.training_state_part IS
+	'weights, averaged weights and the optimizer''s memory after the epoch of siamese.training_state: little-endian 4-byte floats; not dumped';
+SELECT pg_catalog.pg_extension_config_dump('siamese.training_state_part', 'WHERE false');
+
 CREATE VIEW siamese.training AS
 	SELECT e.name AS model, e.version, e.epoch, m.epochs, e.loss, e.eer AS held_out_eer, e.auc AS held_out_auc,
 		e.images_per_second, e.elapsed, e.remaining, e.best, e.committed_at
@@ -383,9 +420,11 @@ CREATE FUNCTION siamese.model_removed() RETURNS trigger LANGUAGE plpgsql SET sea
 BEGIN
 	DELETE FROM siamese.model_weights w WHERE w.fingerprint = OLD.fingerprint
 		AND NOT EXISTS (SELECT FROM siamese.model m WHERE m.fingerprint = w.fingerprint);
+	DELETE FROM siamese.training_state_part s WHERE s.name = OLD.name AND s.version = OLD.version;
+	DELETE FROM siamese.training_state s WHERE s.name = OLD.name AND s.version = OLD.version;
 	RETURN NULL;
 END $$;
-COMMENT ON FUNCTION siamese.model_removed() IS 'removes the weights that no version of a model uses any more';
+COMMENT ON FUNCTION siamese.model_removed() IS 'removes the weights that no version of a model uses any more, and the state of its training';
 CREATE TRIGGER model_removed AFTER DELETE ON siamese.model
 	FOR EACH ROW EXECUTE FUNCTION siamese.model_removed();
 
@@ -455,6 +494,12 @@ CREATE PROCEDURE siamese.train(model text, examples text, network text DEFAULT '
 COMMENT ON PROCEDURE siamese.train(text, text, text, integer, bigint, jsonb) IS
 	'trains the next version of a model from a query that returns (sample bytea, label) or (sample, label, genuine boolean); identities are split by seed; commits after each epoch and keeps the one with the lowest held-out error';
 REVOKE ALL ON PROCEDURE siamese.train(text, text, text, integer, bigint, jsonb) FROM PUBLIC;
+
+CREATE PROCEDURE siamese.resume(model text)
+	LANGUAGE c AS 'MODULE_PATHNAME', 'siamese_resume';
+COMMENT ON PROCEDURE siamese.resume(text) IS
+	'goes on with a training that was cancelled or lost, from its last committed epoch, to the same weights as without the break; "name" (its newest version) or "name@version"; the examples'' query is run again and must give the same rows';
+REVOKE ALL ON PROCEDURE siamese.resume(text) FROM PUBLIC;
 
 CREATE FUNCTION siamese.evaluate(model text, examples text, refs integer DEFAULT 0, seed bigint DEFAULT 1)
 	RETURNS TABLE (impostors text, rule text, genuine_pairs bigint, impostor_pairs bigint, eer float8, eer_low float8, eer_high float8,

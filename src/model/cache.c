@@ -119,6 +119,30 @@ prepare_answers(void)
 	}
 }
 
+/* Raises when a plain name has versions, but none that is finished.  Within find_by_name's SPI connection. */
+static void
+raise_unfinished(const char *name, int version)
+{
+	Oid			type = TEXTOID;
+	Datum		value = CStringGetTextDatum(name);
+	char	   *newest;
+
+	if (version != 0)
+		return;
+	if (SPI_execute_with_args("SELECT version FROM siamese.model WHERE name OPERATOR(pg_catalog.=) $1"
+							  " ORDER BY version USING OPERATOR(pg_catalog.>) LIMIT 1",
+							  1, &type, &value, NULL, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read siamese.model");
+	if (SPI_processed == 0)
+		return;
+	newest = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("model \"%s\" has no finished version", name),
+			 errhint("CALL siamese.resume('%s') goes on with its training; \"%s@%s\" names the best epoch until now.",
+					 name, name, newest)));
+}
+
 /* The fingerprint of the row, read as the current user. */
 static uint64
 find_by_name(const char *name, int version)
@@ -130,6 +154,8 @@ find_by_name(const char *name, int version)
 	SPI_connect();
 	if (SPI_execute_with_args("SELECT fingerprint FROM " MODEL_ROW_OF_NAME, 2, types, values, NULL, true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read siamese.model");
+	if (SPI_processed == 0)
+		raise_unfinished(name, version);
 	if (SPI_processed == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),

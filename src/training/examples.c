@@ -386,6 +386,12 @@ examples_read(const char *query, const NetworkDefinition *definition, Size memor
 	return reader.examples;
 }
 
+bool
+examples_spilled(const Examples *examples)
+{
+	return raster_store_spilled(examples->rasters);
+}
+
 void
 examples_fetch(const Examples *examples, const int *index, int count, uint8 *buffer, const uint8 **raster)
 {

@@ -1,9 +1,12 @@
 /*
  * learner.c: one step of training on all threads.
  *
- * A batch is cut into as many equal runs as there are threads; each has a workspace and a gradient of its own.  The loss
- * needs all embeddings, so it stands between the way forth and the way back.  Gradients are summed in the order of the
- * threads: with the same number of threads every run gives the same bits.
+ * A batch is worked off in rounds, a round in as many equal runs as there are threads; each thread has a workspace and a
+ * gradient of its own.  The loss needs all embeddings, so it stands between the way forth and the way back.  When one round
+ * is enough, its activations are kept in between.  When they do not fit into memory, each round's way forth is done again
+ * before its way back: distortion and dropout follow from seed, step and place, so that it repeats exactly (Gao, Zhang, Han,
+ * Callan 2021: "Scaling deep contrastive learning batch size under memory limited setup").  Gradients are summed in a
+ * fixed order: with the same threads and samples at once every run gives the same bits.
  */
 #include "postgres.h"
 
@@ -19,13 +22,18 @@ typedef struct LearnerBuffers
 {
 	int			threads;
 	Batch		batch;
-	const uint8 **raster;		/* [batch] */
-	uint8	   *fetched;		/* rasters that are not in memory: [batch, raster bytes] */
-	real	   *input;			/* [batch, input values] */
+	int			rounds;			/* of the batch */
+	int			round;			/* the one that is worked off */
 	real	   *embedding;		/* [batch, dimensions] */
 	real	   *embedding_gradient; /* the same */
-	NetworkWorkspace **workspace;	/* [threads] */
 	real	  **gradient;		/* [threads] of [parameters] */
+
+	/* for one round, only while there are steps */
+	MemoryContext context;
+	const uint8 **raster;		/* [threads, samples at once] */
+	uint8	   *fetched;		/* those that are not in memory */
+	real	  **input;			/* [threads] of [samples at once, input values] */
+	NetworkWorkspace **workspace;	/* [threads] */
 } LearnerBuffers;
 
 static void *
@@ -40,14 +48,12 @@ allocate(size_t count, size_t size)
 }
 
 Learner *
-learner_create(const NetworkDefinition *definition, const Examples *examples, const Split *split,
-			   int epochs, uint64 seed, int threads)
+learner_create(const NetworkDefinition *definition, Network *network, const Examples *examples, const Split *split,
+			   uint64 seed, int threads)
 {
 	Learner    *learner = palloc0(sizeof(Learner));
 	LearnerBuffers *buffers = palloc0(sizeof(LearnerBuffers));
-	Status		status;
-	size_t		weights;
-	size_t		parameters;
+	size_t		weights = network_weight_count(network);
 	int			batch;
 	int64		images = 0;
 
@@ -55,9 +61,7 @@ learner_create(const NetworkDefinition *definition, const Examples *examples, co
 	learner->examples = examples;
 	learner->buffers = buffers;
 	learner->seed = seed;
-	learner->network = network_create(definition, host_server(), &status);
-	if (learner->network == NULL)
-		check_raise_status(&status);
+	learner->network = network;
 	learner->sampler = sampler_create(examples, split, &definition->training, seed);
 	learner->pool = thread_pool_create(threads);
 	batch = sampler_batch_size(learner->sampler);
@@ -65,10 +69,7 @@ learner_create(const NetworkDefinition *definition, const Examples *examples, co
 		images += examples->label[split->training_label[i]].genuine;
 	images = Max(images, definition->training.epoch_samples);
 	learner->progress.epoch_steps = Max((images + batch - 1) / batch, 1);
-	learner->progress.steps = learner->progress.epoch_steps * epochs;
 
-	weights = network_weight_count(learner->network);
-	parameters = network_parameter_count(learner->network);
 	learner->weights = allocate(weights, sizeof(real));
 	network_initialize(learner->network, seed, learner->weights);
 	learner->average = learner->weights;
@@ -81,25 +82,16 @@ learner_create(const NetworkDefinition *definition, const Examples *examples, co
 
 	buffers->threads = threads;
 	buffers->batch.example = palloc(sizeof(int) * batch);
-	buffers->raster = palloc(sizeof(uint8 *) * batch);
-	buffers->fetched = allocate((size_t) batch, examples->raster_bytes);
 	buffers->batch.label = palloc(sizeof(int32) * batch);
 	buffers->batch.genuine = palloc(batch);
 	buffers->batch.forge = palloc(batch);
 	buffers->batch.turn = palloc(batch);
-	buffers->input = allocate((size_t) batch * network_input_values(learner->network), sizeof(real));
 	buffers->embedding = allocate((size_t) batch * network_dimensions(learner->network), sizeof(real));
 	buffers->embedding_gradient = allocate((size_t) batch * network_dimensions(learner->network), sizeof(real));
-	buffers->workspace = palloc(sizeof(NetworkWorkspace *) * threads);
 	buffers->gradient = palloc(sizeof(real *) * threads);
 	for (int i = 0; i < threads; i++)
-	{
-		buffers->workspace[i] = network_workspace_create(learner->network, (batch + threads - 1) / threads, true,
-														 host_server(), &status);
-		if (buffers->workspace[i] == NULL)
-			check_raise_status(&status);
-		buffers->gradient[i] = allocate(parameters, sizeof(real));
-	}
+		buffers->gradient[i] = allocate(network_parameter_count(network), sizeof(real));
+	buffers->context = AllocSetContextCreate(CurrentMemoryContext, "siamese step", ALLOCSET_DEFAULT_SIZES);
 	return learner;
 }
 
@@ -109,50 +101,127 @@ learner_batch_size(const Learner *learner)
 	return sampler_batch_size(learner->sampler);
 }
 
-static int
-share_start(const LearnerBuffers *buffers, int thread)
+/* What a step needs and an evaluation does not. */
+static void
+prepare_round(Learner *learner)
 {
-	return (int) ((int64) buffers->batch.n * thread / buffers->threads);
+	LearnerBuffers *buffers = learner->buffers;
+	MemoryContext caller = MemoryContextSwitchTo(buffers->context);
+	int			threads = buffers->threads;
+	int			samples = learner->samples_at_once;
+	Status		status;
+
+	buffers->raster = palloc(sizeof(uint8 *) * threads * samples);
+	buffers->fetched = allocate((size_t) threads * samples, learner->examples->raster_bytes);
+	buffers->input = palloc(sizeof(real *) * threads);
+	buffers->workspace = palloc(sizeof(NetworkWorkspace *) * threads);
+	for (int i = 0; i < threads; i++)
+	{
+		buffers->input[i] = allocate((size_t) samples * network_input_values(learner->network), sizeof(real));
+		buffers->workspace[i] = network_workspace_create(learner->network, samples, true, host_server(), &status);
+		if (buffers->workspace[i] == NULL)
+			check_raise_status(&status);
+	}
+	MemoryContextSwitchTo(caller);
+}
+
+void
+learner_rest(Learner *learner)
+{
+	MemoryContextReset(learner->buffers->context);
+	learner->buffers->workspace = NULL;
+}
+
+/* Where in the batch a round begins, and a thread's run in it. */
+static int
+round_start(const LearnerBuffers *buffers, int round)
+{
+	return (int) ((int64) buffers->batch.n * round / buffers->rounds);
+}
+
+static int
+run_start(const LearnerBuffers *buffers, int thread)
+{
+	int			start = round_start(buffers, buffers->round);
+
+	return start + (int) ((int64) (round_start(buffers, buffers->round + 1) - start) * thread / buffers->threads);
 }
 
 static void
-forward_share(void *argument, int thread)
+forward_run(void *argument, int thread)
 {
 	Learner    *learner = argument;
 	LearnerBuffers *buffers = learner->buffers;
-	int			first = share_start(buffers, thread);
-	int			n = share_start(buffers, thread + 1) - first;
+	const Batch *batch = &buffers->batch;
+	int			first = run_start(buffers, thread);
+	int			n = run_start(buffers, thread + 1) - first;
 	size_t		values = network_input_values(learner->network);
-	size_t		dimensions = network_dimensions(learner->network);
-	uint64		key = (uint64) learner->progress.step * LIMIT_THREADS + thread;
+	uint64		key = ((uint64) learner->progress.step << 20) + (uint64) buffers->round * buffers->threads + thread;
 
 	for (int i = first; i < first + n; i++)
 	{
 		/* the copy follows from the seed, the step and the place in the batch, not from the thread */
 		Random		random = random_stream(learner->seed ^ UINT64_C(0x64697374), ((uint64) learner->progress.step << 20) + i);
 
-		network_input_distorted(learner->definition, buffers->raster[i], buffers->batch.turn[i], buffers->batch.forge[i], &random,
-								buffers->input + i * values);
+		network_input_distorted(learner->definition, buffers->raster[i - round_start(buffers, buffers->round)],
+								batch->turn[i], batch->forge[i], &random, buffers->input[thread] + (i - first) * values);
 	}
 	if (n > 0)
 		network_forward_training(learner->network, learner->weights, buffers->workspace[thread],
-								 buffers->input + first * values, n, random_stream(learner->seed, key).state,
-								 buffers->embedding + first * dimensions);
+								 buffers->input[thread], n, random_stream(learner->seed, key).state,
+								 buffers->embedding + first * (size_t) network_dimensions(learner->network));
 }
 
 static void
-backward_share(void *argument, int thread)
+backward_run(void *argument, int thread)
 {
 	Learner    *learner = argument;
 	LearnerBuffers *buffers = learner->buffers;
-	int			first = share_start(buffers, thread);
-	int			n = share_start(buffers, thread + 1) - first;
+	int			first = run_start(buffers, thread);
 
-	if (n > 0)
-		network_backward(learner->network, learner->weights, buffers->workspace[thread],
-						 buffers->input + first * (size_t) network_input_values(learner->network),
+	if (run_start(buffers, thread + 1) > first)
+		network_backward(learner->network, learner->weights, buffers->workspace[thread], buffers->input[thread],
 						 buffers->embedding_gradient + first * (size_t) network_dimensions(learner->network),
 						 buffers->gradient[thread]);
+}
+
+/* False when a cancel or a termination is pending; so are the two below. */
+static bool
+run_all(Learner *learner, ThreadWork work)
+{
+	Status		status;
+
+	thread_pool_run(learner->pool, work, learner);
+	return !host_interrupted(host_server(), &status);
+}
+
+static bool
+forward_round(Learner *learner, int round)
+{
+	LearnerBuffers *buffers = learner->buffers;
+	int			start = round_start(buffers, round);
+
+	buffers->round = round;
+	examples_fetch(learner->examples, buffers->batch.example + start, round_start(buffers, round + 1) - start,
+				   buffers->fetched, buffers->raster);
+	return run_all(learner, forward_run);
+}
+
+/* The last round's activations are still there; the others are computed again. */
+static bool
+backward_rounds(Learner *learner)
+{
+	LearnerBuffers *buffers = learner->buffers;
+
+	for (int round = buffers->rounds - 1; round >= 0; round--)
+	{
+		if ((round < buffers->rounds - 1 && !forward_round(learner, round)) || !run_all(learner, backward_run))
+			return false;
+		for (int i = 0; i < buffers->threads; i++)
+			if (run_start(buffers, i + 1) > run_start(buffers, i))
+				network_update_statistics(learner->network, buffers->workspace[i], learner->weights);
+	}
+	return true;
 }
 
 /* Each thread sums a slice of all gradients into the first one's and clears the others. */
@@ -185,11 +254,14 @@ learner_step(Learner *learner, double *loss)
 	NetworkBatch loss_batch;
 	Status		status;
 
+	if (buffers->workspace == NULL)
+		prepare_round(learner);
 	sampler_next(learner->sampler, &buffers->batch);
-	examples_fetch(learner->examples, buffers->batch.example, buffers->batch.n, buffers->fetched, buffers->raster);
-	thread_pool_run(learner->pool, forward_share, learner);
-	if (host_interrupted(host_server(), &status))
-		return false;
+	buffers->rounds = (buffers->batch.n + buffers->threads * learner->samples_at_once - 1) /
+		(buffers->threads * learner->samples_at_once);
+	for (int round = 0; round < buffers->rounds; round++)
+		if (!forward_round(learner, round))
+			return false;
 
 	loss_batch = (NetworkBatch) {
 		.n = buffers->batch.n, .embedding = buffers->embedding, .label = buffers->batch.label,
@@ -204,18 +276,28 @@ learner_step(Learner *learner, double *loss)
 				 errmsg("training diverged: the loss of step %lld is %g", (long long) learner->progress.step + 1, *loss),
 				 errhint("Lower the rate: the option {\"optimizer\": {\"rate\": ...}}; it is %g.",
 						 learner->definition->optimizer.rate)));
-	thread_pool_run(learner->pool, backward_share, learner);
-	if (host_interrupted(host_server(), &status))
+	if (!backward_rounds(learner))
 		return false;
-
 	thread_pool_run(learner->pool, sum_share, learner);
-	for (int i = 0; i < buffers->threads; i++)
-		if (share_start(buffers, i + 1) > share_start(buffers, i))
-			network_update_statistics(learner->network, buffers->workspace[i], learner->weights);
 	network_optimizer_step(learner->network, &learner->progress, learner->memory, buffers->gradient[0], learner->weights);
 	memset(buffers->gradient[0], 0, network_parameter_count(learner->network) * sizeof(real));
 	if (learner->average != learner->weights)
 		network_average(learner->network, &learner->progress, learner->weights, learner->average);
 	learner->progress.step++;
+	return true;
+}
+
+bool
+learner_go_to(Learner *learner, int64 step)
+{
+	Status		status;
+
+	while (learner->progress.step < step)
+	{
+		if (host_interrupted(host_server(), &status))
+			return false;
+		sampler_next(learner->sampler, &learner->buffers->batch);
+		learner->progress.step++;
+	}
 	return true;
 }

@@ -16,22 +16,29 @@ typedef struct Learner
 	ThreadPool *pool;
 	Sampler    *sampler;
 	uint64		seed;
-	NetworkProgress progress;
+	NetworkProgress progress;	/* the planned steps are the caller's to set */
+	int			samples_at_once;	/* of each thread, between the way forth and the way back; the caller's to set */
 	real	   *weights;		/* [weight_count], as the optimizer moves them */
 	real	   *average;		/* [weight_count], what is evaluated and stored; the same array without averaging */
 	real	   *memory;			/* [optimizer_count] */
 	struct LearnerBuffers *buffers;
 } Learner;
 
-/* In the current memory context.  epochs: how many there will be, which fixes the rate's schedule. */
-extern Learner *learner_create(const NetworkDefinition *definition, const Examples *examples, const Split *split,
-							   int epochs, uint64 seed, int threads);
+/* In the current memory context. */
+extern Learner *learner_create(const NetworkDefinition *definition, Network *network, const Examples *examples,
+							   const Split *split, uint64 seed, int threads);
 
 /*
- * One batch: the mean loss.  Raises when it is not finite.  False, and the weights as they were, when a cancel or a
- * termination is pending (the sampler has gone on, so the learner is not to be used any more).
+ * One batch: the mean loss.  Raises when it is not finite.  False when a cancel or a termination is pending: then weights
+ * and sampler are in between, and the learner is not to be used any more.
  */
 extern bool learner_step(Learner *learner, double *loss);
 extern int	learner_batch_size(const Learner *learner);
+
+/* Gives back the memory for activations until the next step. */
+extern void learner_rest(Learner *learner);
+
+/* The sampler as it is before this step: what was drawn until there is drawn again.  False as above. */
+extern bool learner_go_to(Learner *learner, int64 step);
 
 #endif

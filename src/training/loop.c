@@ -30,21 +30,23 @@ duration_text(double seconds)
 	return psprintf("%d:%02d min", (int) (whole / 60), (int) (whole % 60));
 }
 
-/*
- * A cancel ends the training but keeps what is committed: it is not raised at once where there is something to keep.
- * Every other interrupt is served as usual.
- */
-static bool
-cancelled(const Training *training)
+/* Serves interrupts; where a cancel ends the training, says what is left of it. */
+static void
+serve_interrupts(const Training *training)
 {
 	if (QueryCancelPending && !ProcDiePending && training->version > 0)
-		return true;
+	{
+		HOLD_INTERRUPTS();
+		ereport(NOTICE,
+				(errmsg("training of \"%s\" stops after epoch %d of %d", training->model, training->epoch, training->epochs),
+				 errhint("CALL siamese.resume('%s') goes on from there; until then \"%s@%d\" names its best epoch, number %d.",
+						 training->model, training->model, training->version, training->best_epoch)));
+		RESUME_INTERRUPTS();
+	}
 	CHECK_FOR_INTERRUPTS();
-	return false;
 }
 
-/* False when it was cancelled. */
-static bool
+static void
 run_epoch(Training *training, int epoch, EpochResult *result)
 {
 	Learner    *learner = training->learner;
@@ -60,25 +62,22 @@ run_epoch(Training *training, int epoch, EpochResult *result)
 
 		if (!learner_step(learner, &step_loss))
 		{
-			if (cancelled(training))
-				return false;
+			serve_interrupts(training);
 			elog(ERROR, "a step of training ended without an interrupt");
 		}
 		loss += step_loss;
-		if (cancelled(training))
-			return false;
+		serve_interrupts(training);
 	}
 	seconds = seconds_since(start);
+	learner_rest(learner);
 	memset(result, 0, sizeof *result);
 	result->epoch = epoch;
 	result->loss = loss / (double) steps;
 	result->images_per_second = (double) steps * learner_batch_size(learner) / Max(seconds, 1e-9);
 	while (!held_out_score(training, result))
-		if (cancelled(training))
-			return false;
-	result->elapsed = seconds_since(training->start);
+		serve_interrupts(training);
+	result->elapsed = training->elapsed + seconds_since(training->start);
 	result->remaining = seconds_since(start) * (training->epochs - epoch);
-	return true;
 }
 
 void
@@ -86,15 +85,13 @@ loop_run(Training *training)
 {
 	MemoryContext scratch = AllocSetContextCreate(training->context, "siamese epoch", ALLOCSET_DEFAULT_SIZES);
 
-	for (int epoch = 1; epoch <= training->epochs; epoch++)
+	for (int epoch = training->epoch + 1; epoch <= training->epochs; epoch++)
 	{
 		EpochResult result;
 		MemoryContext caller = MemoryContextSwitchTo(scratch);
-		bool		complete = run_epoch(training, epoch, &result);
 
+		run_epoch(training, epoch, &result);
 		MemoryContextSwitchTo(caller);
-		if (!complete)
-			break;
 		version_commit_epoch(training, &result);
 		/* a NOTICE serves interrupts when it is sent: a cancel is not to be raised there */
 		HOLD_INTERRUPTS();
@@ -108,13 +105,6 @@ loop_run(Training *training)
 		MemoryContextReset(scratch);
 	}
 	version_finish(training);
-	if (cancelled(training))
-	{
-		ereport(NOTICE,
-				(errmsg("training was cancelled; version %d of model \"%s\" keeps epoch %d",
-						training->version, training->model, training->best_epoch)));
-		CHECK_FOR_INTERRUPTS();
-	}
 	ereport(NOTICE,
 			(errmsg("version %d of model \"%s\" is ready: epoch %d, fingerprint %s",
 					training->version, training->model, training->best_epoch,

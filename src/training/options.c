@@ -16,6 +16,8 @@
 #include "common/settings.h"
 #include "training/training.h"
 
+#define MOST_MINUTES 525600		/* a year */
+
 static JsonbValue
 text_value(const char *text)
 {
@@ -110,27 +112,52 @@ bad_option(const char *name, const char *expected)
 			 errdetail("It must be %s.", expected)));
 }
 
-static void
+static double
+number_of(const JsonbValue *value)
+{
+	return value->type == jbvNumeric
+		? DatumGetFloat8(DirectFunctionCall1(numeric_float8, NumericGetDatum(value->val.numeric))) : 0;
+}
+
+/* True for an option of the training itself; false for one that changes the definition. */
+static bool
 read_option(const char *name, const JsonbValue *value, TrainingOptions *result)
 {
 	if (strcmp(name, "threads") == 0)
 	{
-		double		number = value->type == jbvNumeric
-			? DatumGetFloat8(DirectFunctionCall1(numeric_float8, NumericGetDatum(value->val.numeric))) : 0;
+		double		number = number_of(value);
 
 		if (number < 1 || number > LIMIT_THREADS || number != rint(number))
 			bad_option(name, psprintf("a whole number from 1 to %d", LIMIT_THREADS));
 		if (number > setting_training_threads)
 			bad_option(name, psprintf("at most siamese.training_threads, which is %d", setting_training_threads));
 		result->threads = (int) number;
+		return true;
 	}
-	else if (strcmp(name, "strict") == 0)
+	if (strcmp(name, "strict") == 0)
 	{
 		if (value->type != jbvBool)
 			bad_option(name, "true or false");
 		result->strict = value->val.boolean;
+		return true;
 	}
-	else if (strcmp(name, "loss") == 0 || strcmp(name, "optimizer") == 0 || strcmp(name, "training") == 0)
+	if (strcmp(name, "max_minutes") == 0)
+	{
+		double		number = number_of(value);
+
+		if (!(number > 0 && number <= MOST_MINUTES))
+			bad_option(name, psprintf("a number of minutes above 0, at most %d", MOST_MINUTES));
+		result->max_minutes = number;
+		return true;
+	}
+	if (strcmp(name, "start") == 0)
+	{
+		if (value->type != jbvString)
+			bad_option(name, "the name of a model, or name@version");
+		result->start = pnstrdup(value->val.string.val, value->val.string.len);
+		return true;
+	}
+	if (strcmp(name, "loss") == 0 || strcmp(name, "optimizer") == 0 || strcmp(name, "training") == 0)
 	{
 		if (!is_object(value))
 			bad_option(name, "a JSON object");
@@ -139,7 +166,8 @@ read_option(const char *name, const JsonbValue *value, TrainingOptions *result)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("unknown option \"%s\"", name),
-				 errhint("The options are threads, strict, join, loss, optimizer and training.")));
+				 errhint("The options are threads, strict, max_minutes, start, join, loss, optimizer and training.")));
+	return false;
 }
 
 void
@@ -154,7 +182,10 @@ training_options(Jsonb *options, Jsonb *network_definition, TrainingOptions *res
 	Jsonb	   *change;
 
 	result->threads = setting_training_threads;
+	result->given = options;
 	result->strict = true;
+	result->max_minutes = 0;
+	result->start = NULL;
 	if (!JB_ROOT_IS_OBJECT(options))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -172,8 +203,7 @@ training_options(Jsonb *options, Jsonb *network_definition, TrainingOptions *res
 			continue;
 		JsonbIteratorNext(&iterator, &value, true);
 		name = pnstrdup(key.val.string.val, key.val.string.len);
-		read_option(name, &value, result);
-		if (strcmp(name, "threads") != 0 && strcmp(name, "strict") != 0)
+		if (!read_option(name, &value, result))
 		{
 			pushJsonbValue(&changes, WJB_KEY, &key);
 			push_value(&changes, &value);
@@ -181,4 +211,34 @@ training_options(Jsonb *options, Jsonb *network_definition, TrainingOptions *res
 	}
 	change = JsonbValueToJsonb(pushJsonbValue(&changes, WJB_END_OBJECT, NULL));
 	result->definition = JsonbValueToJsonb(push_merged(&merged, &network_definition->root, &change->root));
+}
+
+void
+training_options_resumed(TrainingOptions *result)
+{
+	JsonbValue	strict = text_value("strict");
+	JsonbValue	minutes = text_value("max_minutes");
+	JsonbValue *value;
+
+	value = find_member(&result->given->root, &strict);
+	result->strict = value == NULL || value->type != jbvBool || value->val.boolean;
+	value = find_member(&result->given->root, &minutes);
+	result->max_minutes = value != NULL ? number_of(value) : 0;
+	result->start = NULL;
+}
+
+void
+training_options_started(TrainingOptions *options, const char *start)
+{
+	JsonbValue	key = text_value("start");
+	JsonbValue	value = text_value(start);
+	JsonbParseState *changes = NULL;
+	JsonbParseState *merged = NULL;
+	Jsonb	   *change;
+
+	pushJsonbValue(&changes, WJB_BEGIN_OBJECT, NULL);
+	pushJsonbValue(&changes, WJB_KEY, &key);
+	push_value(&changes, &value);
+	change = JsonbValueToJsonb(pushJsonbValue(&changes, WJB_END_OBJECT, NULL));
+	options->given = JsonbValueToJsonb(push_merged(&merged, &options->given->root, &change->root));
 }

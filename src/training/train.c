@@ -1,6 +1,6 @@
 /*
- * train.c: CALL siamese.train(model, examples, network, epochs, seed, options): its arguments, and what is made ready
- * before the first step.
+ * train.c: CALL siamese.train(model, examples, network, epochs, seed, options) and CALL siamese.resume(model): their
+ * arguments, and what is made ready before the first step.
  */
 #include "postgres.h"
 
@@ -12,6 +12,8 @@
 #include "utils/memutils.h"
 
 #include "common/check.h"
+#include "common/host.h"
+#include "training/memory.h"
 #include "training/train.h"
 
 static void
@@ -24,32 +26,144 @@ check_trainable(const NetworkDefinition *definition)
 		check_raise_definition("\"training.samples\" must be at least 2: a pair of one identity needs two samples.");
 }
 
-static void
-train(Training *training)
+/* Memory that the lists of samples and identities take: of the sampler, the split and the held-out ones. */
+static Size
+list_bytes(const Training *training)
 {
-	MemoryContext caller;
+	const Examples *examples = training->examples;
+	Size		values = (Size) training->held_out_count * network_dimensions(training->learner->network);
 
-	caller = MemoryContextSwitchTo(training->context);
+	return (Size) examples->count * 3 * sizeof(int) + (Size) examples->labels * 128 + values * sizeof(float);
+}
+
+static void
+check_same_examples(const Training *training)
+{
+	if (training->digest != NULL && strcmp(training->digest, training->examples->digest) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the examples of model \"%s\" have changed since its training began", training->model),
+				 errdetail("Their query now gives %d samples of %d labels with another digest than then: %s",
+						   training->examples->count, training->examples->labels, training->query),
+				 errhint("Bring the rows back, or train a new version with the option {\"start\": \"%s@%d\"}.",
+						 training->model, training->version)));
+}
+
+/* All that a training computes with, in its context. */
+static void
+prepare(Training *training)
+{
+	MemoryPlan	plan;
+	Network    *network;
+	Learner    *learner;
+	Status		status;
+
 	training->definition = definition_from_jsonb(training->options.definition);
 	check_trainable(training->definition);
 	if (training->epochs == 0)
 		training->epochs = training->definition->training.epochs;
-	training->examples = examples_read(training->query, training->definition,
-									   (Size) maintenance_work_mem * 1024);
+	network = network_create(training->definition, host_server(), &status);
+	if (network == NULL)
+		check_raise_status(&status);
+	memory_plan(&plan, training->definition, network, training->options.threads);
+	training->examples = examples_read(training->query, training->definition, plan.examples);
+	check_same_examples(training);
 	training->split = split_identities(training->examples, training->definition->training.held_out,
 									   (uint64) training->seed, training->options.strict);
-	training->learner = learner_create(training->definition, training->examples, training->split, training->epochs,
-									   (uint64) training->seed, training->options.threads);
+	training->learner = learner = learner_create(training->definition, network, training->examples, training->split,
+												 (uint64) training->seed, training->options.threads);
 	held_out_gather(training);
+	learner->samples_at_once = memory_plan_samples(&plan, learner_batch_size(learner),
+												   training->examples->bytes + list_bytes(training), training->samples_at_once);
+	training->memory = memory_plan_text(&plan, training->examples, learner_batch_size(learner), learner->samples_at_once);
+	if (training->epoch_steps > 0)
+		learner->progress.epoch_steps = training->epoch_steps;
+	learner->progress.steps = learner->progress.epoch_steps * training->epochs;
+}
+
+static void
+train(Training *training)
+{
+	MemoryContext caller = MemoryContextSwitchTo(training->context);
+
+	prepare(training);
 	MemoryContextSwitchTo(caller);
 	ereport(NOTICE,
 			(errmsg("training \"%s\" with network \"%s\": %d samples, %d identities, %d held out; %lld steps of %d samples an epoch",
 					training->model, training->network, training->examples->count,
 					training->split->training + training->split->held_out, training->split->held_out,
-					(long long) training->learner->progress.epoch_steps, learner_batch_size(training->learner))));
+					(long long) training->learner->progress.epoch_steps, learner_batch_size(training->learner)),
+			 errdetail("%s", training->memory)));
 	/* No snapshot is held while computing: vacuum goes on. */
 	SPI_commit();
 	loop_run(training);
+}
+
+static void
+resume(Training *training, int version)
+{
+	MemoryContext caller;
+	Learner    *learner;
+
+	resume_read(training, version);
+	caller = MemoryContextSwitchTo(training->context);
+	prepare(training);
+	MemoryContextSwitchTo(caller);
+	learner = training->learner;
+	state_load(training);
+	while (!learner_go_to(learner, learner->progress.epoch_steps * training->epoch))
+		CHECK_FOR_INTERRUPTS();
+	ereport(NOTICE,
+			(errmsg("training \"%s\" goes on: version %d, after epoch %d of %d",
+					training->model, training->version, training->epoch, training->epochs),
+			 errdetail("%s", training->memory)));
+	SPI_commit();
+	loop_run(training);
+}
+
+/* One call: the work is train's, or with resumed resume's for this version. */
+static void
+run(Training *training, bool resumed, int version)
+{
+	model_lock_name(training->model, true); /* of the session: transactions come and go */
+	PG_TRY();
+	{
+		SPI_connect_ext(SPI_OPT_NONATOMIC);
+		if (resumed)
+			resume(training, version);
+		else
+			train(training);
+		SPI_finish();
+	}
+	PG_FINALLY();
+	{
+		model_unlock_name();
+	}
+	PG_END_TRY();
+}
+
+/* Starts the clock, and enters a context that all of a training lives in; returns the one to go back to. */
+static MemoryContext
+begin(FunctionCallInfo fcinfo, const char *procedure, Training *training)
+{
+	if (fcinfo->context == NULL || !IsA(fcinfo->context, CallContext) || castNode(CallContext, fcinfo->context)->atomic)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_TRANSACTION_STATE),
+				 errmsg("siamese.%s() cannot run inside a transaction block or a function", procedure),
+				 errdetail("It commits after each epoch."),
+				 errhint("CALL it by itself.")));
+	memset(training, 0, sizeof *training);
+	INSTR_TIME_SET_CURRENT(training->start);
+	training->context = AllocSetContextCreate(PortalContext, "siamese training", ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(training->context);
+	return PortalContext;
+}
+
+static void
+end(Training *training, MemoryContext caller)
+{
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(training->context);
 }
 
 PG_FUNCTION_INFO_V1(siamese_train);
@@ -57,25 +171,15 @@ PG_FUNCTION_INFO_V1(siamese_train);
 Datum
 siamese_train(PG_FUNCTION_ARGS)
 {
-	Training	training = {0};
-	MemoryContext portal_context = PortalContext;
-	Jsonb	   *network_definition;
+	Training	training;
+	MemoryContext caller;
 
-	if (fcinfo->context == NULL || !IsA(fcinfo->context, CallContext) || castNode(CallContext, fcinfo->context)->atomic)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_TRANSACTION_STATE),
-				 errmsg("siamese.train() cannot run inside a transaction block or a function"),
-				 errdetail("It commits after each epoch."),
-				 errhint("CALL it by itself.")));
+	caller = begin(fcinfo, "train", &training);
 	for (int i = 0; i < 6; i++)
 		if (i != 3 && PG_ARGISNULL(i))
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 					 errmsg("only the epochs of siamese.train() may be NULL")));
-
-	INSTR_TIME_SET_CURRENT(training.start);
-	training.context = AllocSetContextCreate(portal_context, "siamese training", ALLOCSET_DEFAULT_SIZES);
-	MemoryContextSwitchTo(training.context);
 	training.model = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	training.query = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	training.network = text_to_cstring(PG_GETARG_TEXT_PP(2));
@@ -90,22 +194,30 @@ siamese_train(PG_FUNCTION_ARGS)
 					 errmsg("number of epochs is out of range: %d", training.epochs),
 					 errdetail("It must be from 1 to 100000.")));
 	}
-	network_definition = definition_of_network(training.network);
-	training_options(PG_GETARG_JSONB_P(5), network_definition, &training.options);
+	training_options(PG_GETARG_JSONB_P_COPY(5), definition_of_network(training.network), &training.options);
+	run(&training, false, 0);
+	end(&training, caller);
+	return (Datum) 0;
+}
 
-	model_lock_name(training.model, true);	/* of the session: transactions come and go */
-	PG_TRY();
-	{
-		SPI_connect_ext(SPI_OPT_NONATOMIC);
-		train(&training);
-		SPI_finish();
-	}
-	PG_FINALLY();
-	{
-		model_unlock_name();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(portal_context);
-	MemoryContextDelete(training.context);
+PG_FUNCTION_INFO_V1(siamese_resume);
+
+Datum
+siamese_resume(PG_FUNCTION_ARGS)
+{
+	Training	training;
+	MemoryContext caller;
+	char		plain[LIMIT_MODEL_NAME + 1];
+	int			version;
+
+	caller = begin(fcinfo, "resume", &training);
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("the model of siamese.resume() may not be NULL")));
+	model_parse_name(text_to_cstring(PG_GETARG_TEXT_PP(0)), plain, &version);
+	training.model = pstrdup(plain);
+	run(&training, true, version);
+	end(&training, caller);
 	return (Datum) 0;
 }

@@ -1,6 +1,6 @@
 /*
- * train.h: what the files of one training share: train.c (the call), loop.c (its epochs), held_out.c (what an epoch is
- * worth) and version.c (what it commits).
+ * train.h: what the files of one training share: train.c (the calls), resume.c (what is left of an earlier one), loop.c
+ * (its epochs), held_out.c (what an epoch is worth), version.c (what it commits) and state.c (of that, what resume() needs).
  */
 #ifndef SIAMESE_TRAIN_H
 #define SIAMESE_TRAIN_H
@@ -29,10 +29,16 @@ typedef struct Training
 	int			held_out_count;
 	float	   *embedding;		/* [held_out_count, dimensions] */
 	int			version;		/* 0 until the first epoch */
+	int			epoch;			/* the last one that was committed */
+	double		elapsed;		/* seconds, when it was resumed */
+	char	   *digest;			/* of the examples, when it was resumed; else NULL */
+	int64		epoch_steps;	/* as they were planned, when it was resumed; else 0, as is the next */
+	int			samples_at_once;
+	char	   *memory;			/* where it goes, a sentence for people */
 	uint64		fingerprint;	/* of the best epoch */
 	int			best_epoch;
 	double		best_error;
-	instr_time	start;
+	instr_time	start;			/* of this call */
 } Training;
 
 typedef struct EpochResult
@@ -43,7 +49,7 @@ typedef struct EpochResult
 	double		auc;
 	double		error;			/* what "best" means: EER, and AUC between equal ones */
 	double		images_per_second;
-	double		elapsed;		/* seconds since the start */
+	double		elapsed;		/* seconds since the start, breaks not counted */
 	double		remaining;
 	ModelCalibration calibration;
 	Jsonb	   *scores;
@@ -51,7 +57,7 @@ typedef struct EpochResult
 
 /* ---- loop.c -------------------------------------------------------------------------------------------------------- */
 
-/* All epochs, each committed; then the version is finished. */
+/* All epochs that are left, each committed; then the version is finished. */
 extern void loop_run(Training *training);
 
 /* ---- held_out.c --------------------------------------------------------------------------------------------------- */
@@ -70,5 +76,20 @@ extern bool held_out_score(Training *training, EpochResult *result);
  */
 extern void version_commit_epoch(Training *training, EpochResult *result);
 extern void version_finish(Training *training);
+
+/* Runs a command in the current SPI connection; raises when its result is not the expected SPI_OK_... */
+extern void version_execute(const char *command, int arguments, Oid *types, Datum *values, int expected);
+
+/* ---- state.c ------------------------------------------------------------------------------------------------------ */
+
+/* In the current transaction.  first: there is no state of this version yet; those of the name's earlier ones go. */
+extern void state_store(const Training *training, int epoch, double elapsed, bool first);
+extern void state_load(Training *training); /* into the learner's arrays; raises when it does not fit */
+extern void state_drop(const Training *training);
+
+/* ---- resume.c ----------------------------------------------------------------------------------------------------- */
+
+/* Fills training from the rows of its model and state; raises when there is nothing to resume.  version 0: the newest. */
+extern void resume_read(Training *training, int version);
 
 #endif

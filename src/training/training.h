@@ -62,6 +62,7 @@ extern Examples *examples_read(const char *query, const NetworkDefinition *defin
  * main thread alone.
  */
 extern void examples_fetch(const Examples *examples, const int *index, int count, uint8 *buffer, const uint8 **raster);
+extern bool examples_spilled(const Examples *examples);	/* whether there is a temporary file */
 
 /* ---- split.c ------------------------------------------------------------------------------------------------------ */
 
@@ -188,10 +189,19 @@ typedef struct TrainingOptions
 {
 	int			threads;
 	bool		strict;
+	double		max_minutes;	/* 0: as long as the epochs take */
+	char	   *start;			/* NULL, or the model to begin from */
+	Jsonb	   *given;			/* as the caller wrote them */
 	Jsonb	   *definition;		/* the network's, with the options' changes */
 } TrainingOptions;
 
 /* Raises on unknown options (the hint lists the known ones) and values out of range. */
 extern void training_options(Jsonb *options, Jsonb *network_definition, TrainingOptions *result);
+
+/* From "given", as it was stored: what else a resumed training must know. */
+extern void training_options_resumed(TrainingOptions *result);
+
+/* "given" says which version was meant by "start". */
+extern void training_options_started(TrainingOptions *options, const char *start);
 
 #endif

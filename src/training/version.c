@@ -1,21 +1,25 @@
 /*
  * version.c: what an epoch commits.
  *
- * One transaction writes a row of siamese.training_epoch and, when the held-out error is the lowest so far, the version's
- * weights, scores and calibration.  So the version that stands in siamese.model is always whole: the best epoch until
- * now.  finished_at says that it is the final one; only then does the model's plain name mean it.
+ * One transaction writes a row of siamese.training_epoch, the state that siamese.resume() goes on from (state.c) and, when
+ * the held-out error is the lowest so far, the version's weights, scores and calibration.  So the version that stands in
+ * siamese.model is always whole: the best epoch until now.  finished_at says that it is the final one; only then does the
+ * model's plain name mean it.
  */
 #include "postgres.h"
 
+#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
 
 #include "training/train.h"
 
-static void
-execute(const char *command, int arguments, Oid *types, Datum *values, int expected)
+void
+version_execute(const char *command, int arguments, Oid *types, Datum *values, int expected)
 {
 	if (SPI_execute_with_args(command, arguments, types, values, NULL, false, 0) != expected)
 		elog(ERROR, "could not execute \"%s\"", command);
@@ -24,8 +28,9 @@ execute(const char *command, int arguments, Oid *types, Datum *values, int expec
 static void
 create_version(Training *training, const EpochResult *result)
 {
-	Oid			types[12] = {TEXTOID, TEXTOID, TEXTOID, JSONBOID, TEXTOID, INT4OID, TEXTOID, INT8OID, INT4OID, JSONBOID, JSONBOID, INT4OID};
-	Datum		values[12];
+	Oid			types[13] = {TEXTOID, TEXTOID, TEXTOID, JSONBOID, TEXTOID, INT4OID, TEXTOID, INT8OID, INT4OID, JSONBOID, JSONBOID,
+		INT4OID, JSONBOID};
+	Datum		values[13];
 	bool		isnull;
 
 	values[0] = CStringGetTextDatum(training->model);
@@ -40,11 +45,12 @@ create_version(Training *training, const EpochResult *result)
 	values[9] = JsonbPGetDatum(result->scores);
 	values[10] = JsonbPGetDatum(calibration_to_jsonb(&result->calibration));
 	values[11] = Int32GetDatum(training->options.threads);
-	execute("INSERT INTO siamese.model (name, version, network, fingerprint, definition, metric, dimensions, examples, seed,"
-			" epochs, scores, calibration, threads)"
+	values[12] = JsonbPGetDatum(training->options.given);
+	version_execute("INSERT INTO siamese.model (name, version, network, fingerprint, definition, metric, dimensions, examples, seed,"
+			" epochs, scores, calibration, threads, options)"
 			" SELECT $1, coalesce(pg_catalog.max(version), 0) OPERATOR(pg_catalog.+) 1, $2, $3, $4, $5, $6, $7, $8,"
-			" $9, $10, $11, $12 FROM siamese.model WHERE name OPERATOR(pg_catalog.=) $1 RETURNING version",
-			12, types, values, SPI_OK_INSERT_RETURNING);
+			" $9, $10, $11, $12, $13 FROM siamese.model WHERE name OPERATOR(pg_catalog.=) $1 RETURNING version",
+			13, types, values, SPI_OK_INSERT_RETURNING);
 	training->version = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 }
 
@@ -59,13 +65,8 @@ improve_version(Training *training, const EpochResult *result, uint64 previous)
 	values[2] = CStringGetTextDatum(model_fingerprint_text(training->fingerprint));
 	values[3] = JsonbPGetDatum(result->scores);
 	values[4] = JsonbPGetDatum(calibration_to_jsonb(&result->calibration));
-	execute("UPDATE siamese.model SET fingerprint = $3, scores = $4, calibration = $5"
+	version_execute("UPDATE siamese.model SET fingerprint = $3, scores = $4, calibration = $5"
 			" WHERE name OPERATOR(pg_catalog.=) $1 AND version OPERATOR(pg_catalog.=) $2", 5, types, values, SPI_OK_UPDATE);
-	if (SPI_processed != 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("version %d of model \"%s\" was removed while it was in training",
-						training->version, training->model)));
 	model_drop_unused_weights(previous);
 }
 
@@ -85,9 +86,37 @@ record_epoch(Training *training, const EpochResult *result)
 	values[7] = Float8GetDatum(result->elapsed);
 	values[8] = Float8GetDatum(result->remaining);
 	values[9] = BoolGetDatum(training->best_epoch == result->epoch);
-	execute("INSERT INTO siamese.training_epoch (name, version, epoch, loss, eer, auc, images_per_second, elapsed, remaining, best)"
+	version_execute("INSERT INTO siamese.training_epoch (name, version, epoch, loss, eer, auc, images_per_second, elapsed, remaining, best)"
 			" VALUES ($1, $2, $3, $4, $5, $6, $7, pg_catalog.make_interval(secs => $8), pg_catalog.make_interval(secs => $9), $10)",
 			10, types, values, SPI_OK_INSERT);
+}
+
+/*
+ * What others may have done while an epoch ran, when nothing was locked.  From here on to the end of the transaction the
+ * version's row stays.
+ */
+static void
+lock_version(const Training *training)
+{
+	Oid			types[2] = {TEXTOID, INT4OID};
+	Datum		values[2] = {CStringGetTextDatum(training->model), Int32GetDatum(training->version)};
+	Oid			namespace;
+
+	AcceptInvalidationMessages();
+	namespace = get_namespace_oid("siamese", true);
+	if (!OidIsValid(namespace) || !OidIsValid(get_relname_relid("model", namespace)))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the extension siamese was dropped while model \"%s\" was in training", training->model)));
+	if (training->version == 0)
+		return;
+	version_execute("SELECT FROM siamese.model WHERE name OPERATOR(pg_catalog.=) $1"
+					" AND version OPERATOR(pg_catalog.=) $2 FOR NO KEY UPDATE", 2, types, values, SPI_OK_SELECT);
+	if (SPI_processed != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("version %d of model \"%s\" was removed while it was in training",
+						training->version, training->model)));
 }
 
 void
@@ -96,22 +125,26 @@ version_commit_epoch(Training *training, EpochResult *result)
 	const Learner *learner = training->learner;
 	size_t		count = network_weight_count(learner->network);
 	uint64		previous = training->fingerprint;
-	bool		better = training->version == 0 || result->error < training->best_error;
+	bool		first = training->version == 0;
+	bool		better = first || result->error < training->best_error;
 
 	HOLD_INTERRUPTS();
+	lock_version(training);
 	if (better)
 	{
 		training->fingerprint = model_fingerprint(training->options.definition, learner->average, count);
 		training->best_error = result->error;
 		training->best_epoch = result->epoch;
 		model_store_weights(training->fingerprint, learner->average, count);
-		if (training->version == 0)
+		if (first)
 			create_version(training, result);
 		else if (training->fingerprint != previous)
 			improve_version(training, result, previous);
 	}
 	record_epoch(training, result);
+	state_store(training, result->epoch, result->elapsed, first);
 	SPI_commit();
+	training->epoch = result->epoch;
 	RESUME_INTERRUPTS();
 }
 
@@ -122,9 +155,10 @@ version_finish(Training *training)
 	Datum		values[2] = {CStringGetTextDatum(training->model), Int32GetDatum(training->version)};
 
 	HOLD_INTERRUPTS();
-	execute("UPDATE siamese.model SET finished_at = pg_catalog.now()"
-			" WHERE name OPERATOR(pg_catalog.=) $1 AND version OPERATOR(pg_catalog.=) $2", 2, types, values, SPI_OK_UPDATE);
+	lock_version(training);
+	version_execute("UPDATE siamese.model SET finished_at = pg_catalog.now()"
+					" WHERE name OPERATOR(pg_catalog.=) $1 AND version OPERATOR(pg_catalog.=) $2", 2, types, values, SPI_OK_UPDATE);
+	state_drop(training);
 	SPI_commit();
 	RESUME_INTERRUPTS();
 }
-

@@ -49,7 +49,7 @@ is($node->safe_psql('postgres', q{SELECT remaining > '1 second' FROM siamese.tra
 	't', 'with an estimate of the rest');
 is($node->safe_psql('postgres', q{SELECT finished_at IS NULL FROM siamese.model WHERE name = 'first'}), 't', 'the version is not finished');
 my ($status, $out, $err) = $node->psql('postgres', q{SELECT embed(image, 'first') FROM specimen LIMIT 1});
-like($err, qr/model "first" does not exist/, 'so its plain name does not mean it');
+like($err, qr/model "first" has no finished version/, 'so its plain name does not mean it');
 is($node->safe_psql('postgres', q{SELECT dimensions(embed(image, 'first@1')) FROM specimen LIMIT 1}), '16', 'but name@version does');
 
 # One of a name
@@ -63,11 +63,11 @@ ok($node->poll_query_until('postgres', "SELECT backend_xmin IS NULL FROM pg_stat
 # Cancel
 $node->safe_psql('postgres', "SELECT pg_cancel_backend($pid)");
 my $message = finish($training);
-like($message, qr/training was cancelled; version 1 of model "first" keeps epoch/, 'a cancel keeps the best epoch');
+like($message, qr/training of "first" stops after epoch \d+ of 100000/, 'a cancel says what is left');
 like($message, qr/canceling statement due to user request/, 'and is reported');
 is($node->safe_psql('postgres', q{
-	SELECT m.finished_at IS NOT NULL AND model(embed(s.image, 'first')) = m.fingerprint
-	FROM siamese.model m, specimen s WHERE m.name = 'first' LIMIT 1}), 't', 'the version is ready');
+	SELECT m.finished_at IS NULL AND model(embed(s.image, 'first@1')) = m.fingerprint
+	FROM siamese.model m, specimen s WHERE m.name = 'first' LIMIT 1}), 't', 'the best epoch is there');
 is($node->safe_psql('postgres', q{SELECT count(DISTINCT fingerprint) FROM siamese.model_weights}), '1', 'weights of earlier epochs are gone');
 
 # statement_timeout, before the first epoch: nothing is kept, nothing is left
@@ -104,14 +104,17 @@ $node->start;
 is($node->safe_psql('postgres', q{SELECT dimensions(embed(image, 'crash@1')) FROM specimen LIMIT 1}), '16', 'after a crash the last epoch is whole');
 
 # Dump and restore: models and their embeddings
-$node->safe_psql('postgres', q{CREATE TABLE print AS SELECT embed(image, 'first') AS e FROM specimen LIMIT 5});
+$node->safe_psql('postgres', q{CREATE TABLE print AS SELECT embed(image, 'first@1') AS e FROM specimen LIMIT 5});
 $node->safe_psql('postgres', 'CREATE DATABASE copy');
 my $dump = PostgreSQL::Test::Utils::tempdir() . '/dump.sql';
 $node->command_ok(['pg_dump', '-f', $dump, '-d', $node->connstr('postgres')], 'dump');
 $node->command_ok(['psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', $dump, '-d', $node->connstr('copy')], 'restore');
-my $digest = q{SELECT md5(string_agg(e::text, ' ' ORDER BY e)) FROM (SELECT embed(image, 'first') AS e FROM specimen) s};
+my $digest = q{SELECT md5(string_agg(e::text, ' ' ORDER BY e)) FROM (SELECT embed(image, 'first@1') AS e FROM specimen) s};
 is($node->safe_psql('copy', $digest), $node->safe_psql('postgres', $digest), 'the restored model embeds the same');
 is($node->safe_psql('copy', q{SELECT count(*) FROM siamese.network WHERE name = 'tiny'}), '1', 'a network of one\'s own is dumped');
+is($node->safe_psql('copy', q{SELECT (SELECT count(*) FROM siamese.training_state) + (SELECT count(*) FROM siamese.training_state_part)}), '0', 'but no state of training');
+($status, $out, $err) = $node->psql('copy', q{CALL siamese.resume('first')});
+like($err, qr/version 1 of model "first" cannot be resumed: its state of training is gone/, 'and resume() says so');
 
 $node->stop;
 done_testing();

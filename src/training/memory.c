@@ -1,0 +1,131 @@
+/*
+ * memory.c: how a training keeps within maintenance_work_mem.
+ *
+ * What cannot shrink: weights, their average, the optimizer's memory, a gradient a thread, a batch's embeddings, the list
+ * of the examples, and the activations of the fewest samples that a thread can work off at once.  What is left goes to
+ * activations and to prepared images.  Images that do not fit are read from a temporary file (raster_store.c).  When the
+ * activations of a whole batch do not fit, a step goes through the batch in rounds and computes them twice (learner.c).
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+
+#include "training/memory.h"
+
+#define SLACK ((Size) 1024 * 1024)	/* for all that is small */
+#define LEAST_EXAMPLES ((Size) 1024 * 1024)
+#define BATCH_NORM_SAMPLES 16	/* fewer have no statistics worth the name */
+
+static Size
+megabytes(Size bytes)
+{
+	return (bytes + 1024 * 1024 - 1) / (1024 * 1024);
+}
+
+static Size
+saturated_sum(Size a, Size b)
+{
+	return a > SIZE_MAX - b ? SIZE_MAX : a + b;
+}
+
+static Size
+saturated_product(Size a, Size b)
+{
+	return a != 0 && b > SIZE_MAX / a ? SIZE_MAX : a * b;
+}
+
+/* Of threads that work off this many samples each. */
+static Size
+activations(const MemoryPlan *plan, int samples)
+{
+	Size		one = saturated_sum(network_workspace_bytes(plan->network, samples, true),
+									(Size) samples * network_input_values(plan->network) * (sizeof(real) + 1));
+
+	return saturated_product(one, plan->threads);
+}
+
+static int
+samples_for_rounds(const MemoryPlan *plan, int batch, int rounds)
+{
+	int			round = (batch + rounds - 1) / rounds;
+
+	return (round + plan->threads - 1) / plan->threads;
+}
+
+static bool
+has_batch_norm(const Network *network)
+{
+	return network_weight_count(network) > network_parameter_count(network);
+}
+
+static void
+raise_too_small(const MemoryPlan *plan, Size needed, Size whole)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+			 errmsg("training needs at least %zu MB of maintenance_work_mem", megabytes(needed)),
+			 errdetail("It is %d MB.  Weights, optimizer and the gradients of %d threads take %zu MB, the activations of %d samples"
+					   " a thread %zu MB.", maintenance_work_mem / 1024, plan->threads, megabytes(plan->fixed),
+					   plan->least_samples, megabytes(activations(plan, plan->least_samples))),
+			 errhint("SET maintenance_work_mem = '%zuMB', or more: with %zu MB nothing is computed twice.",
+					 megabytes(needed), megabytes(Max(whole, needed)))));
+}
+
+void
+memory_plan(MemoryPlan *plan, const NetworkDefinition *definition, const Network *network, int threads)
+{
+	Size		weights = network_weight_count(network);
+	Size		parameters = network_parameter_count(network);
+	int			batch = definition->training.classes * definition->training.samples;
+	int			dimensions = network_dimensions(network);
+	Size		needed;
+	Size		whole;
+
+	plan->network = network;
+	plan->threads = threads;
+	plan->total = (Size) maintenance_work_mem * 1024;
+	plan->fixed = SLACK + sizeof(real) * (weights * (definition->optimizer.average > 0 ? 2 : 1) +
+										  network_optimizer_count(network) + parameters * threads);
+	/* embeddings and their gradients; within the losses, distances of all pairs and one more copy */
+	plan->fixed += (Size) batch * (3 * (Size) dimensions * sizeof(real) + batch * sizeof(double));
+	plan->least_samples = has_batch_norm(network) ? Min(BATCH_NORM_SAMPLES, samples_for_rounds(plan, batch, 1)) : 1;
+	needed = saturated_sum(plan->fixed + LEAST_EXAMPLES, activations(plan, plan->least_samples));
+	whole = saturated_sum(plan->fixed + LEAST_EXAMPLES, activations(plan, samples_for_rounds(plan, batch, 1)));
+	if (plan->total < needed)
+		raise_too_small(plan, needed, whole);
+	plan->examples = LEAST_EXAMPLES + Max((plan->total - needed) / 4, plan->total - Min(whole, plan->total));
+}
+
+int
+memory_plan_samples(MemoryPlan *plan, int batch, Size taken, int wanted)
+{
+	Size		rest = plan->total - Min(plan->total, plan->fixed + taken);
+	int			samples = wanted;
+
+	if (wanted == 0)
+	{
+		int			rounds = 1;
+
+		while ((samples = samples_for_rounds(plan, batch, rounds)) > plan->least_samples && activations(plan, samples) > rest)
+			rounds++;
+		samples = Max(samples, plan->least_samples);
+	}
+	plan->whole = saturated_sum(plan->fixed + taken, activations(plan, samples_for_rounds(plan, batch, 1)));
+	if (activations(plan, samples) > rest)
+		raise_too_small(plan, saturated_sum(plan->fixed + taken, activations(plan, samples)), plan->whole);
+	return samples;
+}
+
+char *
+memory_plan_text(const MemoryPlan *plan, const Examples *examples, int batch, int samples)
+{
+	int			rounds = (batch + plan->threads * samples - 1) / (plan->threads * samples);
+	char	   *work = rounds == 1
+		? psprintf("a batch at once takes %zu MB", megabytes(activations(plan, samples)))
+		: psprintf("a batch in %d rounds, computed twice, takes %zu MB", rounds, megabytes(activations(plan, samples)));
+	char	   *text = psprintf("Of %zu MB maintenance_work_mem, weights, optimizer and gradients take %zu MB, %s, and images %zu MB%s.",
+								megabytes(plan->total), megabytes(plan->fixed), work, megabytes(examples->bytes),
+								examples_spilled(examples) ? " besides a temporary file" : "");
+
+	return text;
+}
