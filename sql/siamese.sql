@@ -440,6 +440,11 @@ CREATE FUNCTION @extschema@.embed(pen real[], model text DEFAULT NULL) RETURNS @
 COMMENT ON FUNCTION @extschema@.embed(real[], text) IS
 	'the same for a trajectory of a pen: 10 to 20,000 rows of x, y, then pressure or pen-down (0: up), then time in seconds; an error that names the row for what is no trajectory';
 
+CREATE FUNCTION @extschema@.embed(images bytea[], model text DEFAULT NULL) RETURNS @extschema@.embedding[] LANGUAGE c STABLE PARALLEL SAFE COST 100000
+	AS 'MODULE_PATHNAME', 'siamese_embed_images';
+COMMENT ON FUNCTION @extschema@.embed(bytea[], text) IS
+	'embeddings of several images, some at a time; an array of the same shape, NULL where an image is NULL';
+
 CREATE FUNCTION @extschema@.same_identity(a @extschema@.embedding, b @extschema@.embedding) RETURNS boolean LANGUAGE c STABLE STRICT PARALLEL SAFE COST 10
 	AS 'MODULE_PATHNAME', 'siamese_same';
 COMMENT ON FUNCTION @extschema@.same_identity(@extschema@.embedding, @extschema@.embedding) IS
@@ -456,6 +461,50 @@ CREATE FUNCTION @extschema@.verify(a @extschema@.embedding, b @extschema@.embedd
 	LANGUAGE c STABLE PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'siamese_verify';
 COMMENT ON FUNCTION @extschema@.verify(@extschema@.embedding, @extschema@.embedding, float8) IS
 	'is it the same identity?  Decision (a probability of at least one half), calibrated probability at the setting siamese.prior, distance and threshold; far: decide by the threshold that accepts at most this share of random impostors, and of skilled ones where the held-out data had any; an error when the held-out identities cannot support it';
+
+-- ---- columns of embeddings -------------------------------------------------------------------------------------------
+
+CREATE TABLE siamese.embedding_run (
+	target text NOT NULL,
+	destination text NOT NULL,
+	started_by name NOT NULL,
+	model text NOT NULL,
+	blocks_done bigint NOT NULL,
+	blocks bigint NOT NULL,
+	rows bigint NOT NULL,
+	failed bigint NOT NULL,
+	seconds float8 NOT NULL,
+	committed_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+	finished_at timestamptz,
+	PRIMARY KEY (target, destination, started_by)
+);
+COMMENT ON TABLE siamese.embedding_run IS 'the last run of siamese.embed_table for each column and user, committed as it goes';
+ALTER TABLE siamese.embedding_run ENABLE ROW LEVEL SECURITY;
+CREATE POLICY read ON siamese.embedding_run FOR SELECT USING (true);
+CREATE POLICY write ON siamese.embedding_run USING (started_by OPERATOR(pg_catalog.=) current_user);
+GRANT SELECT, INSERT, UPDATE, DELETE ON siamese.embedding_run TO PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('siamese.embedding_run', '');
+
+CREATE VIEW siamese.embedding_progress AS
+	SELECT target, destination, started_by, model, blocks_done, blocks, rows, failed, rows OPERATOR(pg_catalog./) nullif(seconds, 0) AS rows_per_second,
+		pg_catalog.make_interval(secs => seconds) AS elapsed,
+		CASE WHEN finished_at IS NULL AND blocks_done OPERATOR(pg_catalog.>) 0 THEN
+			pg_catalog.make_interval(secs => seconds OPERATOR(pg_catalog.*) (blocks OPERATOR(pg_catalog.-) blocks_done) OPERATOR(pg_catalog./) blocks_done) END AS remaining,
+		committed_at, finished_at
+	FROM siamese.embedding_run;
+COMMENT ON VIEW siamese.embedding_progress IS
+	'runs of siamese.embed_table, also of those that run now: pages done and in all, rows embedded and left out, speed, elapsed and estimated remaining time';
+GRANT SELECT ON siamese.embedding_progress TO PUBLIC;
+
+CREATE PROCEDURE siamese.embed_table(target regclass, source text, destination text, model text DEFAULT NULL, batch integer DEFAULT 256)
+	LANGUAGE c AS 'MODULE_PATHNAME', 'siamese_embed_table';
+COMMENT ON PROCEDURE siamese.embed_table(regclass, text, text, text, integer) IS
+	'fills a column with the embeddings of another one (bytea or real[]), where it has none of this model yet, on siamese.training_threads threads; commits as it goes, so that it can be interrupted and called again; rows whose sample cannot be used are left out with a warning';
+
+CREATE FUNCTION siamese.embed_on_write() RETURNS trigger LANGUAGE c
+	AS 'MODULE_PATHNAME', 'siamese_embed_on_write';
+COMMENT ON FUNCTION siamese.embed_on_write() IS
+	'BEFORE INSERT OR UPDATE ... FOR EACH ROW EXECUTE FUNCTION siamese.embed_on_write(source, destination[, model]): destination becomes the embedding of source; does nothing when an update left the source as it was';
 
 -- ---- a model as plain data -----------------------------------------------------------------------------------------
 

@@ -3,9 +3,14 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
+#include "catalog/dependency.h"
+#include "catalog/pg_type.h"
+#include "commands/extension.h"
 #include "fmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/syscache.h"
 
 #include "common/check.h"
 #include "common/compat.h"
@@ -64,6 +69,17 @@ embedding_allocate(int dimensions, Metric metric, uint64 model)
 	embedding->version = EMBEDDING_VERSION;
 	embedding->model = model;
 	return embedding;
+}
+
+bool
+embedding_is_type(Oid type)
+{
+	HeapTuple	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
+	bool		same = HeapTupleIsValid(tuple) && strcmp(NameStr(((Form_pg_type) GETSTRUCT(tuple))->typname), "embedding") == 0;
+
+	if (HeapTupleIsValid(tuple))
+		ReleaseSysCache(tuple);
+	return same && getExtensionOfObject(TypeRelationId, type) == get_extension_oid("siamese", false);
 }
 
 Embedding *

@@ -204,8 +204,13 @@ load_model(uint64 fingerprint)
 	model->weights = host_allocate(host_server(), count, sizeof(real), &status);
 	if (model->weights == NULL)
 		check_raise_status(&status);
+	model->packed = host_allocate(host_server(), Max(network_packed_count(model->network), 1), sizeof(real), &status);
+	if (model->packed == NULL)
+		check_raise_status(&status);
 	MemoryContextSwitchTo(caller);
 	model_load_weights(fingerprint, model->weights, count);
+	network_pack(model->network, model->weights, model->packed);
+	network_workspace_use(model->workspace, model->packed);
 	SPI_finish();
 	return model;
 }

@@ -1,12 +1,16 @@
 /*
- * embed.c: embed(image, model) and siamese.preview(image, model).
+ * embed.c: embed(image, model), of one image or an array of them, and siamese.preview(image, model).
  */
 #include "postgres.h"
 
 #include <math.h>
 
+#include "catalog/pg_type.h"
 #include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 
 #include "common/check.h"
 #include "common/host.h"
@@ -30,6 +34,25 @@ model_prepare_image(const NetworkDefinition *definition, bytea *image, uint8 *ra
 		check_raise_status(&status);
 }
 
+static void
+check_values(const Model *model, const float *x)
+{
+	for (int i = 0; i < model->dimensions; i++)
+		if (!isfinite(x[i]))
+			check_raise_damaged_model(psprintf("The network gives %g as component %d of an embedding.", x[i], i + 1));
+}
+
+Embedding *
+model_make_embedding(const Model *model, const float *x)
+{
+	Embedding  *embedding = embedding_make(model->dimensions, model->metric, model->fingerprint);
+
+	check_values(model, x);
+	memcpy(embedding->x, x, sizeof(float) * model->dimensions);
+	embedding_finish(embedding);
+	return embedding;
+}
+
 Embedding *
 model_embed_raster(Model *model, const uint8 *raster)
 {
@@ -38,12 +61,19 @@ model_embed_raster(Model *model, const uint8 *raster)
 
 	if (!network_embed(model->network, model->weights, model->workspace, &raster, 1, embedding->x, &status))
 		check_raise_status(&status);
-	for (int i = 0; i < model->dimensions; i++)
-		if (!isfinite(embedding->x[i]))
-			check_raise_damaged_model(psprintf("The network gives %g as component %d of an embedding.",
-											   embedding->x[i], i + 1));
+	check_values(model, embedding->x);
 	embedding_finish(embedding);
 	return embedding;
+}
+
+Embedding *
+model_embed_datum(Model *model, Datum datum)
+{
+	Status		status;
+
+	if (!model_try_prepare_sample(model->definition, datum, model->raster, &status))
+		check_raise_status(&status);
+	return model_embed_raster(model, model->raster);
 }
 
 Model *
@@ -71,6 +101,65 @@ siamese_embed_image(PG_FUNCTION_ARGS)
 	model_prepare_image(model->definition, image, model->raster);
 	PG_FREE_IF_COPY(image, 0);
 	PG_RETURN_POINTER(model_embed_raster(model, model->raster));
+}
+
+#define IMAGES_AT_ONCE 16
+
+PG_FUNCTION_INFO_V1(siamese_embed_images);
+
+/* The images go through the network some at a time, which shares the reading of its weights. */
+Datum
+siamese_embed_images(PG_FUNCTION_ARGS)
+{
+	ArrayType  *images;
+	Oid			element = get_element_type(get_fn_expr_rettype(fcinfo->flinfo));
+	Model	   *model;
+	NetworkWorkspace *workspace;
+	Datum	   *value;
+	bool	   *isnull;
+	int			count;
+	int			most;
+	size_t		bytes;
+	uint8	   *raster;
+	float	   *x;
+	const uint8 *one[IMAGES_AT_ONCE];
+	int			row[IMAGES_AT_ONCE];
+	int			waiting = 0;
+	Status		status;
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	model = model_argument(fcinfo, 1, INPUT_IMAGE);
+	images = PG_GETARG_ARRAYTYPE_P(0);
+	deconstruct_array(images, BYTEAOID, -1, false, TYPALIGN_INT, &value, &isnull, &count);
+	bytes = network_sample_bytes(model->definition);
+	most = Max(Min(count, IMAGES_AT_ONCE), 1);
+	raster = palloc_extended(bytes * most, MCXT_ALLOC_HUGE);
+	x = palloc(sizeof(float) * model->dimensions * most);
+	workspace = network_workspace_create(model->network, Max(most, model->definition->views), false, host_server(), &status);
+	if (workspace == NULL)
+		check_raise_status(&status);
+	network_workspace_use(workspace, model->packed);
+	for (int i = 0; i <= count; i++)
+	{
+		if (waiting == most || (i == count && waiting > 0))
+		{
+			if (!network_embed(model->network, model->weights, workspace, one, waiting, x, &status))
+				check_raise_status(&status);
+			for (int k = 0; k < waiting; k++)
+				value[row[k]] = PointerGetDatum(model_make_embedding(model, x + (size_t) k * model->dimensions));
+			waiting = 0;
+		}
+		if (i == count || isnull[i])
+			continue;
+		CHECK_FOR_INTERRUPTS();
+		one[waiting] = raster + bytes * waiting;
+		row[waiting] = i;
+		model_prepare_image(model->definition, DatumGetByteaPP(value[i]), raster + bytes * waiting++);
+	}
+	network_workspace_destroy(workspace);
+	PG_RETURN_POINTER(construct_md_array(value, isnull, ARR_NDIM(images), ARR_DIMS(images), ARR_LBOUND(images),
+										 element, -1, false, TYPALIGN_DOUBLE));
 }
 
 PG_FUNCTION_INFO_V1(siamese_preview);

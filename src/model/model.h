@@ -133,6 +133,7 @@ typedef struct Model
 	NetworkDefinition *definition;
 	Network    *network;
 	real	   *weights;		/* [network_weight_count] */
+	real	   *packed;			/* [network_packed_count] of them */
 	NetworkWorkspace *workspace;	/* for one input, or all of its views */
 	uint8	   *raster;			/* room for a prepared sample [network_sample_bytes] */
 	Metric		metric;
@@ -211,5 +212,11 @@ extern bool model_try_prepare_sample(const NetworkDefinition *definition, Datum 
 
 /* A raster or a pen's sample. */
 extern Embedding *model_embed_raster(Model *model, const uint8 *raster);
+
+/* A value of model_sample_type(); raises if it is a bad one. */
+extern Embedding *model_embed_datum(Model *model, Datum datum);
+
+/* An embedding of what a network gave for it; raises unless all of x [dimensions] is finite. */
+extern Embedding *model_make_embedding(const Model *model, const float *x);
 
 #endif

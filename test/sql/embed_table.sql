@@ -1,0 +1,115 @@
+-- Columns of embeddings: embed_table, embed_on_write, embed(bytea[]).
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS siamese;
+INSERT INTO siamese.network (name, definition) VALUES ('tiny', '{
+	"input": {"width": 24, "height": 16, "polarity": "auto", "crop": "ink"},
+	"layers": [{"type": "conv", "maps": 4, "kernel": 5, "stride": 2, "bias": false}, {"type": "batch_norm"}, {"type": "relu"},
+		{"type": "max_pool"}, {"type": "dense", "units": 16}],
+	"join": "cosine", "loss": {"type": "supervised_contrastive"}, "training": {"classes": 4, "samples": 3}}');
+CREATE TABLE specimen (id int GENERATED ALWAYS AS IDENTITY, signer int, image bytea, e embedding);
+INSERT INTO specimen (signer, image) SELECT signer, image FROM siamese.sample_signatures(40, 3, 1);
+CALL siamese.train('m', 'SELECT image, signer FROM specimen', 'tiny', 1, 1);
+
+-- what is wrong is said before any work
+BEGIN;
+CALL siamese.embed_table('specimen', 'image', 'e', 'm');
+ROLLBACK;
+CALL siamese.embed_table('specimen', 'picture', 'e', 'm');
+CALL siamese.embed_table('specimen', 'signer', 'e', 'm');
+CALL siamese.embed_table('specimen', 'image', 'signer', 'm');
+CALL siamese.embed_table('specimen', 'image', 'e', 'nobody');
+CALL siamese.embed_table('specimen', 'image', 'e');
+CALL siamese.embed_table('specimen', 'image', 'e', 'm', batch => 0);
+CALL siamese.embed_table(NULL, 'image', 'e', 'm');
+CALL siamese.embed_table('pg_class', 'relname', 'relname', 'm');
+CREATE VIEW looks AS SELECT * FROM specimen;
+CALL siamese.embed_table('looks', 'image', 'e', 'm');
+DROP VIEW looks;
+ALTER TABLE specimen ADD small embedding(8);
+CALL siamese.embed_table('specimen', 'image', 'small', 'm');
+ALTER TABLE specimen DROP small;
+
+-- bad and missing samples are left out, the others are what embed() gives (to rounding)
+UPDATE specimen SET image = 'no image' WHERE id IN (7, 100);
+UPDATE specimen SET image = NULL WHERE id = 8;
+CALL siamese.embed_table('specimen', 'image', 'e', 'm', batch => 17);
+SELECT count(*), count(e), max(e <-> embed(image, 'm')) < 1e-3 AS close FROM specimen WHERE id NOT IN (7, 100);
+SELECT id FROM specimen WHERE e IS NULL ORDER BY id;
+SELECT target, destination, model, blocks_done = blocks AS complete, rows, failed, finished_at IS NOT NULL AS finished FROM siamese.embedding_progress;
+
+-- called again, it does what is left
+UPDATE specimen SET image = (SELECT image FROM specimen WHERE id = 1) WHERE id = 7;
+UPDATE specimen SET e = NULL WHERE id < 6;
+CREATE TABLE before AS SELECT ctid AS place, * FROM specimen WHERE e IS NOT NULL;
+CALL siamese.embed_table('specimen', 'image', 'e', 'm');
+SELECT rows, failed FROM siamese.embedding_progress;
+SELECT count(*) AS untouched FROM before b JOIN specimen s ON s.ctid = b.place AND s.id = b.id;
+
+-- another version: every row again
+CALL siamese.train('m', 'SELECT image, signer FROM specimen WHERE id NOT IN (7, 8, 100)', 'tiny', 1, 2);
+CALL siamese.embed_table('specimen', 'image', 'e', 'm@2', batch => 1000);
+SELECT count(*), model(e) = (SELECT fingerprint FROM siamese.model WHERE name = 'm' AND version = 2) AS new FROM specimen WHERE e IS NOT NULL GROUP BY 2;
+
+-- partitions, odd names, an empty table
+CREATE SCHEMA "Odd ""one""";
+CREATE TABLE "Odd ""one"""."Speci men" ("the image" bytea, "E" embedding(16), signer int) PARTITION BY LIST (signer);
+CREATE TABLE one_part PARTITION OF "Odd ""one"""."Speci men" FOR VALUES IN (1, 2, 3);
+CREATE TABLE other_part PARTITION OF "Odd ""one"""."Speci men" DEFAULT;
+CREATE TABLE empty_part PARTITION OF "Odd ""one"""."Speci men" FOR VALUES IN (NULL);
+INSERT INTO "Odd ""one"""."Speci men" SELECT image, NULL, signer FROM specimen WHERE id NOT IN (8, 100);
+SET siamese.model = 'm';
+CALL siamese.embed_table('"Odd ""one"""."Speci men"', 'the image', 'E');
+RESET siamese.model;
+SELECT tableoid::regclass, count(*), count("E") FROM "Odd ""one"""."Speci men" GROUP BY 1 ORDER BY 1;
+
+-- embed of arrays
+SELECT cardinality(a), array_ndims(a), a[2] IS NULL AS missing FROM (SELECT embed(ARRAY[(SELECT image FROM specimen WHERE id = 1), NULL, (SELECT image FROM specimen WHERE id = 2)], 'm') AS a) x;
+SELECT count(*), max(e <-> embed(image, 'm')) < 1e-3 AS close
+	FROM (SELECT array_agg(image ORDER BY id) AS images FROM specimen WHERE id < 50 AND id <> 8) s, LATERAL unnest(images, embed(images, 'm')) x (image, e);
+SELECT embed('{}'::bytea[], 'm'), embed(NULL::bytea[], 'm'), array_dims(embed('{NULL,NULL}'::bytea[], 'm'));
+SELECT embed(ARRAY['x'::bytea], 'm');
+
+-- the trigger
+CREATE TABLE kept (id int, image bytea, note text, e embedding);
+CREATE TRIGGER keep BEFORE INSERT OR UPDATE ON kept FOR EACH ROW EXECUTE FUNCTION siamese.embed_on_write('image', 'e', 'm');
+INSERT INTO kept (id, image) SELECT id, image FROM specimen WHERE id < 4;
+INSERT INTO kept (id, image) VALUES (4, NULL);
+SELECT k.id, k.e = embed(k.image, 'm') AS same FROM kept k ORDER BY 1;
+UPDATE kept SET image = (SELECT image FROM specimen WHERE id = 9) WHERE id = 1;
+UPDATE kept SET image = NULL WHERE id = 2;
+UPDATE kept SET e = NULL, note = 'source as it was' WHERE id = 3;
+UPDATE kept SET image = image || '' WHERE id = 3;
+SELECT k.id, k.e = embed(k.image, 'm') AS same, k.e IS NULL AS none FROM kept k ORDER BY 1;
+INSERT INTO kept (id, image) VALUES (5, 'no image');
+CREATE TRIGGER wrong AFTER INSERT ON kept FOR EACH ROW EXECUTE FUNCTION siamese.embed_on_write('image', 'e', 'm');
+INSERT INTO kept (id) VALUES (6);
+DROP TRIGGER wrong ON kept;
+DROP TRIGGER keep ON kept;
+CREATE TRIGGER keep BEFORE INSERT ON kept FOR EACH ROW EXECUTE FUNCTION siamese.embed_on_write('image');
+INSERT INTO kept (id) VALUES (6);
+DROP TRIGGER keep ON kept;
+CREATE TRIGGER keep BEFORE INSERT ON kept FOR EACH ROW EXECUTE FUNCTION siamese.embed_on_write('image', 'vector');
+INSERT INTO kept (id) VALUES (6);
+DROP TRIGGER keep ON kept;
+CREATE TRIGGER keep BEFORE INSERT ON kept FOR EACH ROW EXECUTE FUNCTION siamese.embed_on_write('note', 'e');
+INSERT INTO kept (id) VALUES (6);
+DROP TRIGGER keep ON kept;
+CREATE TRIGGER keep BEFORE INSERT ON kept FOR EACH ROW EXECUTE FUNCTION siamese.embed_on_write('image', 'note');
+INSERT INTO kept (id) VALUES (6);
+SELECT siamese.embed_on_write();
+
+-- a user who owns the table needs nothing else
+CREATE ROLE siamese_regress_owner;
+CREATE TABLE own (image bytea, e embedding);
+INSERT INTO own SELECT image FROM specimen WHERE id < 4;
+ALTER TABLE own OWNER TO siamese_regress_owner;
+SET ROLE siamese_regress_owner;
+CALL siamese.embed_table('own', 'image', 'e', 'm');
+SELECT count(e) FROM own;
+CALL siamese.embed_table('kept', 'image', 'e', 'm');
+SELECT count(*), count(*) FILTER (WHERE started_by = current_user) AS mine FROM siamese.embedding_progress;
+UPDATE siamese.embedding_run SET rows = 0;
+SELECT count(*) FROM siamese.embedding_run WHERE rows = 0;
+RESET ROLE;
+DROP TABLE own;
+DROP ROLE siamese_regress_owner;
