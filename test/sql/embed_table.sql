@@ -113,3 +113,6 @@ SELECT count(*) FROM siamese.embedding_run WHERE rows = 0;
 RESET ROLE;
 DROP TABLE own;
 DROP ROLE siamese_regress_owner;
+DROP SCHEMA "Odd ""one""" CASCADE;
+DROP TABLE specimen, before, kept;
+DROP EXTENSION siamese;

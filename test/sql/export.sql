@@ -86,3 +86,6 @@ GRANT SELECT ON siamese.model TO PUBLIC;
 REVOKE ALL ON exported FROM siamese_regress_reader;
 DROP ROLE siamese_regress_reader;
 SELECT name, version FROM siamese.model ORDER BY 1, 2;
+DROP FUNCTION refused, header, forge;
+DROP TABLE specimen, exported, before;
+DROP EXTENSION siamese;
