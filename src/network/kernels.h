@@ -114,6 +114,10 @@ typedef struct NetworkKernels
 {
 	void		(*product) (const ProductPass *product);
 	void		(*product_complex) (const ProductPass *product);
+	/* y [width] += sum over count rows of factor[row] * row */
+	void		(*add_rows) (const real *factor, const real *rows, size_t lead, size_t count, size_t width, real *y);
+	/* y [count] += x [width] times each row */
+	void		(*dot_rows) (const real *x, const real *rows, size_t lead, size_t count, size_t width, real *y);
 	/* v = 2 scale DFT(x), conjugated if wished; x points to the first pixel that exists */
 	void		(*fourier) (const FourierPass *fourier, const real *x, real *v);
 	/* x = scale sum(v e^...), the way back without the division by side^2, of v or of its conjugate */
