@@ -98,7 +98,6 @@ siamese_thresholds(PG_FUNCTION_ARGS)
 	bool		examples = !PG_ARGISNULL(1);
 	char	   *name;
 	ThresholdCheck check[PAIR_KINDS * MOST_DECADES];
-	const ModelCalibration *calibration;
 	int			checks;
 
 	InitMaterializedSRF(fcinfo, 0);
@@ -108,8 +107,12 @@ siamese_thresholds(PG_FUNCTION_ARGS)
 	name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	if (examples)
 		measure_examples(name, text_to_cstring(PG_GETARG_TEXT_PP(1)), (uint64) PG_GETARG_INT64(2), &measured);
-	calibration = model_calibration(examples ? measured.model->fingerprint : model_by_name(name)->fingerprint);
-	checks = thresholds_measure(examples ? &measured : NULL, calibration, check);
+	else
+	{
+		model_by_name(name);
+		model_calibration_of(name, &measured.calibration);
+	}
+	checks = thresholds_measure(examples ? &measured : NULL, &measured.calibration, check);
 	for (int i = 0; i < checks; i++)
 	{
 		const ThresholdCheck *row = &check[i];
@@ -254,7 +257,7 @@ siamese_reliability(PG_FUNCTION_ARGS)
 	scratch = measure_enter(&caller);
 	measure_examples(text_to_cstring(PG_GETARG_TEXT_PP(0)), text_to_cstring(PG_GETARG_TEXT_PP(1)),
 					 (uint64) PG_GETARG_INT64(3), &measured);
-	reliability_measure(&measured, model_calibration(measured.model->fingerprint), setting_prior, bins, &reliability);
+	reliability_measure(&measured, &measured.calibration, setting_prior, bins, &reliability);
 	for (int i = 0; i < reliability.bins; i++)
 	{
 		const ReliabilityBin *bin = &reliability.bin[i];
