@@ -577,6 +577,11 @@ COMMENT ON FUNCTION siamese.calibrate(text, text, bigint) IS
 	'fits thresholds and probabilities anew on people of your own, whom the model did not learn from (it cannot know): makes the next version, with the same network and fingerprint, so the embeddings stay as they are and verify() and ~= use the new calibration; returns its "name@version"';
 REVOKE ALL ON FUNCTION siamese.calibrate(text, text, bigint) FROM PUBLIC;
 
+CREATE FUNCTION siamese.report(model text, examples text, seed bigint DEFAULT 1) RETURNS text
+	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'siamese_report';
+COMMENT ON FUNCTION siamese.report(text, text, bigint) IS
+	'what a model is worth on other examples, as one page of HTML that needs no network and no script: error rates with intervals, ROC and DET curves, distances, reliability, thresholds, the course of the training, the worst mistakes as pictures';
+
 CREATE FUNCTION siamese.roc(model text, examples text, impostors text DEFAULT 'random')
 	RETURNS TABLE (threshold float8, far float8, frr float8)
 	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'siamese_roc';
