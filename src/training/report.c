@@ -99,8 +99,8 @@ put_head(const Report *report)
 	ScoreInterval interval;
 	double		frr = rejected(report, &interval);
 
-	appendStringInfoString(out, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
-						   "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>");
+	appendStringInfoString(out, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"/>\n"
+						   "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"/>\n<title>");
 	report_text(out, name, LIMIT_MODEL_NAME);
 	appendStringInfoString(out, ": report</title>\n");
 	appendStringInfoString(out, style);

@@ -51,7 +51,7 @@ put_picture(const Report *report, int example, const char *role)
 		report_data(report->out, "image/png", png, length);
 		host_release(host_server(), png);
 	}
-	appendStringInfoString(report->out, "\">");
+	appendStringInfoString(report->out, "\"/>");
 	pfree(buffer);
 }
 
@@ -73,7 +73,7 @@ put_pair(const Report *report, PairKind kind, const Pair *pair)
 		appendStringInfoString(report->out, "</bdi> and <bdi>");
 		report_text(report->out, b, LABEL_CHARACTERS);
 	}
-	appendStringInfo(report->out, "</bdi>%s<br><small>distance %.4g, probability %s</small></p></li>\n",
+	appendStringInfo(report->out, "</bdi>%s<br/><small>distance %.4g, probability %s</small></p></li>\n",
 					 kind == PAIR_SKILLED ? " and a forgery" : "", pair->distance, report_percent_text(probability));
 }
 

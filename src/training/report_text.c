@@ -1,5 +1,5 @@
 /*
- * report_text.c: text and numbers of the report.
+ * report_text.c: text and numbers of the report.  The page is well-formed XML, too, so that a test can read it.
  */
 #include "postgres.h"
 
@@ -28,7 +28,8 @@ report_text(StringInfo out, const char *text, int most)
 		}
 		if (character == '&' || character == '<' || character == '>' || character == '"' || character == '\'')
 			appendStringInfo(out, "&#%d;", (int) character);
-		else if (character < ' ' || character == 0x7F || (character >= 0x80 && character < 0xA0))
+		else if (character < ' ' || character == 0x7F || (character >= 0x80 && character < 0xA0) ||
+				 (character & 0xFFFE) == 0xFFFE)
 			appendStringInfoChar(out, ' ');
 		else if (character < 0x7F)
 			appendStringInfoChar(out, (char) character);
