@@ -260,6 +260,72 @@ CREATE AGGREGATE @extschema@.avg(@extschema@.embedding) (
 );
 COMMENT ON AGGREGATE @extschema@.avg(@extschema@.embedding) IS 'centroid: the mean of embeddings of one model, bound to that model';
 
+-- reference: a person from several embeddings
+
+CREATE TYPE @extschema@.reference;
+CREATE FUNCTION @extschema@.reference_in(cstring) RETURNS @extschema@.reference
+	AS 'MODULE_PATHNAME', 'siamese_reference_in' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.reference_in(cstring) IS 'text input';
+CREATE FUNCTION @extschema@.reference_out(@extschema@.reference) RETURNS cstring
+	AS 'MODULE_PATHNAME', 'siamese_reference_out' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.reference_out(@extschema@.reference) IS 'text output';
+CREATE FUNCTION @extschema@.reference_recv(internal) RETURNS @extschema@.reference
+	AS 'MODULE_PATHNAME', 'siamese_reference_recv' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.reference_recv(internal) IS 'binary input';
+CREATE FUNCTION @extschema@.reference_send(@extschema@.reference) RETURNS bytea
+	AS 'MODULE_PATHNAME', 'siamese_reference_send' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.reference_send(@extschema@.reference) IS 'binary output';
+CREATE TYPE @extschema@.reference (
+	INPUT = @extschema@.reference_in,
+	OUTPUT = @extschema@.reference_out,
+	RECEIVE = @extschema@.reference_recv,
+	SEND = @extschema@.reference_send,
+	INTERNALLENGTH = VARIABLE,
+	ALIGNMENT = double,
+	STORAGE = external
+);
+COMMENT ON TYPE @extschema@.reference IS 'a person, known by several embeddings: mean and spread of each component over the last ones: (6/6,[0.1,...]@cosine:0123456789abcdef,[0.2,...])';
+CREATE FUNCTION @extschema@.reference_add(internal, @extschema@.embedding) RETURNS internal
+	AS 'MODULE_PATHNAME', 'siamese_reference_add' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.reference_add(internal, @extschema@.embedding) IS 'transition of reference(embedding)';
+CREATE FUNCTION @extschema@.reference_add(internal, @extschema@.embedding, integer) RETURNS internal
+	AS 'MODULE_PATHNAME', 'siamese_reference_add' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.reference_add(internal, @extschema@.embedding, integer) IS 'transition of reference(embedding, window)';
+CREATE FUNCTION @extschema@.reference_final(internal) RETURNS @extschema@.reference
+	AS 'MODULE_PATHNAME', 'siamese_reference_final' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.reference_final(internal) IS 'result of reference(embedding)';
+CREATE AGGREGATE @extschema@.reference(@extschema@.embedding) (
+	SFUNC = @extschema@.reference_add, STYPE = internal, FINALFUNC = @extschema@.reference_final, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE @extschema@.reference(@extschema@.embedding) IS 'a person from embeddings of one model; the last 6 in the order of the input count, so ORDER BY when they were made';
+CREATE AGGREGATE @extschema@.reference(@extschema@.embedding, integer) (
+	SFUNC = @extschema@.reference_add, STYPE = internal, FINALFUNC = @extschema@.reference_final, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE @extschema@.reference(@extschema@.embedding, integer) IS 'the same with the last so many embeddings, 1 to 1000';
+CREATE FUNCTION @extschema@.reference_update(@extschema@.reference, @extschema@.embedding) RETURNS @extschema@.reference
+	AS 'MODULE_PATHNAME', 'siamese_reference_update' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.reference_update(@extschema@.reference, @extschema@.embedding) IS 'the reference with one more embedding; once as many as its window count, the older ones fade';
+CREATE FUNCTION @extschema@.dimensions(@extschema@.reference) RETURNS integer
+	AS 'MODULE_PATHNAME', 'siamese_reference_dimensions' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.dimensions(@extschema@.reference) IS 'number of dimensions of its embeddings';
+CREATE FUNCTION @extschema@.metric(@extschema@.reference) RETURNS text
+	AS 'MODULE_PATHNAME', 'siamese_reference_metric' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.metric(@extschema@.reference) IS 'distance of its embeddings: l2, l1 or cosine';
+CREATE FUNCTION @extschema@.model(@extschema@.reference) RETURNS text
+	AS 'MODULE_PATHNAME', 'siamese_reference_model' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.model(@extschema@.reference) IS 'fingerprint of the model of its embeddings; NULL if they are unbound';
+CREATE FUNCTION @extschema@.embeddings(@extschema@.reference) RETURNS integer
+	AS 'MODULE_PATHNAME', 'siamese_reference_count' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.embeddings(@extschema@.reference) IS 'how many embeddings count in it';
+CREATE FUNCTION @extschema@.center(@extschema@.reference) RETURNS @extschema@.embedding
+	AS 'MODULE_PATHNAME', 'siamese_reference_mean' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.center(@extschema@.reference) IS 'mean of its embeddings, which an index can look for: of their directions where the distance is cosine';
+CREATE FUNCTION @extschema@.reference_pack(@extschema@.reference) RETURNS bytea
+	AS 'MODULE_PATHNAME', 'siamese_reference_pack' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.reference_pack(@extschema@.reference) IS 'the reference in one byte a dimension and three more; the model is left out';
+CREATE CAST (@extschema@.reference AS bytea) WITH FUNCTION @extschema@.reference_pack(@extschema@.reference);
+COMMENT ON CAST (@extschema@.reference AS bytea) IS 'one byte a dimension and three more';
+
 -- ---- siamese: networks, models, training -----------------------------------------------------------------------------
 
 CREATE SCHEMA siamese;
@@ -325,10 +391,10 @@ CREATE TABLE siamese.model (
 	finished_at timestamptz,
 	PRIMARY KEY (name, version)
 );
-COMMENT ON TABLE siamese.model IS 'versions of trained models: a version never changes; siamese.calibrate() makes another of the same fingerprint';
+COMMENT ON TABLE siamese.model IS 'versions of trained models; a version never changes but for its calibration';
 COMMENT ON COLUMN siamese.model.fingerprint IS '64 bits of a SHA-256 over definition and weights: what its embeddings carry';
 COMMENT ON COLUMN siamese.model.definition IS 'the network as it was trained, with the changes of train()''s options';
-COMMENT ON COLUMN siamese.model.calibration IS 'fitted on held-out identities: threshold of ~=, log odds by distance (at "prior"), thresholds by false-accept rate with 95 % intervals, and how many identities, samples and pairs they come from';
+COMMENT ON COLUMN siamese.model.calibration IS 'threshold, probability and false-accept rates, fitted on held-out identities';
 COMMENT ON COLUMN siamese.model.scores IS 'error rates of the kept epoch on held-out identities';
 COMMENT ON COLUMN siamese.model.examples IS 'the query that it was trained on; NULL for an imported model';
 COMMENT ON COLUMN siamese.model.options IS 'the options of train(); "start" with the version that was meant';
@@ -535,6 +601,22 @@ CREATE OPERATOR CLASS @extschema@.embedding_ops DEFAULT FOR TYPE @extschema@.emb
 COMMENT ON OPERATOR CLASS @extschema@.embedding_ops USING siamese IS 'embeddings by the distance of their model';
 COMMENT ON OPERATOR FAMILY @extschema@.embedding_ops USING siamese IS 'embeddings by the distance of their model';
 
+CREATE FUNCTION @extschema@.distance(reference @extschema@.reference, embedding @extschema@.embedding) RETURNS float8
+	LANGUAGE c STABLE STRICT PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'siamese_distance_reference';
+COMMENT ON FUNCTION @extschema@.distance(@extschema@.reference, @extschema@.embedding) IS
+	'how far an embedding is from the person, in the person''s own spreads (root mean square over the components; about 1 for one''s own), with how people vary in general where the person''s signatures are few';
+
+CREATE FUNCTION @extschema@.verify(reference @extschema@.reference, embedding @extschema@.embedding, far float8 DEFAULT NULL, frr float8 DEFAULT NULL,
+	OUT answer text, OUT probability float8, OUT distance float8, OUT accept float8, OUT reject float8)
+	LANGUAGE c STABLE PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'siamese_verify_reference';
+COMMENT ON FUNCTION @extschema@.verify(@extschema@.reference, @extschema@.embedding, float8, float8) IS
+	'is it the person of the reference?  genuine up to the distance accept, forged beyond the distance reject, else inconclusive.  far: accept at most this share of impostors; frr: reject at most this share of genuine ones; without one of them even odds stand for it, without both nothing is inconclusive';
+
+CREATE FUNCTION @extschema@.reference_unpack(packed bytea, model text DEFAULT NULL) RETURNS @extschema@.reference
+	LANGUAGE c STABLE PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'siamese_reference_unpack';
+COMMENT ON FUNCTION @extschema@.reference_unpack(bytea, text) IS
+	'the reference that reference::bytea packed, of that model; what is beyond 16 embeddings has become 16';
+
 -- ---- training, evaluation, preview, generator ------------------------------------------------------------------------
 
 CREATE PROCEDURE siamese.train(model text, examples text, network text DEFAULT 'compact', epochs integer DEFAULT NULL,
@@ -556,31 +638,6 @@ CREATE FUNCTION siamese.evaluate(model text, examples text, refs integer DEFAULT
 	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'siamese_evaluate';
 COMMENT ON FUNCTION siamese.evaluate(text, text, integer, bigint) IS
 	'error rates of a model on other examples, against random impostors (other labels) and skilled ones (forgeries) apart: EER and AUC whatever the threshold, then accuracy (balanced), FAR and FRR at the model''s own threshold; low and high: 95 % intervals by resampling identities, NULL for fewer than 5; refs > 0: also decisions against the first so many genuine samples of each label in the order of the query''s rows, by their mean distance, the least, or the mean of both less half of the references'' own mean distance (rule mean, least, adjusted)';
-
-CREATE FUNCTION siamese.thresholds(model text, examples text DEFAULT NULL, seed bigint DEFAULT 1)
-	RETURNS TABLE (rate float8, threshold float8, threshold_low float8, threshold_high float8, rate_low float8, rate_high float8,
-		impostors text, far float8, far_low float8, far_high float8, frr float8, frr_low float8, frr_high float8)
-	LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'siamese_thresholds';
-COMMENT ON FUNCTION siamese.thresholds(text, text, bigint) IS
-	'the model''s thresholds for false-accept rates of 10, 1, 0.1 % and so on, as verify(a, b, far) uses them (NULL where its held-out identities cannot support the rate), each with 95 % intervals of the threshold and of its rate among other people; with examples also the rates found there, random and skilled impostors apart';
-
-CREATE FUNCTION siamese.reliability(model text, examples text, bins integer DEFAULT 10, seed bigint DEFAULT 1)
-	RETURNS TABLE (bin integer, predicted float8, observed float8, observed_low float8, observed_high float8, weight float8, pairs bigint,
-		ece float8)
-	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'siamese_reliability';
-COMMENT ON FUNCTION siamese.reliability(text, text, integer, bigint) IS
-	'is verify()''s probability true?  The examples'' pairs in bins of equal weight, from the nearest to the farthest: mean probability, observed share of genuine pairs with its 95 % interval over identities, at the setting siamese.prior; ece: the expected calibration error, sum(weight * abs(predicted - observed)), the same in each row';
-
-CREATE FUNCTION siamese.calibrate(model text, examples text, seed bigint DEFAULT 1) RETURNS text
-	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'siamese_calibrate';
-COMMENT ON FUNCTION siamese.calibrate(text, text, bigint) IS
-	'fits thresholds and probabilities anew on people of your own, whom the model did not learn from (it cannot know): makes the next version, with the same network and fingerprint, so the embeddings stay as they are and verify() and ~= use the new calibration; returns its "name@version"';
-REVOKE ALL ON FUNCTION siamese.calibrate(text, text, bigint) FROM PUBLIC;
-
-CREATE FUNCTION siamese.report(model text, examples text, seed bigint DEFAULT 1) RETURNS text
-	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'siamese_report';
-COMMENT ON FUNCTION siamese.report(text, text, bigint) IS
-	'what a model is worth on other examples, as one page of HTML that needs no network and no script: error rates with intervals, ROC and DET curves, distances, reliability, thresholds, the course of the training, the worst mistakes as pictures';
 
 CREATE FUNCTION siamese.roc(model text, examples text, impostors text DEFAULT 'random')
 	RETURNS TABLE (threshold float8, far float8, frr float8)

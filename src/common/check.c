@@ -87,6 +87,18 @@ check_raise_input_kind(bool pen)
 }
 
 void
+check_raise_no_references(uint64 model)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("the model has no calibration for references"),
+			 errdetail("The held-out identities of the model %016llx had too few genuine samples for one.",
+					   (unsigned long long) model),
+			 errhint("Train with more samples an identity; distance(reference, embedding) needs no calibration.")));
+	pg_unreachable();
+}
+
+void
 check_raise_no_model(void)
 {
 	ereport(ERROR,
@@ -259,6 +271,26 @@ check_different_dimensions(int a, int b)
 			(errcode(ERRCODE_DATA_EXCEPTION),
 			 errmsg("embeddings of different dimensions cannot be compared"),
 			 errdetail("The dimensions are %d and %d.", a, b)));
+	pg_unreachable();
+}
+
+void
+check_window(int window, int most)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			 errmsg("window of a reference is out of range: %d", window),
+			 errdetail("It must be from 1 to %d.", most)));
+	pg_unreachable();
+}
+
+void
+check_window_changed(int before, int window)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("window of a reference cannot change within one aggregate"),
+			 errdetail("It was %d and is %d.", before, window)));
 	pg_unreachable();
 }
 

@@ -26,6 +26,7 @@ extern void check_raise_status(const Status *status) __attribute__((noreturn));
 extern void check_raise_definition(const char *detail) __attribute__((noreturn));
 extern void check_raise_damaged_model(const char *detail) __attribute__((noreturn));
 extern void check_raise_input_kind(bool pen) __attribute__((noreturn));	/* the model takes pens, or images; it got the other */
+extern void check_raise_no_references(uint64 model) __attribute__((noreturn));	/* of its calibration */
 extern void check_raise_no_model(void) __attribute__((noreturn));	/* an unbound embedding where a threshold is needed */
 
 /* ---- embeddings -------------------------------------------------------------------------------------------------- */
@@ -57,6 +58,10 @@ extern void check_corrupted(const char *type_name) __attribute__((noreturn));
 extern void check_different_models(uint64 a_model, uint64 b_model) __attribute__((noreturn));
 extern void check_different_metrics(Metric a, Metric b) __attribute__((noreturn));
 extern void check_different_dimensions(int a, int b) __attribute__((noreturn));
+
+/* Always fail: the number of embeddings that a reference stands for. */
+extern void check_window(int window, int most) __attribute__((noreturn));
+extern void check_window_changed(int before, int window) __attribute__((noreturn));
 
 /* Always fail: an array that cannot be an embedding. */
 extern void check_array_nulls(void) __attribute__((noreturn));

@@ -1,5 +1,5 @@
 /*
- * text.c: text input and output of embedding and ball.
+ * text.c: text input and output of embedding and ball; what a reference's takes is in reference_text.c.
  *
  *   embedding:  [1,2,3]                       no model, distance l2
  *               [1,2,3]@l1                    no model
@@ -31,15 +31,6 @@ PG_FUNCTION_INFO_V1(siamese_ball_out);
 
 #define FINGERPRINT_DIGITS 16
 
-/* One input in work. */
-typedef struct Parser
-{
-	const char *type_name;
-	const char *text;			/* all of it, for messages */
-	const char *at;
-	struct Node *escontext;
-} Parser;
-
 static bool
 is_space(char c)
 {
@@ -52,16 +43,15 @@ is_name_character(char c)
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
 
-static void
-skip_space(Parser *parser)
+void
+text_skip_space(TextParser *parser)
 {
 	while (is_space(*parser->at))
 		parser->at++;
 }
 
-/* The character stands here: goes on behind it. */
-static bool
-take(Parser *parser, char c)
+bool
+text_take(TextParser *parser, char c)
 {
 	if (*parser->at != c)
 		return false;
@@ -69,54 +59,54 @@ take(Parser *parser, char c)
 	return true;
 }
 
-static bool
-fail(Parser *parser, const char *detail)
+bool
+text_fail(TextParser *parser, const char *detail)
 {
 	return check_bad_text(parser->escontext, parser->type_name, parser->text, "%s", detail);
 }
 
 /* A float with white space around; an underflow is rounded to 0, as every decimal is rounded. */
 static bool
-parse_float(Parser *parser, float *value)
+parse_float(TextParser *parser, float *value)
 {
 	const char *start;
 	char	   *end;
 
-	skip_space(parser);
+	text_skip_space(parser);
 	start = parser->at;
 	errno = 0;
 	*value = strtof(start, &end);
 	if (end == start)
-		return fail(parser, "There must be a number before each comma and before \"]\".");
+		return text_fail(parser, "There must be a number before each comma and before \"]\".");
 	if (errno == ERANGE && isinf(*value))
 		return check_text_range(parser->escontext, parser->type_name, start, (int) (end - start));
 	parser->at = end;
-	skip_space(parser);
+	text_skip_space(parser);
 	return true;
 }
 
-static bool
-parse_double(Parser *parser, double *value)
+bool
+text_parse_double(TextParser *parser, double *value, const char *missing)
 {
 	const char *start;
 	char	   *end;
 
-	skip_space(parser);
+	text_skip_space(parser);
 	start = parser->at;
 	errno = 0;
 	*value = strtod(start, &end);
 	if (end == start)
-		return fail(parser, "There must be a number for the radius.");
+		return text_fail(parser, missing);
 	if (errno == ERANGE && isinf(*value))
 		return check_text_range(parser->escontext, parser->type_name, start, (int) (end - start));
 	parser->at = end;
-	skip_space(parser);
+	text_skip_space(parser);
 	return true;
 }
 
 /* Exactly 16 hexadecimal digits, not all 0. */
 static bool
-parse_fingerprint(Parser *parser, uint64 *model)
+parse_fingerprint(TextParser *parser, uint64 *model)
 {
 	int			digits = 0;
 
@@ -128,49 +118,48 @@ parse_fingerprint(Parser *parser, uint64 *model)
 			c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 
 		if (digit < 0 || digits == FINGERPRINT_DIGITS)
-			return fail(parser, "The model's fingerprint must have 16 hexadecimal digits and no more.");
+			return text_fail(parser, "The model's fingerprint must have 16 hexadecimal digits and no more.");
 		*model = *model << 4 | (uint64) digit;
 	}
 	if (digits != FINGERPRINT_DIGITS)
-		return fail(parser, "The model's fingerprint must have 16 hexadecimal digits.");
+		return text_fail(parser, "The model's fingerprint must have 16 hexadecimal digits.");
 	if (*model == 0)
-		return fail(parser, "The model's fingerprint must not be zero.");
+		return text_fail(parser, "The model's fingerprint must not be zero.");
 	return true;
 }
 
 /* What follows "]": nothing, "@metric" or "@metric:fingerprint". */
 static bool
-parse_origin(Parser *parser, Metric *metric, uint64 *model)
+parse_origin(TextParser *parser, Metric *metric, uint64 *model)
 {
 	const char *start;
 
 	*metric = METRIC_L2;
 	*model = 0;
-	if (!take(parser, '@'))
+	if (!text_take(parser, '@'))
 		return true;
 	start = parser->at;
 	while (is_name_character(*parser->at))
 		parser->at++;
 	if (!metric_of_name(start, parser->at - start, metric))
-		return fail(parser, "After \"@\" must stand the distance: \"l2\", \"l1\" or \"cosine\".");
-	return !take(parser, ':') || parse_fingerprint(parser, model);
+		return text_fail(parser, "After \"@\" must stand the distance: \"l2\", \"l1\" or \"cosine\".");
+	return !text_take(parser, ':') || parse_fingerprint(parser, model);
 }
 
-/* Stops behind the embedding; NULL after a soft error. */
-static Embedding *
-parse_embedding(Parser *parser)
+Embedding *
+text_parse_embedding(TextParser *parser)
 {
 	Embedding  *embedding;
 	int64		dimensions = 1;
 	Metric		metric;
 
-	skip_space(parser);
-	if (!take(parser, '['))
+	text_skip_space(parser);
+	if (!text_take(parser, '['))
 	{
-		fail(parser, "An embedding must begin with \"[\".");
+		text_fail(parser, "An embedding must begin with \"[\".");
 		return NULL;
 	}
-	skip_space(parser);
+	text_skip_space(parser);
 	if (*parser->at == ']')
 		dimensions = 0;
 	for (const char *c = parser->at; *c != '\0' && *c != ']'; c++)
@@ -182,17 +171,17 @@ parse_embedding(Parser *parser)
 	embedding = embedding_allocate((int) dimensions, METRIC_L2, 0);
 	for (int i = 0; i < dimensions; i++)
 	{
-		if (i > 0 && !take(parser, ','))
+		if (i > 0 && !text_take(parser, ','))
 		{
-			fail(parser, "There must be a comma or \"]\" after each number.");
+			text_fail(parser, "There must be a comma or \"]\" after each number.");
 			return NULL;
 		}
 		if (!parse_float(parser, &embedding->x[i]))
 			return NULL;
 	}
-	if (!take(parser, ']'))
+	if (!text_take(parser, ']'))
 	{
-		fail(parser, "There must be a comma or \"]\" after each number.");
+		text_fail(parser, "There must be a comma or \"]\" after each number.");
 		return NULL;
 	}
 	if (!parse_origin(parser, &metric, &embedding->model) || !embedding_finish_soft(embedding, parser->escontext))
@@ -201,15 +190,15 @@ parse_embedding(Parser *parser)
 	return embedding;
 }
 
-static bool
-parse_end(Parser *parser)
+bool
+text_parse_end(TextParser *parser)
 {
-	skip_space(parser);
-	return *parser->at == '\0' || fail(parser, "There is junk at the end.");
+	text_skip_space(parser);
+	return *parser->at == '\0' || text_fail(parser, "There is junk at the end.");
 }
 
-static void
-append_embedding(StringInfo out, const Embedding *embedding)
+void
+text_append_embedding(StringInfo out, const Embedding *embedding)
 {
 	enlargeStringInfo(out, embedding->dimensions * (FLOAT_SHORTEST_DECIMAL_LEN + 1));
 	for (int i = 0; i < embedding->dimensions; i++)
@@ -231,10 +220,10 @@ Datum
 siamese_embedding_in(PG_FUNCTION_ARGS)
 {
 	char	   *text = PG_GETARG_CSTRING(0);
-	Parser		parser = {"embedding", text, text, fcinfo->context};
-	Embedding  *embedding = parse_embedding(&parser);
+	TextParser		parser = {"embedding", text, text, fcinfo->context};
+	Embedding  *embedding = text_parse_embedding(&parser);
 
-	if (embedding == NULL || !parse_end(&parser) ||
+	if (embedding == NULL || !text_parse_end(&parser) ||
 		!check_expected_dimensions(PG_GETARG_INT32(2), embedding->dimensions, parser.escontext))
 		PG_RETURN_NULL();
 	PG_RETURN_EMBEDDING(embedding);
@@ -246,7 +235,7 @@ siamese_embedding_out(PG_FUNCTION_ARGS)
 	StringInfoData out;
 
 	initStringInfo(&out);
-	append_embedding(&out, PG_GETARG_EMBEDDING(0));
+	text_append_embedding(&out, PG_GETARG_EMBEDDING(0));
 	PG_RETURN_CSTRING(out.data);
 }
 
@@ -254,33 +243,33 @@ Datum
 siamese_ball_in(PG_FUNCTION_ARGS)
 {
 	char	   *text = PG_GETARG_CSTRING(0);
-	Parser		parser = {"ball", text, text, fcinfo->context};
+	TextParser		parser = {"ball", text, text, fcinfo->context};
 	Embedding  *center;
 	double		radius;
 
-	skip_space(&parser);
-	if (!take(&parser, '<'))
+	text_skip_space(&parser);
+	if (!text_take(&parser, '<'))
 	{
-		fail(&parser, "A ball must begin with \"<\".");
+		text_fail(&parser, "A ball must begin with \"<\".");
 		PG_RETURN_NULL();
 	}
-	center = parse_embedding(&parser);
+	center = text_parse_embedding(&parser);
 	if (center == NULL)
 		PG_RETURN_NULL();
-	skip_space(&parser);
-	if (!take(&parser, ','))
+	text_skip_space(&parser);
+	if (!text_take(&parser, ','))
 	{
-		fail(&parser, "There must be a comma between the centre and the radius.");
+		text_fail(&parser, "There must be a comma between the centre and the radius.");
 		PG_RETURN_NULL();
 	}
-	if (!parse_double(&parser, &radius))
+	if (!text_parse_double(&parser, &radius, "There must be a number for the radius."))
 		PG_RETURN_NULL();
-	if (!take(&parser, '>'))
+	if (!text_take(&parser, '>'))
 	{
-		fail(&parser, "There must be \">\" after the radius.");
+		text_fail(&parser, "There must be \">\" after the radius.");
 		PG_RETURN_NULL();
 	}
-	if (!parse_end(&parser) || !check_radius(radius, parser.escontext))
+	if (!text_parse_end(&parser) || !check_radius(radius, parser.escontext))
 		PG_RETURN_NULL();
 	PG_RETURN_BALL(ball_make(center, radius));
 }
@@ -294,7 +283,7 @@ siamese_ball_out(PG_FUNCTION_ARGS)
 
 	initStringInfo(&out);
 	appendStringInfoChar(&out, '<');
-	append_embedding(&out, ball_center(ball));
+	text_append_embedding(&out, ball_center(ball));
 	appendStringInfoChar(&out, ',');
 	appendBinaryStringInfo(&out, number, double_to_shortest_decimal_bufn(ball->radius, number));
 	appendStringInfoChar(&out, '>');

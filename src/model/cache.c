@@ -24,6 +24,7 @@
 #include "common/host.h"
 #include "common/settings.h"
 #include "model/model.h"
+#include "model/references.h"
 
 #define MODELS_KEPT 8
 
@@ -52,6 +53,7 @@ typedef struct CalibrationEntry
 {
 	CalibrationKey key;
 	ModelCalibration calibration;
+	ReferenceCalibration *references;	/* in reference_memory; NULL: it has none */
 } CalibrationEntry;
 
 typedef struct LoadedModel
@@ -64,6 +66,7 @@ typedef struct LoadedModel
 static HTAB *names;
 static HTAB *calibrations;
 static HTAB *models;
+static MemoryContext reference_memory;
 static Oid	model_table = InvalidOid;
 static bool answers_valid;
 
@@ -107,6 +110,7 @@ prepare_answers(void)
 		CacheRegisterRelcacheCallback(model_table_changed, (Datum) 0);
 		CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, roles_changed, (Datum) 0);
 		names = create_table("siamese model names", sizeof(NameKey), sizeof(NameEntry));
+		reference_memory = AllocSetContextCreate(CacheMemoryContext, "siamese references", ALLOCSET_SMALL_SIZES);
 		calibrations = create_table("siamese calibrations", sizeof(CalibrationKey), sizeof(CalibrationEntry));
 		models = create_table("siamese models", sizeof(uint64), sizeof(LoadedModel));
 	}
@@ -114,6 +118,7 @@ prepare_answers(void)
 	{
 		clear_table(names);
 		clear_table(calibrations);
+		MemoryContextReset(reference_memory);
 		model_table = get_relname_relid("model", get_namespace_oid("siamese", false));
 		answers_valid = true;
 	}
@@ -284,12 +289,14 @@ model_by_name(const char *name)
 	return loaded->model;
 }
 
-const ModelCalibration *
-model_calibration(uint64 fingerprint)
+static const CalibrationEntry *
+calibration_entry(uint64 fingerprint)
 {
 	CalibrationKey key;
 	CalibrationEntry *entry;
 	ModelCalibration calibration;
+	ReferenceCalibration *references;
+	MemoryContext caller;
 	Oid			type = TEXTOID;
 	Datum		value;
 	bool		isnull = true;
@@ -300,7 +307,7 @@ model_calibration(uint64 fingerprint)
 	key.fingerprint = fingerprint;
 	entry = hash_search(calibrations, &key, HASH_FIND, NULL);
 	if (entry != NULL)
-		return &entry->calibration;
+		return entry;
 
 	value = CStringGetTextDatum(model_fingerprint_text(fingerprint));
 	SPI_connect();
@@ -319,32 +326,26 @@ model_calibration(uint64 fingerprint)
 	if (isnull)
 		check_raise_damaged_model(psprintf("The model %016llx has no calibration.", (unsigned long long) fingerprint));
 	calibration_from_jsonb(DatumGetJsonbP(value), &calibration);
+	caller = MemoryContextSwitchTo(reference_memory);
+	references = references_from_jsonb(DatumGetJsonbP(value));
+	MemoryContextSwitchTo(caller);
 	SPI_finish();
 	entry = hash_search(calibrations, &key, HASH_ENTER, NULL);
 	entry->calibration = calibration;
-	return &entry->calibration;
+	entry->references = references;
+	return entry;
 }
 
-void
-model_calibration_of(const char *name, ModelCalibration *calibration)
+const ModelCalibration *
+model_calibration(uint64 fingerprint)
 {
-	char		plain[LIMIT_MODEL_NAME + 1];
-	int			version;
-	Oid			types[2] = {TEXTOID, INT4OID};
-	Datum		values[2];
-	bool		isnull;
+	return &calibration_entry(fingerprint)->calibration;
+}
 
-	if (name == NULL)
-		name = setting_model;
-	model_parse_name(name, plain, &version);
-	values[0] = CStringGetTextDatum(plain);
-	values[1] = Int32GetDatum(version);
-	SPI_connect();
-	if (SPI_execute_with_args("SELECT calibration FROM " MODEL_ROW_OF_NAME, 2, types, values, NULL, true, 1) != SPI_OK_SELECT ||
-		SPI_processed != 1)
-		elog(ERROR, "could not read siamese.model");
-	calibration_from_jsonb(DatumGetJsonbP(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull)), calibration);
-	SPI_finish();
+const ReferenceCalibration *
+model_references(uint64 fingerprint)
+{
+	return calibration_entry(fingerprint)->references;
 }
 
 /*

@@ -20,6 +20,7 @@
 #include "common/check.h"
 #include "common/host.h"
 #include "model/exported.h"
+#include "model/references.h"
 
 typedef struct Imported
 {
@@ -131,6 +132,7 @@ read_header(Imported *imported, const char *header, int length)
 	imported->scores = get_object(imported, "scores");
 	imported->calibration = get_object(imported, "calibration");
 	calibration_from_jsonb(imported->calibration, &calibration);
+	references_from_jsonb(imported->calibration);
 }
 
 /* ---- the value ----------------------------------------------------------------------------------------------------- */

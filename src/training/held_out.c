@@ -78,6 +78,9 @@ held_out_score(Training *training, EpochResult *result)
 	}
 	result->error = result->eer + (1 - result->auc) * 1e-3;
 	calibration_fit(&pairs, (uint64) training->seed, &result->calibration);
+	result->references = references_fit(training->examples, training->split->held_out_label, training->split->held_out,
+										training->embedding, training->definition->metric,
+										network_dimensions(learner->network), (uint64) training->seed, &pairs);
 	result->scores = scores_to_jsonb(training, &random, forgeries ? &skilled : NULL, result->epoch);
 	RESUME_INTERRUPTS();
 	return true;

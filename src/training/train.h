@@ -52,6 +52,7 @@ typedef struct EpochResult
 	double		elapsed;		/* seconds since the start, breaks not counted */
 	double		remaining;
 	ModelCalibration calibration;
+	ReferenceCalibration *references;
 	Jsonb	   *scores;
 } EpochResult;
 

@@ -13,6 +13,7 @@
 
 #include "common/random.h"
 #include "model/model.h"
+#include "model/references.h"
 #include "model/score.h"
 #include "network/network.h"
 
@@ -140,7 +141,6 @@ typedef struct Measured
 {
 	Model	   *model;
 	const char *name;			/* of the model, as it was given */
-	ModelCalibration calibration;	/* of this version, whether there is a newer one of its fingerprint or not */
 	Examples   *examples;
 	float	   *embedding;		/* [examples->count, dimensions], in the order of the examples */
 	PairDistances pairs;
@@ -183,6 +183,16 @@ extern const char *reference_rule_name(ReferenceRule rule); /* "mean", "least", 
  * PairDistances a rule, whose "distance" is the rule's.  Raises when no label has enough samples.
  */
 extern void reference_pairs(const Measured *measured, int refs, PairDistances *pairs);
+
+/* ---- reference_fit.c ---------------------------------------------------------------------------------------------- */
+
+/*
+ * The calibration of references, from the same as evaluation_pairs(), in the current memory context; samples: its result,
+ * for who is who.
+ */
+extern ReferenceCalibration *references_fit(const Examples *examples, const int *labels, int label_count,
+											const float *embedding, Metric metric, int dimensions, uint64 seed,
+											const PairDistances *samples);
 
 /* ---- options.c ---------------------------------------------------------------------------------------------------- */
 

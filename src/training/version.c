@@ -43,7 +43,7 @@ create_version(Training *training, const EpochResult *result)
 	values[7] = Int64GetDatum(training->seed);
 	values[8] = Int32GetDatum(training->epochs);
 	values[9] = JsonbPGetDatum(result->scores);
-	values[10] = JsonbPGetDatum(calibration_to_jsonb(&result->calibration));
+	values[10] = JsonbPGetDatum(calibration_with_references(calibration_to_jsonb(&result->calibration), result->references));
 	values[11] = Int32GetDatum(training->options.threads);
 	values[12] = JsonbPGetDatum(training->options.given);
 	version_execute("INSERT INTO siamese.model (name, version, network, fingerprint, definition, metric, dimensions, examples, seed,"
@@ -64,7 +64,7 @@ improve_version(Training *training, const EpochResult *result, uint64 previous)
 	values[1] = Int32GetDatum(training->version);
 	values[2] = CStringGetTextDatum(model_fingerprint_text(training->fingerprint));
 	values[3] = JsonbPGetDatum(result->scores);
-	values[4] = JsonbPGetDatum(calibration_to_jsonb(&result->calibration));
+	values[4] = JsonbPGetDatum(calibration_with_references(calibration_to_jsonb(&result->calibration), result->references));
 	version_execute("UPDATE siamese.model SET fingerprint = $3, scores = $4, calibration = $5"
 			" WHERE name OPERATOR(pg_catalog.=) $1 AND version OPERATOR(pg_catalog.=) $2", 5, types, values, SPI_OK_UPDATE);
 	model_drop_unused_weights(previous);

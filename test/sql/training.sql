@@ -109,9 +109,9 @@ SELECT verify(e, e, 0.0000001) IS NULL FROM print LIMIT 1;
 \set VERBOSITY default
 SELECT verify(e, e, 0) IS NULL FROM print LIMIT 1;
 SELECT verify(e, e, 'NaN') IS NULL FROM print LIMIT 1;
-SELECT verify('[1,2]', '[1,2]');
+SELECT verify('[1,2]'::embedding, '[1,2]'::embedding);
 SELECT '[1,2]'::embedding ~= '[1,2]';
-SELECT verify(NULL, '[1,2]') IS NULL AS nothing;
+SELECT verify(NULL::embedding, '[1,2]'::embedding) IS NULL AS nothing;
 \set VERBOSITY terse
 SELECT p.e ~= embed(s.image, 'blemished') FROM print p, specimen s LIMIT 1;
 \set VERBOSITY default

@@ -1,0 +1,183 @@
+/*
+ * reference_text.c: a reference as text and as a binary message.
+ *
+ *   (6/6,[0.1,...]@cosine:0123456789abcdef,[0.2,...])    count / window, mean, spread: the root of each variance
+ *
+ * Message, in network byte order: uint16 dimensions, uint8 metric, uint8 version, uint64 fingerprint, uint16 count, uint16
+ * window, float4 means, float4 variances.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "fmgr.h"
+#include "libpq/pqformat.h"
+
+#include "common/check.h"
+#include "common/compat.h"
+#include "common/limits.h"
+#include "embedding/embedding_internal.h"
+#include "embedding/reference.h"
+
+PG_FUNCTION_INFO_V1(siamese_reference_in);
+PG_FUNCTION_INFO_V1(siamese_reference_out);
+PG_FUNCTION_INFO_V1(siamese_reference_recv);
+PG_FUNCTION_INFO_V1(siamese_reference_send);
+
+#define HEADER_BYTES 16			/* of a message */
+
+#define NO_NUMBER "A reference must begin with the count and the window."
+
+static bool
+take(TextParser *parser, char c, const char *missing)
+{
+	text_skip_space(parser);
+	return text_take(parser, c) || text_fail(parser, missing);
+}
+
+static bool
+is_count(double value, double most)
+{
+	return value >= 1 && value <= most && value == floor(value);
+}
+
+static Reference *
+parse_reference(TextParser *parser)
+{
+	Reference  *reference;
+	Embedding  *mean;
+	Embedding  *spread;
+	double		count;
+	double		window;
+
+	text_skip_space(parser);
+	if (!take(parser, '(', "A reference must begin with \"(\".") ||
+		!text_parse_double(parser, &count, NO_NUMBER) ||
+		!take(parser, '/', "There must be \"/\" between the count and the window.") ||
+		!text_parse_double(parser, &window, NO_NUMBER))
+		return NULL;
+	if (!is_count(window, REFERENCE_LARGEST_WINDOW) || !is_count(count, window))
+	{
+		text_fail(parser, "Count and window must be whole numbers: 1 <= count <= window <= 1000.");
+		return NULL;
+	}
+	if (!take(parser, ',', "There must be a comma behind the window.") ||
+		(mean = text_parse_embedding(parser)) == NULL ||
+		!take(parser, ',', "There must be a comma behind the mean.") ||
+		(spread = text_parse_embedding(parser)) == NULL ||
+		!take(parser, ')', "There must be \")\" behind the spread."))
+		return NULL;
+	if (spread->dimensions != mean->dimensions)
+	{
+		text_fail(parser, "Mean and spread must have the same number of dimensions.");
+		return NULL;
+	}
+	reference = reference_make(mean->dimensions, (Metric) mean->metric, mean->model, (int) window);
+	reference->count = (uint16) count;
+	for (int i = 0; i < mean->dimensions; i++)
+	{
+		reference->x[i] = mean->x[i];
+		reference->x[mean->dimensions + i] = spread->x[i] * spread->x[i];
+		if (spread->x[i] < 0 || !isfinite(spread->x[i] * spread->x[i]))
+		{
+			text_fail(parser, "A spread must be 0 or more, and its square within the range of real.");
+			return NULL;
+		}
+	}
+	return reference;
+}
+
+Datum
+siamese_reference_in(PG_FUNCTION_ARGS)
+{
+	char	   *text = PG_GETARG_CSTRING(0);
+	TextParser	parser = {"reference", text, text, fcinfo->context};
+	Reference  *reference = parse_reference(&parser);
+
+	if (reference == NULL || !text_parse_end(&parser))
+		PG_RETURN_NULL();
+	PG_RETURN_POINTER(reference);
+}
+
+Datum
+siamese_reference_out(PG_FUNCTION_ARGS)
+{
+	Reference  *reference = PG_GETARG_REFERENCE(0);
+	Embedding  *part = embedding_make(reference->dimensions, (Metric) reference->metric, reference->model);
+	StringInfoData out;
+
+	initStringInfo(&out);
+	appendStringInfo(&out, "(%d/%d,", reference->count, reference->window);
+	memcpy(part->x, reference->x, sizeof(float) * reference->dimensions);
+	text_append_embedding(&out, part);
+	appendStringInfoChar(&out, ',');
+	part = embedding_make(reference->dimensions, METRIC_L2, 0);
+	for (int i = 0; i < reference->dimensions; i++)
+		part->x[i] = sqrtf(reference_variance(reference)[i]);
+	text_append_embedding(&out, part);
+	appendStringInfoChar(&out, ')');
+	PG_RETURN_CSTRING(out.data);
+}
+
+Datum
+siamese_reference_recv(PG_FUNCTION_ARGS)
+{
+	StringInfo	message = (StringInfo) PG_GETARG_POINTER(0);
+	int			left = message->len - message->cursor;
+	int			dimensions;
+	int			metric;
+	int			version;
+	uint64		model;
+	int			count;
+	int			window;
+	Reference  *reference;
+
+	if (left < HEADER_BYTES)
+		check_bad_binary("reference", "The header has %d bytes, not %d.", left, HEADER_BYTES);
+	dimensions = (uint16) pq_getmsgint(message, 2);
+	metric = pq_getmsgbyte(message);
+	version = pq_getmsgbyte(message);
+	model = (uint64) pq_getmsgint64(message);
+	count = (uint16) pq_getmsgint(message, 2);
+	window = (uint16) pq_getmsgint(message, 2);
+	left -= HEADER_BYTES;
+	if (version != REFERENCE_VERSION)
+		check_bad_binary("reference", "The version is %d; this server knows version %d.", version, REFERENCE_VERSION);
+	if (metric >= METRIC_COUNT)
+		check_bad_binary("reference", "The distance has number %d; the highest is %d.", metric, METRIC_COUNT - 1);
+	if (count < 1 || count > window || window > REFERENCE_LARGEST_WINDOW)
+		check_bad_binary("reference", "Count %d and window %d must be 1 <= count <= window <= %d.", count, window,
+						 REFERENCE_LARGEST_WINDOW);
+	check_dimensions(dimensions, NULL);
+	if (left != 2 * dimensions * (int) sizeof(float))
+		check_bad_binary("reference", "%d bytes follow the header; %d dimensions have %d.", left, dimensions,
+						 2 * dimensions * (int) sizeof(float));
+	reference = reference_make(dimensions, (Metric) metric, model, window);
+	reference->count = (uint16) count;
+	for (int i = 0; i < 2 * dimensions; i++)
+	{
+		reference->x[i] = pq_getmsgfloat4(message);
+		check_finite(reference->x[i], i, NULL);
+		if (i >= dimensions && reference->x[i] < 0)
+			check_bad_binary("reference", "Variance %d is negative.", i - dimensions + 1);
+	}
+	PG_RETURN_POINTER(reference);
+}
+
+Datum
+siamese_reference_send(PG_FUNCTION_ARGS)
+{
+	Reference  *reference = PG_GETARG_REFERENCE(0);
+	StringInfoData message;
+
+	pq_begintypsend(&message);
+	pq_sendint16(&message, reference->dimensions);
+	pq_sendint8(&message, reference->metric);
+	pq_sendint8(&message, reference->version);
+	pq_sendint64(&message, reference->model);
+	pq_sendint16(&message, reference->count);
+	pq_sendint16(&message, reference->window);
+	for (int i = 0; i < 2 * reference->dimensions; i++)
+		pq_sendfloat4(&message, reference->x[i]);
+	PG_RETURN_BYTEA_P(pq_endtypsend(&message));
+}

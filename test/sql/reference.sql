@@ -1,0 +1,113 @@
+-- The type reference: text, aggregate, distance against a computation in SQL, packing, verification with three answers.
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS siamese;
+\set VERBOSITY default
+
+-- text
+SELECT '(2/6,[1,2],[0.5,0])'::reference, ' ( 1/ 1, [ 1 ]@cosine:00000000000000ff , [0] ) '::reference;
+\set VERBOSITY terse
+CREATE TABLE bad (text text);
+INSERT INTO bad VALUES (''), ('('), ('(x/6,[1],[1])'), ('(1,[1],[1])'), ('(0/6,[1],[1])'), ('(7/6,[1],[1])'), ('(1.5/6,[1],[1])'), ('(1/1001,[1],[1])'),
+	('(1/6[1],[1])'), ('(1/6,[1][1])'), ('(1/6,[1],[1]'), ('(1/6,[1],[1,2])'), ('(1/6,[1],[-1])'), ('(1/6,[1],[1e30])'), ('(1/6,[],[])'), ('(1/6,[1],[1])x'), ('(1/6,[NaN],[1])');
+CREATE FUNCTION refusal(text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE detail text;
+BEGIN
+	RETURN ($1::reference)::text;
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
+	RETURN SQLSTATE || ' ' || SQLERRM || ' / ' || detail;
+END $$;
+SELECT text, refusal(text) FROM bad;
+\set VERBOSITY default
+
+-- the aggregate: mean and root of the mean square over the last ones
+CREATE TABLE e (n int, e embedding);
+INSERT INTO e SELECT i, ARRAY[i, i * i, 1]::real[] FROM generate_series(1, 8) i;
+SELECT reference(e ORDER BY n) AS six, reference(e, 2 ORDER BY n) AS two, reference(e, 100 ORDER BY n) AS all FROM e;
+SELECT embeddings(r), dimensions(r), metric(r), model(r) IS NULL AS unbound, center(r) FROM (SELECT reference(e ORDER BY n DESC) AS r FROM e) s;
+SELECT reference(e) IS NULL AS nothing FROM e WHERE false;
+SELECT reference(NULL::embedding) IS NULL AS nothing FROM e;
+SELECT reference(e, 0) FROM e;
+SELECT reference(e, n) FROM e;
+SELECT reference(x) FROM (VALUES ('[1,2]'::embedding), ('[1,2,3]')) v (x);
+SELECT reference(e, 3) OVER (ORDER BY n ROWS 1 PRECEDING) FROM e LIMIT 3;
+-- of directions where the distance is cosine: components of length root of 2
+SELECT reference(to_embedding(ARRAY[x, 0], 'cosine')) FROM (VALUES (1::real), (7)) v (x);
+
+-- one more without the old ones: the same as anew while the window is not full
+SELECT reference_update((SELECT reference(e ORDER BY n) FROM e WHERE n < 6), e)::text = (SELECT reference(e ORDER BY n) FROM e WHERE n <= 6)::text AS same FROM e WHERE n = 6;
+SELECT reference_update('(2/2,[1,0],[0,1])', '[3,0]');
+SELECT reference_update('(2/2,[1,0],[0,1])', '[3,0,1]');
+
+-- distance of unbound ones: people's variance is the mean of the reference's own
+WITH r AS (SELECT avg(e[1]) m1, avg(e[2]) m2, avg(e[3]) m3, var_pop(e[1]) v1, var_pop(e[2]) v2, var_pop(e[3]) v3 FROM (SELECT e::real[] AS e FROM e WHERE n <= 6) s)
+SELECT abs(distance(reference(e ORDER BY n), '[4,4,4]') - (SELECT sqrt(((4 - m1) ^ 2 / ((6 * v1 + 4 * (v1 + v2 + v3) / 3) / 9) + (4 - m2) ^ 2 / ((6 * v2 + 4 * (v1 + v2 + v3) / 3) / 9)
+	+ (4 - m3) ^ 2 / ((6 * v3 + 4 * (v1 + v2 + v3) / 3) / 9)) / (7 / 6.0) / 3) FROM r)) < 1e-6 AS same FROM e WHERE n <= 6;
+SELECT distance('(1/6,[1,2],[0,0])', '[1,2]') AS zero, distance('(1/6,[1,2],[0,0])', '[1,3]') > 1000 AS far;
+SELECT distance('(1/6,[1,2],[0,0])', '[1,2,3]');
+SELECT distance('(1/6,[1,2],[0,0])', '[1,2]@l1');
+SELECT distance('(1/6,[1,2],[0,0])', '[1,2]@l2:00000000000000ff');
+SELECT verify('(1/6,[1,2],[0,0])'::reference, '[1,2]'::embedding);
+
+-- packed: three bytes and one a dimension
+SELECT octet_length(reference(e)::bytea) AS bytes FROM e;
+CREATE TABLE packed AS SELECT reference(e)::bytea AS p FROM (SELECT (SELECT array_agg(sin(i * n)::real) FROM generate_series(1, 76) n)::embedding AS e FROM generate_series(1, 6) i) s;
+SELECT pg_column_size(p) AS bytes FROM packed;
+
+-- of a model: a threshold for each number of references, three answers
+INSERT INTO siamese.network (name, definition) VALUES
+('tiny', '{"layers": [{"type": "conv", "maps": 8, "kernel": [1, 5], "stride": [1, 2]}, {"type": "relu"}, {"type": "mean_pool", "size": [1, 7]}, {"type": "dense", "units": 12}],
+	"input": {"features": ["x", "y", "velocity_x", "velocity_y", "pressure", "log_speed"], "length": 60, "kind": "pen"}, "join": "cosine", "loss": {"type": "supervised_contrastive"},
+	"optimizer": {"rate": 0.003}, "training": {"classes": 16, "samples": 4, "epoch_samples": 1280, "held_out": 0.5}}');
+CREATE TABLE specimen AS SELECT signer, sample, genuine, pen FROM siamese.sample_signatures(24, 9, 8);
+CALL siamese.train('m', 'SELECT pen, signer, genuine FROM specimen', 'tiny', 3);
+CREATE TABLE print AS SELECT signer, sample, genuine, embed(pen, 'm') AS e FROM specimen;
+CREATE TABLE person AS SELECT signer, n, reference(e, n ORDER BY sample) AS r FROM print, unnest('{1,2,4,6}'::int[]) n WHERE genuine AND sample <= n GROUP BY 1, 2;
+SELECT jsonb_array_length(calibration #> '{references,variance}') AS variances, jsonb_path_query_array(calibration, '$.references.sizes[*].references') AS sizes FROM siamese.model;
+SELECT n, avg(distance(r, e)) FILTER (WHERE p.signer = q.signer AND genuine) < avg(distance(r, e)) FILTER (WHERE p.signer <> q.signer) AS nearer,
+	avg(distance(r, e)) FILTER (WHERE p.signer = q.signer AND genuine) BETWEEN 0.5 AND 2 AS about_one
+	FROM person p, print q WHERE sample > 6 GROUP BY n ORDER BY n;
+-- against the variance of the calibration
+WITH v AS (SELECT ordinality AS i, value::text::float8 AS v FROM siamese.model, jsonb_array_elements(calibration #> '{references,variance}') WITH ORDINALITY),
+	c AS (SELECT i, avg(x) AS m, var_pop(x) AS s FROM (SELECT u.i, sqrt(12) * u.x / sqrt(sum(u.x * u.x) OVER (PARTITION BY sample)) AS x FROM print, unnest(e::real[]) WITH ORDINALITY u (x, i)
+		WHERE signer = 3 AND genuine AND sample <= 6) x GROUP BY i),
+	q AS (SELECT u.i, sqrt(12) * u.x / sqrt(sum(u.x * u.x) OVER ()) AS x FROM print, unnest(e::real[]) WITH ORDINALITY u (x, i) WHERE signer = 3 AND genuine AND sample = 9)
+SELECT abs(sqrt(avg((x - m) ^ 2 / ((6 * s + 4 * v) / 9 * 7 / 6))) - (SELECT distance(r, e) FROM person p JOIN print q USING (signer) WHERE signer = 3 AND n = 6 AND genuine AND sample = 9)) < 1e-5 AS same
+	FROM v JOIN c USING (i) JOIN q USING (i);
+SELECT bool_and((v).answer = CASE WHEN (v).distance <= (v).accept THEN 'genuine' WHEN (v).distance > (v).reject THEN 'forged' ELSE 'inconclusive' END) AS answers,
+	bool_and((v).accept <= (v).reject) AS ordered, count(DISTINCT (v).accept) AS thresholds, bool_and((v).distance = d) AS distance,
+	bool_and(((v).probability >= 0.5) = ((v).distance <= (v).accept)) AS even, count(*) FILTER (WHERE (v).answer = 'inconclusive') AS inconclusive
+	FROM (SELECT verify(r, e) AS v, distance(r, e) AS d FROM person p, print q WHERE q.signer < 5) s;
+SELECT bool_and((v).answer = CASE WHEN (v).distance <= (v).accept THEN 'genuine' WHEN (v).distance > (v).reject THEN 'forged' ELSE 'inconclusive' END) AS answers,
+	count(*) FILTER (WHERE (v).answer = 'inconclusive') > 0 AS inconclusive, bool_and((v).accept <= (v).reject) AS ordered
+	FROM (SELECT verify(r, e, 0.1, 0.1) AS v FROM person p, print q WHERE p.n = 1) s;
+SELECT bool_and((verify(r, e, 0.1)).accept <= (verify(r, e, 0.3)).accept) AS stricter, bool_and((verify(r, e, NULL, 0.1)).reject >= (verify(r, e, NULL, 0.3)).reject) AS milder FROM person, print WHERE n = 1 AND print.signer = 1;
+\set VERBOSITY terse
+SELECT verify(r, e, 1e-9) FROM person, print LIMIT 1;
+SELECT verify(r, e, NULL, 1e-9) FROM person, print LIMIT 1;
+SELECT verify(r, e, NULL, 2) FROM person, print LIMIT 1;
+\set VERBOSITY default
+SELECT verify(NULL::reference, e) IS NULL AS nothing FROM print LIMIT 1;
+
+-- packed and back: nearly the same distances, and it can go on
+SELECT max(abs(distance(r, e) / distance(u, e) - 1)) < 0.2 AS distances, bool_and(embeddings(u) = embeddings(r) AND model(u) = model(r)) AS kept, max(octet_length(r::bytea)) AS bytes
+	FROM (SELECT *, reference_unpack(r::bytea, 'm') AS u FROM person) p, print q WHERE q.signer <> p.signer;
+SELECT bool_and(embeddings(reference_update(reference_unpack(r::bytea, 'm'), e)) = least(n + 1, n)) AS counts FROM person p JOIN print q USING (signer) WHERE sample = 7;
+SELECT reference_unpack('', 'm');
+SELECT reference_unpack('\x00112233', 'm');
+SELECT reference_unpack('\xe0550000', 'm');
+SELECT reference_unpack(('\xe01000' || repeat('00', 12))::bytea, 'm');
+
+-- a model without the row, or without the calibration
+UPDATE siamese.model SET calibration = calibration - 'references';
+SELECT distance(r, e) >= 0 AS distance FROM person, print LIMIT 1;
+\set VERBOSITY terse
+SELECT (verify(r, e)).answer FROM person, print LIMIT 1;
+\set VERBOSITY default
+UPDATE siamese.model SET calibration = calibration || '{"references": {"variance": [1], "sizes": []}}';
+SELECT (verify(r, e)).answer FROM person, print LIMIT 1;
+
+DROP EXTENSION siamese CASCADE;
+DROP TABLE specimen, bad, packed;
+DROP TABLE IF EXISTS e, print, person;
+DROP FUNCTION refusal;
