@@ -18,6 +18,7 @@ PG_MODULE_MAGIC;
 
 char	   *setting_model = NULL;
 int			setting_max_pixels = LIMIT_MAX_PIXELS_DEFAULT;
+bool		setting_share_weights = true;
 int			setting_training_threads = 2;
 double		setting_prior = 0.5;
 int			setting_probes = 0;
@@ -71,6 +72,10 @@ _PG_init(void)
 							"The header is read first: a larger image is refused before a pixel is decoded.",
 							&setting_max_pixels, LIMIT_MAX_PIXELS_DEFAULT, 1, INT_MAX,
 							PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("siamese.share_weights",
+							 "Whether all sessions use one copy of a model's weights.",
+							 "It is a file below base/pgsql_tmp of the data folder, which every session maps.",
+							 &setting_share_weights, true, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("siamese.training_threads",
 							"Threads of a training or an evaluation.",
 							NULL,

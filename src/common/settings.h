@@ -6,6 +6,7 @@
 
 extern char *setting_model;		/* siamese.model: the model that embed() uses when none is named */
 extern int	setting_max_pixels; /* siamese.max_pixels: of an image, refused before decoding */
+extern bool setting_share_weights;	/* siamese.share_weights */
 extern int	setting_training_threads;	/* siamese.training_threads */
 extern double setting_prior;	/* siamese.prior: share of genuine pairs that verify()'s probability assumes, 0 to 1, excluded */
 extern int	setting_probes;		/* siamese.probes: regions that an ordered index scan visits; 0: all that may hold an answer */

@@ -12,6 +12,7 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
@@ -172,6 +173,16 @@ find_by_name(const char *name, int version)
 	return fingerprint;
 }
 
+/* Whether the current user may read all weights as they are stored: only then is it given what others read. */
+static bool
+may_share_weights(void)
+{
+	Oid			relation = get_relname_relid("model_weights", get_namespace_oid("siamese", false));
+
+	return pg_class_aclcheck(relation, GetUserId(), ACL_SELECT) == ACLCHECK_OK &&
+		check_enable_rls(relation, InvalidOid, true) != RLS_ENABLED;
+}
+
 /* Builds the model in a context of its own below the current one; the caller keeps it. */
 static Model *
 load_model(uint64 fingerprint)
@@ -180,22 +191,22 @@ load_model(uint64 fingerprint)
 	MemoryContext caller;
 	Oid			type = TEXTOID;
 	Datum		value = CStringGetTextDatum(model_fingerprint_text(fingerprint));
+	Jsonb	   *definition;
 	Model	   *model;
 	Status		status;
 	bool		isnull;
-	size_t		count;
 
 	SPI_connect();
 	if (SPI_execute_with_args("SELECT definition FROM siamese.model WHERE fingerprint OPERATOR(pg_catalog.=) $1 LIMIT 1",
 							  1, &type, &value, NULL, true, 1) != SPI_OK_SELECT || SPI_processed == 0)
 		elog(ERROR, "could not read siamese.model");
-	value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+	definition = DatumGetJsonbP(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 
 	caller = MemoryContextSwitchTo(context);
 	model = palloc0(sizeof(Model));
 	model->fingerprint = fingerprint;
 	model->context = context;
-	model->definition = definition_from_jsonb(DatumGetJsonbP(value));
+	model->definition = definition_from_jsonb(definition);
 	model->network = network_create(model->definition, host_server(), &status);
 	if (model->network == NULL)
 		check_raise_status(&status);
@@ -205,16 +216,8 @@ load_model(uint64 fingerprint)
 	if (model->workspace == NULL)
 		check_raise_status(&status);
 	model->raster = palloc(network_sample_bytes(model->definition));
-	count = network_weight_count(model->network);
-	model->weights = host_allocate(host_server(), count, sizeof(real), &status);
-	if (model->weights == NULL)
-		check_raise_status(&status);
-	model->packed = host_allocate(host_server(), Max(network_packed_count(model->network), 1), sizeof(real), &status);
-	if (model->packed == NULL)
-		check_raise_status(&status);
 	MemoryContextSwitchTo(caller);
-	model_load_weights(fingerprint, model->weights, count);
-	network_pack(model->network, model->weights, model->packed);
+	model_provide_weights(model, definition, may_share_weights());
 	network_workspace_use(model->workspace, model->packed);
 	SPI_finish();
 	return model;

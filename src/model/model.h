@@ -132,8 +132,8 @@ typedef struct Model
 	MemoryContext context;		/* holds all that follows */
 	NetworkDefinition *definition;
 	Network    *network;
-	real	   *weights;		/* [network_weight_count] */
-	real	   *packed;			/* [network_packed_count] of them */
+	const real *weights;		/* [network_weight_count] */
+	const real *packed;			/* [network_packed_count] of them */
 	NetworkWorkspace *workspace;	/* for one input, or all of its views */
 	uint8	   *raster;			/* room for a prepared sample [network_sample_bytes] */
 	Metric		metric;
@@ -148,6 +148,15 @@ extern Model *model_by_name(const char *name);
 
 /* The newest calibration of the models with this fingerprint; raises when there is none. */
 extern const ModelCalibration *model_calibration(uint64 fingerprint);
+
+/* ---- weights of all backends (shared.c) ---------------------------------------------------------------------------- */
+
+/*
+ * Sets weights and packed, for as long as the model's context lives: from the server's shared copy, which is made when there
+ * is none, or, where it cannot be made or share is false, in memory of this backend.  The caller has read the model's row as
+ * the current user and is inside an SPI connection.  Raises when the weights do not have the model's fingerprint.
+ */
+extern void model_provide_weights(Model *model, Jsonb *definition, bool share);
 
 /* ---- names (rows.c) ---------------------------------------------------------------------------------------------- */
 

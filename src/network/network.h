@@ -194,6 +194,7 @@ extern void network_initialize(const Network *network, uint64_t seed, real *weig
  * Prepared weights: what the layers need beside the weights to be fast (transformed windows of convolutions), in an order
  * that all levels of processor share.  They follow from the weights alone and may be shared by any number of workspaces.
  */
+#define NETWORK_PACKING 1		/* to be raised with every change of what network_pack() makes */
 extern size_t network_packed_count(const Network *network); /* reals; may be 0 */
 extern void network_pack(const Network *network, const real *weights, real *packed);
 

@@ -341,7 +341,7 @@ prepare_filling(Filling *filling)
 	filling->tid = palloc(sizeof(ItemPointerData) * filling->batch);
 	filling->xmin = palloc(sizeof(TransactionId) * filling->batch);
 	filling->embedding = palloc_extended(sizeof(float) * (Size) filling->batch * model->dimensions, MCXT_ALLOC_HUGE);
-	filling->embedder = embedder_create(model->network, model->weights, thread_pool_create(setting_training_threads));
+	filling->embedder = embedder_create(model->network, model->weights, model->packed, thread_pool_create(setting_training_threads));
 }
 
 static void

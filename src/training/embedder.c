@@ -24,16 +24,21 @@ struct Embedder
 };
 
 Embedder *
-embedder_create(const Network *network, const real *weights, ThreadPool *pool)
+embedder_create(const Network *network, const real *weights, const real *packed, ThreadPool *pool)
 {
 	Embedder   *embedder = palloc0(sizeof(Embedder));
 	int			threads = thread_pool_size(pool);
 	Status		status;
-	real	   *packed = host_allocate(host_server(), Max(network_packed_count(network), 1), sizeof(real), &status);
 
 	if (packed == NULL)
-		check_raise_status(&status);
-	network_pack(network, weights, packed);
+	{
+		real	   *own = host_allocate(host_server(), Max(network_packed_count(network), 1), sizeof(real), &status);
+
+		if (own == NULL)
+			check_raise_status(&status);
+		network_pack(network, weights, own);
+		packed = own;
+	}
 	embedder->network = network;
 	embedder->weights = weights;
 	embedder->pool = pool;

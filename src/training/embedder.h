@@ -8,8 +8,11 @@
 
 typedef struct Embedder Embedder;
 
-/* In the current memory context.  Network, weights and pool are not owned and must live as long and stay as they are. */
-extern Embedder *embedder_create(const Network *network, const real *weights, ThreadPool *pool);
+/*
+ * In the current memory context.  Network, weights, packed (of the weights; NULL: pack them here) and pool are not owned and
+ * must live as long and stay as they are.
+ */
+extern Embedder *embedder_create(const Network *network, const real *weights, const real *packed, ThreadPool *pool);
 
 /*
  * Samples [count] -> embedding [count, dimensions].  Each thread takes one run of them, so that the result does not depend

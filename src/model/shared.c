@@ -1,0 +1,354 @@
+/*
+ * shared.c: one copy of a model's weights for all backends of the server.
+ *
+ * A file below base/pgsql_tmp, mapped read-only by whoever has read the model's row: the server empties that folder when it
+ * starts or recovers from a crash, and base backups leave it out.  Its name is the content's: fingerprint and packing.
+ *
+ *	header, one page	what is in it, with a SHA-256 of all behind the header
+ *	weights				as network_forward() takes them
+ *	packed				what network_pack() makes of them
+ *
+ * Who finds no file makes one under a name of its own, compares what is in it with the fingerprint, seals it and renames it:
+ * so a file of the final name is whole.  The seal is the file's time of modification, set to bits of the digest: a write
+ * of any kind breaks it, and what has a broken seal is read through before it is believed.  Where no file can be made, the
+ * weights go to memory of this backend alone.
+ */
+#include "postgres.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/cryptohash.h"
+#include "common/file_perm.h"
+#include "common/file_utils.h"
+#include "common/sha2.h"
+#include "miscadmin.h"
+#include "storage/fd.h"
+#include "storage/lock.h"
+#include "utils/memutils.h"
+
+#include "common/check.h"
+#include "common/host.h"
+#include "common/settings.h"
+#include "model/exported.h"
+#include "model/model.h"
+
+#define FOLDER "base/" PG_TEMP_FILES_DIR
+#define FILE_PREFIX PG_TEMP_FILE_PREFIX "_siamese_"
+#define HEADER_BYTES 4096
+#define MAGIC UINT64_C(0x5349414d45534531)
+#define KEPT_SECONDS (24 * 60 * 60)	/* a file that nobody has opened for so long is removed */
+#define ADVISORY_CLASS 0x5349	/* of the lock: users' advisory locks have 1 and 2 */
+
+typedef struct SharedHeader
+{
+	uint64		magic;
+	uint64		fingerprint;
+	uint64		packing;
+	uint64		weights;		/* counts of reals */
+	uint64		packed;
+	uint8		digest[PG_SHA256_DIGEST_LENGTH];
+} SharedHeader;
+
+typedef struct Mapping
+{
+	MemoryContextCallback callback;
+	void	   *base;
+	size_t		bytes;
+} Mapping;
+
+/* Where the parts of a model's file lie. */
+typedef struct Plan
+{
+	char		path[MAXPGPATH];
+	size_t		weights;
+	size_t		packed;
+	size_t		packed_at;
+	size_t		bytes;
+} Plan;
+
+static void
+plan_file(const Model *model, Plan *plan)
+{
+	plan->weights = network_weight_count(model->network);
+	plan->packed = network_packed_count(model->network);
+	plan->packed_at = TYPEALIGN(HEADER_BYTES, HEADER_BYTES + plan->weights * sizeof(real));
+	plan->bytes = plan->packed_at + TYPEALIGN(HEADER_BYTES, plan->packed * sizeof(real));
+	snprintf(plan->path, sizeof plan->path, FOLDER "/" FILE_PREFIX "%016llx_%d", (unsigned long long) model->fingerprint,
+			 NETWORK_PACKING);
+}
+
+/* Seconds and nanoseconds that the digest asks for. */
+static struct timespec
+seal_of(const uint8 *digest)
+{
+	uint32		words[2];
+
+	memcpy(words, digest, sizeof words);
+	return (struct timespec) {.tv_sec = words[0] >> 2, .tv_nsec = words[1] % 1000000000};
+}
+
+/* ---- finding ------------------------------------------------------------------------------------------------------- */
+
+static void
+unmap(void *argument)
+{
+	Mapping    *mapping = argument;
+
+	munmap(mapping->base, mapping->bytes);
+}
+
+static bool
+header_fits(const SharedHeader *header, const Model *model, const Plan *plan)
+{
+	return header->magic == MAGIC && header->fingerprint == model->fingerprint && header->packing == NETWORK_PACKING &&
+		header->weights == plan->weights && header->packed == plan->packed;
+}
+
+static bool
+seal_holds(const SharedHeader *header, const struct stat *stat)
+{
+	struct timespec seal = seal_of(header->digest);
+
+	return stat->st_mtim.tv_sec == seal.tv_sec && stat->st_mtim.tv_nsec == seal.tv_nsec;
+}
+
+/* Reads all of it; an error (a cancel) takes the mapping with it. */
+static bool
+digest_holds(char *base, const Plan *plan)
+{
+	uint8		digest[PG_SHA256_DIGEST_LENGTH];
+
+	PG_TRY();
+	{
+		exported_digest(base + HEADER_BYTES, plan->bytes - HEADER_BYTES, digest);
+	}
+	PG_CATCH();
+	{
+		munmap(base, plan->bytes);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	return memcmp(digest, ((const SharedHeader *) base)->digest, sizeof digest) == 0;
+}
+
+/* Maps the file if there is a good one. */
+static bool
+map_file(Model *model, const Plan *plan)
+{
+	int			fd = OpenTransientFile(plan->path, O_RDONLY | PG_BINARY);
+	struct stat stat;
+	char	   *base;
+	const SharedHeader *header;
+	bool		good;
+
+	if (fd < 0)
+		return false;
+	if (fstat(fd, &stat) != 0 || stat.st_size != (off_t) plan->bytes || !S_ISREG(stat.st_mode) || stat.st_uid != geteuid())
+	{
+		CloseTransientFile(fd);
+		return false;
+	}
+	base = mmap(NULL, plan->bytes, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0);
+	if (base != MAP_FAILED)
+	{
+		struct timespec used[2] = {{.tv_nsec = UTIME_NOW}, {.tv_nsec = UTIME_OMIT}};
+
+		(void) futimens(fd, used);	/* only tells how long ago the last use was */
+	}
+	CloseTransientFile(fd);
+	if (base == MAP_FAILED)
+		return false;
+	header = (const SharedHeader *) base;
+	good = header_fits(header, model, plan);
+	if (good && !seal_holds(header, &stat))
+		good = digest_holds(base, plan);
+	if (!good)
+	{
+		munmap(base, plan->bytes);
+		return false;
+	}
+	{
+		Mapping    *mapping = MemoryContextAlloc(model->context, sizeof(Mapping));
+
+		*mapping = (Mapping) {.callback = {.func = unmap, .arg = mapping}, .base = base, .bytes = plan->bytes};
+		MemoryContextRegisterResetCallback(model->context, &mapping->callback);
+	}
+	model->weights = (const real *) (base + HEADER_BYTES);
+	model->packed = (const real *) (base + plan->packed_at);
+	return true;
+}
+
+/* ---- making -------------------------------------------------------------------------------------------------------- */
+
+/* Weights as they are stored, packed, compared with the fingerprint.  Inside an SPI connection. */
+static void
+fill(const Model *model, Jsonb *definition, real *weights, real *packed)
+{
+	size_t		count = network_weight_count(model->network);
+
+	model_load_weights(model->fingerprint, weights, count);
+	if (model_fingerprint(definition, weights, count) != model->fingerprint)
+		check_raise_damaged_model(psprintf("Its definition and weights do not have the fingerprint %016llx.",
+										   (unsigned long long) model->fingerprint));
+	network_pack(model->network, weights, packed);
+}
+
+/* What the file holds, through its mapping; an error takes mapping and file with it. */
+static void
+fill_file(const Model *model, Jsonb *definition, const Plan *plan, const char *path, char *base)
+{
+	SharedHeader *header = (SharedHeader *) base;
+
+	PG_TRY();
+	{
+		fill(model, definition, (real *) (base + HEADER_BYTES), (real *) (base + plan->packed_at));
+		*header = (SharedHeader) {
+			.magic = MAGIC, .fingerprint = model->fingerprint, .packing = NETWORK_PACKING,
+			.weights = plan->weights, .packed = plan->packed
+		};
+		exported_digest(base + HEADER_BYTES, plan->bytes - HEADER_BYTES, header->digest);
+	}
+	PG_CATCH();
+	{
+		munmap(base, plan->bytes);
+		(void) unlink(path);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+}
+
+/* Writes through the mapping end with msync: what reaches the file later would break the seal. */
+static int
+seal_file(int fd, char *base, const Plan *plan)
+{
+	struct timespec times[2] = {{.tv_nsec = UTIME_NOW}, seal_of(((SharedHeader *) base)->digest)};
+	int			failure = msync(base, plan->bytes, MS_SYNC) != 0 ? errno : 0;
+
+	munmap(base, plan->bytes);
+	if (failure == 0 && futimens(fd, times) != 0)
+		failure = errno;
+	return failure;
+}
+
+/* False, with errno, when the disk does not let it.  Raises when the weights are damaged. */
+static bool
+make_file(const Model *model, Jsonb *definition, const Plan *plan)
+{
+	char		path[MAXPGPATH];
+	int			fd;
+	int			failure;
+	char	   *base;
+
+	if (MakePGDirectory(FOLDER) != 0 && errno != EEXIST)
+		return false;
+	snprintf(path, sizeof path, "%s.%d", plan->path, MyProcPid);
+	(void) unlink(path);
+	fd = OpenTransientFile(path, O_RDWR | O_CREAT | O_EXCL | PG_BINARY);
+	if (fd < 0)
+		return false;
+	/* with its room reserved, writing through the mapping cannot fail */
+	failure = posix_fallocate(fd, 0, (off_t) plan->bytes);
+	if (failure == 0)
+	{
+		base = mmap(NULL, plan->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		if (base == MAP_FAILED)
+			failure = errno;
+		else
+		{
+			fill_file(model, definition, plan, path, base);
+			failure = seal_file(fd, base, plan);
+		}
+	}
+	if (failure == 0 && rename(path, plan->path) != 0)
+		failure = errno;
+	CloseTransientFile(fd);
+	if (failure != 0)
+		(void) unlink(path);
+	errno = failure;
+	return failure == 0;
+}
+
+/* Files that nobody has opened for long, and what a killed backend left. */
+static void
+remove_unused(void)
+{
+	DIR		   *folder = AllocateDir(FOLDER);
+	struct dirent *entry;
+	time_t		now = time(NULL);
+
+	while (folder != NULL && (entry = ReadDirExtended(folder, FOLDER, LOG)) != NULL)
+	{
+		char		path[MAXPGPATH];
+		struct stat stat;
+
+		if (strncmp(entry->d_name, FILE_PREFIX, strlen(FILE_PREFIX)) != 0)
+			continue;
+		snprintf(path, sizeof path, FOLDER "/%s", entry->d_name);
+		if (lstat(path, &stat) == 0 && stat.st_atim.tv_sec + KEPT_SECONDS < now)
+			(void) unlink(path);
+	}
+	if (folder != NULL)
+		FreeDir(folder);
+}
+
+/* The file is made by one backend; those that come meanwhile wait for it rather than write their own. */
+static bool
+map_or_make(Model *model, Jsonb *definition)
+{
+	static bool warned = false;
+	Plan		plan;
+	LOCKTAG		tag;
+	bool		mapped;
+	bool		made;
+
+	plan_file(model, &plan);
+	if (map_file(model, &plan))
+		return true;
+	SET_LOCKTAG_ADVISORY(tag, InvalidOid, (uint32) (model->fingerprint >> 32), (uint32) model->fingerprint, ADVISORY_CLASS);
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+	mapped = map_file(model, &plan);
+	if (!mapped)
+	{
+		remove_unused();
+		made = make_file(model, definition, &plan);
+		if (!made && !warned)
+		{
+			warned = true;
+			ereport(WARNING,
+					(errmsg("could not make a shared copy of a model's weights: %m"),
+					 errdetail("It would have %zu bytes in \"%s\".", plan.bytes, plan.path),
+					 errhint("This session keeps weights in memory of its own.")));
+		}
+		mapped = made && map_file(model, &plan);
+	}
+	LockRelease(&tag, ExclusiveLock, false);
+	return mapped;
+}
+
+void
+model_provide_weights(Model *model, Jsonb *definition, bool share)
+{
+	MemoryContext caller;
+	real	   *weights;
+	real	   *packed;
+	Status		status;
+
+	if (share && setting_share_weights && map_or_make(model, definition))
+		return;
+	caller = MemoryContextSwitchTo(model->context);
+	weights = host_allocate(host_server(), network_weight_count(model->network), sizeof(real), &status);
+	if (weights == NULL)
+		check_raise_status(&status);
+	packed = host_allocate(host_server(), Max(network_packed_count(model->network), 1), sizeof(real), &status);
+	if (packed == NULL)
+		check_raise_status(&status);
+	MemoryContextSwitchTo(caller);
+	fill(model, definition, weights, packed);
+	model->weights = weights;
+	model->packed = packed;
+}
