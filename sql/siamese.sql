@@ -391,10 +391,10 @@ CREATE TABLE siamese.model (
 	finished_at timestamptz,
 	PRIMARY KEY (name, version)
 );
-COMMENT ON TABLE siamese.model IS 'versions of trained models; a version never changes but for its calibration';
+COMMENT ON TABLE siamese.model IS 'versions of trained models: a version never changes; siamese.calibrate() makes another of the same fingerprint';
 COMMENT ON COLUMN siamese.model.fingerprint IS '64 bits of a SHA-256 over definition and weights: what its embeddings carry';
 COMMENT ON COLUMN siamese.model.definition IS 'the network as it was trained, with the changes of train()''s options';
-COMMENT ON COLUMN siamese.model.calibration IS 'threshold, probability and false-accept rates, fitted on held-out identities';
+COMMENT ON COLUMN siamese.model.calibration IS 'fitted on held-out identities: threshold of ~=, log odds by distance (at "prior"), thresholds by false-accept rate with 95 % intervals, and how many identities, samples and pairs they come from';
 COMMENT ON COLUMN siamese.model.scores IS 'error rates of the kept epoch on held-out identities';
 COMMENT ON COLUMN siamese.model.examples IS 'the query that it was trained on; NULL for an imported model';
 COMMENT ON COLUMN siamese.model.options IS 'the options of train(); "start" with the version that was meant';
@@ -638,6 +638,31 @@ CREATE FUNCTION siamese.evaluate(model text, examples text, refs integer DEFAULT
 	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'siamese_evaluate';
 COMMENT ON FUNCTION siamese.evaluate(text, text, integer, bigint) IS
 	'error rates of a model on other examples, against random impostors (other labels) and skilled ones (forgeries) apart: EER and AUC whatever the threshold, then accuracy (balanced), FAR and FRR at the model''s own threshold; low and high: 95 % intervals by resampling identities, NULL for fewer than 5; refs > 0: also decisions against the first so many genuine samples of each label in the order of the query''s rows, by their mean distance, the least, or the mean of both less half of the references'' own mean distance (rule mean, least, adjusted)';
+
+CREATE FUNCTION siamese.thresholds(model text, examples text DEFAULT NULL, seed bigint DEFAULT 1)
+	RETURNS TABLE (rate float8, threshold float8, threshold_low float8, threshold_high float8, rate_low float8, rate_high float8,
+		impostors text, far float8, far_low float8, far_high float8, frr float8, frr_low float8, frr_high float8)
+	LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'siamese_thresholds';
+COMMENT ON FUNCTION siamese.thresholds(text, text, bigint) IS
+	'the model''s thresholds for false-accept rates of 10, 1, 0.1 % and so on, as verify(a, b, far) uses them (NULL where its held-out identities cannot support the rate), each with 95 % intervals of the threshold and of its rate among other people; with examples also the rates found there, random and skilled impostors apart';
+
+CREATE FUNCTION siamese.reliability(model text, examples text, bins integer DEFAULT 10, seed bigint DEFAULT 1)
+	RETURNS TABLE (bin integer, predicted float8, observed float8, observed_low float8, observed_high float8, weight float8, pairs bigint,
+		ece float8)
+	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'siamese_reliability';
+COMMENT ON FUNCTION siamese.reliability(text, text, integer, bigint) IS
+	'is verify()''s probability true?  The examples'' pairs in bins of equal weight, from the nearest to the farthest: mean probability, observed share of genuine pairs with its 95 % interval over identities, at the setting siamese.prior; ece: the expected calibration error, sum(weight * abs(predicted - observed)), the same in each row';
+
+CREATE FUNCTION siamese.calibrate(model text, examples text, seed bigint DEFAULT 1) RETURNS text
+	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'siamese_calibrate';
+COMMENT ON FUNCTION siamese.calibrate(text, text, bigint) IS
+	'fits thresholds and probabilities anew on people of your own, whom the model did not learn from (it cannot know): makes the next version, with the same network and fingerprint, so the embeddings stay as they are and verify() and ~= use the new calibration; returns its "name@version"';
+REVOKE ALL ON FUNCTION siamese.calibrate(text, text, bigint) FROM PUBLIC;
+
+CREATE FUNCTION siamese.report(model text, examples text, seed bigint DEFAULT 1) RETURNS text
+	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'siamese_report';
+COMMENT ON FUNCTION siamese.report(text, text, bigint) IS
+	'what a model is worth on other examples, as one page of HTML that needs no network and no script: error rates with intervals, ROC and DET curves, distances, reliability, thresholds, the course of the training, the worst mistakes as pictures';
 
 CREATE FUNCTION siamese.roc(model text, examples text, impostors text DEFAULT 'random')
 	RETURNS TABLE (threshold float8, far float8, frr float8)

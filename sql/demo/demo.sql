@@ -40,3 +40,19 @@ SELECT impostors, genuine_pairs, impostor_pairs, round((100 * eer)::numeric, 2) 
 	round((100 * far)::numeric, 2) AS "FAR %", round((100 * frr)::numeric, 2) AS "FRR %"
 	FROM siamese.evaluate('signatures', 'SELECT image, person, genuine FROM specimen WHERE person > 60');
 
+
+\echo '7. Is what verify() says true of them?  The stated false-accept rate and the one found, and the error of the probability.'
+SELECT round((100 * rate)::numeric, 2) AS "stated %", round((100 * rate_low)::numeric, 1) || ' to ' || round((100 * rate_high)::numeric, 1) AS "interval %",
+	impostors, round((100 * far)::numeric, 2) AS "found %", round((100 * frr)::numeric, 1) AS "FRR there %"
+	FROM siamese.thresholds('signatures', 'SELECT image, person, genuine FROM specimen WHERE person > 60') WHERE threshold IS NOT NULL;
+SELECT round((100 * max(ece))::numeric, 2) AS "calibration error %"
+	FROM siamese.reliability('signatures', 'SELECT image, person, genuine FROM specimen WHERE person > 60');
+
+\echo '8. All of it on one page, with curves and the worst mistakes as pictures.'
+\pset tuples_only on
+\pset format unaligned
+\o :report/report.html
+SELECT siamese.report('signatures', 'SELECT image, person, genuine FROM specimen WHERE person > 60');
+\o
+\pset tuples_only off
+\pset format aligned

@@ -351,6 +351,28 @@ model_references(uint64 fingerprint)
 	return calibration_entry(fingerprint)->references;
 }
 
+void
+model_calibration_of(const char *name, ModelCalibration *calibration)
+{
+	char		plain[LIMIT_MODEL_NAME + 1];
+	int			version;
+	Oid			types[2] = {TEXTOID, INT4OID};
+	Datum		values[2];
+	bool		isnull;
+
+	if (name == NULL)
+		name = setting_model;
+	model_parse_name(name, plain, &version);
+	values[0] = CStringGetTextDatum(plain);
+	values[1] = Int32GetDatum(version);
+	SPI_connect();
+	if (SPI_execute_with_args("SELECT calibration FROM " MODEL_ROW_OF_NAME, 2, types, values, NULL, true, 1) != SPI_OK_SELECT ||
+		SPI_processed != 1)
+		elog(ERROR, "could not read siamese.model");
+	calibration_from_jsonb(DatumGetJsonbP(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull)), calibration);
+	SPI_finish();
+}
+
 /*
  * siamese.model_changed(): the trigger on siamese.model that tells every backend to ask again.
  */

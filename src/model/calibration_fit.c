@@ -44,19 +44,6 @@ pair_weight(const PairDistances *pairs, PairKind kind)
 	return (kind != PAIR_GENUINE && both ? 0.5 : 1.0) / (double) Max(pairs->set[kind].count, 1);
 }
 
-/* The kind with the next larger distance; next: places in the sorted sets. */
-static int
-nearest_kind(const PairDistances *pairs, const int64 *next)
-{
-	int			nearest = -1;
-
-	for (int kind = 0; kind < PAIR_KINDS; kind++)
-		if (next[kind] < pairs->set[kind].count &&
-			(nearest < 0 || pairs->set[kind].pair[next[kind]].distance < pairs->set[nearest].pair[next[nearest]].distance))
-			nearest = kind;
-	return nearest;
-}
-
 /* Bins of about equal mass; equal distances stay together. */
 static void
 fill_bins(const PairDistances *pairs, const int *fold, Binned *binned)
@@ -67,7 +54,7 @@ fill_bins(const PairDistances *pairs, const int *fold, Binned *binned)
 	int			kind;
 
 	binned->bins = 0;
-	while ((kind = nearest_kind(pairs, next)) >= 0)
+	while ((kind = pairs_nearest(pairs, next)) >= 0)
 	{
 		const Pair *pair = &pairs->set[kind].pair[next[kind]++];
 		double		weight = pair_weight(pairs, (PairKind) kind);
@@ -120,30 +107,54 @@ select_bins(const Binned *binned, int left_out, bool within, CalibrationBin *bin
 	return true;
 }
 
-/* Bins that a selection left empty tell nothing. */
+/* A way to fit: with fewer, wider bins the isotonic curve is smoother. */
+typedef struct Candidate
+{
+	CalibrationMethod method;
+	int			merged;			/* so many bins become one */
+} Candidate;
+
+static const Candidate candidates[] = {
+	{CALIBRATION_LOGISTIC, 1}, {CALIBRATION_ISOTONIC, 1}, {CALIBRATION_ISOTONIC, 3}, {CALIBRATION_ISOTONIC, 6}
+};
+
 static int
-drop_empty(CalibrationBin *bin, int bins)
+merge_bins(CalibrationBin *bin, int bins, int merged)
 {
 	int			kept = 0;
 
-	for (int b = 0; b < bins; b++)
-		if (bin[b].genuine + bin[b].impostor > 0)
-			bin[kept++] = bin[b];
+	for (int first = 0; first < bins; first += merged)
+	{
+		CalibrationBin sum = {0};
+
+		for (int b = first; b < Min(first + merged, bins); b++)
+		{
+			sum.distance += bin[b].distance * (bin[b].genuine + bin[b].impostor);
+			sum.genuine += bin[b].genuine;
+			sum.impostor += bin[b].impostor;
+		}
+		/* what a selection left empty tells nothing */
+		if (sum.genuine + sum.impostor > 0)
+		{
+			sum.distance /= sum.genuine + sum.impostor;
+			bin[kept++] = sum;
+		}
+	}
 	return kept;
 }
 
 static int
-fit(CalibrationMethod method, const Binned *binned, CalibrationBin *bin, CalibrationKnot *knot)
+fit(const Candidate *candidate, const Binned *binned, CalibrationBin *bin, CalibrationKnot *knot)
 {
-	int			bins = drop_empty(bin, binned->bins);
+	int			bins = merge_bins(bin, binned->bins, candidate->merged);
 
-	return (method == CALIBRATION_ISOTONIC ? isotonic_fit : logistic_fit)
+	return (candidate->method == CALIBRATION_ISOTONIC ? isotonic_fit : logistic_fit)
 		(bin, bins, binned->largest, binned->genuine_trial, binned->impostor_trial, knot);
 }
 
 /* Sum over the folds of the log loss on one fold's pairs after a fit to the others'; NaN if no fold has what it takes. */
 static double
-cross_validate(CalibrationMethod method, const Binned *binned)
+cross_validate(const Candidate *candidate, const Binned *binned)
 {
 	CalibrationBin bin[BINS];
 	CalibrationKnot knot[CALIBRATION_KNOTS];
@@ -156,7 +167,7 @@ cross_validate(CalibrationMethod method, const Binned *binned)
 
 		if (!select_bins(binned, fold, false, bin))
 			continue;
-		knots = fit(method, binned, bin, knot);
+		knots = fit(candidate, binned, bin, knot);
 		if (!select_bins(binned, fold, true, bin))
 			continue;
 		for (int b = 0; b < binned->bins; b++)
@@ -227,19 +238,28 @@ fit_probability(const PairDistances *pairs, uint64 seed, ModelCalibration *calib
 {
 	Binned	   *binned = palloc(sizeof(Binned));
 	CalibrationBin bin[BINS];
+	const Candidate *best = &candidates[0];
+	double		best_loss = NAN;
 	int		   *fold;
 
 	binned->folds = Min(FOLDS, pairs->identities / 2);
 	fold = draw_folds(pairs->identities, binned->folds, seed);
 	fill_bins(pairs, fold, binned);
 	weigh_trials(pairs, binned);
+	for (int i = 0; binned->folds >= 2 && i < lengthof(candidates); i++)
+	{
+		double		loss = cross_validate(&candidates[i], binned);
+
+		if (i == 0 || loss < best_loss)
+		{
+			best = &candidates[i];
+			best_loss = loss;
+		}
+	}
 	calibration->prior = 0.5;
-	calibration->method = CALIBRATION_LOGISTIC;
-	if (binned->folds >= 2 &&
-		cross_validate(CALIBRATION_ISOTONIC, binned) < cross_validate(CALIBRATION_LOGISTIC, binned))
-		calibration->method = CALIBRATION_ISOTONIC;
+	calibration->method = best->method;
 	select_bins(binned, -1, false, bin);
-	calibration->knots = fit(calibration->method, binned, bin, calibration->knot);
+	calibration->knots = fit(best, binned, bin, calibration->knot);
 	pfree(fold);
 	pfree(binned);
 }

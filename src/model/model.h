@@ -149,6 +149,9 @@ extern Model *model_by_name(const char *name);
 /* The newest calibration of the models with this fingerprint; raises when there is none. */
 extern const ModelCalibration *model_calibration(uint64 fingerprint);
 
+/* The calibration of the very version that model_by_name() finds; to be called after it. */
+extern void model_calibration_of(const char *name, ModelCalibration *calibration);
+
 /* ---- weights of all backends (shared.c) ---------------------------------------------------------------------------- */
 
 /*

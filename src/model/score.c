@@ -53,6 +53,18 @@ pair_set_sort(PairSet *set)
 	qsort(set->pair, set->count, sizeof(Pair), compare_pairs);
 }
 
+int
+pairs_nearest(const PairDistances *pairs, const int64 *next)
+{
+	int			nearest = -1;
+
+	for (int kind = 0; kind < PAIR_KINDS; kind++)
+		if (next[kind] < pairs->set[kind].count &&
+			(nearest < 0 || pairs->set[kind].pair[next[kind]].distance < pairs->set[nearest].pair[next[nearest]].distance))
+			nearest = kind;
+	return nearest;
+}
+
 int64
 score_count(const PairSet *set, double threshold)
 {

@@ -48,6 +48,9 @@ extern void pair_set_init(PairSet *set);
 extern void pair_set_add(PairSet *set, double distance, int a, int b);
 extern void pair_set_sort(PairSet *set);	/* by distance, then by samples */
 
+/* The kind whose next pair is the nearest, of the sets from place next [PAIR_KINDS] on; -1 at the end of all. */
+extern int	pairs_nearest(const PairDistances *pairs, const int64 *next);
+
 typedef struct Score
 {
 	double		eer;			/* equal error rate: where FAR and FRR are nearest, their mean */

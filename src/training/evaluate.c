@@ -97,7 +97,7 @@ siamese_evaluate(PG_FUNCTION_ARGS)
 	scratch = measure_enter(&caller);
 	measure_examples(text_to_cstring(PG_GETARG_TEXT_PP(0)), text_to_cstring(PG_GETARG_TEXT_PP(1)),
 					 (uint64) PG_GETARG_INT64(3), &measured);
-	put_scores(result, &measured.pairs, "pair", model_calibration(measured.model->fingerprint)->threshold, measured.seed);
+	put_scores(result, &measured.pairs, "pair", measured.calibration.threshold, measured.seed);
 	if (refs > 0)
 	{
 		PairDistances pairs[REFERENCE_RULES];

@@ -56,6 +56,7 @@ measure_examples(const char *model, const char *query, uint64 seed, Measured *me
 	measured->name = model;
 	measured->model = model_by_name(model);
 	measured->seed = seed;
+	model_calibration_of(model, &measured->calibration);
 	SPI_connect();
 	inner = MemoryContextSwitchTo(context);
 	examples = measured->examples = examples_read(query, measured->model->definition,

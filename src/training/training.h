@@ -141,6 +141,7 @@ typedef struct Measured
 {
 	Model	   *model;
 	const char *name;			/* of the model, as it was given */
+	ModelCalibration calibration;	/* of this version, whether there is a newer one of its fingerprint or not */
 	Examples   *examples;
 	float	   *embedding;		/* [examples->count, dimensions], in the order of the examples */
 	PairDistances pairs;

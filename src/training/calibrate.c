@@ -1,0 +1,97 @@
+/*
+ * calibrate.c: siamese.calibrate(model, examples, seed): the same network, thresholds and probabilities of other people.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+
+#include "common/check.h"
+#include "training/training.h"
+
+/* At least so many labels with two genuine samples: fewer say nothing of how people differ. */
+static void
+check_identities(const Examples *examples)
+{
+	int			usable = 0;
+
+	for (int i = 0; i < examples->labels; i++)
+		usable += examples->label[i].genuine >= 2;
+	if (usable < RESAMPLE_LEAST_IDENTITIES)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("too few identities to calibrate with: %d", usable),
+				 errdetail("At least %d labels with two genuine samples or more are needed; a false-accept rate of 1 %% needs"
+						   " some dozens.", RESAMPLE_LEAST_IDENTITIES)));
+}
+
+static Jsonb *
+scores_to_jsonb(const Measured *measured, const char *query)
+{
+	const PairDistances *pairs = &measured->pairs;
+	StringInfoData text;
+
+	initStringInfo(&text);
+	appendStringInfo(&text, "{\"calibrated_identities\": %d, \"calibrated_samples\": %d, \"calibrated_examples\": ",
+					 pairs->identities, pairs->samples);
+	escape_json(&text, query);
+	for (int kind = PAIR_RANDOM; kind <= PAIR_SKILLED; kind++)
+		if (pairs->set[kind].count > 0)
+		{
+			Score		score = score_pairs(&pairs->set[PAIR_GENUINE], &pairs->set[kind]);
+
+			appendStringInfo(&text, ", \"%s\": {\"eer\": %.6g, \"auc\": %.6g}", pair_kind_name((PairKind) kind),
+							 score.eer, score.auc);
+		}
+	appendStringInfoChar(&text, '}');
+	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text.data)));
+}
+
+PG_FUNCTION_INFO_V1(siamese_calibrate);
+
+Datum
+siamese_calibrate(PG_FUNCTION_ARGS)
+{
+	char	   *query = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	char		plain[LIMIT_MODEL_NAME + 1];
+	int			version;
+	MemoryContext caller;
+	MemoryContext scratch = measure_enter(&caller);
+	Measured	measured;
+	ModelCalibration calibration;
+	Oid			types[4] = {TEXTOID, INT4OID, JSONBOID, JSONBOID};
+	Datum		values[4];
+	char	   *result;
+	bool		isnull;
+
+	measure_examples(text_to_cstring(PG_GETARG_TEXT_PP(0)), query, (uint64) PG_GETARG_INT64(2), &measured);
+	check_identities(measured.examples);
+	calibration_fit(&measured.pairs, measured.seed, &calibration);
+	model_parse_name(measured.name, plain, &version);
+	model_lock_name(plain, false);
+
+	values[0] = CStringGetTextDatum(plain);
+	values[1] = Int32GetDatum(version);
+	values[2] = JsonbPGetDatum(calibration_to_jsonb(&calibration));
+	values[3] = JsonbPGetDatum(scores_to_jsonb(&measured, query));
+	SPI_connect();
+	/* clock_timestamp(): the newest calibration of a fingerprint counts, also within one transaction */
+	if (SPI_execute_with_args("INSERT INTO siamese.model (name, version, network, fingerprint, definition, metric, dimensions,"
+							  " examples, seed, epochs, threads, scores, calibration, created_at, finished_at)"
+							  " SELECT name, (SELECT pg_catalog.max(n.version) FROM siamese.model n"
+							  " WHERE n.name OPERATOR(pg_catalog.=) $1) OPERATOR(pg_catalog.+) 1, network, fingerprint,"
+							  " definition, metric, dimensions, examples, seed, epochs, threads, $4, $3,"
+							  " pg_catalog.clock_timestamp(), pg_catalog.clock_timestamp()"
+							  " FROM " MODEL_ROW_OF_NAME " RETURNING version",
+							  4, types, values, NULL, false, 0) != SPI_OK_INSERT_RETURNING || SPI_processed != 1)
+		elog(ERROR, "could not write siamese.model");
+	version = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	SPI_finish();
+	MemoryContextSwitchTo(caller);
+	result = psprintf("%s@%d", plain, version);
+	measure_leave(scratch, caller);
+	PG_RETURN_TEXT_P(cstring_to_text(result));
+}
