@@ -86,6 +86,8 @@ conv_method(const NetworkLayer *layer)
 	if (layer->in.channels >= PANEL && layer->maps >= PANEL && conv_fourier.fits(layer) &&
 		3 * conv_fourier_work(layer) < plain)
 		return &conv_fourier;
+	if (conv_direct.fits(layer))
+		return &conv_direct;
 	return &conv_patches;
 }
 

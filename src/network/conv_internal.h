@@ -20,6 +20,7 @@ typedef struct ConvMethod
 } ConvMethod;
 
 extern const ConvMethod conv_patches;
+extern const ConvMethod conv_direct;
 extern const ConvMethod conv_fourier;
 
 /* The fastest one for the layer's shape; conv.c explains the choice. */

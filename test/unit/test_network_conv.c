@@ -27,7 +27,7 @@
 
 #define BETWEEN(random, least, most) ((int) (least) + (int) random_below(random, (most) - (least) + 1))
 
-static const ConvMethod *const methods[] = {&conv_patches, &conv_fourier};
+static const ConvMethod *const methods[] = {&conv_patches, &conv_direct, &conv_fourier};
 
 /* One convolution behind one of 1 x 1 that only makes the number of channels. */
 typedef struct Case

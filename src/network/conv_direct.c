@@ -1,0 +1,174 @@
+/*
+ * conv_direct.c: convolution straight from the input: a line of outputs is a product whose left matrix is the input itself,
+ * read with strides, a segment for each line of the window.  Nothing is laid out first, but lines with padding.
+ *
+ * This is for few channels, where transforms do not pay, and for windows that are moved by more than a pixel.  The way
+ * back is its own where only the weights' gradient is wanted (the first layer's), and conv_patches' otherwise.
+ *
+ * Packed weights: panels of maps, the last one filled up by zeros: [panels, kernel height * kernel width * in, PANEL].
+ */
+#include <string.h>
+
+#include "network/conv_internal.h"
+
+static bool
+fits(const NetworkLayer *layer)
+{
+	return layer->groups == 1;
+}
+
+static bool
+is_padded(const NetworkLayer *layer)
+{
+	return layer->padding[0] > 0 || layer->padding[1] > 0;
+}
+
+/* Of a sample with its padding; no padding: 0. */
+static size_t
+padded_values(const NetworkLayer *layer)
+{
+	return is_padded(layer) ? (size_t) (layer->in.height + 2 * layer->padding[0]) *
+		(layer->in.width + 2 * layer->padding[1]) * layer->in.channels : 0;
+}
+
+/* Whether its own way back serves; the slope is read in whole panels. */
+static bool
+goes_back(const NetworkLayer *layer)
+{
+	return layer->maps % PANEL == 0 && layer->kernel[1] * layer->in.channels >= 8;
+}
+
+static size_t
+packed(const NetworkLayer *layer)
+{
+	return PANELS(layer->maps) * layer->kernel[0] * layer->kernel[1] * layer->in.channels * PANEL;
+}
+
+static void
+pack(const NetworkLayer *layer, const real *weights, real *packed)
+{
+	size_t		rows = (size_t) layer->kernel[0] * layer->kernel[1] * layer->in.channels;
+
+	for (int start = 0; start < layer->maps; start += PANEL, packed += rows * PANEL)
+	{
+		int			count = layer->maps - start < PANEL ? layer->maps - start : PANEL;
+
+		for (size_t row = 0; row < rows; row++)
+		{
+			memcpy(packed + row * PANEL, weights + row * layer->maps + start, count * sizeof(real));
+			memset(packed + row * PANEL + count, 0, (PANEL - count) * sizeof(real));
+		}
+	}
+}
+
+static size_t
+scratch(const NetworkLayer *layer, int samples, bool training)
+{
+	size_t		own = 2 * (size_t) layer->maps + padded_values(layer);
+	size_t		patches = training ? conv_patches.scratch(layer, samples, training) : 0;
+
+	return own > patches ? own : patches;
+}
+
+/* The sample itself, or a copy in room with zeros around. */
+static const real *
+pad_sample(const NetworkLayer *layer, const real *sample, real *room)
+{
+	size_t		channels = layer->in.channels;
+	size_t		line = (layer->in.width + 2 * layer->padding[1]) * channels;
+	real	   *to = room + layer->padding[0] * line + layer->padding[1] * channels;
+
+	if (!is_padded(layer))
+		return sample;
+	memset(room, 0, padded_values(layer) * sizeof(real));
+	for (int y = 0; y < layer->in.height; y++)
+		memcpy(to + y * line, sample + y * layer->in.width * channels, layer->in.width * channels * sizeof(real));
+	return room;
+}
+
+static void
+forward(const LayerPass *pass)
+{
+	const NetworkLayer *layer = pass->layer;
+	const real *weights = pass->weights + layer->parameter_offset;
+	size_t		channels = layer->in.channels;
+	size_t		line = (layer->in.width + 2 * layer->padding[1]) * channels;
+	size_t		panel_size = (size_t) layer->kernel[0] * layer->kernel[1] * channels * PANEL;
+	real	   *room = pass->scratch + 2 * layer->maps;
+	LayerFinish finish = layer_finish(pass, layer->bias ? weights + layer->decay_count : NULL, pass->scratch);
+	ProductPass product = {
+		.rows = layer->out.width, .segments = layer->kernel[0], .depth = layer->kernel[1] * channels,
+		.a_row = layer->stride[1] * channels, .a_segment = line, .a_step = 1, .b_step = PANEL, .c_row = layer->maps,
+		.relu = finish.relu
+	};
+
+	for (int i = 0; i < pass->n && !pass_interrupted(pass); i++)
+	{
+		const real *sample = pad_sample(layer, pass->input + i * shape_values(layer->in), room);
+		real	   *output = pass->output + i * shape_values(layer->out);
+
+		for (int y = 0; y < layer->out.height; y++, output += (size_t) layer->out.width * layer->maps)
+		{
+			product.a = sample + y * layer->stride[0] * line;
+			for (int start = 0; start < layer->maps; start += PANEL)
+			{
+				product.columns = layer->maps - start < PANEL ? layer->maps - start : PANEL;
+				product.b = pass->packed + start / PANEL * panel_size;
+				product.c = output + start;
+				product.scale = finish.scale != NULL ? finish.scale + start : NULL;
+				product.shift = finish.shift != NULL ? finish.shift + start : NULL;
+				pass->kernels->product(&product);
+			}
+		}
+	}
+}
+
+/* dW [kernel line, kernel column * in, maps] += over all outputs: input under that place times slope */
+static void
+backward(const LayerPass *pass)
+{
+	const NetworkLayer *layer = pass->layer;
+	size_t		channels = layer->in.channels;
+	size_t		line = (layer->in.width + 2 * layer->padding[1]) * channels;
+	real	   *gradient = pass->gradient + layer->parameter_offset;
+	real	   *room = pass->scratch;
+	ProductPass product = {
+		.rows = layer->kernel[1] * channels, .columns = PANEL, .segments = layer->out.height, .depth = layer->out.width,
+		.a_row = 1, .a_segment = layer->stride[0] * line, .a_step = layer->stride[1] * channels, .b_step = layer->maps,
+		.c_row = layer->maps, .add = true
+	};
+
+	if (pass->input_gradient != NULL || !goes_back(layer))
+	{
+		conv_patches.backward(pass);
+		return;
+	}
+	for (int i = 0; i < pass->n && !pass_interrupted(pass); i++)
+	{
+		const real *sample = pad_sample(layer, pass->input + i * shape_values(layer->in), room);
+		const real *slope = pass->output_gradient + i * shape_values(layer->out);
+
+		if (layer->bias)
+			pass->kernels->column_sums(slope, shape_pixels(layer->out), layer->maps, gradient + layer->decay_count);
+		for (int start = 0; start < layer->maps; start += PANEL)
+		{
+			product.b = slope + start;
+			for (int y = 0; y < layer->kernel[0]; y++)
+			{
+				product.a = sample + y * line;
+				product.c = gradient + (y * product.rows) * layer->maps + start;
+				pass->kernels->product(&product);
+			}
+		}
+	}
+}
+
+const ConvMethod conv_direct = {
+	.name = "direct",
+	.fits = fits,
+	.packed = packed,
+	.pack = pack,
+	.scratch = scratch,
+	.forward = forward,
+	.backward = backward
+};
