@@ -82,11 +82,17 @@ const ConvMethod *
 conv_method(const NetworkLayer *layer)
 {
 	double		plain = (double) layer->kernel[0] * layer->kernel[1];
+	double		fourier = conv_fourier_work(layer);
+	double		winograd = conv_winograd_work(layer);
 
-	if (layer->in.channels >= PANEL && layer->maps >= PANEL && conv_fourier.fits(layer) &&
-		3 * conv_fourier_work(layer) < plain)
-		return &conv_fourier;
-	if (conv_direct.fits(layer))
+	if (layer->in.channels >= PANEL && layer->maps >= PANEL)
+	{
+		if (winograd <= fourier && winograd * 1.5 < plain)
+			return &conv_winograd;
+		if (fourier * 2 < plain)
+			return &conv_fourier;
+	}
+	if (layer->groups == 1 && (layer->out.width >= 12 || layer->in.channels < 8))
 		return &conv_direct;
 	return &conv_patches;
 }

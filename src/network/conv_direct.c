@@ -11,6 +11,8 @@
 
 #include "network/conv_internal.h"
 
+#define LINES_BETWEEN 8			/* questions whether to stop */
+
 static bool
 fits(const NetworkLayer *layer)
 {
@@ -102,13 +104,15 @@ forward(const LayerPass *pass)
 		.relu = finish.relu
 	};
 
-	for (int i = 0; i < pass->n && !pass_interrupted(pass); i++)
+	for (int i = 0; i < pass->n; i++)
 	{
 		const real *sample = pad_sample(layer, pass->input + i * shape_values(layer->in), room);
 		real	   *output = pass->output + i * shape_values(layer->out);
 
 		for (int y = 0; y < layer->out.height; y++, output += (size_t) layer->out.width * layer->maps)
 		{
+			if (y % LINES_BETWEEN == 0 && pass_interrupted(pass))
+				return;
 			product.a = sample + y * layer->stride[0] * line;
 			for (int start = 0; start < layer->maps; start += PANEL)
 			{

@@ -12,6 +12,7 @@ typedef struct ConvMethod
 {
 	const char *name;
 	bool		(*fits) (const NetworkLayer *layer);	/* whether it can compute this layer */
+	/* the others are called with the layer's method set to this one */
 	size_t		(*packed) (const NetworkLayer *layer);	/* reals; NULL: none */
 	void		(*pack) (const NetworkLayer *layer, const real *weights, real *packed);
 	size_t		(*scratch) (const NetworkLayer *layer, int samples, bool training);	/* reals */
@@ -22,11 +23,13 @@ typedef struct ConvMethod
 extern const ConvMethod conv_patches;
 extern const ConvMethod conv_direct;
 extern const ConvMethod conv_fourier;
+extern const ConvMethod conv_winograd;
 
 /* The fastest one for the layer's shape; conv.c explains the choice. */
 extern const ConvMethod *conv_method(const NetworkLayer *layer);
 
-/* Multiplications for an output value and input channel. */
+/* Multiplications for an output value and input channel; INFINITY where the method cannot be used. */
 extern double conv_fourier_work(const NetworkLayer *layer);
+extern double conv_winograd_work(const NetworkLayer *layer);
 
 #endif

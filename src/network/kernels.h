@@ -81,17 +81,19 @@ typedef struct ProductPass
 } ProductPass;
 
 /*
- * The discrete Fourier transform of square tiles of real maps, side 12 or 20, of all channels at once.
+ * Transforms of square tiles of maps, all channels at once: Fourier's with sides 12 and 20, Winograd's with 6 and 8.
  *
- * Of the side^2 values only FOURIER_POINTS(side) are kept, the others being their conjugates.  Each point has, for every
- * panel of PANEL channels, the last one filled up by zeros, real [2, PANEL].
+ * A point of Winograd's transform has, for every panel of PANEL channels, the last one filled up by zeros, real [PANEL];
+ * there are side^2.  A point of Fourier's has real [2, PANEL]; of its side^2 only FOURIER_POINTS(side) are kept, the others
+ * being their conjugates.
  */
 #define FOURIER_POINTS(side) ((size_t) (side) * (side) / 2 + 2)
 #define PANELS(channels) (((size_t) (channels) + PANEL - 1) / PANEL)
 
-typedef struct FourierPass
+typedef struct TilePass
 {
 	int			side;
+	int			size;			/* Winograd: of what the tile holds: the side, or the outputs, or the window */
 	int			top;			/* lines top to bottom - 1 and columns left to right - 1 of the tile exist; */
 	int			bottom;			/* the others are zero on the way in, and not wanted on the way back */
 	int			left;
@@ -101,14 +103,14 @@ typedef struct FourierPass
 	size_t		pixel;			/* from a pixel to the next */
 	size_t		point;			/* from a point of the transform to the next */
 	size_t		panel;			/* from a panel of channels to the next, in the transform */
-	real		scale;
-	bool		conjugate;
+	real		scale;			/* Fourier: of the result */
+	bool		conjugate;		/* Fourier */
 	/* the way back only: to what is there; or y = factor x + shift, then ReLU */
 	bool		add;
 	const real *factor;			/* [channels]; NULL: 1 */
 	const real *shift;			/* [channels]; NULL: 0 */
 	bool		relu;
-} FourierPass;
+} TilePass;
 
 typedef struct NetworkKernels
 {
@@ -118,10 +120,13 @@ typedef struct NetworkKernels
 	void		(*add_rows) (const real *factor, const real *rows, size_t lead, size_t count, size_t width, real *y);
 	/* y [count] += x [width] times each row */
 	void		(*dot_rows) (const real *x, const real *rows, size_t lead, size_t count, size_t width, real *y);
-	/* v = 2 scale DFT(x), conjugated if wished; x points to the first pixel that exists */
-	void		(*fourier) (const FourierPass *fourier, const real *x, real *v);
+	/* x points to the first pixel that exists; v = 2 scale DFT(x), conjugated if wished */
+	void		(*fourier) (const TilePass *pass, const real *x, real *v);
 	/* x = scale sum(v e^...), the way back without the division by side^2, of v or of its conjugate */
-	void		(*fourier_back) (const FourierPass *fourier, const real *v, real *x);
+	void		(*fourier_back) (const TilePass *pass, const real *v, real *x);
+	/* v = the transform of x; x = the transposed transform of v */
+	void		(*winograd) (const TilePass *pass, const real *x, real *v);
+	void		(*winograd_back) (const TilePass *pass, const real *v, real *x);
 
 	/* y = y + bias, then ReLU if wished */
 	void		(*add_bias) (real *y, const real *bias, size_t rows, int channels, bool relu);

@@ -1,49 +1,56 @@
 /*
- * conv_fourier.c: convolution with large windows, stride 1, by Fourier transforms of tiles (overlap-save; Mathieu, Henaff,
- * LeCun 2013; tiles: Zlateski, Jia, Li, Durand 2018).
+ * conv_tiles.c: convolution of tiles of the input in the space of a transform, stride 1: Fourier's for large windows
+ * (overlap-save; Mathieu, Henaff, LeCun 2013; Zlateski, Jia, Li, Durand 2018), Winograd's for small ones (Lavin, Gray 2016).
  *
  * Where the transforms are X of a tile of the input, W of the weights and Y of a tile of the output:
- *		Y = X W*,    dX = dY W,    dW = sum over tiles of X dY*.
- * A tile of side values gives side - kernel + 1 outputs each way.  For every point of the transform these are products of
- * complex matrices: [tiles, in] [in, maps] and so on.  The way back is the exact transpose: the tiles of dX overlap and
- * are added up.  dY is kept conjugated, so that all three are plain products.
+ *		Y = X W,    dX = dY W,    dW = sum over tiles of X dY
+ * at each point of the transform: products of matrices, [tiles, in] [in, maps] and so on.  A tile of side values gives
+ * side - kernel + 1 outputs each way.  The way back is the exact transpose: the tiles of dX overlap and are added up.
  *
- * Packed weights: W* / (4 side^2), for each point [panels of maps, in, 2, PANEL]; 4 because both transforms are twofold.
+ * Fourier's points are complex.  Correlation wants Y = X W*, dX = dY W, dW = X dY*; W and dY are kept conjugated and dX comes
+ * out so, and all three are plain products.  W is divided by 4 side^2, 4 because both transforms are twofold.
+ *
+ * Packed weights: for each point [panels of maps, in, PANEL], complex: [panels of maps, in, 2, PANEL].
  */
 #include <string.h>
 
 #include "network/conv_internal.h"
 
-#define SMALL_SIDE 12			/* of a tile */
-#define LARGE_SIDE 20
 #define PAD 16					/* reals between points: strides that are no multiple of a page use all of the cache */
-#define CHUNK_TILES 72			/* that share one reading of the weights; fewer samples if their tiles are more */
+#define POINTS_BETWEEN 16		/* questions whether to stop */
+#define CHUNK_TILES 96			/* that share one reading of the weights; fewer samples if their tiles are more */
 
-typedef struct FourierPlan
+typedef struct TilePlan
 {
+	bool		fourier;
 	int			side;
 	int			step[2];		/* outputs of a tile */
 	int			tiles[2];
+	size_t		panel;			/* reals of a panel at a point */
 	size_t		in_row;			/* reals of a tile at a point */
 	size_t		out_row;
 	size_t		points;
 	size_t		weight_point;	/* reals of a point of the packed weights, and of their gradient */
-	size_t		turned_point;	/* of the weights turned round: [panels of in, maps, 2, PANEL] */
+	size_t		turned_point;	/* of the weights turned round: [panels of in, maps] */
 	int			chunk;			/* samples */
-} FourierPlan;
+} TilePlan;
 
-static FourierPlan
-make_plan(const NetworkLayer *layer, int side)
+static TilePlan
+make_plan(const NetworkLayer *layer, bool fourier, int side)
 {
-	FourierPlan plan = {.side = side};
+	TilePlan	plan = {.fourier = fourier, .side = side};
 
-	plan.step[0] = side - layer->kernel[0] + 1;
-	plan.step[1] = side - layer->kernel[1] + 1;
-	plan.tiles[0] = (layer->out.height + plan.step[0] - 1) / plan.step[0];
-	plan.tiles[1] = (layer->out.width + plan.step[1] - 1) / plan.step[1];
-	plan.in_row = PANELS(layer->in.channels) * 2 * PANEL;
-	plan.out_row = PANELS(layer->maps) * 2 * PANEL;
-	plan.points = FOURIER_POINTS(side);
+	for (int i = 0; i < 2; i++)
+	{
+		int			size = i == 0 ? layer->out.height : layer->out.width;
+
+		plan.step[i] = side - layer->kernel[i] + 1;
+		plan.tiles[i] = (size + plan.step[i] - 1) / plan.step[i];
+	}
+	plan.panel = fourier ? 2 * PANEL : PANEL;
+	plan.in_row = PANELS(layer->in.channels) * plan.panel;
+	plan.out_row = PANELS(layer->maps) * plan.panel;
+	plan.points = fourier ? FOURIER_POINTS(side) : (size_t) side * side;
 	plan.weight_point = layer->in.channels * plan.out_row + PAD;
 	plan.turned_point = layer->maps * plan.in_row + PAD;
 	plan.chunk = CHUNK_TILES / (plan.tiles[0] * plan.tiles[1]);
@@ -52,49 +59,68 @@ make_plan(const NetworkLayer *layer, int side)
 	return plan;
 }
 
-static bool
-fits_side(const NetworkLayer *layer, int side)
-{
-	return layer->kernel[0] <= side / 2 + 1 && layer->kernel[1] <= side / 2 + 1;
-}
-
-static bool
-fits(const NetworkLayer *layer)
-{
-	return layer->groups == 1 && layer->stride[0] == 1 && layer->stride[1] == 1 && fits_side(layer, LARGE_SIDE);
-}
-
-/* Four real multiplications for each point. */
+/* Real multiplications for an output value and input channel; INFINITY where the side does not fit. */
 static double
-work(const NetworkLayer *layer, int side)
+work(const NetworkLayer *layer, bool fourier, int side)
 {
-	FourierPlan plan = make_plan(layer, side);
+	TilePlan	plan;
 
-	return 4.0 * plan.points * plan.tiles[0] * plan.tiles[1] / shape_pixels(layer->out);
+	if (layer->groups != 1 || layer->stride[0] != 1 || layer->stride[1] != 1)
+		return INFINITY;
+	if (fourier ? layer->kernel[0] > side / 2 + 1 || layer->kernel[1] > side / 2 + 1 :
+		layer->kernel[0] != layer->kernel[1] || layer->kernel[0] < 3 || layer->kernel[0] > 5)
+		return INFINITY;
+	plan = make_plan(layer, fourier, side);
+	return (fourier ? 4.0 : 1.0) * plan.points * plan.tiles[0] * plan.tiles[1] / shape_pixels(layer->out);
 }
 
-static FourierPlan
-best_plan(const NetworkLayer *layer)
+static TilePlan
+best_plan(const NetworkLayer *layer, bool fourier)
 {
-	bool		small = fits_side(layer, SMALL_SIDE) && work(layer, SMALL_SIDE) < work(layer, LARGE_SIDE);
+	int			small = fourier ? 12 : 6;
+	int			large = fourier ? 20 : 8;
 
-	return make_plan(layer, small ? SMALL_SIDE : LARGE_SIDE);
+	return make_plan(layer, fourier, work(layer, fourier, small) < work(layer, fourier, large) ? small : large);
+}
+
+static TilePlan
+plan_of(const NetworkLayer *layer)
+{
+	return best_plan(layer, layer->method == &conv_fourier);
 }
 
 double
 conv_fourier_work(const NetworkLayer *layer)
 {
-	return work(layer, best_plan(layer).side);
+	return fmin(work(layer, true, 12), work(layer, true, 20));
+}
+
+double
+conv_winograd_work(const NetworkLayer *layer)
+{
+	return fmin(work(layer, false, 6), work(layer, false, 8));
+}
+
+static bool
+fourier_fits(const NetworkLayer *layer)
+{
+	return conv_fourier_work(layer) < INFINITY;
+}
+
+static bool
+winograd_fits(const NetworkLayer *layer)
+{
+	return conv_winograd_work(layer) < INFINITY;
 }
 
 static int
-chunk_samples(const FourierPlan *plan, int samples)
+chunk_samples(const TilePlan *plan, int samples)
 {
 	return samples < plan->chunk ? samples : plan->chunk;
 }
 
 static size_t
-chunk_rows(const FourierPlan *plan, int samples)
+chunk_rows(const TilePlan *plan, int samples)
 {
 	return (size_t) chunk_samples(plan, samples) * plan->tiles[0] * plan->tiles[1];
 }
@@ -102,7 +128,7 @@ chunk_rows(const FourierPlan *plan, int samples)
 static size_t
 packed(const NetworkLayer *layer)
 {
-	FourierPlan plan = best_plan(layer);
+	TilePlan plan = plan_of(layer);
 
 	return plan.points * plan.weight_point;
 }
@@ -110,7 +136,7 @@ packed(const NetworkLayer *layer)
 static size_t
 scratch(const NetworkLayer *layer, int samples, bool training)
 {
-	FourierPlan plan = best_plan(layer);
+	TilePlan plan = plan_of(layer);
 	size_t		rows = chunk_rows(&plan, samples);
 	size_t		point = rows * (plan.in_row + plan.out_row) + 2 * PAD;
 
@@ -133,13 +159,13 @@ clip(int start, int count, int size, int *first, int *last)
 }
 
 /* A tile at line y and column x, that may be negative, of maps. */
-static FourierPass
-place_tile(const FourierPlan *plan, NetworkShape shape, int y, int x, int height, int width, size_t point,
+static TilePass
+place_tile(const TilePlan *plan, NetworkShape shape, int y, int x, int height, int width, size_t point,
 		   ptrdiff_t *offset)
 {
-	FourierPass pass = {
+	TilePass pass = {
 		.side = plan->side, .channels = shape.channels, .pixel = shape.channels,
-		.line = (size_t) shape.width * shape.channels, .point = point, .panel = 2 * PANEL, .scale = 1
+		.line = (size_t) shape.width * shape.channels, .point = point, .panel = plan->panel, .scale = 1, .size = height
 	};
 
 	clip(y, height, shape.height, &pass.top, &pass.bottom);
@@ -158,7 +184,7 @@ typedef enum TileKind
 
 /* All tiles of samples from first on; values [points, rows, in or maps]. */
 static void
-transform_tiles(const LayerPass *pass, const FourierPlan *plan, TileKind kind, int first, int samples,
+transform_tiles(const LayerPass *pass, const TilePlan *plan, TileKind kind, int first, int samples,
 				const LayerFinish *finish, real *values)
 {
 	const NetworkLayer *layer = pass->layer;
@@ -167,6 +193,10 @@ transform_tiles(const LayerPass *pass, const FourierPlan *plan, TileKind kind, i
 	size_t		row_size = of_input ? plan->in_row : plan->out_row;
 	int			tile_count = plan->tiles[0] * plan->tiles[1];
 	size_t		point = (size_t) samples * tile_count * row_size + PAD;
+	void		(*forth) (const TilePass *, const real *, real *) =
+		plan->fourier ? pass->kernels->fourier : pass->kernels->winograd;
+	void		(*back) (const TilePass *, const real *, real *) =
+		plan->fourier ? pass->kernels->fourier_back : pass->kernels->winograd_back;
 
 	for (int row = 0; row < samples * tile_count; row++, values += row_size)
 	{
@@ -174,7 +204,7 @@ transform_tiles(const LayerPass *pass, const FourierPlan *plan, TileKind kind, i
 		int			y = row % tile_count / plan->tiles[1] * plan->step[0];
 		int			x = row % plan->tiles[1] * plan->step[1];
 		ptrdiff_t	offset;
-		FourierPass tile;
+		TilePass	tile;
 
 		if (of_input)
 			tile = place_tile(plan, shape, y - layer->padding[0], x - layer->padding[1], plan->side, plan->side, point,
@@ -185,33 +215,33 @@ transform_tiles(const LayerPass *pass, const FourierPlan *plan, TileKind kind, i
 		switch (kind)
 		{
 			case TILE_INPUT:
-				pass->kernels->fourier(&tile, pass->input + start + offset, values);
+				forth(&tile, pass->input + start + offset, values);
 				break;
 			case TILE_SLOPE:
-				pass->kernels->fourier(&tile, pass->output_gradient + start + offset, values);
+				forth(&tile, pass->output_gradient + start + offset, values);
 				break;
 			case TILE_INPUT_SLOPE:
 				tile.add = true;
-				pass->kernels->fourier_back(&tile, values, pass->input_gradient + start + offset);
+				back(&tile, values, pass->input_gradient + start + offset);
 				break;
 			case TILE_OUTPUT:
 				tile.factor = finish->scale;
 				tile.shift = finish->shift;
 				tile.relu = finish->relu;
-				pass->kernels->fourier_back(&tile, values, pass->output + start + offset);
+				back(&tile, values, pass->output + start + offset);
 				break;
 		}
 	}
 }
 
 /* weights [kernel height, kernel width, rows, columns] -> transforms [points][panels of columns, rows, 2, PANEL] */
-static FourierPass
-place_weights(const NetworkLayer *layer, const FourierPlan *plan, int rows, int columns, size_t point)
+static TilePass
+place_weights(const NetworkLayer *layer, const TilePlan *plan, int rows, int columns, size_t point)
 {
-	FourierPass pass = {
-		.side = plan->side, .bottom = layer->kernel[0], .right = layer->kernel[1], .channels = columns,
+	TilePass pass = {
+		.side = plan->side, .size = layer->kernel[0], .bottom = layer->kernel[0], .right = layer->kernel[1], .channels = columns,
 		.line = (size_t) layer->kernel[1] * rows * columns, .pixel = (size_t) rows * columns,
-		.point = point, .panel = (size_t) rows * 2 * PANEL,
+		.point = point, .panel = rows * plan->panel,
 		.scale = (real) 1 / (4 * plan->side * plan->side)
 	};
 
@@ -219,27 +249,29 @@ place_weights(const NetworkLayer *layer, const FourierPlan *plan, int rows, int 
 }
 
 static void
-pack_matrix(const NetworkLayer *layer, const FourierPlan *plan, const real *weights, int rows, int columns,
+pack_matrix(const NetworkLayer *layer, const TilePlan *plan, const real *weights, int rows, int columns,
 			size_t point, real *packed)
 {
-	FourierPass pass = place_weights(layer, plan, rows, columns, point);
+	TilePass	pass = place_weights(layer, plan, rows, columns, point);
+	void		(*transform) (const TilePass *, const real *, real *) =
+		plan->fourier ? network_kernels()->fourier : network_kernels()->winograd;
 
 	pass.conjugate = true;
 	for (int row = 0; row < rows; row++)
-		network_kernels()->fourier(&pass, weights + (size_t) row * columns, packed + (size_t) row * 2 * PANEL);
+		transform(&pass, weights + (size_t) row * columns, packed + row * plan->panel);
 }
 
 static void
 pack(const NetworkLayer *layer, const real *weights, real *packed)
 {
-	FourierPlan plan = best_plan(layer);
+	TilePlan plan = plan_of(layer);
 
 	pack_matrix(layer, &plan, weights, layer->in.channels, layer->maps, plan.weight_point, packed);
 }
 
 /* The same of the weights with in and maps exchanged; turned: room for them. */
 static void
-pack_turned(const NetworkLayer *layer, const FourierPlan *plan, const real *weights, real *turned, real *packed)
+pack_turned(const NetworkLayer *layer, const TilePlan *plan, const real *weights, real *turned, real *packed)
 {
 	size_t		in = layer->in.channels;
 	size_t		maps = layer->maps;
@@ -262,56 +294,62 @@ pack_turned(const NetworkLayer *layer, const FourierPlan *plan, const real *weig
 
 /* c [rows, panels of columns] = a [rows, depth] b [panels of columns, depth], at one point */
 static void
-multiply(const NetworkKernels *kernels, size_t rows, size_t depth, size_t columns, const real *a, size_t a_row,
+multiply(const LayerPass *pass, const TilePlan *plan, size_t rows, size_t depth, size_t columns, const real *a, size_t a_row,
 		 const real *b, real *c, size_t c_row)
 {
 	ProductPass product = {
-		.rows = rows, .columns = PANEL, .a = a, .a_row = a_row, .a_segment = 2 * PANEL, .a_step = 1,
-		.b_step = 2 * PANEL, .c_row = c_row
+		.rows = rows, .columns = PANEL, .a_row = a_row, .a_segment = plan->panel, .a_step = 1, .b_step = plan->panel,
+		.c_row = c_row
 	};
 	size_t		whole = depth / PANEL;
 
 	for (size_t panel = 0; panel < PANELS(columns); panel++)
 	{
-		product.b = b + panel * depth * 2 * PANEL;
-		product.c = c + panel * 2 * PANEL;
 		product.a = a;
-		product.segments = (int) whole;
-		product.depth = PANEL;
+		product.b = b + panel * depth * plan->panel;
+		product.c = c + panel * plan->panel;
 		product.add = false;
-		if (whole > 0)
-			kernels->product_complex(&product);
-		if (depth % PANEL == 0)
+		product.segments = plan->fourier ? (int) whole : 1;
+		product.depth = plan->fourier ? PANEL : depth;
+		if (!plan->fourier)
+			pass->kernels->product(&product);
+		else if (whole > 0)
+			pass->kernels->product_complex(&product);
+		if (!plan->fourier || depth % PANEL == 0)
 			continue;
-		product.a = a + whole * 2 * PANEL;
-		product.b += whole * PANEL * 2 * PANEL;
+		product.a = a + whole * plan->panel;
+		product.b += whole * PANEL * plan->panel;
 		product.segments = 1;
 		product.depth = depth % PANEL;
 		product.add = whole > 0;
-		kernels->product_complex(&product);
+		pass->kernels->product_complex(&product);
 	}
 }
 
 /* gradient [panels of maps, in] (+)= sum over rows of input * slope, at one point */
 static void
-multiply_gradient(const NetworkKernels *kernels, const NetworkLayer *layer, const FourierPlan *plan, size_t rows,
-				  const real *input, const real *slope, bool add, real *gradient)
+multiply_gradient(const LayerPass *pass, const TilePlan *plan, size_t rows, const real *input, const real *slope, bool add,
+				  real *gradient)
 {
-	size_t		in = layer->in.channels;
+	size_t		in = pass->layer->in.channels;
+	size_t		together = plan->fourier ? PANEL : in;	/* channels that lie side by side */
 	ProductPass product = {
 		.columns = PANEL, .segments = 1, .depth = rows, .a_row = 1, .a_step = plan->in_row, .b_step = plan->out_row,
-		.c_row = 2 * PANEL, .add = add
+		.c_row = plan->panel, .add = add
 	};
 
-	for (size_t panel = 0; panel < PANELS(layer->maps); panel++)
+	for (size_t panel = 0; panel < PANELS(pass->layer->maps); panel++)
 	{
-		for (size_t start = 0; start < in; start += PANEL)
+		for (size_t start = 0; start < in; start += together)
 		{
-			product.rows = in - start < PANEL ? in - start : PANEL;
-			product.a = input + 2 * start;
-			product.b = slope + panel * 2 * PANEL;
-			product.c = gradient + (panel * in + start) * 2 * PANEL;
-			kernels->product_complex(&product);
+			product.rows = in - start < together ? in - start : together;
+			product.a = input + start / PANEL * plan->panel;
+			product.b = slope + panel * plan->panel;
+			product.c = gradient + (panel * in + start) * plan->panel;
+			if (plan->fourier)
+				pass->kernels->product_complex(&product);
+			else
+				pass->kernels->product(&product);
 		}
 	}
 }
@@ -322,7 +360,7 @@ static void
 forward(const LayerPass *pass)
 {
 	const NetworkLayer *layer = pass->layer;
-	FourierPlan plan = best_plan(layer);
+	TilePlan plan = plan_of(layer);
 	int			chunk = chunk_samples(&plan, pass->n);
 	size_t		most_rows = chunk_rows(&plan, pass->n);
 	const real *weights = pass->weights + layer->parameter_offset;
@@ -331,16 +369,20 @@ forward(const LayerPass *pass)
 	real	   *output = input + plan.points * (most_rows * plan.in_row + PAD);
 	LayerFinish finish = layer_finish(pass, layer->bias ? weights + layer->decay_count : NULL, fold);
 
-	for (int first = 0; first < pass->n && !pass_interrupted(pass); first += chunk)
+	for (int first = 0; first < pass->n; first += chunk)
 	{
 		int			samples = pass->n - first < chunk ? pass->n - first : chunk;
 		size_t		rows = chunk_rows(&plan, samples);
 
 		transform_tiles(pass, &plan, TILE_INPUT, first, samples, NULL, input);
 		for (size_t point = 0; point < plan.points; point++)
-			multiply(pass->kernels, rows, layer->in.channels, layer->maps, input + point * (rows * plan.in_row + PAD),
+		{
+			if (point % POINTS_BETWEEN == 0 && pass_interrupted(pass))
+				return;
+			multiply(pass, &plan, rows, layer->in.channels, layer->maps, input + point * (rows * plan.in_row + PAD),
 					 plan.in_row, pass->packed + point * plan.weight_point,
 					 output + point * (rows * plan.out_row + PAD), plan.out_row);
+		}
 		transform_tiles(pass, &plan, TILE_OUTPUT, first, samples, &finish, output);
 	}
 }
@@ -349,7 +391,7 @@ static void
 backward(const LayerPass *pass)
 {
 	const NetworkLayer *layer = pass->layer;
-	FourierPlan plan = best_plan(layer);
+	TilePlan plan = plan_of(layer);
 	int			chunk = chunk_samples(&plan, pass->n);
 	size_t		most_rows = chunk_rows(&plan, pass->n);
 	const real *weights = pass->weights + layer->parameter_offset;
@@ -358,7 +400,7 @@ backward(const LayerPass *pass)
 	real	   *slope = input + plan.points * (most_rows * plan.in_row + PAD);
 	real	   *weight_slope = slope + plan.points * (most_rows * plan.out_row + PAD);
 	real	   *turned = weight_slope + plan.points * plan.weight_point;
-	FourierPass last = place_weights(layer, &plan, layer->in.channels, layer->maps, plan.weight_point);
+	TilePass last = place_weights(layer, &plan, layer->in.channels, layer->maps, plan.weight_point);
 
 	if (layer->bias)
 		pass->kernels->column_sums(pass->output_gradient, pass->n * shape_pixels(layer->out), layer->maps,
@@ -368,7 +410,7 @@ backward(const LayerPass *pass)
 		pack_turned(layer, &plan, weights, turned + plan.points * plan.turned_point, turned);
 		memset(pass->input_gradient, 0, pass->n * shape_values(layer->in) * sizeof(real));
 	}
-	for (int first = 0; first < pass->n && !pass_interrupted(pass); first += chunk)
+	for (int first = 0; first < pass->n; first += chunk)
 	{
 		int			samples = pass->n - first < chunk ? pass->n - first : chunk;
 		size_t		rows = chunk_rows(&plan, samples);
@@ -379,11 +421,13 @@ backward(const LayerPass *pass)
 		transform_tiles(pass, &plan, TILE_SLOPE, first, samples, NULL, slope);
 		for (size_t point = 0; point < plan.points; point++)
 		{
-			multiply_gradient(pass->kernels, layer, &plan, rows, input + point * in_point, slope + point * out_point,
+			if (point % POINTS_BETWEEN == 0 && pass_interrupted(pass))
+				return;
+			multiply_gradient(pass, &plan, rows, input + point * in_point, slope + point * out_point,
 							  first > 0, weight_slope + point * plan.weight_point);
 			/* the input's transform is done with: its place takes dX */
 			if (pass->input_gradient != NULL)
-				multiply(pass->kernels, rows, layer->maps, layer->in.channels, slope + point * out_point, plan.out_row,
+				multiply(pass, &plan, rows, layer->maps, layer->in.channels, slope + point * out_point, plan.out_row,
 						 turned + point * plan.turned_point, input + point * in_point, plan.in_row);
 		}
 		if (pass->input_gradient != NULL)
@@ -391,13 +435,30 @@ backward(const LayerPass *pass)
 	}
 	last.add = true;
 	for (int row = 0; row < layer->in.channels; row++)
-		pass->kernels->fourier_back(&last, weight_slope + (size_t) row * 2 * PANEL,
-									gradient + (size_t) row * layer->maps);
+	{
+		const real *from = weight_slope + row * plan.panel;
+		real	   *to = gradient + (size_t) row * layer->maps;
+
+		if (plan.fourier)
+			pass->kernels->fourier_back(&last, from, to);
+		else
+			pass->kernels->winograd_back(&last, from, to);
+	}
 }
 
 const ConvMethod conv_fourier = {
 	.name = "fourier",
-	.fits = fits,
+	.fits = fourier_fits,
+	.packed = packed,
+	.pack = pack,
+	.scratch = scratch,
+	.forward = forward,
+	.backward = backward
+};
+
+const ConvMethod conv_winograd = {
+	.name = "winograd",
+	.fits = winograd_fits,
 	.packed = packed,
 	.pack = pack,
 	.scratch = scratch,
