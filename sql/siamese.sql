@@ -442,6 +442,7 @@ CREATE TABLE siamese.training_state (
 	epoch integer NOT NULL,
 	epoch_steps bigint NOT NULL,
 	samples_at_once integer NOT NULL,
+	spare_memory boolean NOT NULL,
 	examples_digest text NOT NULL,
 	best_epoch integer NOT NULL,
 	best_error float8 NOT NULL,
@@ -452,6 +453,7 @@ CREATE TABLE siamese.training_state (
 COMMENT ON TABLE siamese.training_state IS 'where the unfinished trainings stand: what siamese.resume() goes on from; not dumped';
 COMMENT ON COLUMN siamese.training_state.epoch IS 'the last one that was committed';
 COMMENT ON COLUMN siamese.training_state.samples_at_once IS 'of one thread: batch statistics and rounding depend on it';
+COMMENT ON COLUMN siamese.training_state.spare_memory IS 'convolutions by the method that takes the least memory: rounding depends on it, too';
 COMMENT ON COLUMN siamese.training_state.examples_digest IS 'SHA-256 over labels and prepared samples: the examples must not have changed';
 COMMENT ON COLUMN siamese.training_state.elapsed IS 'seconds of training until then, breaks not counted';
 SELECT pg_catalog.pg_extension_config_dump('siamese.training_state', 'WHERE false');

@@ -85,7 +85,7 @@ conv_method(const NetworkLayer *layer)
 	double		fourier = conv_fourier_work(layer);
 	double		winograd = conv_winograd_work(layer);
 
-	if (layer->in.channels >= PANEL && layer->maps >= PANEL)
+	if (!layer->spare_memory && layer->in.channels >= PANEL && layer->maps >= PANEL)
 	{
 		if (winograd <= fourier && winograd * 1.5 < plain)
 			return &conv_winograd;

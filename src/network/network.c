@@ -111,6 +111,13 @@ share_buffers(Network *network, int *busy)
 	}
 }
 
+void
+network_spare_memory(NetworkDefinition *definition)
+{
+	for (int i = 0; i < definition->layer_count; i++)
+		definition->layers[i].spare_memory = true;
+}
+
 Network *
 network_create(const NetworkDefinition *definition, const Host *host, Status *status)
 {

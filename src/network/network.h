@@ -176,6 +176,11 @@ extern bool network_check_library(Status *status);
 
 typedef struct Network Network;
 
+/*
+ * Before network_create: its networks use the methods that take the least memory, which may be slower, and round otherwise.
+ */
+extern void network_spare_memory(NetworkDefinition *definition);
+
 extern Network *network_create(const NetworkDefinition *definition, const Host *host, Status *status);
 extern void network_destroy(Network *network);
 

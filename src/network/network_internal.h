@@ -156,6 +156,7 @@ struct NetworkLayer
 	size_t		state_bytes;	/* a workspace's memory for the way back is state_fixed + n * state_bytes */
 	size_t		state_fixed;
 	const struct ConvMethod *method;	/* of a convolution */
+	bool		spare_memory;	/* network_spare_memory() */
 	size_t		packed_count;	/* reals of its prepared weights */
 	size_t		packed_offset;
 };

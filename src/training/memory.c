@@ -4,7 +4,8 @@
  * What cannot shrink: weights, their average, the optimizer's memory, a gradient a thread, a batch's embeddings, the list
  * of the examples, and the activations of the fewest samples that a thread can work off at once.  What is left goes to
  * activations and to prepared images.  Images that do not fit are read from a temporary file (raster_store.c).  When the
- * activations of a whole batch do not fit, a step goes through the batch in rounds and computes them twice (learner.c).
+ * activations of a whole batch do not fit, a step goes through the batch in rounds and computes them twice (learner.c);
+ * when not even the fewest do, the network is computed by methods that take less memory (network_spare_memory).
  */
 #include "postgres.h"
 
@@ -14,7 +15,7 @@
 
 #define SLACK ((Size) 1024 * 1024)	/* for all that is small */
 #define LEAST_EXAMPLES ((Size) 1024 * 1024)
-#define BATCH_NORM_SAMPLES 16	/* fewer have no statistics worth the name */
+#define BATCH_NORM_SAMPLES 6	/* fewer have no statistics worth the name */
 
 static Size
 megabytes(Size bytes)
@@ -58,28 +59,26 @@ has_batch_norm(const Network *network)
 	return network_weight_count(network) > network_parameter_count(network);
 }
 
-static void
-raise_too_small(const MemoryPlan *plan, Size needed, Size whole)
+void
+memory_plan_raise(const MemoryPlan *plan)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-			 errmsg("training needs at least %zu MB of maintenance_work_mem", megabytes(needed)),
-			 errdetail("It is %d MB.  Weights, optimizer and the gradients of %d threads take %zu MB, the activations of %d samples"
-					   " a thread %zu MB.", maintenance_work_mem / 1024, plan->threads, megabytes(plan->fixed),
+			 errmsg("training needs at least %zu MB of maintenance_work_mem", megabytes(plan->needed)),
+			 errdetail("It is %zu MB.  Weights, optimizer and the gradients of %d threads take %zu MB, the activations of %d samples"
+					   " a thread %zu MB.", megabytes(plan->total), plan->threads, megabytes(plan->fixed),
 					   plan->least_samples, megabytes(activations(plan, plan->least_samples))),
 			 errhint("SET maintenance_work_mem = '%zuMB', or more: with %zu MB nothing is computed twice.",
-					 megabytes(needed), megabytes(Max(whole, needed)))));
+					 megabytes(plan->needed), megabytes(Max(plan->whole, plan->needed)))));
 }
 
-void
+bool
 memory_plan(MemoryPlan *plan, const NetworkDefinition *definition, const Network *network, int threads)
 {
 	Size		weights = network_weight_count(network);
 	Size		parameters = network_parameter_count(network);
 	int			batch = definition->training.classes * definition->training.samples;
 	int			dimensions = network_dimensions(network);
-	Size		needed;
-	Size		whole;
 
 	plan->network = network;
 	plan->threads = threads;
@@ -89,11 +88,12 @@ memory_plan(MemoryPlan *plan, const NetworkDefinition *definition, const Network
 	/* embeddings and their gradients; within the losses, distances of all pairs and one more copy */
 	plan->fixed += (Size) batch * (3 * (Size) dimensions * sizeof(real) + batch * sizeof(double));
 	plan->least_samples = has_batch_norm(network) ? Min(BATCH_NORM_SAMPLES, samples_for_rounds(plan, batch, 1)) : 1;
-	needed = saturated_sum(plan->fixed + LEAST_EXAMPLES, activations(plan, plan->least_samples));
-	whole = saturated_sum(plan->fixed + LEAST_EXAMPLES, activations(plan, samples_for_rounds(plan, batch, 1)));
-	if (plan->total < needed)
-		raise_too_small(plan, needed, whole);
-	plan->examples = LEAST_EXAMPLES + Max((plan->total - needed) / 4, plan->total - Min(whole, plan->total));
+	plan->needed = saturated_sum(plan->fixed + LEAST_EXAMPLES, activations(plan, plan->least_samples));
+	plan->whole = saturated_sum(plan->fixed + LEAST_EXAMPLES, activations(plan, samples_for_rounds(plan, batch, 1)));
+	if (plan->total < plan->needed)
+		return false;
+	plan->examples = LEAST_EXAMPLES + Max((plan->total - plan->needed) / 4, plan->total - Min(plan->whole, plan->total));
+	return true;
 }
 
 int
@@ -111,8 +111,10 @@ memory_plan_samples(MemoryPlan *plan, int batch, Size taken, int wanted)
 		samples = Max(samples, plan->least_samples);
 	}
 	plan->whole = saturated_sum(plan->fixed + taken, activations(plan, samples_for_rounds(plan, batch, 1)));
+	plan->needed = saturated_sum(plan->fixed + taken, activations(plan, samples));
+	plan->least_samples = samples;
 	if (activations(plan, samples) > rest)
-		raise_too_small(plan, saturated_sum(plan->fixed + taken, activations(plan, samples)), plan->whole);
+		memory_plan_raise(plan);
 	return samples;
 }
 

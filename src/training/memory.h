@@ -14,11 +14,15 @@ typedef struct MemoryPlan
 	Size		total;			/* maintenance_work_mem; all sizes are in bytes */
 	Size		fixed;			/* what does not depend on the examples and cannot shrink */
 	Size		examples;		/* that reading the examples may take */
-	Size		whole;			/* that would do without computing anything twice; set by memory_plan_samples */
+	Size		needed;			/* for a plan at all */
+	Size		whole;			/* that would do without computing anything twice */
 } MemoryPlan;
 
-/* Before the examples are read.  Raises when maintenance_work_mem is too small, and says what is needed. */
-extern void memory_plan(MemoryPlan *plan, const NetworkDefinition *definition, const Network *network, int threads);
+/* Before the examples are read.  False when maintenance_work_mem is too small. */
+extern bool memory_plan(MemoryPlan *plan, const NetworkDefinition *definition, const Network *network, int threads);
+
+/* After a plan that failed: an error that says what is needed. */
+extern void memory_plan_raise(const MemoryPlan *plan) __attribute__((noreturn));
 
 /*
  * How many samples of a batch a thread works off at once, when the examples and their lists have taken so many bytes.

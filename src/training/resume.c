@@ -29,6 +29,7 @@ typedef enum ResumeColumn
 	COLUMN_EPOCH,
 	COLUMN_EPOCH_STEPS,
 	COLUMN_SAMPLES_AT_ONCE,
+	COLUMN_SPARE_MEMORY,
 	COLUMN_DIGEST,
 	COLUMN_BEST_EPOCH,
 	COLUMN_BEST_ERROR,
@@ -105,7 +106,7 @@ resume_read(Training *training, int version)
 	int			threads;
 
 	version_execute("SELECT m.version, m.finished_at, m.network, m.fingerprint, m.definition, m.examples, m.seed, m.epochs,"
-					" m.threads, m.options, m.created_by, s.epoch, s.epoch_steps, s.samples_at_once, s.examples_digest,"
+					" m.threads, m.options, m.created_by, s.epoch, s.epoch_steps, s.samples_at_once, s.spare_memory, s.examples_digest,"
 					" s.best_epoch, s.best_error, s.elapsed"
 					" FROM siamese.model m LEFT JOIN siamese.training_state s"
 					" ON s.name OPERATOR(pg_catalog.=) m.name AND s.version OPERATOR(pg_catalog.=) m.version"
@@ -127,6 +128,7 @@ resume_read(Training *training, int version)
 	training->elapsed = DatumGetFloat8(column(COLUMN_ELAPSED));
 	training->epoch_steps = DatumGetInt64(column(COLUMN_EPOCH_STEPS));
 	training->samples_at_once = DatumGetInt32(column(COLUMN_SAMPLES_AT_ONCE));
+	training->spare_memory = DatumGetBool(column(COLUMN_SPARE_MEMORY));
 	threads = DatumGetInt32(column(COLUMN_THREADS));
 	if (threads > setting_training_threads)
 		ereport(ERROR,

@@ -90,8 +90,8 @@ store_parts(const Training *training, bool first)
 void
 state_store(const Training *training, int epoch, double elapsed, bool first)
 {
-	Oid			types[10] = {TEXTOID, INT4OID, INT4OID, INT8OID, INT4OID, TEXTOID, INT4OID, FLOAT8OID, FLOAT8OID, INT4OID};
-	Datum		values[10];
+	Oid			types[11] = {TEXTOID, INT4OID, INT4OID, INT8OID, INT4OID, TEXTOID, INT4OID, FLOAT8OID, FLOAT8OID, INT4OID, BOOLOID};
+	Datum		values[11];
 	StateArray	array[ARRAYS];
 
 	values[0] = CStringGetTextDatum(training->model);
@@ -104,6 +104,7 @@ state_store(const Training *training, int epoch, double elapsed, bool first)
 	values[7] = Float8GetDatum(training->best_error);
 	values[8] = Float8GetDatum(elapsed);
 	values[9] = Int32GetDatum(state_arrays(training->learner, array));
+	values[10] = BoolGetDatum(training->spare_memory);
 	if (first)
 	{
 		/* only the newest version of a name can be resumed */
@@ -112,15 +113,15 @@ state_store(const Training *training, int epoch, double elapsed, bool first)
 		version_execute("DELETE FROM siamese.training_state WHERE name OPERATOR(pg_catalog.=) $1", 1, types, values,
 						SPI_OK_DELETE);
 		version_execute("INSERT INTO siamese.training_state (name, version, epoch, epoch_steps, samples_at_once,"
-						" examples_digest, best_epoch, best_error, elapsed, parts)"
-						" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)", 10, types, values, SPI_OK_INSERT);
+						" examples_digest, best_epoch, best_error, elapsed, parts, spare_memory)"
+						" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)", 11, types, values, SPI_OK_INSERT);
 	}
 	else
 	{
 		version_execute("UPDATE siamese.training_state SET epoch = $3, epoch_steps = $4, samples_at_once = $5,"
-						" examples_digest = $6, best_epoch = $7, best_error = $8, elapsed = $9, parts = $10"
+						" examples_digest = $6, best_epoch = $7, best_error = $8, elapsed = $9, parts = $10, spare_memory = $11"
 						" WHERE name OPERATOR(pg_catalog.=) $1 AND version OPERATOR(pg_catalog.=) $2",
-						10, types, values, SPI_OK_UPDATE);
+						11, types, values, SPI_OK_UPDATE);
 		if (SPI_processed != 1)
 			raise_lost(training);
 	}

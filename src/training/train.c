@@ -62,10 +62,20 @@ prepare(Training *training)
 	check_trainable(training->definition);
 	if (training->epochs == 0)
 		training->epochs = training->definition->training.epochs;
-	network = network_create(training->definition, host_server(), &status);
-	if (network == NULL)
-		check_raise_status(&status);
-	memory_plan(&plan, training->definition, network, training->options.threads);
+	for (;;)
+	{
+		if (training->spare_memory)
+			network_spare_memory(training->definition);
+		network = network_create(training->definition, host_server(), &status);
+		if (network == NULL)
+			check_raise_status(&status);
+		if (memory_plan(&plan, training->definition, network, training->options.threads))
+			break;
+		if (training->spare_memory || training->version > 0)
+			memory_plan_raise(&plan);
+		network_destroy(network);
+		training->spare_memory = true;
+	}
 	training->examples = examples_read(training->query, training->definition, plan.examples);
 	check_same_examples(training);
 	training->split = split_identities(training->examples, training->definition->training.held_out,

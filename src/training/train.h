@@ -34,6 +34,7 @@ typedef struct Training
 	char	   *digest;			/* of the examples, when it was resumed; else NULL */
 	int64		epoch_steps;	/* as they were planned, when it was resumed; else 0, as is the next */
 	int			samples_at_once;
+	bool		spare_memory;	/* by methods that take the least */
 	char	   *memory;			/* where it goes, a sentence for people */
 	uint64		fingerprint;	/* of the best epoch */
 	int			best_epoch;

@@ -12,4 +12,7 @@ unpack() {
 	chmod -R a+rX "$data"
 }
 
+# Enough for a whole batch of every built-in network: no activations are computed twice.
+export PGOPTIONS="${PGOPTIONS:-} -c maintenance_work_mem=${MEMORY:-3GB}"
+
 sql() { psql -X -q -v ON_ERROR_STOP=1 -P pager=off "$@"; }
