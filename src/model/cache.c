@@ -125,7 +125,7 @@ prepare_answers(void)
 	}
 }
 
-/* Raises when a plain name has versions, but none that is finished.  Within find_by_name's SPI connection. */
+/* Raises when a plain name has versions, but none that is finished.  Within model_find's SPI connection. */
 static void
 raise_unfinished(const char *name, int version)
 {
@@ -149,26 +149,27 @@ raise_unfinished(const char *name, int version)
 					 name, name, newest)));
 }
 
-/* The fingerprint of the row, read as the current user. */
-static uint64
-find_by_name(const char *name, int version)
+uint64
+model_find(const char *name, int *version)
 {
 	Oid			types[2] = {TEXTOID, INT4OID};
-	Datum		values[2] = {CStringGetTextDatum(name), Int32GetDatum(version)};
+	Datum		values[2] = {CStringGetTextDatum(name), Int32GetDatum(*version)};
 	uint64		fingerprint;
+	bool		isnull;
 
 	SPI_connect();
-	if (SPI_execute_with_args("SELECT fingerprint FROM " MODEL_ROW_OF_NAME, 2, types, values, NULL, true, 1) != SPI_OK_SELECT)
+	if (SPI_execute_with_args("SELECT fingerprint, version FROM " MODEL_ROW_OF_NAME, 2, types, values, NULL, true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read siamese.model");
 	if (SPI_processed == 0)
-		raise_unfinished(name, version);
+		raise_unfinished(name, *version);
 	if (SPI_processed == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 version ? errmsg("model \"%s\" has no version %d", name, version)
+				 *version ? errmsg("model \"%s\" has no version %d", name, *version)
 				 : errmsg("model \"%s\" does not exist", name),
 				 errhint("SELECT name, version, finished_at FROM siamese.model lists the models; CALL siamese.train(...) makes one.")));
 	fingerprint = model_fingerprint_parse(SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
+	*version = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull));
 	SPI_finish();
 	return fingerprint;
 }
@@ -269,7 +270,9 @@ model_by_name(const char *name)
 		fingerprint = answer->fingerprint;
 	else
 	{
-		fingerprint = find_by_name(key.name, key.version);
+		int			version = key.version;
+
+		fingerprint = model_find(key.name, &version);
 		/* The look-up may have accepted invalidations, but it read a snapshot taken before: ask again next time then. */
 		if (answers_valid)
 		{

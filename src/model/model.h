@@ -146,6 +146,12 @@ typedef struct Model
  */
 extern Model *model_by_name(const char *name);
 
+/*
+ * The fingerprint of a version, or of the newest finished one when *version is 0, and which it is.  Read as the current user;
+ * raises when there is none.
+ */
+extern uint64 model_find(const char *name, int *version);
+
 /* The newest calibration of the models with this fingerprint; raises when there is none. */
 extern const ModelCalibration *model_calibration(uint64 fingerprint);
 

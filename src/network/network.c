@@ -229,3 +229,70 @@ network_initialize(const Network *network, uint64_t seed, real *weights)
 	}
 	loss_initialize(network->definition, weights + network->loss_offset);
 }
+
+/* The next layer from index *i on that has weights; NULL when there is none. */
+static const NetworkLayer *
+next_learning(const Network *network, int *i)
+{
+	while (*i < network->layer_count)
+	{
+		const NetworkLayer *layer = &network->layers[(*i)++];
+
+		if (layer->parameter_count + layer->statistic_count > 0)
+			return layer;
+	}
+	return NULL;
+}
+
+static void
+describe_layer(const NetworkLayer *layer, char *text, size_t size)
+{
+	char		name[96];
+
+	if (layer == NULL)
+	{
+		snprintf(text, size, "no such layer");
+		return;
+	}
+	if (layer->type->describe != NULL)
+		layer->type->describe(layer, name, sizeof(name));
+	else
+		snprintf(name, sizeof(name), "%s", layer->type->name);
+	snprintf(text, size, "\"%s\" of %d x %d x %d", name, layer->in.height, layer->in.width, layer->in.channels);
+}
+
+static bool
+same_weights(const NetworkLayer *a, const NetworkLayer *b)
+{
+	return a != NULL && b != NULL && a->type == b->type && a->parameter_count == b->parameter_count &&
+		a->statistic_count == b->statistic_count && memcmp(a->kernel, b->kernel, sizeof(a->kernel)) == 0 &&
+		a->in.channels == b->in.channels && a->out.channels == b->out.channels;
+}
+
+bool
+network_copy_weights(const Network *from, const real *from_weights, const Network *to, real *to_weights, Status *status)
+{
+	for (int i = 0, k = 0;;)
+	{
+		const NetworkLayer *a = next_learning(from, &i);
+		const NetworkLayer *b = next_learning(to, &k);
+
+		if (a == NULL && b == NULL)
+			break;
+		if (!same_weights(a, b))
+		{
+			char		theirs[128];
+			char		ours[128];
+
+			describe_layer(a, theirs, sizeof(theirs));
+			describe_layer(b, ours, sizeof(ours));
+			return status_set(status, STATUS_ARGUMENT, "", "Layer %d is %s, and there %s.", b != NULL ? b->number : a->number,
+							  ours, theirs);
+		}
+		memcpy(to_weights + b->parameter_offset, from_weights + a->parameter_offset, a->parameter_count * sizeof(real));
+		memcpy(to_weights + b->statistic_offset, from_weights + a->statistic_offset, a->statistic_count * sizeof(real));
+	}
+	if (from->loss_count == to->loss_count && from->definition->loss.kind == to->definition->loss.kind)
+		memcpy(to_weights + to->loss_offset, from_weights + from->loss_offset, to->loss_count * sizeof(real));
+	return true;
+}

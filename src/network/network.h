@@ -196,6 +196,14 @@ extern bool network_describe_layer(const Network *network, int layer, char *line
 extern void network_initialize(const Network *network, uint64_t seed, real *weights);
 
 /*
+ * Begins with another network's weights, which must have the same layers that learn, in the same order: type, windows,
+ * inputs and outputs; statistics come along.  The loss's own parameters are copied too where the losses are the same.
+ * False with STATUS_ARGUMENT, and a detail that names the first layer that differs.
+ */
+extern bool network_copy_weights(const Network *from, const real *from_weights, const Network *to, real *to_weights,
+								 Status *status);
+
+/*
  * Prepared weights: what the layers need beside the weights to be fast (transformed windows of convolutions), in an order
  * that all levels of processor share.  They follow from the weights alone and may be shared by any number of workspaces.
  */

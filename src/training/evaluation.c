@@ -9,7 +9,6 @@
 #include "common/host.h"
 #include "training/training.h"
 
-#define SAMPLES_AT_ONCE 16		/* of one thread's pass through the network */
 #define PASSES_AT_ONCE 4		/* of a thread between two fetches of rasters */
 
 typedef struct EmbedWork
@@ -17,6 +16,7 @@ typedef struct EmbedWork
 	const Network *network;
 	const real *weights;
 	const uint8 **raster;		/* [count] */
+	int			at_once;		/* samples of one thread's pass through the network */
 	int			count;
 	int			threads;
 	float	   *embedding;
@@ -34,9 +34,9 @@ embed_share(void *argument, int thread)
 	int			dimensions = network_dimensions(work->network);
 
 	work->status[thread].code = STATUS_OK;
-	for (int i = first; i < last; i += SAMPLES_AT_ONCE)
+	for (int i = first; i < last; i += work->at_once)
 	{
-		int			n = Min(SAMPLES_AT_ONCE, last - i);
+		int			n = Min(work->at_once, last - i);
 
 		if (!network_embed(work->network, work->weights, work->workspace[thread],
 						   work->raster + i, n,
@@ -47,25 +47,31 @@ embed_share(void *argument, int thread)
 
 bool
 evaluation_embed(const Network *network, const real *weights, ThreadPool *pool, const Examples *examples,
-				 const int *index, int count, float *embedding)
+				 const int *index, int count, int at_once, float *embedding)
 {
 	int			threads = thread_pool_size(pool);
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "siamese embedding", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(context);
-	EmbedWork	work = {.network = network, .weights = weights, .threads = threads};
-	int			most = SAMPLES_AT_ONCE * PASSES_AT_ONCE * threads;
+	EmbedWork	work = {.network = network, .weights = weights, .threads = threads, .at_once = at_once};
+	int			most = at_once * PASSES_AT_ONCE * threads;
 	uint8	   *buffer = palloc_extended((Size) most * examples->raster_bytes, MCXT_ALLOC_HUGE);
+	real	   *packed;
 	Status		status;
 	bool		complete = true;
 
 	work.raster = palloc(sizeof(uint8 *) * most);
 	work.workspace = palloc(sizeof(NetworkWorkspace *) * threads);
 	work.status = palloc0(sizeof(Status) * threads);
+	packed = host_allocate(host_server(), network_packed_count(network) + 1, sizeof(real), &status);
+	if (packed == NULL)
+		check_raise_status(&status);
+	network_pack(network, weights, packed);
 	for (int i = 0; i < threads; i++)
 	{
-		work.workspace[i] = network_workspace_create(network, SAMPLES_AT_ONCE, false, host_server(), &status);
+		work.workspace[i] = network_workspace_create(network, at_once, false, host_server(), &status);
 		if (work.workspace[i] == NULL)
 			check_raise_status(&status);
+		network_workspace_use(work.workspace[i], packed);
 	}
 	for (int done = 0; done < count && complete; done += work.count)
 	{

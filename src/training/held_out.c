@@ -51,6 +51,15 @@ scores_to_jsonb(const Training *training, const Score *random, const Score *skil
 }
 
 bool
+held_out_embed(Training *training, int count)
+{
+	const Learner *learner = training->learner;
+
+	return evaluation_embed(learner->network, learner->average, learner->pool, training->examples, training->held_out, count,
+							Min(EVALUATION_SAMPLES, learner->samples_at_once), training->embedding);
+}
+
+bool
 held_out_score(Training *training, EpochResult *result)
 {
 	const Learner *learner = training->learner;
@@ -59,8 +68,7 @@ held_out_score(Training *training, EpochResult *result)
 	Score		skilled;
 	bool		forgeries;
 
-	if (!evaluation_embed(learner->network, learner->average, learner->pool,
-						  training->examples, training->held_out, training->held_out_count, training->embedding))
+	if (!held_out_embed(training, training->held_out_count))
 		return false;
 	HOLD_INTERRUPTS();
 	evaluation_pairs(training->examples, training->split->held_out_label, training->split->held_out,

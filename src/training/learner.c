@@ -32,6 +32,7 @@ typedef struct LearnerBuffers
 	MemoryContext context;
 	const uint8 **raster;		/* [threads, samples at once] */
 	uint8	   *fetched;		/* those that are not in memory */
+	real	   *packed;			/* the weights as the layers like them, of this step */
 	real	  **input;			/* [threads] of [samples at once, input values] */
 	NetworkWorkspace **workspace;	/* [threads] */
 } LearnerBuffers;
@@ -45,6 +46,35 @@ allocate(size_t count, size_t size)
 	if (pointer == NULL)
 		check_raise_status(&status);
 	return pointer;
+}
+
+static void
+create_sampler(Learner *learner)
+{
+	MemoryContext caller;
+
+	MemoryContextReset(learner->sampler_context);
+	caller = MemoryContextSwitchTo(learner->sampler_context);
+	learner->sampler = sampler_create(learner->examples, learner->split, &learner->definition->training, learner->seed);
+	MemoryContextSwitchTo(caller);
+}
+
+void
+learner_set_weights(Learner *learner)
+{
+	if (learner->average != learner->weights)
+		memcpy(learner->average, learner->weights, network_weight_count(learner->network) * sizeof(real));
+}
+
+void
+learner_begin(Learner *learner)
+{
+	create_sampler(learner);
+	learner->progress.step = 0;
+	memset(learner->memory, 0, network_optimizer_count(learner->network) * sizeof(real));
+	memset(learner->weights, 0, network_weight_count(learner->network) * sizeof(real));
+	network_initialize(learner->network, learner->seed, learner->weights);
+	learner_set_weights(learner);
 }
 
 Learner *
@@ -62,7 +92,9 @@ learner_create(const NetworkDefinition *definition, Network *network, const Exam
 	learner->buffers = buffers;
 	learner->seed = seed;
 	learner->network = network;
-	learner->sampler = sampler_create(examples, split, &definition->training, seed);
+	learner->split = split;
+	learner->sampler_context = AllocSetContextCreate(CurrentMemoryContext, "siamese sampler", ALLOCSET_DEFAULT_SIZES);
+	create_sampler(learner);
 	learner->pool = thread_pool_create(threads);
 	batch = sampler_batch_size(learner->sampler);
 	for (int i = 0; i < split->training; i++)
@@ -71,14 +103,10 @@ learner_create(const NetworkDefinition *definition, Network *network, const Exam
 	learner->progress.epoch_steps = Max((images + batch - 1) / batch, 1);
 
 	learner->weights = allocate(weights, sizeof(real));
-	network_initialize(learner->network, seed, learner->weights);
-	learner->average = learner->weights;
-	if (definition->optimizer.average > 0)
-	{
-		learner->average = allocate(weights, sizeof(real));
-		memcpy(learner->average, learner->weights, weights * sizeof(real));
-	}
+	learner->average = definition->optimizer.average > 0 ? allocate(weights, sizeof(real)) : learner->weights;
 	learner->memory = allocate(network_optimizer_count(learner->network), sizeof(real));
+	network_initialize(network, seed, learner->weights);
+	learner_set_weights(learner);
 
 	buffers->threads = threads;
 	buffers->batch.example = palloc(sizeof(int) * batch);
@@ -115,12 +143,14 @@ prepare_round(Learner *learner)
 	buffers->fetched = allocate((size_t) threads * samples, learner->examples->raster_bytes);
 	buffers->input = palloc(sizeof(real *) * threads);
 	buffers->workspace = palloc(sizeof(NetworkWorkspace *) * threads);
+	buffers->packed = allocate(network_packed_count(learner->network) + 1, sizeof(real));
 	for (int i = 0; i < threads; i++)
 	{
 		buffers->input[i] = allocate((size_t) samples * network_input_values(learner->network), sizeof(real));
 		buffers->workspace[i] = network_workspace_create(learner->network, samples, true, host_server(), &status);
 		if (buffers->workspace[i] == NULL)
 			check_raise_status(&status);
+		network_workspace_use(buffers->workspace[i], buffers->packed);
 	}
 	MemoryContextSwitchTo(caller);
 }
@@ -257,6 +287,7 @@ learner_step(Learner *learner, double *loss)
 	if (buffers->workspace == NULL)
 		prepare_round(learner);
 	sampler_next(learner->sampler, &buffers->batch);
+	network_pack(learner->network, learner->weights, buffers->packed);
 	buffers->rounds = (buffers->batch.n + buffers->threads * learner->samples_at_once - 1) /
 		(buffers->threads * learner->samples_at_once);
 	for (int round = 0; round < buffers->rounds; round++)

@@ -12,9 +12,11 @@ typedef struct Learner
 {
 	const NetworkDefinition *definition;
 	const Examples *examples;
+	const Split *split;
 	Network    *network;
 	ThreadPool *pool;
 	Sampler    *sampler;
+	MemoryContext sampler_context;
 	uint64		seed;
 	NetworkProgress progress;	/* the planned steps are the caller's to set */
 	int			samples_at_once;	/* of each thread, between the way forth and the way back; the caller's to set */
@@ -27,6 +29,12 @@ typedef struct Learner
 /* In the current memory context. */
 extern Learner *learner_create(const NetworkDefinition *definition, Network *network, const Examples *examples,
 							   const Split *split, uint64 seed, int threads);
+
+/* As it was after learner_create: initial weights, nothing drawn, no step done. */
+extern void learner_begin(Learner *learner);
+
+/* After weights was filled from elsewhere, before the first step. */
+extern void learner_set_weights(Learner *learner);
 
 /*
  * One batch: the mean loss.  Raises when it is not finite.  False when a cancel or a termination is pending: then weights

@@ -10,8 +10,8 @@
 
 #include "training/train.h"
 
-static double
-seconds_since(instr_time start)
+double
+loop_seconds_since(instr_time start)
 {
 	instr_time	now;
 
@@ -68,7 +68,7 @@ run_epoch(Training *training, int epoch, EpochResult *result)
 		loss += step_loss;
 		serve_interrupts(training);
 	}
-	seconds = seconds_since(start);
+	seconds = loop_seconds_since(start);
 	learner_rest(learner);
 	memset(result, 0, sizeof *result);
 	result->epoch = epoch;
@@ -76,8 +76,9 @@ run_epoch(Training *training, int epoch, EpochResult *result)
 	result->images_per_second = (double) steps * learner_batch_size(learner) / Max(seconds, 1e-9);
 	while (!held_out_score(training, result))
 		serve_interrupts(training);
-	result->elapsed = training->elapsed + seconds_since(training->start);
-	result->remaining = seconds_since(start) * (training->epochs - epoch);
+	result->elapsed = training->elapsed + loop_seconds_since(training->start);
+	schedule_keep(training, epoch, result->elapsed, loop_seconds_since(training->loop_start) / (epoch - training->loop_epoch));
+	result->remaining = loop_seconds_since(start) * (training->epochs - epoch);
 }
 
 void
@@ -85,6 +86,8 @@ loop_run(Training *training)
 {
 	MemoryContext scratch = AllocSetContextCreate(training->context, "siamese epoch", ALLOCSET_DEFAULT_SIZES);
 
+	INSTR_TIME_SET_CURRENT(training->loop_start);
+	training->loop_epoch = training->epoch;
 	for (int epoch = training->epoch + 1; epoch <= training->epochs; epoch++)
 	{
 		EpochResult result;

@@ -71,7 +71,7 @@ measure_examples(const char *model, const char *query, uint64 seed, Measured *me
 	measured->embedding = palloc_extended(sizeof(float) * Max((Size) examples->count * measured->model->dimensions, 1),
 										  MCXT_ALLOC_HUGE);
 	while (!evaluation_embed(measured->model->network, measured->model->weights, pool, examples, index, examples->count,
-							 measured->embedding))
+							 EVALUATION_SAMPLES, measured->embedding))
 		CHECK_FOR_INTERRUPTS();
 	evaluation_pairs(examples, labels, examples->labels, measured->embedding, measured->model->metric,
 					 measured->model->dimensions, MEASURE_PAIRS, seed, &measured->pairs);

@@ -84,7 +84,8 @@ memory_plan(MemoryPlan *plan, const NetworkDefinition *definition, const Network
 	plan->threads = threads;
 	plan->total = (Size) maintenance_work_mem * 1024;
 	plan->fixed = SLACK + sizeof(real) * (weights * (definition->optimizer.average > 0 ? 2 : 1) +
-										  network_optimizer_count(network) + parameters * threads);
+										  network_optimizer_count(network) + network_packed_count(network) +
+										  parameters * threads);
 	/* embeddings and their gradients; within the losses, distances of all pairs and one more copy */
 	plan->fixed += (Size) batch * (3 * (Size) dimensions * sizeof(real) + batch * sizeof(double));
 	plan->least_samples = has_batch_norm(network) ? Min(BATCH_NORM_SAMPLES, samples_for_rounds(plan, batch, 1)) : 1;

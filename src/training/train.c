@@ -60,8 +60,6 @@ prepare(Training *training)
 
 	training->definition = definition_from_jsonb(training->options.definition);
 	check_trainable(training->definition);
-	if (training->epochs == 0)
-		training->epochs = training->definition->training.epochs;
 	for (;;)
 	{
 		if (training->spare_memory)
@@ -88,21 +86,29 @@ prepare(Training *training)
 	training->memory = memory_plan_text(&plan, training->examples, learner_batch_size(learner), learner->samples_at_once);
 	if (training->epoch_steps > 0)
 		learner->progress.epoch_steps = training->epoch_steps;
-	learner->progress.steps = learner->progress.epoch_steps * training->epochs;
 }
 
 static void
 train(Training *training)
 {
 	MemoryContext caller = MemoryContextSwitchTo(training->context);
+	Learner    *learner;
 
+	start_resolve(training);
 	prepare(training);
+	learner = training->learner;
+	if (training->options.max_minutes > 0)
+		schedule_plan(training, training->epochs);
+	else if (training->epochs == 0)
+		training->epochs = training->definition->training.epochs;
+	learner->progress.steps = learner->progress.epoch_steps * training->epochs;
+	start_load(training);
 	MemoryContextSwitchTo(caller);
 	ereport(NOTICE,
-			(errmsg("training \"%s\" with network \"%s\": %d samples, %d identities, %d held out; %lld steps of %d samples an epoch",
+			(errmsg("training \"%s\" with network \"%s\": %d samples, %d identities, %d held out; %d epochs of %lld steps of %d samples",
 					training->model, training->network, training->examples->count,
 					training->split->training + training->split->held_out, training->split->held_out,
-					(long long) training->learner->progress.epoch_steps, learner_batch_size(training->learner)),
+					training->epochs, (long long) training->learner->progress.epoch_steps, learner_batch_size(training->learner)),
 			 errdetail("%s", training->memory)));
 	/* No snapshot is held while computing: vacuum goes on. */
 	SPI_commit();
@@ -120,6 +126,7 @@ resume(Training *training, int version)
 	prepare(training);
 	MemoryContextSwitchTo(caller);
 	learner = training->learner;
+	learner->progress.steps = learner->progress.epoch_steps * training->epochs;
 	state_load(training);
 	while (!learner_go_to(learner, learner->progress.epoch_steps * training->epoch))
 		CHECK_FOR_INTERRUPTS();

@@ -28,6 +28,7 @@ typedef struct Training
 	int		   *held_out;		/* indexes of examples, in the order of the split */
 	int			held_out_count;
 	float	   *embedding;		/* [held_out_count, dimensions] */
+	uint64		start_fingerprint;	/* with the option "start" */
 	int			version;		/* 0 until the first epoch */
 	int			epoch;			/* the last one that was committed */
 	double		elapsed;		/* seconds, when it was resumed */
@@ -40,6 +41,8 @@ typedef struct Training
 	int			best_epoch;
 	double		best_error;
 	instr_time	start;			/* of this call */
+	instr_time	loop_start;		/* of its first epoch, ... */
+	int			loop_epoch;		/* ... which came after this one */
 } Training;
 
 typedef struct EpochResult
@@ -61,11 +64,15 @@ typedef struct EpochResult
 
 /* All epochs that are left, each committed; then the version is finished. */
 extern void loop_run(Training *training);
+extern double loop_seconds_since(instr_time start);
 
 /* ---- held_out.c --------------------------------------------------------------------------------------------------- */
 
 /* Which samples are held out, and room for their embeddings, in the current memory context. */
 extern void held_out_gather(Training *training);
+
+/* Embeds the first count of them.  False when a cancel came in between. */
+extern bool held_out_embed(Training *training, int count);
 
 /* Fills eer, auc, error, calibration and scores.  False when a cancel came in between. */
 extern bool held_out_score(Training *training, EpochResult *result);
@@ -88,6 +95,20 @@ extern void version_execute(const char *command, int arguments, Oid *types, Datu
 extern void state_store(const Training *training, int epoch, double elapsed, bool first);
 extern void state_load(Training *training); /* into the learner's arrays; raises when it does not fit */
 extern void state_drop(const Training *training);
+
+/* ---- start.c ------------------------------------------------------------------------------------------------------ */
+
+/* Which version the option "start" means, and its weights into the learner; nothing without the option. */
+extern void start_resolve(Training *training);
+extern void start_load(Training *training);
+
+/* ---- schedule.c --------------------------------------------------------------------------------------------------- */
+
+/* With max_minutes: sets the epochs, at most most_epochs unless that is 0, and where not one fits the steps of the only one. */
+extern void schedule_plan(Training *training, int most_epochs);
+
+/* With max_minutes: leaves out epochs that do not fit any more.  elapsed: seconds of all until now; epoch_seconds: of one. */
+extern void schedule_keep(Training *training, int epoch, double elapsed, double epoch_seconds);
 
 /* ---- resume.c ----------------------------------------------------------------------------------------------------- */
 

@@ -116,11 +116,13 @@ extern void sampler_next(Sampler *sampler, Batch *batch);
 /* ---- evaluation.c ------------------------------------------------------------------------------------------------- */
 
 /*
- * Embeds the examples index [count] on all threads: embedding [count, dimensions].  False when a cancel or a termination
- * is pending.
+ * Embeds the examples index [count] on all threads, each at_once samples in a pass: embedding [count, dimensions].  False
+ * when a cancel or a termination is pending.
  */
 extern bool evaluation_embed(const Network *network, const real *weights, ThreadPool *pool, const Examples *examples,
-							 const int *index, int count, float *embedding);
+							 const int *index, int count, int at_once, float *embedding);
+
+#define EVALUATION_SAMPLES 16	/* at once, where there is memory */
 
 /* ---- pairs.c ------------------------------------------------------------------------------------------------------ */
 

@@ -91,6 +91,17 @@ record_epoch(Training *training, const EpochResult *result)
 			10, types, values, SPI_OK_INSERT);
 }
 
+/* How many there will be may have changed; schedule.c. */
+static void
+store_epochs(const Training *training)
+{
+	Oid			types[3] = {TEXTOID, INT4OID, INT4OID};
+	Datum		values[3] = {CStringGetTextDatum(training->model), Int32GetDatum(training->version), Int32GetDatum(training->epochs)};
+
+	version_execute("UPDATE siamese.model SET epochs = $3 WHERE name OPERATOR(pg_catalog.=) $1"
+					" AND version OPERATOR(pg_catalog.=) $2 AND epochs OPERATOR(pg_catalog.<>) $3", 3, types, values, SPI_OK_UPDATE);
+}
+
 /*
  * What others may have done while an epoch ran, when nothing was locked.  From here on to the end of the transaction the
  * version's row stays.
@@ -142,6 +153,8 @@ version_commit_epoch(Training *training, EpochResult *result)
 			improve_version(training, result, previous);
 	}
 	record_epoch(training, result);
+	if (!first)
+		store_epochs(training);
 	state_store(training, result->epoch, result->elapsed, first);
 	SPI_commit();
 	training->epoch = result->epoch;

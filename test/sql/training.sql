@@ -26,6 +26,20 @@ CALL siamese.train('m', 'SELECT image, signer FROM specimen', 'tiny', epochs => 
 CALL siamese.train('m', 'SELECT image, signer FROM specimen', 'tiny', options => '{"thread": 2}');
 CALL siamese.train('m', 'SELECT image, signer FROM specimen', 'tiny', options => '{"threads": 0}');
 CALL siamese.train('m', 'SELECT image, signer FROM specimen', 'tiny', options => '{"strict": 1}');
+CALL siamese.train('m', 'SELECT image, signer FROM specimen', 'tiny', options => '{"max_minutes": 0}');
+CALL siamese.train('m', 'SELECT image, signer FROM specimen', 'tiny', options => '{"max_minutes": "20"}');
+CALL siamese.train('m', 'SELECT image, signer FROM specimen', 'tiny', options => '{"start": 3}');
+CALL siamese.train('m', 'SELECT image, signer FROM specimen', 'tiny', options => '{"start": "nobody"}');
+CALL siamese.resume(NULL);
+CALL siamese.resume('nobody');
+BEGIN;
+CALL siamese.resume('nobody');
+ROLLBACK;
+SET maintenance_work_mem = '2MB';
+\set VERBOSITY sqlstate
+CALL siamese.train('m', 'SELECT image, signer FROM specimen', 'tiny');
+\set VERBOSITY default
+RESET maintenance_work_mem;
 CALL siamese.train('m', 'SELECT image, signer FROM specimen', 'tiny', options => '{"loss": {"type": "best"}}');
 CALL siamese.train('m', 'SELECT image, signer FROM specimen', 'tiny', options => '{"loss": "best"}');
 CALL siamese.train('m', 'SELECT image, signer FROM specimen', 'tiny', options => '{"training": {"turns": true}}');
@@ -63,6 +77,20 @@ CALL siamese.train('m', 'SELECT image, signer, genuine FROM specimen', 'tiny', e
 SELECT a.fingerprint = b.fingerprint AS same_seed, a.fingerprint = c.fingerprint AS other_seed
 	FROM siamese.model a, siamese.model b, siamese.model c
 	WHERE (a.name, a.version, b.name, b.version, c.name, c.version) = ('m', 1, 'm', 2, 'm', 3);
+
+-- from another model's weights: nothing is learnt at a rate of nearly 0, so that the old model is as good as the new one
+CALL siamese.train('started', 'SELECT image, signer, genuine FROM specimen', 'tiny', epochs => 1, seed => 5,
+	options => '{"start": "m@1", "optimizer": {"type": "sgd", "rate": 1e-9, "average": 0}}');
+SELECT s.options ->> 'start' AS start, abs((s.scores #>> '{random,auc}')::float8 - (m.scores #>> '{random,auc}')::float8) < 0.05 AS as_good
+	FROM siamese.model s, siamese.model m WHERE s.name = 'started' AND m.name = 'm' AND m.version = 1;
+CALL siamese.train('started', 'SELECT image, signer, genuine FROM specimen', 'hollaender', epochs => 1, options => '{"start": "m@1"}');
+DELETE FROM siamese.model WHERE name = 'started';
+
+-- as many epochs as fit into the time
+CALL siamese.train('timed', 'SELECT image, signer, genuine FROM specimen', 'tiny', seed => 5, options => '{"max_minutes": 0.03}');
+SELECT options, epochs >= 1 AS planned, (SELECT count(*) FROM siamese.training t WHERE t.model = 'timed') = epochs AS done
+	FROM siamese.model WHERE name = 'timed';
+DELETE FROM siamese.model WHERE name = 'timed';
 
 -- embedding
 SELECT dimensions(e), metric(e), model(e) = (SELECT fingerprint FROM siamese.model WHERE name = 'm' AND version = 3) AS current
