@@ -164,7 +164,7 @@ build/network_speed: build/float/test/bench/network_speed.o $(PURE_OBJECTS)
 	$(CC) $(TEST_CFLAGS) $^ -o $@ $(LIBRARIES)
 
 # A benchmark is a program in test/bench; it finds a running server with the extension's files.
-BENCHES = memory omniglot presets calibration
+BENCHES = memory omniglot presets calibration svc2004
 run-bench: $(BENCHES:%=run-bench-%)
 	@$(if $(BENCHES),,echo "There are no benchmarks in the list BENCHES of the Makefile.")
 

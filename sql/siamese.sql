@@ -625,7 +625,7 @@ CREATE PROCEDURE siamese.train(model text, examples text, network text DEFAULT '
 	seed bigint DEFAULT 1, options jsonb DEFAULT '{}')
 	LANGUAGE c AS 'MODULE_PATHNAME', 'siamese_train';
 COMMENT ON PROCEDURE siamese.train(text, text, text, integer, bigint, jsonb) IS
-	'trains the next version of a model from a query that returns (sample bytea, label) or (sample, label, genuine boolean); identities are split by seed; commits after each epoch and keeps the one with the lowest held-out error';
+	'trains the next version of a model from a query that returns (sample, label) or (sample, label, genuine boolean), sample bytea for images or real[] for pens; identities are split by seed; commits after each epoch and keeps the one with the lowest held-out error';
 REVOKE ALL ON PROCEDURE siamese.train(text, text, text, integer, bigint, jsonb) FROM PUBLIC;
 
 CREATE PROCEDURE siamese.resume(model text)

@@ -19,7 +19,7 @@
 #define REFERENCE_VERSION 1
 #define REFERENCE_WINDOW 6		/* the last so many embeddings count, unless told otherwise */
 #define REFERENCE_LARGEST_WINDOW 1000
-#define REFERENCE_SHRINKAGE 4.0
+#define REFERENCE_SHRINKAGE 8.0
 
 typedef struct Reference
 {

@@ -50,6 +50,19 @@ scores_to_jsonb(const Measured *measured, const char *query)
 	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text.data)));
 }
 
+/* All of the examples' labels; measure_examples() embedded them in that order. */
+static ReferenceCalibration *
+fit_references(const Measured *measured)
+{
+	const Examples *examples = measured->examples;
+	int		   *label = palloc_extended(sizeof(int) * Max(examples->labels, 1), MCXT_ALLOC_HUGE);
+
+	for (int i = 0; i < examples->labels; i++)
+		label[i] = i;
+	return references_fit(examples, label, examples->labels, measured->embedding, measured->model->metric,
+						  measured->model->dimensions, measured->seed, &measured->pairs);
+}
+
 PG_FUNCTION_INFO_V1(siamese_calibrate);
 
 Datum
@@ -75,7 +88,8 @@ siamese_calibrate(PG_FUNCTION_ARGS)
 
 	values[0] = CStringGetTextDatum(plain);
 	values[1] = Int32GetDatum(version);
-	values[2] = JsonbPGetDatum(calibration_to_jsonb(&calibration));
+	values[2] = JsonbPGetDatum(calibration_with_references(calibration_to_jsonb(&calibration),
+														   fit_references(&measured)));
 	values[3] = JsonbPGetDatum(scores_to_jsonb(&measured, query));
 	SPI_connect();
 	/* clock_timestamp(): the newest calibration of a fingerprint counts, also within one transaction */
