@@ -619,6 +619,17 @@ CREATE FUNCTION @extschema@.reference_unpack(packed bytea, model text DEFAULT NU
 COMMENT ON FUNCTION @extschema@.reference_unpack(bytea, text) IS
 	'the reference that reference::bytea packed, of that model; what is beyond 16 embeddings has become 16';
 
+CREATE FUNCTION @extschema@.explain_verification(reference @extschema@.reference, pen real[], model text DEFAULT NULL)
+	RETURNS TABLE (section integer, property text, contribution float8, distance float8)
+	LANGUAGE c STABLE PARALLEL SAFE ROWS 20 COST 100000 AS 'MODULE_PATHNAME', 'siamese_explain_pen';
+COMMENT ON FUNCTION @extschema@.explain_verification(@extschema@.reference, real[], text) IS
+	'why a trajectory is so far from the person: for each fifth of the writing and each of shape, speed, pressure and pen lifts by how much the distance falls when that part is levelled to the signature''s mean; the largest contributions are the reasons';
+CREATE FUNCTION @extschema@.explain_verification(reference @extschema@.reference, embedding @extschema@.embedding)
+	RETURNS TABLE (component integer, section integer, observed float8, expected float8, spread float8, deviation float8)
+	LANGUAGE c STABLE PARALLEL SAFE ROWS 100 COST 100 AS 'MODULE_PATHNAME', 'siamese_explain_embedding';
+COMMENT ON FUNCTION @extschema@.explain_verification(@extschema@.reference, @extschema@.embedding) IS
+	'which components of an embedding lie how many spreads from the person''s own; section: the part of the writing that a component looks at, where the network keeps them apart (bromley: 1 to 19)';
+
 -- ---- training, evaluation, preview, generator ------------------------------------------------------------------------
 
 CREATE PROCEDURE siamese.train(model text, examples text, network text DEFAULT 'compact', epochs integer DEFAULT NULL,

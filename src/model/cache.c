@@ -247,11 +247,30 @@ drop_oldest_model(void)
 }
 
 Model *
+model_by_fingerprint(uint64 fingerprint)
+{
+	LoadedModel *loaded;
+
+	prepare_answers();
+	loaded = hash_search(models, &fingerprint, HASH_FIND, NULL);
+	if (loaded == NULL)
+	{
+		Model	   *model = load_model(fingerprint);
+
+		drop_oldest_model();
+		loaded = hash_search(models, &fingerprint, HASH_ENTER, NULL);
+		loaded->model = model;
+		MemoryContextSetParent(model->context, CacheMemoryContext);
+	}
+	loaded->last_statement = GetCurrentStatementStartTimestamp();
+	return loaded->model;
+}
+
+Model *
 model_by_name(const char *name)
 {
 	NameKey		key;
 	NameEntry  *answer;
-	LoadedModel *loaded;
 	uint64		fingerprint;
 
 	if (name == NULL)
@@ -281,18 +300,7 @@ model_by_name(const char *name)
 		}
 	}
 
-	loaded = hash_search(models, &fingerprint, HASH_FIND, NULL);
-	if (loaded == NULL)
-	{
-		Model	   *model = load_model(fingerprint);
-
-		drop_oldest_model();
-		loaded = hash_search(models, &fingerprint, HASH_ENTER, NULL);
-		loaded->model = model;
-		MemoryContextSetParent(model->context, CacheMemoryContext);
-	}
-	loaded->last_statement = GetCurrentStatementStartTimestamp();
-	return loaded->model;
+	return model_by_fingerprint(fingerprint);
 }
 
 static const CalibrationEntry *

@@ -146,6 +146,9 @@ typedef struct Model
  */
 extern Model *model_by_name(const char *name);
 
+/* The same for a fingerprint whose row the caller has read as the current user. */
+extern Model *model_by_fingerprint(uint64 fingerprint);
+
 /*
  * The fingerprint of a version, or of the newest finished one when *version is 0, and which it is.  Read as the current user;
  * raises when there is none.

@@ -59,4 +59,10 @@ extern ReferenceCalibration *references_from_jsonb(Jsonb *calibration);
 /* Of the newest calibration of the models with this fingerprint (cache.c); NULL if it has no such part. */
 extern const ReferenceCalibration *model_references(uint64 fingerprint);
 
+/*
+ * What is known of people for a reference, read as the current user; NULL: nothing.  Raises when it does not fit, or when
+ * the model of the reference is not here (verify_reference.c).
+ */
+extern const ReferenceCalibration *references_of(const Reference *reference);
+
 #endif

@@ -13,9 +13,8 @@
 #include "common/settings.h"
 #include "model/references.h"
 
-/* What people's variance is for a reference; NULL: nothing is known of it. */
-static const ReferenceCalibration *
-calibration_of(const Reference *reference)
+const ReferenceCalibration *
+references_of(const Reference *reference)
 {
 	const ReferenceCalibration *calibration = reference->model != 0 ? model_references(reference->model) : NULL;
 
@@ -48,7 +47,7 @@ siamese_distance_reference(PG_FUNCTION_ARGS)
 	Embedding  *embedding = PG_GETARG_EMBEDDING(1);
 
 	reference_check_comparable(reference, embedding);
-	PG_RETURN_FLOAT8(distance_to(reference, embedding, calibration_of(reference)));
+	PG_RETURN_FLOAT8(distance_to(reference, embedding, references_of(reference)));
 }
 
 /*
@@ -91,7 +90,7 @@ siamese_verify_reference(PG_FUNCTION_ARGS)
 	reference_check_comparable(reference, embedding);
 	if (reference->model == 0)
 		check_raise_no_model();
-	calibration = calibration_of(reference);
+	calibration = references_of(reference);
 	if (calibration == NULL)
 		check_raise_no_references(reference->model);
 	scores = reference_scores_of(calibration, reference->count);

@@ -71,3 +71,22 @@ network_input_distorted(const NetworkDefinition *definition, const uint8_t *rast
 	else
 		raster_input_distorted(definition, raster, turn, forge, random, input);
 }
+
+int
+network_embedding_places(const Network *network)
+{
+	if (network->definition->input_kind != INPUT_PEN)
+		return 1;
+	for (int i = network->layer_count - 1; i >= 0; i--)
+	{
+		const NetworkLayer *layer = &network->layers[i];
+
+		if (layer->type == &layer_flatten)
+			return layer->in.width;
+		if (layer->out.width > 1)
+			return layer->out.width;
+		if (layer->type != &layer_l2_norm && layer->type != &layer_dropout && layer->type != &layer_join_weights)
+			return 1;
+	}
+	return 1;
+}

@@ -186,6 +186,11 @@ extern void network_destroy(Network *network);
 
 extern int	network_input_values(const Network *network);	/* height * width * channels */
 extern int	network_dimensions(const Network *network); /* of the embedding */
+/*
+ * Places along the writing that the embedding of a pen keeps apart: its dimensions are [places, maps] if there are several.
+ * 1 for images, and behind a layer that mixes places.
+ */
+extern int	network_embedding_places(const Network *network);
 extern size_t network_parameter_count(const Network *network);	/* learned: layers, then loss */
 extern size_t network_weight_count(const Network *network); /* parameters and statistics */
 

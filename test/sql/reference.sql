@@ -98,13 +98,33 @@ SELECT reference_unpack('\x00112233', 'm');
 SELECT reference_unpack('\xe0550000', 'm');
 SELECT reference_unpack(('\xe01000' || repeat('00', 12))::bytea, 'm');
 
+-- why: components in spreads, whose root mean square is the distance; parts of the writing
+SELECT count(*) AS components, count(section) AS sections, abs(sqrt(avg(deviation ^ 2)) - min(d)) < 1e-5 AS distance, bool_and(abs((observed - expected) / spread - deviation) < 1e-6) AS deviations
+	FROM (SELECT x.*, distance(r, e) AS d FROM person p JOIN print q USING (signer), explain_verification(r, e) x WHERE signer = 2 AND n = 4 AND genuine AND sample = 8) s;
+SELECT count(*) AS parts, array_agg(DISTINCT section) AS sections, array_agg(DISTINCT property) AS properties, bool_and(x.distance = distance(r, embed(pen, 'm'))) AS distance, min(contribution) < max(contribution) AS differ
+	FROM person p JOIN specimen q USING (signer), explain_verification(r, pen, 'm') x WHERE signer = 2 AND n = 4 AND NOT genuine AND sample = 8;
+-- what is level already contributes nothing: a trajectory without pressure
+SELECT property, bool_and(contribution = 0) AS nothing FROM person p JOIN specimen q USING (signer), explain_verification(r, (SELECT array_agg(ARRAY[pen[i][1], pen[i][2]] ORDER BY i) FROM generate_series(1, array_length(pen, 1)) i), 'm') x
+	WHERE signer = 2 AND n = 4 AND genuine AND sample = 8 GROUP BY 1 ORDER BY 1;
+SELECT count(*) AS nothing FROM explain_verification(NULL, '[1]'::embedding);
+SELECT count(*) FROM explain_verification('(1/6,[1],[1])', '[1,2]'::embedding);
+SELECT count(*) AS unbound, sum(deviation) AS deviation FROM explain_verification('(2/6,[1,2],[1,1])', '[1,2]'::embedding);
+\set VERBOSITY terse
+SELECT count(*) FROM specimen, explain_verification('(1/6,[1],[1])', pen, 'm');
+\set VERBOSITY default
+-- a network that keeps places apart
+INSERT INTO siamese.network (name, definition) VALUES ('places', '{"layers": [{"type": "conv", "maps": 2, "kernel": [1, 5], "stride": [1, 5]}, {"type": "tanh"}],
+	"input": {"features": ["x", "y"], "length": 60, "kind": "pen"}, "join": "cosine", "loss": {"type": "cosine_target"}, "training": {"epoch_samples": 64}}');
+CALL siamese.train('places', 'SELECT pen, signer FROM specimen', 'places', 1);
+SELECT array_agg(DISTINCT section) AS sections, count(*) FROM (SELECT reference(embed(pen, 'places')) AS r FROM specimen WHERE signer = 1 AND genuine) p, LATERAL (SELECT embed(pen, 'places') AS e FROM specimen LIMIT 1) q, explain_verification(r, e);
+
 -- a model without the row, or without the calibration
-UPDATE siamese.model SET calibration = calibration - 'references';
+UPDATE siamese.model SET calibration = calibration - 'references' WHERE name = 'm';
 SELECT distance(r, e) >= 0 AS distance FROM person, print LIMIT 1;
 \set VERBOSITY terse
 SELECT (verify(r, e)).answer FROM person, print LIMIT 1;
 \set VERBOSITY default
-UPDATE siamese.model SET calibration = calibration || '{"references": {"variance": [1], "sizes": []}}';
+UPDATE siamese.model SET calibration = calibration || '{"references": {"variance": [1], "sizes": []}}' WHERE name = 'm';
 SELECT (verify(r, e)).answer FROM person, print LIMIT 1;
 
 DROP EXTENSION siamese CASCADE;
