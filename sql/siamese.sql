@@ -365,7 +365,7 @@ $json$),
 ('bromley_b', 'Bromley et al. 1993, network B: 76 outputs, small enough for a signer in 80 bytes', true, $json$
 -- include network/bromley_b.json
 $json$),
-('pen', 'for signatures from a pen: residual convolutions over time, attention pooling, 128 dimensions', true, $json$
+('pen', 'for signatures from a pen: convolutions over time, means of eight sections of the writing, 192 dimensions', true, $json$
 -- include network/pen.json
 $json$);
 
