@@ -603,6 +603,17 @@ CREATE OPERATOR CLASS @extschema@.embedding_ops DEFAULT FOR TYPE @extschema@.emb
 COMMENT ON OPERATOR CLASS @extschema@.embedding_ops USING siamese IS 'embeddings by the distance of their model';
 COMMENT ON OPERATOR FAMILY @extschema@.embedding_ops USING siamese IS 'embeddings by the distance of their model';
 
+CREATE FUNCTION siamese.index_scan(OUT regions bigint, OUT cells bigint, OUT leaves bigint, OUT codes bigint, OUT "rows" bigint, OUT passes bigint)
+	LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'siamese_index_scan';
+COMMENT ON FUNCTION siamese.index_scan() IS
+	'what the last scan of a siamese index in this session did: regions and cells looked at, leaves opened, codes compared, rows handed to the executor, passes over the index';
+CREATE FUNCTION siamese.index_stats(index regclass, OUT model text, OUT metric text, OUT dimensions integer, OUT "rows" bigint,
+	OUT null_rows bigint, OUT rows_at_build bigint, OUT regions integer, OUT cells bigint, OUT leaves bigint, OUT directories bigint,
+	OUT fill double precision, OUT badly_coded double precision, OUT bytes bigint, OUT reindex_pays boolean)
+	LANGUAGE c VOLATILE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'siamese_index_stats';
+COMMENT ON FUNCTION siamese.index_stats(regclass) IS
+	'what a siamese index is made of (reads all of it); fill: share of the leaves'' room in use, badly_coded: share of rows outside of what their region was built for; reindex_pays: many of those, or mostly rows newer than the build, or mostly free room';
+
 CREATE FUNCTION @extschema@.distance(reference @extschema@.reference, embedding @extschema@.embedding) RETURNS float8
 	LANGUAGE c STABLE STRICT PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'siamese_distance_reference';
 COMMENT ON FUNCTION @extschema@.distance(@extschema@.reference, @extschema@.embedding) IS

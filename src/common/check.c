@@ -354,3 +354,21 @@ check_index_model(const char *index, uint64 index_model, uint64 other)
 					 "anew and create it again; or create one partial index a model.")));
 	pg_unreachable();
 }
+
+void
+check_index_kind(const char *relation)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+			 errmsg("\"%s\" is not a siamese index", relation)));
+	pg_unreachable();
+}
+
+void
+check_index_other_temp(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("cannot access temporary indexes of other sessions")));
+	pg_unreachable();
+}

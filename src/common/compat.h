@@ -54,4 +54,11 @@
 #define compat_count_index_search(scan) ((void) 0)
 #endif
 
+/* 16 has one function for all kinds of objects; needs catalog/pg_class.h, miscadmin.h and utils/acl.h. */
+#if PG_VERSION_NUM >= 160000
+#define compat_owns_relation(oid) object_ownercheck(RelationRelationId, (oid), GetUserId())
+#else
+#define compat_owns_relation(oid) pg_class_ownercheck((oid), GetUserId())
+#endif
+
 #endif

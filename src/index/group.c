@@ -1,21 +1,26 @@
 /*
- * group.c: rows of a region into cells, by halving: 2-means until a cell is small, and further while halves are clearly
- * tighter than the whole.  So a cell of identities far from one another is one identity, and where there are no
- * clusters cells have LIMIT_CELL_ROWS rows at most and half of that at least, in general.
+ * group.c: rows of a region into cells: a row and its nearest, up to LIMIT_CELL_ROWS and no farther away than is usual.
+ *
+ * So a cell of identities far from one another is one identity, and a stray row is a cell of its own rather than in a wide
+ * one that every query would have to look into.  Where there are no clusters, cells are full.  Halving by planes would cut
+ * through identities: in many dimensions most planes between many clusters do.  Only runs of more rows than can be
+ * compared pair by pair are halved before.
  */
 #include "postgres.h"
 
 #include <math.h>
 
 #include "miscadmin.h"
+#include "utils/memutils.h"
 
 #include "common/limits.h"
 #include "distance/distance.h"
 #include "index/index.h"
+#include "network/gemm.h"
 
-#define GROUP_ROUNDS 3
-#define GROUP_TIGHTER 0.7		/* halves of a small cell are kept if their radius is less than this share of its own */
-#define GROUP_LEAST 4			/* rows: smaller ones are not halved */
+#define GROUP_RUN 1024			/* rows that are compared pair by pair */
+#define GROUP_ROUNDS 3			/* of 2-means */
+#define GROUP_REACH 1.6f		/* times the median distance of nearest rows: what a cell may reach */
 
 typedef struct Grouping
 {
@@ -29,6 +34,11 @@ typedef struct Grouping
 	float	   *left;			/* [n] each: means and their difference */
 	float	   *right;
 	float	   *across;
+	float	   *centred;		/* of a run: rows less their mean [GROUP_RUN, n] */
+	float	   *distances;		/* squared [GROUP_RUN, GROUP_RUN] */
+	float	   *nearest;		/* [GROUP_RUN] each */
+	float	   *scratch;
+	bool	   *taken;
 } Grouping;
 
 static const float *
@@ -54,21 +64,6 @@ farthest(const Grouping *state, int first, int count, const float *from)
 		}
 	}
 	return place;
-}
-
-/* Mean of a run, and the largest distance to it. */
-static double
-radius_of(const Grouping *state, int first, int count, float *mean)
-{
-	double		most = 0;
-
-	memset(mean, 0, state->n * sizeof(float));
-	for (int i = first; i < first + count; i++)
-		for (int j = 0; j < state->n; j++)
-			mean[j] += row_at(state, i)[j] / count;
-	for (int i = first; i < first + count; i++)
-		most = Max(most, distance_kernels()->l2_squared(row_at(state, i), mean, state->n));
-	return sqrt(most);
 }
 
 /* Orders the run so that those with projection <= cut come first; returns their number. */
@@ -144,7 +139,7 @@ halve(Grouping *state, int first, int count)
 
 	/* Outliers one by one would take as many rounds as there are: cut such a run in the middle. */
 	below = divide(state, first, count, cut);
-	if (below == 0 || below == count || (count > 4 * LIMIT_CELL_ROWS && Min(below, count - below) < count / 32))
+	if (below == 0 || below == count || (Min(below, count - below) < count / 32))
 	{
 		float	   *sorted = palloc(count * sizeof(float));
 
@@ -159,53 +154,160 @@ halve(Grouping *state, int first, int count)
 	return below;
 }
 
+/* Squared distances of all pairs of a run, and each row's to its nearest. */
+static void
+measure_run(Grouping *state, int first, int count)
+{
+	int			n = state->n;
+	float	   *mean = state->left;
+	float	   *squares = state->projection;
+
+	/* Around the mean, so that differences of squares keep their digits. */
+	memset(mean, 0, n * sizeof(float));
+	for (int i = 0; i < count; i++)
+		for (int j = 0; j < n; j++)
+			mean[j] += row_at(state, first + i)[j] / count;
+	for (int i = 0; i < count; i++)
+	{
+		float	   *row = state->centred + (Size) i * n;
+
+		squares[i] = 0;
+		for (int j = 0; j < n; j++)
+		{
+			row[j] = row_at(state, first + i)[j] - mean[j];
+			squares[i] += row[j] * row[j];
+		}
+	}
+	gemm(false, true, count, count, n, state->centred, n, state->centred, n, 0, state->distances, count);
+	for (int i = 0; i < count; i++)
+	{
+		float	   *distances = state->distances + (Size) i * count;
+		float		nearest = INFINITY;
+
+		for (int j = 0; j < count; j++)
+		{
+			distances[j] = squares[i] + squares[j] - 2 * distances[j];
+			/* what rounding leaves of zero */
+			if (!(distances[j] > 1e-6f * (squares[i] + squares[j])))
+				distances[j] = 0;
+			if (j != i && distances[j] < nearest)
+				nearest = distances[j];
+		}
+		state->nearest[i] = nearest;
+	}
+}
+
+/* Rows no farther apart than this may share a cell: the usual distance of nearest rows, and some more. */
+static float
+usual_reach(const Grouping *state, int count)
+{
+	int			length = 0;
+	float	   *sorted = state->scratch;
+
+	for (int i = 0; i < count; i++)
+		if (state->nearest[i] > 0 && isfinite(state->nearest[i]))
+			sorted[length++] = state->nearest[i];
+	if (length == 0)
+		return 0;
+	qsort(sorted, length, sizeof(float), compare_floats);
+	return sorted[length / 2] * GROUP_REACH * GROUP_REACH;
+}
+
+/*
+ * Cells of a run of at most GROUP_RUN rows: a row and its nearest that are left.  The next cell begins at the row nearest to
+ * this one's first, so that neighbours share leaves.
+ */
 static void
 group_run(Grouping *state, int first, int count)
+{
+	int		   *rows = state->spare;
+	bool	   *taken = state->taken;
+	int			done = 0;
+	int			leader = 0;
+	float		reach;
+
+	measure_run(state, first, count);
+	reach = usual_reach(state, count);
+	memcpy(rows, state->order + first, count * sizeof(int));
+	for (int i = 0; i < count; i++)
+		taken[i] = false;
+	while (done < count)
+	{
+		const float *distances = state->distances + (Size) leader * count;
+		int			members[LIMIT_CELL_ROWS];
+		int			length = 1;
+		int			next = -1;
+
+		CHECK_FOR_INTERRUPTS();
+		taken[leader] = true;
+		members[0] = leader;
+		for (int i = 0; i < count; i++)
+		{
+			int			place = length;
+
+			if (taken[i] || distances[i] > reach || (length == LIMIT_CELL_ROWS && distances[i] >= distances[members[length - 1]]))
+				continue;
+			if (length < LIMIT_CELL_ROWS)
+				length++;
+			else
+				place--;
+			for (; place > 1 && distances[i] < distances[members[place - 1]]; place--)
+				members[place] = members[place - 1];
+			members[place] = i;
+		}
+		for (int i = 0; i < length; i++)
+		{
+			taken[members[i]] = true;
+			state->order[first + done++] = rows[members[i]];
+		}
+		state->ends[state->cells++] = first + done;
+		for (int i = 0; i < count; i++)
+			if (!taken[i] && (next < 0 || distances[i] < distances[next]))
+				next = i;
+		leader = next;
+	}
+}
+
+static void
+divide_run(Grouping *state, int first, int count)
 {
 	int			below;
 
 	check_stack_depth();
 	CHECK_FOR_INTERRUPTS();
-	if (count > LIMIT_CELL_ROWS)
+	if (count <= GROUP_RUN)
 	{
-		below = halve(state, first, count);
-		group_run(state, first, below);
-		group_run(state, first + below, count - below);
+		group_run(state, first, count);
 		return;
 	}
-	if (count >= 2 * GROUP_LEAST)
-	{
-		double		whole = radius_of(state, first, count, state->left);
-		double		left;
-		double		right;
-
-		below = halve(state, first, count);
-		left = radius_of(state, first, below, state->left);
-		right = radius_of(state, first + below, count - below, state->right);
-		if ((left * below + right * (count - below)) / count < GROUP_TIGHTER * whole)
-		{
-			group_run(state, first, below);
-			group_run(state, first + below, count - below);
-			return;
-		}
-	}
-	state->ends[state->cells++] = first + count;
+	below = halve(state, first, count);
+	divide_run(state, first, below);
+	divide_run(state, first + below, count - below);
 }
 
 int
 group_rows(const float *rows, int count, int n, int *order, int *ends)
 {
-	Grouping	state = {rows, n, order, palloc(sizeof(int) * count), palloc(sizeof(float) * count), ends, 0,
-	palloc(sizeof(float) * n), palloc(sizeof(float) * n), palloc(sizeof(float) * n)};
+	Grouping	state = {.rows = rows, .n = n, .order = order, .ends = ends};
+	int			most = Min(count, GROUP_RUN);
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "siamese index cells", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext previous = MemoryContextSwitchTo(context);
 
+	state.spare = palloc(sizeof(int) * Max(count, 1));
+	state.projection = palloc(sizeof(float) * Max(count, 1));
+	state.left = palloc(sizeof(float) * n);
+	state.right = palloc(sizeof(float) * n);
+	state.across = palloc(sizeof(float) * n);
+	state.centred = palloc(sizeof(float) * n * Max(most, 1));
+	state.distances = palloc(sizeof(float) * most * most + 1);
+	state.nearest = palloc(sizeof(float) * Max(most, 1));
+	state.scratch = palloc(sizeof(float) * Max(most, 1));
+	state.taken = palloc(sizeof(bool) * Max(most, 1));
 	for (int i = 0; i < count; i++)
 		order[i] = i;
 	if (count > 0)
-		group_run(&state, 0, count);
-	pfree(state.spare);
-	pfree(state.projection);
-	pfree(state.left);
-	pfree(state.right);
-	pfree(state.across);
+		divide_run(&state, 0, count);
+	MemoryContextSwitchTo(previous);
+	MemoryContextDelete(context);
 	return state.cells;
 }

@@ -124,6 +124,7 @@ typedef struct IndexLayout
 	int			centre_pages;	/* of a centre */
 } IndexLayout;
 
+#define INDEX_MOST_ITEMS (BLCKSZ / 13)	/* of a node, which has 12 bytes and a dimension at least for each */
 #define INDEX_MORE_CODES 64		/* offset of the codes on the further pages of a node */
 #define INDEX_CACHE_LINE 64
 
@@ -288,5 +289,10 @@ extern bool index_scan_tuple(IndexScanDesc scan, ScanDirection direction);
 extern int64 index_scan_bitmap(IndexScanDesc scan, TIDBitmap *bitmap);
 extern void index_scan_end(IndexScanDesc scan);
 extern const struct SearchCounts *index_last_scan(void);
+
+/* ---- stats.c, verify.c ------------------------------------------------------------------------------------------- */
+
+/* Raises unless it is an index of this access method that the user may look into. */
+extern Relation index_open_siamese(Oid oid, int lock);
 
 #endif

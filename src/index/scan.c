@@ -43,12 +43,9 @@ IndexScanDesc
 index_scan_begin(Relation index, int nkeys, int norderbys)
 {
 	IndexScanDesc scan = RelationGetIndexScan(index, nkeys, norderbys);
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "siamese index scan", ALLOCSET_DEFAULT_SIZES);
-	MemoryContext previous = MemoryContextSwitchTo(context);
-	SiameseScan  *state = palloc0(sizeof *state);
+	SiameseScan *state = palloc0(sizeof *state);
 
 	state->search = search_begin(index);
-	MemoryContextSwitchTo(previous);
 	scan->opaque = state;
 	if (norderbys > 0)
 	{
@@ -95,7 +92,7 @@ ball_of_key(const ScanKeyData *key, double *radius)
 static void
 begin_search(IndexScanDesc scan)
 {
-	SiameseScan  *state = scan->opaque;
+	SiameseScan *state = scan->opaque;
 	const Embedding *query = NULL;
 	double		limit = INFINITY;
 	bool		null_order = false;
@@ -150,7 +147,7 @@ begin_search(IndexScanDesc scan)
 static bool
 next_row(IndexScanDesc scan, ItemPointerData *tid, double *bound, bool *is_null)
 {
-	SiameseScan  *state = scan->opaque;
+	SiameseScan *state = scan->opaque;
 
 	*is_null = false;
 	if (state->values)
@@ -171,7 +168,7 @@ next_row(IndexScanDesc scan, ItemPointerData *tid, double *bound, bool *is_null)
 bool
 index_scan_tuple(IndexScanDesc scan, ScanDirection direction)
 {
-	SiameseScan  *state = scan->opaque;
+	SiameseScan *state = scan->opaque;
 	double		bound = 0;
 	bool		is_null;
 	bool		found;
@@ -195,7 +192,7 @@ index_scan_tuple(IndexScanDesc scan, ScanDirection direction)
 int64
 index_scan_bitmap(IndexScanDesc scan, TIDBitmap *bitmap)
 {
-	SiameseScan  *state = scan->opaque;
+	SiameseScan *state = scan->opaque;
 	ItemPointerData tid;
 	double		bound;
 	bool		is_null;

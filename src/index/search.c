@@ -35,20 +35,50 @@
 #define ST_DEFINE
 #include "lib/sort_template.h"
 
+/*
+ * A search's memory is large enough to come from the system and go back to it each time, and pages that are touched for the
+ * first time cost more than the search.  So one search is kept between scans, with what it has allocated.
+ */
+static Search *spare = NULL;
+
+#define SPARE_BYTES (16 * 1024 * 1024)
+
 Search *
 search_begin(Relation index)
 {
-	Search	   *search = palloc0(sizeof *search);
+	Search	   *search = spare;
 
+	if (search != NULL)
+	{
+		spare = NULL;
+		/* An error ends the scan without search_end(): its memory goes with the executor's. */
+		MemoryContextSetParent(search->context, CurrentMemoryContext);
+	}
+	else
+	{
+		MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "siamese index search", ALLOCSET_DEFAULT_SIZES);
+
+		search = MemoryContextAllocZero(context, sizeof *search);
+		search->context = context;
+		search->sums = MemoryContextAlloc(context, sizeof(uint32) * INDEX_MOST_ITEMS);
+		search->bounds = MemoryContextAlloc(context, sizeof(float) * INDEX_MOST_ITEMS);
+	}
 	search->index = index;
-	search->context = CurrentMemoryContext;
+	memset(&search->counts, 0, sizeof search->counts);
 	return search;
 }
 
 void
 search_end(Search *search)
 {
-	MemoryContextDelete(search->context);
+	if (spare != NULL || MemoryContextMemAllocated(search->context, true) > SPARE_BYTES)
+	{
+		MemoryContextDelete(search->context);
+		return;
+	}
+	MemoryContextSetParent(search->context, TopMemoryContext);
+	search->index = NULL;
+	spare = search;
 }
 
 const SearchCounts *
@@ -126,11 +156,6 @@ read_index(Search *search)
 	search->regions = index_read_regions(search->index, &search->meta);
 	search->layout = cache->layout;
 	search->metric = cache->metric;
-	if (search->sums == NULL)
-	{
-		search->sums = palloc(sizeof(uint32) * search->layout.capacity);
-		search->bounds = palloc(sizeof(float) * search->layout.capacity);
-	}
 }
 
 static void
@@ -169,7 +194,6 @@ search_start(Search *search, const Embedding *query, double limit, bool approxim
 {
 	MemoryContext previous = MemoryContextSwitchTo(search->context);
 	const IndexCache *cache;
-	uint32		before = search->meta.regions;
 	float	   *vector;
 	int			n;
 
@@ -182,17 +206,20 @@ search_start(Search *search, const Embedding *query, double limit, bool approxim
 	}
 	index_check_embedding(search->index, &search->meta, query);
 	n = search->layout.dimensions;
-	if (search->queries == NULL || before != search->meta.regions)
+	if (search->queries == NULL || search->coded_regions != search->meta.regions || search->coded_dimensions != n)
 	{
 		if (search->queries)
 		{
 			pfree(search->queries);
 			pfree(search->codes);
-			pfree(search->order);
 		}
+		if (search->order)
+			pfree(search->order);
 		search->queries = palloc(sizeof(CodeQuery) * search->meta.regions);
 		search->codes = MemoryContextAllocHuge(search->context, (Size) n * search->meta.regions);
 		search->order = palloc(sizeof(RegionOrder) * search->meta.regions);
+		search->coded_regions = search->meta.regions;
+		search->coded_dimensions = n;
 	}
 	vector = palloc(sizeof(float) * n);
 	index_vector(query, vector);
@@ -258,46 +285,61 @@ next_region(const Search *search)
 	return search->order_next < search->order_count ? search->order[search->order_next].bound : INFINITY;
 }
 
-/* How far to open cells: as many directory nodes as the batch says give one at least. */
+/* How far to open cells: as many directory nodes as the batch says give one at least; not farther than wanted. */
 static float
-batch_end(Search *search)
+batch_end(Search *search, float wanted)
 {
 	int			length = 0;
 	float		end = INFINITY;
 
 	for (int i = 0; i < search->node_count; i++)
-		if (!isinf(search->nodes[i].least))
+		if (search->nodes[i].least <= wanted)
 			search->scratch[length++] = search->nodes[i].least;
 	if (search->batch < length)
 		end = select_floats(search->scratch, length, search->batch);
-	if (search->batch < INT_MAX / SEARCH_BATCH_GROWTH)
+	if (length > 0 && search->batch < INT_MAX / SEARCH_BATCH_GROWTH)
 		search->batch *= SEARCH_BATCH_GROWTH;
-	/* cells of the next region may come before the rest */
-	end = Min(end, next_region(search));
-	return Min(end, search->limit);
+	return Min(end, wanted);
 }
 
-/* Moves the frontier; false: all that is within the limit was opened. */
+/*
+ * Moves the frontier; false: all that is within the limit was opened.
+ *
+ * What comes before the first of the rows that are known must be opened before that row can be returned in order; more
+ * need not.  Directories are opened as far as that at once, cells in batches, since each may bring a nearer row.  The nearest
+ * region comes first and by itself: it brings a near row.
+ */
 static bool
 expand(Search *search)
 {
 	float		least = least_cell(search);
+	float		wanted;
 
-	if (next_region(search) <= least && next_region(search) <= search->limit && search->order_next < search->order_count)
+	if (search->heap.count == 0 && isinf(least))
 	{
-		do
+		if (search->order_next >= search->order_count || next_region(search) > search->limit)
+			return false;
+		search_open_region(search, search->order[search->order_next++].region);
+		if (search->order_next == 1)
 		{
-			int			node = search->node_count;
-
-			search_open_region(search, search->order[search->order_next++].region);
-			for (; node < search->node_count; node++)
-				least = Min(least, search->nodes[node].least);
-		} while (search->order_next < search->order_count && next_region(search) <= least);
-		return true;
+			search_open_cells(search, search->limit);
+			return true;
+		}
+		least = least_cell(search);
 	}
-	if (isinf(least) || least > search->limit)
+	wanted = search->heap.count > 0 ? Max(search->heap.items[0].bound, Min(least, next_region(search))) : least;
+	wanted = Min(wanted, search->limit);
+	while (search->order_next < search->order_count && next_region(search) <= wanted)
+	{
+		search_open_region(search, search->order[search->order_next++].region);
+		if (search->heap.count == 0)
+			wanted = Min(wanted, least_cell(search));
+	}
+	if (isinf(least_cell(search)) && search->order_next >= search->order_count)
 		return false;
-	search_open_cells(search, batch_end(search));
+	if (least_cell(search) > search->limit && next_region(search) > search->limit)
+		return false;
+	search_open_cells(search, batch_end(search, wanted));
 	return true;
 }
 

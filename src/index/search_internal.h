@@ -36,6 +36,8 @@ struct Search
 	IndexRegion *regions;
 	CodeQuery  *queries;		/* [regions] */
 	uint8	   *codes;			/* [regions, n] */
+	uint32		coded_regions;	/* of these arrays */
+	int			coded_dimensions;
 	float		limit;
 	RegionOrder *order;
 	int			order_count;
@@ -52,8 +54,8 @@ struct Search
 	int			batch;
 	uint8	   *opened;			/* a bit a block */
 	BlockNumber blocks;
-	uint32	   *sums;			/* [capacity] */
-	float	   *bounds;			/* [capacity] */
+	uint32	   *sums;			/* [INDEX_MOST_ITEMS] */
+	float	   *bounds;			/* [INDEX_MOST_ITEMS] */
 	float	   *scratch;		/* [node_space] */
 
 	/* rows */

@@ -1,0 +1,171 @@
+/*
+ * stats.c: what the last scan did, and what an index is made of, in SQL.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_class.h"
+#include "commands/defrem.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/rel.h"
+
+#include "common/check.h"
+#include "index/index.h"
+#include "index/search.h"
+
+PG_FUNCTION_INFO_V1(siamese_index_scan);
+PG_FUNCTION_INFO_V1(siamese_index_stats);
+
+static TupleDesc
+result_descriptor(FunctionCallInfo fcinfo)
+{
+	TupleDesc	descriptor;
+
+	if (get_call_result_type(fcinfo, NULL, &descriptor) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	return BlessTupleDesc(descriptor);
+}
+
+Datum
+siamese_index_scan(PG_FUNCTION_ARGS)
+{
+	const SearchCounts *counts = index_last_scan();
+	TupleDesc	descriptor = result_descriptor(fcinfo);
+	Datum		values[] = {Int64GetDatum(counts->regions), Int64GetDatum(counts->cells), Int64GetDatum(counts->leaves),
+	Int64GetDatum(counts->codes), Int64GetDatum(counts->rows), Int64GetDatum(counts->passes)};
+	bool		nulls[lengthof(values)] = {false};
+
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(descriptor, values, nulls)));
+}
+
+Relation
+index_open_siamese(Oid oid, int lock)
+{
+	Relation	index = relation_open(oid, lock);
+
+	if (index->rd_rel->relkind != RELKIND_INDEX || index->rd_rel->relam != get_index_am_oid("siamese", false))
+		check_index_kind(RelationGetRelationName(index));
+	if (!compat_owns_relation(oid) && pg_class_aclcheck(index->rd_index->indrelid, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_INDEX, RelationGetRelationName(index));
+	if (RELATION_IS_OTHER_TEMP(index))
+		check_index_other_temp();
+	return index;
+}
+
+typedef struct Totals
+{
+	int64		leaves;
+	int64		directories;
+	int64		rows;
+	int64		free;
+	int64		cells;
+	int64		nulls;
+	int64		clipped;		/* rows whose slack is far beyond rounding */
+	double		slack;			/* of rows, in units of rounding */
+} Totals;
+
+static void
+add_leaf(Totals *totals, Page page, const IndexLayout *layout, float rounding)
+{
+	const IndexNode *node = INDEX_NODE(page);
+
+	totals->leaves++;
+	for (int i = 0; i < node->count; i++)
+	{
+		float		slack = index_slacks(page, layout)[i];
+
+		if (!ItemPointerIsValid(&index_items(page, layout)[i].tid))
+		{
+			totals->free++;
+			continue;
+		}
+		totals->rows++;
+		if (slack > 4 * rounding)
+			totals->clipped++;
+	}
+}
+
+Datum
+siamese_index_stats(PG_FUNCTION_ARGS)
+{
+	Relation	index = index_open_siamese(PG_GETARG_OID(0), AccessShareLock);
+	TupleDesc	descriptor = result_descriptor(fcinfo);
+	BlockNumber blocks = RelationGetNumberOfBlocks(index);
+	IndexLayout layout = {0};
+	IndexMeta	meta;
+	Totals		totals = {0};
+	float		rounding = 0;
+	double		capacity;
+	Datum		values[14];
+	bool		nulls[14] = {false};
+	char		model[17];
+
+	index_read_meta(index, &meta);
+	if (meta.dimensions > 0)
+	{
+		index_layout(&layout, meta.dimensions);
+		rounding = meta.metric == METRIC_L1 ? meta.dimensions / 2.0f : sqrtf(meta.dimensions) / 2;
+	}
+	for (BlockNumber block = INDEX_META_BLOCK + 1; block < blocks; block++)
+	{
+		Buffer		buffer = ReadBuffer(index, block);
+		Page		page = BufferGetPage(buffer);
+
+		CHECK_FOR_INTERRUPTS();
+		LockBuffer(buffer, BUFFER_LOCK_SHARE);
+		if (!PageIsNew(page) && PageGetSpecialSize(page) == MAXALIGN(sizeof(IndexSpecial)))
+			switch (INDEX_SPECIAL(page)->kind)
+			{
+				case INDEX_PAGE_LEAF:
+					if (layout.dimensions == 0)
+						break;	/* the first row came after the meta page was read */
+					index_check_node(index, block, page, &layout);
+					add_leaf(&totals, page, &layout, rounding);
+					break;
+				case INDEX_PAGE_DIRECTORY:
+					totals.directories++;
+					totals.cells += INDEX_NODE(page)->count;
+					break;
+				case INDEX_PAGE_NULLS:
+					totals.nulls += index_null_count(page);
+					break;
+			}
+		UnlockReleaseBuffer(buffer);
+	}
+	capacity = Max((double) totals.leaves * layout.capacity, 1);
+	snprintf(model, sizeof model, "%016llx", (unsigned long long) meta.model);
+
+	nulls[0] = meta.dimensions == 0 || meta.model == 0;
+	values[0] = CStringGetTextDatum(model);
+	nulls[1] = nulls[2] = meta.dimensions == 0;
+	values[1] = CStringGetTextDatum(metric_name((Metric) meta.metric));
+	values[2] = Int32GetDatum(meta.dimensions);
+	values[3] = Int64GetDatum(totals.rows);
+	values[4] = Int64GetDatum(totals.nulls);
+	values[5] = Int64GetDatum(meta.built_rows);
+	values[6] = Int32GetDatum(meta.regions);
+	values[7] = Int64GetDatum(totals.cells);
+	values[8] = Int64GetDatum(totals.leaves);
+	values[9] = Int64GetDatum(totals.directories);
+	values[10] = Float8GetDatum(totals.rows / capacity);
+	values[11] = Float8GetDatum(totals.rows > 0 ? (double) totals.clipped / totals.rows : 0);
+	values[12] = Int64GetDatum((int64) blocks * BLCKSZ);
+
+	/*
+	 * A new build pays when a tenth of the rows are badly coded, more than half came after the build, or most of the space is
+	 * free in an index of some size.
+	 */
+	values[13] = BoolGetDatum(totals.clipped * 10 > totals.rows ||
+							  (totals.rows > 1000 && totals.rows > 2 * (int64) meta.built_rows) ||
+							  (totals.leaves > 100 && totals.rows < capacity * 0.4));
+	relation_close(index, AccessShareLock);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(descriptor, values, nulls)));
+}
