@@ -177,7 +177,9 @@ static void
 reset(Search *search)
 {
 	memset(&search->counts, 0, sizeof search->counts);
-	search->order_count = 0;
+	search->order_count = search->order_next = 0;
+	search->node_count = search->cell_count = 0;
+	heap_reset(&search->heap, SEARCH_FIRST_KEEP);
 	search->reported = 0;
 	search->probed = false;
 	search->every = false;
