@@ -613,6 +613,10 @@ CREATE FUNCTION siamese.index_stats(index regclass, OUT model text, OUT metric t
 	LANGUAGE c VOLATILE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'siamese_index_stats';
 COMMENT ON FUNCTION siamese.index_stats(regclass) IS
 	'what a siamese index is made of (reads all of it); fill: share of the leaves'' room in use, badly_coded: share of rows outside of what their region was built for; reindex_pays: many of those, or mostly rows newer than the build, or mostly free room';
+CREATE FUNCTION siamese.index_check(index regclass, heap boolean DEFAULT false, OUT block bigint, OUT problem text) RETURNS SETOF record
+	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'siamese_index_check';
+COMMENT ON FUNCTION siamese.index_check(regclass, boolean) IS
+	'reads a whole siamese index and returns a row for everything that does not fit together, none if it is sound; heap: also looks up each row of the table; writers wait meanwhile';
 
 CREATE FUNCTION @extschema@.distance(reference @extschema@.reference, embedding @extschema@.embedding) RETURNS float8
 	LANGUAGE c STABLE STRICT PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'siamese_distance_reference';

@@ -421,7 +421,7 @@ wants_cell(const IndexNode *node)
 	return node->cells < UINT16_MAX && node->cells < 2 + (node->count - node->free) / ROWS_PER_CELL;
 }
 
-/* The row becomes a cell of its own, in a leaf that is locked and has room; the cell is there before its row. */
+/* The row becomes a cell of its own, in a leaf that is locked and has room: first the cell's number, then the cell, then the row. */
 static void
 put_new_cell(Insertion *insertion, Buffer leaf)
 {
@@ -430,9 +430,15 @@ put_new_cell(Insertion *insertion, Buffer leaf)
 	BlockNumber block = insertion->record.last_directory;
 	IndexItem	item;
 	Buffer		buffer;
+	GenericXLogState *state;
 
 	ItemPointerSet(&item.tid, BufferGetBlockNumber(leaf), 1);
 	item.cell = INDEX_NODE(BufferGetPage(leaf))->cells;
+
+	/* The number is taken first: after a crash nobody takes it again. */
+	state = GenericXLogStart(index);
+	INDEX_NODE(GenericXLogRegisterBuffer(state, leaf, 0))->cells++;
+	GenericXLogFinish(state);
 	for (;;)
 	{
 		Page		page;
@@ -446,8 +452,6 @@ put_new_cell(Insertion *insertion, Buffer leaf)
 			block = INDEX_SPECIAL(page)->next;
 		else
 		{
-			GenericXLogState *state;
-
 			block = new_node(index, layout, INDEX_PAGE_DIRECTORY, insertion->region);
 			state = GenericXLogStart(index);
 			INDEX_SPECIAL(GenericXLogRegisterBuffer(state, buffer, 0))->next = block;

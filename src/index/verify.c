@@ -1,0 +1,501 @@
+/*
+ * verify.c: siamese.index_check(): reads a whole index and reports what does not fit together.
+ *
+ * Everything that a search trusts is proved anew: chains, nodes, that each row's cell is in the directory of its region, and
+ * that slacks and radii hold as far as codes can tell.  With the heap, each row must be in the index under its TID, once, and
+ * within its slack.  Writers are kept out meanwhile, but not on a standby.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/relation.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xlog.h"
+#include "catalog/index.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "storage/bufmgr.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "common/check.h"
+#include "index/index.h"
+
+PG_FUNCTION_INFO_V1(siamese_index_check);
+
+/* Slacks are sums in double rounded up once; what codes prove of them is exact but for that. */
+#define TOLERANCE 1.00001
+
+/* A row as the index has it. */
+typedef struct Entry
+{
+	ItemPointerData tid;
+	uint16		item;
+	BlockNumber leaf;			/* InvalidBlockNumber: NULL */
+} Entry;
+
+/* A cell, for finding the rows' ones. */
+typedef struct Cell
+{
+	BlockNumber leaf;
+	uint16		cell;
+	uint32		region;
+	BlockNumber directory;
+	int			item;
+	float		slack;
+} Cell;
+
+typedef struct Check
+{
+	Relation	index;
+	ReturnSetInfo *result;
+	MemoryContext context;		/* for one page */
+	BlockNumber blocks;
+	uint8	   *reached;		/* a bit a block */
+	IndexMeta	meta;
+	IndexLayout layout;
+	Metric		metric;
+	IndexRegion *regions;
+	Cell	   *cells;
+	int64		cell_count;
+	int64		cell_space;
+	Entry	   *entries;
+	int64		entry_count;
+	int64		entry_space;
+} Check;
+
+static void
+report(Check *check, BlockNumber block, const char *format,...) __attribute__((format(printf, 3, 4)));
+
+static void
+report(Check *check, BlockNumber block, const char *format,...)
+{
+	Datum		values[2];
+	bool		nulls[2] = {!BlockNumberIsValid(block), false};
+	char		text[256];
+	va_list		arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof text, format, arguments);
+	va_end(arguments);
+	values[0] = Int64GetDatum(block);
+	values[1] = CStringGetTextDatum(text);
+	tuplestore_putvalues(check->result->setResult, check->result->setDesc, values, nulls);
+}
+
+/* A copy of a page if it is one of this kind and was not reached before; NULL after a report. */
+static Page
+get_page(Check *check, BlockNumber block, IndexPageKind kind, BlockNumber from)
+{
+	Buffer		buffer;
+	Page		page;
+
+	CHECK_FOR_INTERRUPTS();
+	if (block >= check->blocks)
+	{
+		report(check, from, "it points to block %u, which is not there", block);
+		return NULL;
+	}
+	if (check->reached[block / 8] & (1 << block % 8))
+	{
+		report(check, block, "it is reached twice, the second time from block %u", from);
+		return NULL;
+	}
+	check->reached[block / 8] |= 1 << block % 8;
+	page = palloc(BLCKSZ);
+	buffer = ReadBuffer(check->index, block);
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	memcpy(page, BufferGetPage(buffer), BLCKSZ);
+	UnlockReleaseBuffer(buffer);
+	if (PageIsNew(page) || PageGetSpecialSize(page) != MAXALIGN(sizeof(IndexSpecial)) ||
+		INDEX_SPECIAL(page)->magic != INDEX_PAGE_MAGIC)
+		report(check, block, "it is no page of a siamese index");
+	else if (INDEX_SPECIAL(page)->kind != kind)
+		report(check, block, "it is of kind %d, not %d", INDEX_SPECIAL(page)->kind, kind);
+	else
+		return page;
+	return NULL;
+}
+
+/* The node's first page, its further ones marked as reached; NULL after a report. */
+static Page
+get_node(Check *check, BlockNumber block, IndexPageKind kind, uint32 region, BlockNumber from)
+{
+	Page		page = get_page(check, block, kind, from);
+	IndexNode  *node;
+
+	if (page == NULL)
+		return NULL;
+	node = INDEX_NODE(page);
+	if (node->count > check->layout.capacity || node->free > node->count || node->pages != check->layout.pages - 1)
+	{
+		report(check, block, "the numbers of its items or pages are impossible");
+		return NULL;
+	}
+	if (node->region != region)
+	{
+		report(check, block, "it belongs to region %u, not to %u", node->region, region);
+		return NULL;
+	}
+	for (int i = 0; i < node->pages; i++)
+		if (get_page(check, node->more[i], INDEX_PAGE_MORE, block) == NULL)
+			return NULL;
+	return page;
+}
+
+static void
+add_entry(Check *check, const ItemPointerData *tid, BlockNumber leaf, int item)
+{
+	if (check->entry_count == check->entry_space)
+	{
+		check->entry_space = Max(check->entry_space * 2, 1024);
+		check->entries = check->entries ? repalloc_huge(check->entries, sizeof(Entry) * check->entry_space) :
+			MemoryContextAllocHuge(GetMemoryChunkContext(check->reached), sizeof(Entry) * check->entry_space);
+	}
+	check->entries[check->entry_count].tid = *tid;
+	check->entries[check->entry_count].leaf = leaf;
+	check->entries[check->entry_count++].item = item;
+}
+
+static void
+add_cell(Check *check, const Cell *cell)
+{
+	if (check->cell_count == check->cell_space)
+	{
+		check->cell_space = Max(check->cell_space * 2, 1024);
+		check->cells = check->cells ? repalloc_huge(check->cells, sizeof(Cell) * check->cell_space) :
+			MemoryContextAllocHuge(GetMemoryChunkContext(check->reached), sizeof(Cell) * check->cell_space);
+	}
+	check->cells[check->cell_count++] = *cell;
+}
+
+static int
+compare_cells(const void *a, const void *b)
+{
+	const Cell *x = a;
+	const Cell *y = b;
+
+	if (x->leaf != y->leaf)
+		return x->leaf < y->leaf ? -1 : 1;
+	return (int) x->cell - (int) y->cell;
+}
+
+static int
+compare_entries(const void *a, const void *b)
+{
+	return ItemPointerCompare((ItemPointer) &((const Entry *) a)->tid, (ItemPointer) &((const Entry *) b)->tid);
+}
+
+static double
+distance_of_codes(const Check *check, const uint8 *a, const uint8 *b)
+{
+	uint32		sum = 0;
+	int			n = check->layout.dimensions;
+
+	(check->metric == METRIC_L1 ? code_kernels()->l1 : code_kernels()->l2_squared) (a, b, n, n, 1, &sum);
+	return code_distance(check->metric, sum);
+}
+
+/* ---- directories ------------------------------------------------------------------------------------------------- */
+
+static void
+check_directory(Check *check, uint32 region)
+{
+	BlockNumber block = check->regions[region].directory;
+	BlockNumber from = check->meta.first_regions;
+	bool		found_last = false;
+
+	while (BlockNumberIsValid(block))
+	{
+		Page		page = get_node(check, block, INDEX_PAGE_DIRECTORY, region, from);
+
+		if (page == NULL)
+			return;
+		found_last = found_last || block == check->regions[region].last_directory;
+		for (int i = 0; i < INDEX_NODE(page)->count; i++)
+		{
+			const IndexItem *item = &index_items(page, &check->layout)[i];
+			Cell		cell = {ItemPointerGetBlockNumberNoCheck(&item->tid), item->cell, region, block, i,
+			index_slacks(page, &check->layout)[i]};
+
+			if (!(cell.slack >= 0))
+				report(check, block, "cell %d has an impossible slack", i);
+			if (cell.leaf >= check->blocks)
+				report(check, block, "cell %d points to block %u, which is not there", i, cell.leaf);
+			else
+				add_cell(check, &cell);
+		}
+		from = block;
+		block = INDEX_SPECIAL(page)->next;
+	}
+	if (!found_last)
+		report(check, check->regions[region].directory, "region %u's last directory node %u is not in its chain", region,
+			   check->regions[region].last_directory);
+}
+
+/* ---- leaves ------------------------------------------------------------------------------------------------------ */
+
+static void
+check_row(Check *check, Page page, const Cell *cells, int64 cell_count, BlockNumber block, int place, Page *directory,
+		  BlockNumber *directory_block, uint8 *code, uint8 *cell_code)
+{
+	const IndexItem *item = &index_items(page, &check->layout)[place];
+	float		slack = index_slacks(page, &check->layout)[place];
+	const Cell *cell = NULL;
+
+	add_entry(check, &item->tid, block, place);
+	if (!(slack >= 0))
+		report(check, block, "row %d has an impossible slack", place);
+	for (int64 i = 0; i < cell_count && cell == NULL; i++)
+		if (cells[i].cell == item->cell)
+			cell = &cells[i];
+	if (cell == NULL)
+	{
+		report(check, block, "row %d is of cell %u, which no directory has", place, item->cell);
+		return;
+	}
+	index_node_code(check->index, page, &check->layout, place, code);
+	if (*directory_block != cell->directory)
+	{
+		Buffer		buffer = ReadBuffer(check->index, cell->directory);
+
+		LockBuffer(buffer, BUFFER_LOCK_SHARE);
+		memcpy(*directory, BufferGetPage(buffer), BLCKSZ);
+		UnlockReleaseBuffer(buffer);
+		*directory_block = cell->directory;
+	}
+	index_node_code(check->index, *directory, &check->layout, cell->item, cell_code);
+	if (distance_of_codes(check, code, cell_code) - slack > cell->slack * TOLERANCE)
+		report(check, block, "row %d is farther from its cell than the cell's slack", place);
+	memset(cell_code, CODE_ZERO, check->layout.dimensions);
+	if (distance_of_codes(check, code, cell_code) - slack > check->regions[cell->region].radius * TOLERANCE)
+		report(check, block, "row %d is farther from its region's centre than the region's radius", place);
+}
+
+static void
+check_leaf(Check *check, const Cell *cells, int64 cell_count, Page directory, uint8 *code, uint8 *cell_code)
+{
+	BlockNumber block = cells[0].leaf;
+	BlockNumber directory_block = InvalidBlockNumber;
+	Page		page = get_node(check, block, INDEX_PAGE_LEAF, cells[0].region, cells[0].directory);
+	int			free = 0;
+
+	if (page == NULL)
+		return;
+	for (int64 i = 0; i < cell_count; i++)
+	{
+		if (cells[i].region != cells[0].region)
+			report(check, cells[i].directory, "a cell points to block %u of another region", block);
+		if (cells[i].cell >= INDEX_NODE(page)->cells)
+			report(check, cells[i].directory, "a cell of block %u has the number %u, but there are %u", block, cells[i].cell,
+				   INDEX_NODE(page)->cells);
+		if (i > 0 && cells[i].cell == cells[i - 1].cell)
+			report(check, cells[i].directory, "cell %u of block %u is there twice", cells[i].cell, block);
+	}
+	for (int i = 0; i < INDEX_NODE(page)->count; i++)
+		if (ItemPointerIsValid(&index_items(page, &check->layout)[i].tid))
+			check_row(check, page, cells, cell_count, block, i, &directory, &directory_block, code, cell_code);
+		else
+			free++;
+	if (free != INDEX_NODE(page)->free)
+		report(check, block, "%d of its items are free, but it says %d", free, INDEX_NODE(page)->free);
+}
+
+static void
+check_leaves(Check *check)
+{
+	uint8	   *codes = palloc(2 * check->layout.dimensions + 1);
+	Page		directory = palloc(BLCKSZ);
+	MemoryContext previous = MemoryContextSwitchTo(check->context);
+
+	if (check->cell_count > 0)
+		qsort(check->cells, check->cell_count, sizeof(Cell), compare_cells);
+	for (int64 first = 0, end; first < check->cell_count; first = end)
+	{
+		for (end = first + 1; end < check->cell_count && check->cells[end].leaf == check->cells[first].leaf; end++)
+			;
+		check_leaf(check, check->cells + first, end - first, directory, codes, codes + check->layout.dimensions);
+		MemoryContextReset(check->context);
+	}
+	MemoryContextSwitchTo(previous);
+}
+
+/* ---- the rest ---------------------------------------------------------------------------------------------------- */
+
+static void
+check_nulls(Check *check)
+{
+	BlockNumber from = INDEX_META_BLOCK;
+	bool		found_room = !BlockNumberIsValid(check->meta.nulls_room);
+
+	for (BlockNumber block = check->meta.nulls; BlockNumberIsValid(block);)
+	{
+		Page		page = get_page(check, block, INDEX_PAGE_NULLS, from);
+		int			count;
+
+		if (page == NULL)
+			return;
+		found_room = found_room || block == check->meta.nulls_room;
+		count = index_null_count(page);
+		if (count < 0 || count > INDEX_NULLS_PER_PAGE)
+			report(check, block, "the number of its items is impossible");
+		else
+			for (int i = 0; i < count; i++)
+				add_entry(check, &INDEX_NULLS(page)[i], InvalidBlockNumber, i);
+		from = block;
+		block = INDEX_SPECIAL(page)->next;
+		pfree(page);
+	}
+	if (!found_room)
+		report(check, INDEX_META_BLOCK, "the page of NULLs with room, %u, is not in the chain", check->meta.nulls_room);
+}
+
+/* A leaf with rows that no directory leads to.  Pages without rows may be left by a crash, and harm nothing. */
+static void
+check_unreached(Check *check)
+{
+	for (BlockNumber block = INDEX_META_BLOCK + 1; block < check->blocks; block++)
+	{
+		Buffer		buffer;
+		Page		page;
+
+		CHECK_FOR_INTERRUPTS();
+		if (check->reached[block / 8] & (1 << block % 8))
+			continue;
+		buffer = ReadBuffer(check->index, block);
+		LockBuffer(buffer, BUFFER_LOCK_SHARE);
+		page = BufferGetPage(buffer);
+		if (!PageIsNew(page))
+		{
+			if (PageGetSpecialSize(page) != MAXALIGN(sizeof(IndexSpecial)) || INDEX_SPECIAL(page)->magic != INDEX_PAGE_MAGIC ||
+				INDEX_SPECIAL(page)->kind < INDEX_PAGE_META || INDEX_SPECIAL(page)->kind > INDEX_PAGE_NULLS)
+				report(check, block, "it is no page of a siamese index");
+			else if ((INDEX_SPECIAL(page)->kind == INDEX_PAGE_LEAF && INDEX_NODE(page)->count > INDEX_NODE(page)->free) ||
+					 (INDEX_SPECIAL(page)->kind == INDEX_PAGE_NULLS && index_null_count(page) > 0))
+				report(check, block, "it has rows, but nothing leads to it");
+		}
+		UnlockReleaseBuffer(buffer);
+	}
+}
+
+static void
+check_twice(Check *check)
+{
+	if (check->entry_count > 0)
+		qsort(check->entries, check->entry_count, sizeof(Entry), compare_entries);
+	for (int64 i = 1; i < check->entry_count; i++)
+		if (compare_entries(&check->entries[i - 1], &check->entries[i]) == 0)
+			report(check, check->entries[i].leaf, "the row (%u,%u) is there twice",
+				   ItemPointerGetBlockNumberNoCheck(&check->entries[i].tid), ItemPointerGetOffsetNumberNoCheck(&check->entries[i].tid));
+}
+
+/* ---- with the heap ----------------------------------------------------------------------------------------------- */
+
+static void
+check_heap_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive, void *argument)
+{
+	Check	   *check = argument;
+	Entry		wanted = {.tid = *tid};
+	const Entry *entry = check->entry_count == 0 ? NULL :
+		bsearch(&wanted, check->entries, check->entry_count, sizeof(Entry), compare_entries);
+	MemoryContext previous;
+	Embedding  *row;
+	Buffer		buffer;
+	Page		page;
+	uint8	   *code;
+	int			n = check->layout.dimensions;
+
+	if (entry == NULL || isnull[0] != !BlockNumberIsValid(entry->leaf))
+	{
+		report(check, InvalidBlockNumber, "the row (%u,%u) is not in the index%s", ItemPointerGetBlockNumberNoCheck(tid),
+			   ItemPointerGetOffsetNumberNoCheck(tid), entry == NULL ? "" : isnull[0] ? " as a NULL" : " with a value");
+		return;
+	}
+	if (isnull[0])
+		return;
+	previous = MemoryContextSwitchTo(check->context);
+	row = DatumGetEmbedding(values[0]);
+	if (row->dimensions != n || row->model != check->meta.model || row->metric != check->meta.metric)
+		report(check, entry->leaf, "row %u belongs to another model", entry->item);
+	else
+	{
+		const float *centre;
+		uint32		region;
+
+		buffer = index_read(check->index, entry->leaf, BUFFER_LOCK_SHARE, INDEX_PAGE_LEAF);
+		page = BufferGetPage(buffer);
+		code = palloc(n);
+		index_node_code(check->index, page, &check->layout, entry->item, code);
+		region = INDEX_NODE(page)->region;
+		centre = index_cache_centre(index_cache(check->index, &check->meta), region);
+		if (code_row_distance(check->metric, row->x, index_scale(row), centre, check->regions[region].step, n, code) >
+			index_slacks(page, &check->layout)[entry->item] * TOLERANCE)
+			report(check, entry->leaf, "row %u is not within its slack of the heap's value", entry->item);
+		UnlockReleaseBuffer(buffer);
+	}
+	MemoryContextSwitchTo(previous);
+	MemoryContextReset(check->context);
+}
+
+static void
+check_heap(Check *check, Relation heap, Snapshot snapshot)
+{
+	struct IndexInfo *info = BuildIndexInfo(check->index);
+	TableScanDesc scan = table_beginscan_strat(heap, snapshot, 0, NULL, true, true);
+
+	info->ii_Unique = false;
+	info->ii_ExclusionOps = NULL;
+	info->ii_Concurrent = true;	/* by the snapshot, as the second phase of CREATE INDEX CONCURRENTLY does */
+	table_index_build_scan(heap, check->index, info, true, false, check_heap_row, check, scan);
+}
+
+Datum
+siamese_index_check(PG_FUNCTION_ARGS)
+{
+	Oid			oid = PG_GETARG_OID(0);
+	bool		with_heap = PG_GETARG_BOOL(1);
+	int			lock = RecoveryInProgress() ? AccessShareLock : ShareLock;
+	Oid			heap_oid = IndexGetRelation(oid, true);
+	Relation	heap = OidIsValid(heap_oid) ? table_open(heap_oid, lock) : NULL;
+	Check		check = {.index = index_open_siamese(oid, AccessShareLock)};
+	Snapshot	snapshot = RegisterSnapshot(GetTransactionSnapshot());
+
+	InitMaterializedSRF(fcinfo, 0);
+	check.result = (ReturnSetInfo *) fcinfo->resultinfo;
+	check.context = AllocSetContextCreate(CurrentMemoryContext, "siamese index check", ALLOCSET_DEFAULT_SIZES);
+	check.blocks = RelationGetNumberOfBlocks(check.index);
+	check.reached = palloc0(check.blocks / 8 + 1);
+	index_read_meta(check.index, &check.meta);
+	check.metric = (Metric) check.meta.metric;
+	if (check.meta.dimensions > 0)
+	{
+		index_layout(&check.layout, check.meta.dimensions);
+		check.regions = index_read_regions(check.index, &check.meta);
+		index_cache(check.index, &check.meta);
+	}
+	for (uint32 i = 0; i < check.meta.regions; i++)
+	{
+		MemoryContext previous = MemoryContextSwitchTo(check.context);
+
+		check_directory(&check, i);
+		MemoryContextSwitchTo(previous);
+		MemoryContextReset(check.context);
+	}
+	check_leaves(&check);
+	check_nulls(&check);
+	check_unreached(&check);
+	check_twice(&check);
+	if (with_heap && heap != NULL)
+		check_heap(&check, heap, snapshot);
+
+	UnregisterSnapshot(snapshot);
+	relation_close(check.index, AccessShareLock);
+	if (heap != NULL)
+		table_close(heap, lock);
+	return (Datum) 0;
+}

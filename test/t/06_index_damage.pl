@@ -1,0 +1,94 @@
+# siamese.index_check() finds each of a set of planted damages, and a scan that reads a damaged page raises index_corrupted.
+use strict;
+use warnings;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $page_size = 8192;
+my $header = 24;
+my %kind = (meta => 1, regions => 2, centres => 3, directory => 4, leaf => 5, more => 6, nulls => 7);
+
+# Of a node of 8 dimensions, one page: header (12 bytes and 7 blocks, aligned), then 8 bytes an item, 4 a slack.
+my $items = $header + 16;
+my $capacity;
+
+my $node = PostgreSQL::Test::Cluster->new('damage');
+$node->init;
+$node->append_conf('postgresql.conf', "fsync = off\nautovacuum = off\njit = off\nignore_checksum_failure = on");
+$node->start;
+$node->safe_psql('postgres', q{
+	CREATE EXTENSION siamese;
+	SELECT setseed(0.5);
+	CREATE TABLE original AS SELECT i AS id, CASE WHEN i % 50 > 0 THEN (SELECT array_agg(random()) FROM generate_series(1, 8) WHERE i > 0)::embedding END AS e
+		FROM generate_series(1, 3000) i;});
+
+sub put { my ($page, $offset, $bytes) = @_; substr($$page, $offset, length $bytes) = $bytes; }
+sub slack_offset { my ($number) = @_; return $items + $capacity * 8 + 4 * $number; }
+
+# name => [kind of the page, what is done to the first one, what the check says]
+my %damage = (
+	sound => [ 'leaf', sub { }, qr/^$/ ],
+	empty => [ 'leaf', sub { ${ $_[0] } = "\0" x $page_size }, qr/it is no page of a siamese index/ ],
+	kind => [ 'leaf', sub { put($_[0], $page_size - 8, pack('S', 4)) }, qr/it is of kind 4, not 5/ ],
+	magic => [ 'directory', sub { put($_[0], $page_size - 6, pack('S', 7)) }, qr/it is no page of a siamese index/ ],
+	count => [ 'leaf', sub { put($_[0], $header, pack('S', 60000)) }, qr/the numbers of its items or pages are impossible/ ],
+	free => [ 'leaf', sub { put($_[0], $header + 2, pack('S', 1)) }, qr/0 of its items are free, but it says 1/ ],
+	region => [ 'leaf', sub { put($_[0], $header + 8, pack('L', 77)) }, qr/it belongs to region 77/ ],
+	cell => [ 'leaf', sub { put($_[0], $items + 6, pack('S', 9999)) }, qr/row 0 is of cell 9999, which no directory has/ ],
+	twice => [ 'leaf', sub { put($_[0], $items, substr(${ $_[0] }, $items + 8, 6)) }, qr/the row \(\d+,\d+\) is there twice/ ],
+	lost => [ 'leaf', sub { put($_[0], $items, pack('S3', 0xffff, 0xffff, 0)); put($_[0], $header + 2, pack('S', 1)) }, qr/the row \(\d+,\d+\) is not in the index/ ],
+	code => [ 'leaf', sub { put($_[0], slack_offset($capacity) + 63 & ~63, pack('C', 1) x 8) }, qr/row 0 is (?:not within its slack|farther from)/ ],
+	row_slack => [ 'leaf', sub { put($_[0], slack_offset(0), pack('f', 0)) }, qr/row 0 is not within its slack of the heap's value/ ],
+	cell_slack => [ 'directory', sub { put($_[0], slack_offset($_), pack('f', 0)) for 0 .. 3 }, qr/is farther from its cell than the cell's slack/ ],
+	not_a_number => [ 'directory', sub { put($_[0], slack_offset(0), pack('f', 'nan')) }, qr/cell 0 has an impossible slack/ ],
+	pointer => [ 'directory', sub { put($_[0], $items, pack('S3', 0, 9999, 1)) }, qr/cell 0 points to block 9999, which is not there/ ],
+	no_cells => [ 'directory', sub { put($_[0], $header, pack('S', 0)) }, qr/it has rows, but nothing leads to it/ ],
+	cycle => [ 'nulls', sub { put($_[0], $page_size - 4, pack('L', $_[1])) }, qr/it is reached twice/ ],
+	radius => [ 'regions', sub { put($_[0], $header + 4, pack('f', 0.5)) }, qr/farther from its region's centre than the region's radius/ ],
+	null_lost => [ 'nulls', sub { put($_[0], 12, pack('S', $header)) }, qr/the row \(\d+,\d+\) is not in the index/ ],
+);
+
+$node->safe_psql('postgres', join(';', map { "CREATE TABLE $_ AS SELECT * FROM original; CREATE INDEX ${_}_index ON $_ USING siamese (e)" } sort keys %damage));
+my %file = map { $_ => $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath('${_}_index')") } keys %damage;
+$node->stop;
+
+# Layout of a node of 8 dimensions: as many items as fit with their codes on a 64-byte boundary.
+for ($capacity = 500; (($items + $capacity * 12 + 63) & ~63) + $capacity * 8 > $page_size - 8; $capacity--) { }
+
+for my $name (sort keys %damage)
+{
+	my ($wanted, $change) = @{ $damage{$name} };
+	open my $handle, '+<:raw', $file{$name} or die "$file{$name}: $!";
+	my ($block, $page) = (0);
+	while (read($handle, $page, $page_size))
+	{
+		last if unpack('S', substr($page, $page_size - 8, 2)) == $kind{$wanted};
+		$block++;
+	}
+	$change->(\$page, $block);
+	seek $handle, $block * $page_size, 0;
+	print $handle $page;
+	close $handle;
+}
+
+$node->start;
+for my $name (sort keys %damage)
+{
+	my ($status, $out, $err) = $node->psql('postgres', "SELECT problem FROM siamese.index_check('${name}_index', true)");
+	like($out, $damage{$name}[2], "index_check: $name");
+	is($err, '', "index_check raises nothing: $name");
+}
+
+for my $name (qw(empty kind magic count region pointer))
+{
+	my ($status, $out, $err) = $node->psql('postgres', "\\set VERBOSITY verbose\nSET enable_seqscan = off; SELECT count(*) FROM (SELECT FROM $name ORDER BY e <-> (SELECT e FROM original WHERE id = 1)) x");
+	like($err, qr/XX002: .*index "${name}_index" is corrupted at block \d+.*Please REINDEX it/s, "a scan stops: $name");
+}
+$node->safe_psql('postgres', 'REINDEX INDEX pointer_index');
+is($node->safe_psql('postgres', "SELECT count(*) FROM siamese.index_check('pointer_index', true)"), '0', 'REINDEX repairs');
+
+my ($status, $out, $err) = $node->psql('postgres', "SELECT * FROM siamese.index_check('original')");
+like($err, qr/"original" is not a siamese index/, 'a table is no index');
+$node->stop;
+done_testing();
