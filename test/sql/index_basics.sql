@@ -1,7 +1,7 @@
 -- the access method siamese: what can be indexed, what is refused, plans, builds at the edges
-\set VERBOSITY verbose
-\set SHOW_CONTEXT never
-\set VERBOSITY default
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS siamese;
+RESET client_min_messages;
 \pset format unaligned
 SET jit = off;
 CREATE TABLE face (id int, e embedding);
@@ -12,7 +12,6 @@ ANALYZE face;
 EXPLAIN (COSTS off) SELECT id FROM face ORDER BY e <-> to_embedding('{1,0,0,0}', 'l2') LIMIT 5;
 EXPLAIN (COSTS off) SELECT id FROM face WHERE e <@ ball(to_embedding('{1,0,0,0}', 'l2'), 0.01);
 EXPLAIN (COSTS off) SELECT id FROM face WHERE ball(to_embedding('{1,0,0,0}', 'l2'), 0.01) @> e;
-EXPLAIN (COSTS off) SELECT id FROM face ORDER BY e <-> to_embedding('{1,0,0,0}', 'l2');
 EXPLAIN (COSTS off) SELECT count(*) FROM face;
 SELECT id FROM face WHERE e <@ ball((SELECT e FROM face WHERE id = 7), 0.05) ORDER BY id;
 SELECT a.id, b.id FROM (SELECT * FROM face WHERE id < 4) a, LATERAL (SELECT id FROM face WHERE e <> a.e ORDER BY e <-> a.e LIMIT 2) b ORDER BY 1, 2;
@@ -56,9 +55,9 @@ SELECT count(DISTINCT id) FROM (SELECT id FROM edge ORDER BY e <-> '[1]') x;
 SELECT count(*) FROM siamese.index_check('edge_e', true);
 TRUNCATE edge;
 INSERT INTO edge SELECT i, to_embedding((SELECT array_agg((i * j % 17)::real) FROM generate_series(1, 16000) j), 'l1') FROM generate_series(1, 9) i;
-SELECT id, e <-> (SELECT e FROM edge WHERE id = 3) AS d FROM edge ORDER BY e <-> (SELECT e FROM edge WHERE id = 3) LIMIT 3;
+SELECT id, e <-> (SELECT e FROM edge WHERE id = 3) AS d FROM edge ORDER BY e <-> (SELECT e FROM edge WHERE id = 3) LIMIT 2;
 REINDEX INDEX CONCURRENTLY edge_e;
-SELECT id, e <-> (SELECT e FROM edge WHERE id = 3) AS d FROM edge ORDER BY e <-> (SELECT e FROM edge WHERE id = 3) LIMIT 3;
+SELECT id, e <-> (SELECT e FROM edge WHERE id = 3) AS d FROM edge ORDER BY e <-> (SELECT e FROM edge WHERE id = 3) LIMIT 2;
 SELECT count(*) FROM siamese.index_check('edge_e', true);
 -- little memory: the sort goes to disk
 SET maintenance_work_mem = '1MB';
