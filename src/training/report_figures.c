@@ -257,6 +257,19 @@ figure_det(Report *report)
 
 /* ---- probability ----------------------------------------------------------------------------------------------------- */
 
+/* A sentence for examples whose impostors are not of the kinds that the calibration knows. */
+static const char *
+other_impostors(const Report *report)
+{
+	const int64 *calibrated = report->measured.calibration.pairs;
+
+	if ((calibrated[PAIR_SKILLED] > 0) == (report->measured.pairs.set[PAIR_SKILLED].count > 0))
+		return "";
+	return calibrated[PAIR_SKILLED] > 0
+		? " The model was calibrated on random and skilled impostors alike; there are no skilled ones here."
+		: " The model was calibrated on random impostors alone; the skilled ones are left out here.";
+}
+
 void
 figure_reliability(Report *report)
 {
@@ -282,8 +295,8 @@ figure_reliability(Report *report)
 	}
 	chart_end(&chart);
 	close_figure(report->out, psprintf("On the dashed diagonal it is. Expected calibration error (mean distance from the diagonal, %d bins"
-									   " of equal weight, prior %g): <b>%s</b>.", reliability->bins, report->prior,
-									   report_percent_text(reliability->error)));
+									   " of equal weight, prior %g): <b>%s</b>.%s", reliability->bins, report->prior,
+									   report_percent_text(reliability->error), other_impostors(report)));
 }
 
 /* ---- training -------------------------------------------------------------------------------------------------------- */

@@ -43,7 +43,7 @@ DELETE FROM siamese.training_epoch;
 TRUNCATE page, tree;
 INSERT INTO page SELECT siamese.report('m <i>&', 'SELECT image, signer FROM specimen WHERE genuine AND signer < 4');
 INSERT INTO tree SELECT xmlparse(document html) FROM page;
-SELECT html ~ 'skilled impostors|orgeries' AS forgeries, html ~ 'epochs of the training are not recorded' AS no_training, regexp_replace(html, 'base64,[^"]*', '', 'g') ~ 'nan|inf[^o]' AS not_a_number FROM page;
+SELECT html ~ 'skilled impostors</span>|Forgeries' AS forgeries, html ~ 'epochs of the training are not recorded' AS no_training, regexp_replace(html, 'base64,[^"]*', '', 'g') ~ 'nan|inf[^o]' AS not_a_number FROM page;
 SELECT texts('//figure/h3/text()');
 SELECT siamese.report('nothing', 'SELECT image, signer FROM specimen');
 SELECT siamese.report('m <i>&', 'SELECT image, 1 FROM specimen');
