@@ -162,9 +162,15 @@ run-shell: all
 
 build/network_speed: build/float/test/bench/network_speed.o $(PURE_OBJECTS)
 	$(CC) $(TEST_CFLAGS) $^ -o $@ $(LIBRARIES)
+run-bench-network: build/network_speed
+
+# Instructions of one image at inference, by valgrind: they show a later slow-down on a noisy machine, too.
+.PHONY: bench-instructions
+bench-instructions: build/network_speed
+	test/bench/network instructions > test/bench/instructions.md.new && mv test/bench/instructions.md.new test/bench/instructions.md
 
 # A benchmark is a program in test/bench; it finds a running server with the extension's files.
-BENCHES = memory omniglot presets calibration svc2004
+BENCHES = network memory omniglot presets calibration svc2004
 run-bench: $(BENCHES:%=run-bench-%)
 	@$(if $(BENCHES),,echo "There are no benchmarks in the list BENCHES of the Makefile.")
 

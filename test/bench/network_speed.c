@@ -6,6 +6,7 @@
  *	network_speed train NETWORK N THREADS	images a second of steps (forth, back, sum, optimizer) with batches of N
  *	network_speed layers NETWORK N			milliseconds a batch of each layer, forth and back
  *	network_speed write NETWORK N FILE		weights, N inputs and their embeddings as float32, for the peers
+ *	network_speed work NETWORK				multiplications of one image by the plain algorithm
  *	network_speed once NETWORK				one image; for counting instructions
  *
  * Weights and inputs are the numbers of test/unit/forward/make_forward.py.  The best of several runs counts; time is the
@@ -402,6 +403,21 @@ write_file(const char *name, int n, const char *path)
 		fail("the file cannot be written");
 }
 
+static double
+plain_work(const Network *network)
+{
+	double		work = 0;
+
+	for (int i = 0; i < network->layer_count; i++)
+	{
+		const NetworkLayer *layer = &network->layers[i];
+
+		if (layer->type == &layer_conv || layer->type == &layer_dense)
+			work += (double) layer->decay_count * shape_pixels(layer->out);
+	}
+	return work;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -423,6 +439,8 @@ main(int argc, char **argv)
 		time_layers(argv[2], atoi(argv[3]));
 	else if (strcmp(what, "write") == 0 && argc == 5)
 		write_file(argv[2], atoi(argv[3]), argv[4]);
+	else if (strcmp(what, "work") == 0 && argc == 3)
+		printf("%.0f\n", plain_work(make_network(argv[2])));
 	else if (strcmp(what, "once") == 0 && argc == 3)
 	{
 		Network    *network = make_network(argv[2]);
