@@ -1,30 +1,15 @@
 /*
- * gemm.c: matrix products.  The one file that sees cblas.h.
+ * gemm.c: matrix products, in blocks for the caches around kernels' product; and the check of the matrix library.
  *
- * OpenBLAS must be the build with OpenMP.  The one with threads of its own starts them when it is loaded; the one without
- * threads hands two callers the same buffer (measured: 1 of 28 products of two threads was wrong).  With OpenMP each
- * calling thread says by itself how many threads a product may take: here always one, and none is ever started.
- *
- * A product of one row goes to gemv, which only reads the matrix once; it adds in another order than gemm, so an embedding
- * may differ in the last bits between alone and in a batch.
+ * Both matrices are copied into blocks whose lines lie well for the processor, as Goto and van de Geijn (2008) do it.  A
+ * product of one row only reads the matrix once; it adds in another order, so an embedding may differ in the last bits
+ * between alone and in a batch.
  */
 #include <cblas.h>
 #include <math.h>
 #include <string.h>
 
 #include "network/network_internal.h"
-
-#ifdef NETWORK_DOUBLE
-#define GEMM cblas_dgemm
-#define GEMV cblas_dgemv
-#else
-#define GEMM cblas_sgemm
-#define GEMV cblas_sgemv
-#endif
-
-/* OpenMP's, of libgomp; its header comes with one compiler only. */
-extern void omp_set_num_threads(int threads);
-extern int	omp_get_max_threads(void);
 
 #define MOST_DEPTH 256
 #define MOST_ROWS 48			/* a block of a: 48 kB, for the first cache */
