@@ -171,6 +171,7 @@ bench-instructions: build/network_speed
 
 # A benchmark is a program in test/bench; it finds a running server with the extension's files.
 BENCHES = network memory omniglot presets calibration svc2004
+BENCHES = memory omniglot presets calibration svc2004 index
 run-bench: $(BENCHES:%=run-bench-%)
 	@$(if $(BENCHES),,echo "There are no benchmarks in the list BENCHES of the Makefile.")
 
