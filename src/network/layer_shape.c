@@ -139,7 +139,11 @@ layer_initialize_matrix(const NetworkLayer *layer, Random *random, size_t fan_in
 	if (isnan(deviation))
 		deviation = layer->relu_follows ? sqrt(2.0 / fan_in) : sqrt(2.0 / (fan_in + fan_out));
 	for (size_t i = 0; i < layer->decay_count; i++)
+	{
+		if (i % 65536 == 65535 && layer->host->interrupted != NULL && layer->host->interrupted(layer->host->context))
+			return;
 		matrix[i] = (real) (deviation * random_normal(random));
+	}
 	for (size_t i = layer->decay_count; bias != NULL && i < layer->parameter_count; i++)
 		bias[i - layer->decay_count] =
 			(real) (layer->initial_bias_mean + layer->initial_bias_deviation * random_normal(random));

@@ -139,6 +139,8 @@ network_create(const NetworkDefinition *definition, const Host *host, Status *st
 	network->definition = copy;
 	network->layer_count = count;
 	network->layers = copy->layers;
+	for (int i = 0; i < count; i++)
+		network->layers[i].host = host;
 	network->slot_values = (size_t *) (copy->layers + count);
 	busy = (int *) (network->slot_values + count);
 

@@ -197,7 +197,10 @@ extern size_t network_weight_count(const Network *network); /* parameters and st
 /* One line a layer: 'conv 3x3, 32 maps  -> 40 x 40 x 32   320'; returns false past the last one. */
 extern bool network_describe_layer(const Network *network, int layer, char *line, size_t size);
 
-/* Initial weights: He normal for what a ReLU follows, Glorot else, or what the layer's "initial" says. */
+/*
+ * Initial weights: He normal for what a ReLU follows, Glorot else, or what the layer's "initial" says.  Ends early, with
+ * weights of no use, when the host wants to stop.
+ */
 extern void network_initialize(const Network *network, uint64_t seed, real *weights);
 
 /*

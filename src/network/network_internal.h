@@ -157,6 +157,7 @@ struct NetworkLayer
 	size_t		state_fixed;
 	const struct ConvMethod *method;	/* of a convolution */
 	bool		spare_memory;	/* network_spare_memory() */
+	const Host *host;			/* of the network: asked whether to stop */
 	size_t		packed_count;	/* reals of its prepared weights */
 	size_t		packed_offset;
 };

@@ -47,7 +47,8 @@ typedef struct Reader
 	const NetworkDefinition *definition;
 	MemoryContext context;		/* of the result */
 	HTAB	   *labels;
-	Size		memory;			/* that all of the examples may take */
+	Size		memory;			/* that all of the examples may take ... */
+	Size		most;			/* ... unless the list of them alone takes more, up to this */
 	Size		label_bytes;
 	int			room;			/* of entry */
 	Entry	   *entry;
@@ -134,14 +135,14 @@ keep_within_memory(Reader *reader)
 {
 	Size		list = reader->label_bytes + (Size) reader->examples->count * sizeof(Entry);
 
-	if (list > reader->memory)
+	if (list > reader->most)
 		ereport(ERROR,
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 				 errmsg("the list of the examples does not fit into maintenance_work_mem"),
 				 errdetail("After %d rows with %d labels it needs %zu kB of the %zu kB that are left for it.",
-						   reader->examples->count, reader->examples->labels, list / 1024, reader->memory / 1024),
+						   reader->examples->count, reader->examples->labels, list / 1024, reader->most / 1024),
 				 errhint("Raise maintenance_work_mem; it is %d kB.", maintenance_work_mem)));
-	raster_store_limit(reader->examples->rasters, reader->memory - list);
+	raster_store_limit(reader->examples->rasters, reader->memory - Min(list, reader->memory));
 }
 
 static void
@@ -323,7 +324,7 @@ warn_of_rows(const Examples *examples)
 }
 
 Examples *
-examples_read(const char *query, const NetworkDefinition *definition, Size memory)
+examples_read(const char *query, const NetworkDefinition *definition, Size memory, Size most)
 {
 	Reader		reader = {0};
 	HASHCTL		control = {
@@ -342,6 +343,7 @@ examples_read(const char *query, const NetworkDefinition *definition, Size memor
 	reader.examples->raster_bytes = raster_bytes;
 	reader.examples->rasters = raster_store_create(raster_bytes, memory);
 	reader.memory = memory;
+	reader.most = Max(memory, most);
 	reader.raster = palloc(raster_bytes);
 	reader.hash = pg_cryptohash_create(PG_SHA256);
 	reader.room = reader.label_room = 1024;

@@ -12,11 +12,14 @@
 
 #include <math.h>
 
+#include "miscadmin.h"
 #include "utils/memutils.h"
 
 #include "common/check.h"
 #include "common/host.h"
 #include "training/learner.h"
+
+#define ZEROED_AT_ONCE ((size_t) 8 * 1024 * 1024)
 
 typedef struct LearnerBuffers
 {
@@ -41,10 +44,16 @@ static void *
 allocate(size_t count, size_t size)
 {
 	Status		status;
-	void	   *pointer = host_allocate_zero(host_server(), count, size, &status);
+	char	   *pointer = host_allocate(host_server(), count, size, &status);
 
 	if (pointer == NULL)
 		check_raise_status(&status);
+	/* piece by piece: memory that is touched for the first time may take seconds */
+	for (size_t done = 0; done < count * size; done += ZEROED_AT_ONCE)
+	{
+		CHECK_FOR_INTERRUPTS();
+		memset(pointer + done, 0, Min(ZEROED_AT_ONCE, count * size - done));
+	}
 	return pointer;
 }
 
@@ -74,6 +83,7 @@ learner_begin(Learner *learner)
 	memset(learner->memory, 0, network_optimizer_count(learner->network) * sizeof(real));
 	memset(learner->weights, 0, network_weight_count(learner->network) * sizeof(real));
 	network_initialize(learner->network, learner->seed, learner->weights);
+	CHECK_FOR_INTERRUPTS();
 	learner_set_weights(learner);
 }
 
@@ -106,6 +116,7 @@ learner_create(const NetworkDefinition *definition, Network *network, const Exam
 	learner->average = definition->optimizer.average > 0 ? allocate(weights, sizeof(real)) : learner->weights;
 	learner->memory = allocate(network_optimizer_count(learner->network), sizeof(real));
 	network_initialize(network, seed, learner->weights);
+	CHECK_FOR_INTERRUPTS();
 	learner_set_weights(learner);
 
 	buffers->threads = threads;

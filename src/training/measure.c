@@ -60,7 +60,7 @@ measure_examples(const char *model, const char *query, uint64 seed, Measured *me
 	SPI_connect();
 	inner = MemoryContextSwitchTo(context);
 	examples = measured->examples = examples_read(query, measured->model->definition,
-														(Size) maintenance_work_mem * 1024);
+														(Size) maintenance_work_mem * 1024, 0);
 	pool = thread_pool_create(setting_training_threads);
 	index = palloc_extended(sizeof(int) * (examples->count + 1), MCXT_ALLOC_HUGE);
 	for (int i = 0; i < examples->count; i++)

@@ -93,6 +93,7 @@ memory_plan(MemoryPlan *plan, const NetworkDefinition *definition, const Network
 	plan->whole = saturated_sum(plan->fixed + LEAST_EXAMPLES, activations(plan, samples_for_rounds(plan, batch, 1)));
 	if (plan->total < plan->needed)
 		return false;
+	plan->most_examples = plan->total - plan->needed + LEAST_EXAMPLES;
 	plan->examples = LEAST_EXAMPLES + Max((plan->total - plan->needed) / 4, plan->total - Min(plan->whole, plan->total));
 	return true;
 }

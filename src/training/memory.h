@@ -13,7 +13,8 @@ typedef struct MemoryPlan
 	int			least_samples;	/* that a thread can work off at once */
 	Size		total;			/* maintenance_work_mem; all sizes are in bytes */
 	Size		fixed;			/* what does not depend on the examples and cannot shrink */
-	Size		examples;		/* that reading the examples may take */
+	Size		examples;		/* that reading the examples may take ... */
+	Size		most_examples;	/* ... or their list alone */
 	Size		needed;			/* for a plan at all */
 	Size		whole;			/* that would do without computing anything twice */
 } MemoryPlan;

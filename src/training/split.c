@@ -6,12 +6,13 @@
 #include "training/training.h"
 
 Split *
-split_identities(const Examples *examples, double held_out, uint64 seed, bool strict)
+split_identities(const Examples *examples, double held_out, int most_samples, uint64 seed, bool strict)
 {
 	Split	   *split = palloc0(sizeof(Split));
 	int		   *usable = palloc(sizeof(int) * Max(examples->labels, 1));
 	int			count = 0;
 	int			single = 0;
+	int64		samples = 0;
 	const char *first_single = NULL;
 	Random		random = random_stream(seed, 1);
 
@@ -47,7 +48,16 @@ split_identities(const Examples *examples, double held_out, uint64 seed, bool st
 		usable[i] = usable[other];
 		usable[other] = swap;
 	}
-	split->held_out = Max(2, Min(count - 2, (int) rint(count * held_out)));
+	split->held_out = 0;
+	while (split->held_out < Max(2, Min(count - 2, (int) rint(count * held_out))))
+	{
+		const ExampleLabel *label = &examples->label[usable[split->held_out]];
+
+		samples += label->genuine + label->forged;
+		if (split->held_out >= 2 && samples > most_samples)
+			break;
+		split->held_out++;
+	}
 	split->training = count - split->held_out;
 	split->held_out_label = usable;
 	split->training_label = usable + split->held_out;

@@ -74,9 +74,10 @@ prepare(Training *training)
 		network_destroy(network);
 		training->spare_memory = true;
 	}
-	training->examples = examples_read(training->query, training->definition, plan.examples);
+	training->examples = examples_read(training->query, training->definition, plan.examples, plan.most_examples);
 	check_same_examples(training);
 	training->split = split_identities(training->examples, training->definition->training.held_out,
+									   Min(HELD_OUT_SAMPLES, HELD_OUT_VALUES / network_dimensions(network)),
 									   (uint64) training->seed, training->options.strict);
 	training->learner = learner = learner_create(training->definition, network, training->examples, training->split,
 												 (uint64) training->seed, training->options.threads);

@@ -66,6 +66,10 @@ typedef struct EpochResult
 extern void loop_run(Training *training);
 extern double loop_seconds_since(instr_time start);
 
+/* More say nothing new, and each epoch embeds them all: so many samples, or values of embeddings (64 MB). */
+#define HELD_OUT_SAMPLES 20000
+#define HELD_OUT_VALUES (16 * 1024 * 1024)
+
 /* ---- held_out.c --------------------------------------------------------------------------------------------------- */
 
 /* Which samples are held out, and room for their embeddings, in the current memory context. */

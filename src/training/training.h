@@ -53,9 +53,10 @@ typedef struct Examples
  * Runs the query inside the current SPI connection; everything lives in the current memory context.  Columns: sample
  * bytea, label of any type, and genuine boolean (NULL counts as true) if there is a third.  The result depends on the
  * set of rows, not on their order.  Rasters that do not fit into memory bytes go to a temporary file.  Warns of rows
- * that were left out; raises if the query or its columns are wrong, or if memory does not even hold the list of the rows.
+ * that were left out; raises if the query or its columns are wrong, or if the list of the rows alone takes more than most
+ * bytes.
  */
-extern Examples *examples_read(const char *query, const NetworkDefinition *definition, Size memory);
+extern Examples *examples_read(const char *query, const NetworkDefinition *definition, Size memory, Size most);
 
 /*
  * Rasters [height, width, channels], prepared as the network sees them, of the examples index [count]: raster [count]
@@ -79,9 +80,10 @@ typedef struct Split
 
 /*
  * Identities, never samples, by seed.  An identity needs two genuine samples: others raise, or with strict false are
- * left out.  Raises when there are too few identities.
+ * left out.  Raises when there are too few identities.  Of the share held_out are left out those with which there would be
+ * more than most_samples; they train.
  */
-extern Split *split_identities(const Examples *examples, double held_out, uint64 seed, bool strict);
+extern Split *split_identities(const Examples *examples, double held_out, int most_samples, uint64 seed, bool strict);
 
 /* ---- threads.c ---------------------------------------------------------------------------------------------------- */
 

@@ -1,0 +1,78 @@
+# A training keeps within maintenance_work_mem: images in a temporary file and batches in rounds give what memory gives; a
+# temporary file that may not grow ends it cleanly; and a cancel, a timeout and a termination end a step that takes long.
+use strict;
+use warnings;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use IPC::Run ();
+use Time::HiRes qw(time);
+
+my $node = PostgreSQL::Test::Cluster->new('memory');
+$node->init;
+$node->append_conf('postgresql.conf', 'log_temp_files = 0');
+$node->start;
+# 64 x 64 pixels and a first layer of 48 maps: 2 MB of images, and 80 MB of activations for a batch.  No batch norm, whose
+# statistics are of the samples at once, nor dropout; distortion, which must repeat.
+$node->safe_psql('postgres', q{
+	CREATE EXTENSION siamese;
+	CREATE TABLE specimen AS SELECT * FROM siamese.sample_signatures(24, 12, 3);
+	INSERT INTO siamese.network (name, definition) VALUES ('wide', '{
+		"input": {"kind": "image", "width": 64, "height": 64, "polarity": "auto", "crop": "ink"},
+		"layers": [{"type": "conv", "maps": 48, "kernel": 3, "stride": 2}, {"type": "relu"}, {"type": "max_pool", "size": 4},
+			{"type": "dense", "units": 16}, {"type": "l2_norm"}],
+		"join": "cosine", "loss": {"type": "supervised_contrastive"}, "optimizer": {"type": "adamw", "rate": 0.001},
+		"training": {"classes": 12, "samples": 4, "epochs": 2, "held_out": 0.3, "distortion": {"rotation": 5, "warp": 0.02}}}')});
+
+sub train
+{
+	my ($model, $memory, $more) = @_;
+	my (undef, undef, $err) = $node->psql('postgres',
+		"SET maintenance_work_mem = '$memory'; SET siamese.training_threads = 2; " . ($more // '') .
+		"CALL siamese.train('$model', 'SELECT image, signer, genuine FROM specimen', 'wide', seed => 3)");
+	return $err;
+}
+sub losses { my ($model) = @_; return split /\n/, $node->safe_psql('postgres', "SELECT loss FROM siamese.training WHERE model = '$model' ORDER BY epoch"); }
+
+my $notice = train('roomy', '512MB');
+like($notice, qr/a batch at once takes \d+ MB, and images \d+ MB\./, 'with much memory all is in memory');
+$notice = train('tight', '8MB');
+like($notice, qr/a batch in \d+ rounds, computed twice, takes \d+ MB, and images \d+ MB besides a temporary file/, 'with little a batch goes in rounds and images to a file');
+my @roomy = losses('roomy');
+my @tight = losses('tight');
+is(scalar(@tight), 2, 'both are trained');
+cmp_ok(abs($roomy[$_] - $tight[$_]) / $roomy[$_], '<', 1e-4, "epoch $_: the loss is the same to rounding ($roomy[$_], $tight[$_])") for 0 .. 1;
+like(slurp_file($node->logfile), qr/temporary file: path "base\/pgsql_tmp/, 'the file was one of the server\'s, and is gone');
+
+my $error = train('full', '8MB', "SET temp_file_limit = '64kB'; ");
+like($error, qr/temporary file size exceeds temp_file_limit/, 'a file that may not grow ends it');
+is($node->safe_psql('postgres', "SELECT count(*) FROM siamese.model WHERE name = 'full'"), '0', 'and nothing is left');
+is(join(' ', glob($node->data_dir . '/base/pgsql_tmp/*')), '', 'no file either');
+
+# ---- long steps end soon: koch's network; the time limit is generous, since machines are busy
+
+for my $how ('statement_timeout', 'cancel', 'terminate')
+{
+	my ($out, $err) = ('', '');
+	my $set = $how eq 'statement_timeout' ? "SET statement_timeout = '8s'; " : '';
+	my $start = time;
+	my $handle = IPC::Run::start(
+		[ 'psql', '-X', '-d', $node->connstr('postgres'), '-c', "SET maintenance_work_mem = '1GB'", ($set ? ('-c', $set) : ()), '-c',
+			"CALL siamese.train('$how', 'SELECT image, signer FROM specimen', 'koch', epochs => 1)" ],
+		'<', \undef, '>', \$out, '2>', \$err);
+	if ($set eq '')
+	{
+		$node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_stat_activity WHERE query LIKE 'CALL siamese.train%' AND state = 'active' AND now() - query_start > '6 s'});
+		$start = time;
+		$node->safe_psql('postgres', "SELECT pg_${how}_backend(pid) FROM pg_stat_activity WHERE query LIKE 'CALL siamese.train%' AND pid <> pg_backend_pid()");
+	}
+	else { $start += 8; }
+	eval { IPC::Run::finish($handle) };
+	my $seconds = time - $start;
+	note(sprintf '%s: %.2f s', $how, $seconds);
+	cmp_ok($seconds, '<', 5, "$how ends a step of koch's network");
+	like($err, qr/canceling statement|terminating connection/, 'and says so');
+}
+
+$node->stop;
+done_testing();
