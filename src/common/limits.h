@@ -23,6 +23,7 @@
 #define LIMIT_ACTIVATIONS 67108864	/* values that one sample needs in any one layer: 2^26 */
 
 #define LIMIT_THREADS 64
+#define LIMIT_BATCH 65536		/* samples of a step of training */
 #define LIMIT_VIEWS 64			/* copies of one input that an embedding is the mean of */
 #define LIMIT_HEADS 256			/* of an attention pooling */
 #define LIMIT_WEIGHT_PART (1024 * 1024) /* bytes of a row of siamese.model_weights */

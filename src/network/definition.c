@@ -83,8 +83,6 @@ static const SettingRule training_rules[] = {
 	{NULL, 0, 0, 0, 0, NULL}
 };
 
-#define LARGEST_BATCH 65536		/* classes * samples */
-
 static void
 set_defaults(NetworkDefinition *definition, InputSettings *input)
 {
@@ -151,9 +149,9 @@ finish_rest(const TopSettings *top, NetworkDefinition *definition, Status *statu
 						  "Set \"join\" to \"cosine\", or end the layers with \"l2_norm\".",
 						  "Loss: \"%s\" compares directions, the join \"%s\" does not.",
 						  loss_names[definition->loss.kind], join_names[top->join]);
-	if ((int64_t) training->classes * training->samples > LARGEST_BATCH)
+	if ((int64_t) training->classes * training->samples > LIMIT_BATCH)
 		return status_set(status, STATUS_DEFINITION, "", "Training: %d classes times %d samples are more than %d.",
-						  training->classes, training->samples, LARGEST_BATCH);
+						  training->classes, training->samples, LIMIT_BATCH);
 	if (training->self_forgeries > 0 && training->self_forgeries > training->samples - 2)
 		return status_set(status, STATUS_DEFINITION, "Two genuine samples of an identity are needed in each batch.",
 						  "Training: \"self_forgeries\" is %d but must be at most %d, the samples less 2.",

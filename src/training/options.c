@@ -119,6 +119,23 @@ number_of(const JsonbValue *value)
 		? DatumGetFloat8(DirectFunctionCall1(numeric_float8, NumericGetDatum(value->val.numeric))) : 0;
 }
 
+/* {"training": {"self_forgeries": value}}, the long form of the option. */
+static Jsonb *
+self_forgeries_change(JsonbValue *value)
+{
+	JsonbParseState *state = NULL;
+	JsonbValue	training = text_value("training");
+	JsonbValue	key = text_value("self_forgeries");
+
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	pushJsonbValue(&state, WJB_KEY, &training);
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	pushJsonbValue(&state, WJB_KEY, &key);
+	push_value(&state, value);
+	pushJsonbValue(&state, WJB_END_OBJECT, NULL);
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+}
+
 /* True for an option of the training itself; false for one that changes the definition. */
 static bool
 read_option(const char *name, const JsonbValue *value, TrainingOptions *result)
@@ -157,6 +174,14 @@ read_option(const char *name, const JsonbValue *value, TrainingOptions *result)
 		result->start = pnstrdup(value->val.string.val, value->val.string.len);
 		return true;
 	}
+	if (strcmp(name, "self_forgeries") == 0)
+	{
+		double		number = number_of(value);
+
+		if (number < 0 || number > LIMIT_BATCH || number != rint(number))
+			bad_option(name, psprintf("a whole number from 0 to %d", LIMIT_BATCH));
+		return true;
+	}
 	if (strcmp(name, "loss") == 0 || strcmp(name, "optimizer") == 0 || strcmp(name, "training") == 0)
 	{
 		if (!is_object(value))
@@ -166,7 +191,7 @@ read_option(const char *name, const JsonbValue *value, TrainingOptions *result)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("unknown option \"%s\"", name),
-				 errhint("The options are threads, strict, max_minutes, start, join, loss, optimizer and training.")));
+				 errhint("The options are threads, strict, max_minutes, start, self_forgeries, join, loss, optimizer and training.")));
 	return false;
 }
 
@@ -179,6 +204,8 @@ training_options(Jsonb *options, Jsonb *network_definition, TrainingOptions *res
 	JsonbValue	value;
 	JsonbParseState *changes = NULL;
 	JsonbParseState *merged = NULL;
+	JsonbValue	self_forgeries = text_value("self_forgeries");
+	JsonbValue *more;
 	Jsonb	   *change;
 
 	result->threads = setting_training_threads;
@@ -211,6 +238,12 @@ training_options(Jsonb *options, Jsonb *network_definition, TrainingOptions *res
 	}
 	change = JsonbValueToJsonb(pushJsonbValue(&changes, WJB_END_OBJECT, NULL));
 	result->definition = JsonbValueToJsonb(push_merged(&merged, &network_definition->root, &change->root));
+	more = find_member(&options->root, &self_forgeries);
+	if (more != NULL)
+	{
+		merged = NULL;
+		result->definition = JsonbValueToJsonb(push_merged(&merged, &result->definition->root, &self_forgeries_change(more)->root));
+	}
 }
 
 void

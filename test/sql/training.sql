@@ -40,6 +40,8 @@ SET maintenance_work_mem = '2MB';
 CALL siamese.train('m', 'SELECT image, signer FROM specimen', 'tiny');
 \set VERBOSITY default
 RESET maintenance_work_mem;
+CALL siamese.train('m', 'SELECT image, signer FROM specimen', 'tiny', options => '{"self_forgeries": 0.5}');
+CALL siamese.train('m', 'SELECT image, signer FROM specimen', 'tiny', options => '{"self_forgeries": 3}');
 CALL siamese.train('m', 'SELECT image, signer FROM specimen', 'tiny', options => '{"loss": {"type": "best"}}');
 CALL siamese.train('m', 'SELECT image, signer FROM specimen', 'tiny', options => '{"loss": "best"}');
 CALL siamese.train('m', 'SELECT image, signer FROM specimen', 'tiny', options => '{"training": {"turns": true}}');
@@ -170,6 +172,11 @@ SELECT * FROM siamese.roc('m', 'SELECT image, signer FROM specimen', 'skilled');
 SELECT * FROM siamese.roc('m', 'SELECT image, signer FROM specimen', 'good');
 SELECT * FROM siamese.evaluate('m', 'SELECT image, 1 FROM specimen');
 SELECT * FROM siamese.evaluate('m', 'SELECT image, signer FROM specimen WHERE false');
+
+-- forgeries made of genuine samples
+CALL siamese.train('made', 'SELECT image, signer FROM specimen WHERE genuine', 'tiny', 1, options => '{"self_forgeries": 1, "training": {"epoch_samples": 32}}');
+SELECT definition #>> '{training,self_forgeries}' AS self_forgeries, definition #>> '{training,epoch_samples}' AS epoch_samples
+	FROM siamese.model WHERE name = 'made';
 
 -- rights
 CREATE ROLE siamese_reader;
