@@ -12,7 +12,7 @@ SELECT count(DISTINCT person) AS people, count(*) FILTER (WHERE genuine) AS genu
 	pg_size_pretty(sum(length(image))) AS images FROM specimen;
 
 \echo '2. CALL siamese.train(...): learn from the first 60; each epoch is measured on some of them that are held out.'
-SET maintenance_work_mem = '512MB';
+SET maintenance_work_mem = '1GB';
 CALL siamese.train('signatures', 'SELECT image, person, genuine FROM specimen WHERE person <= 60', network => 'signature', epochs => 12);
 
 \echo

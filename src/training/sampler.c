@@ -101,8 +101,9 @@ sampler_batch_size(const Sampler *sampler)
 }
 
 /*
- * Sample s of class c stands at s * classes + c.  So each thread's run of the batch has samples of (nearly) all classes,
- * and the batch statistics that the threads compute apart differ as little as they can.
+ * Sample s of class c stands at ((s + c) mod samples) * classes + c.  So each thread's run of the batch has samples of (nearly)
+ * all classes, genuine and forged ones mixed: the batch statistics that the threads compute apart differ as little as they
+ * can, and do not tell what is forged.
  */
 void
 sampler_next(Sampler *sampler, Batch *batch)
@@ -119,7 +120,7 @@ sampler_next(Sampler *sampler, Batch *batch)
 
 		for (int s = 0; s < sampler->samples; s++)
 		{
-			int			n = s * sampler->classes + c;
+			int			n = (s + c) % sampler->samples * sampler->classes + c;
 			bool		genuine = s < own - forged;
 			bool		forge = s >= own;
 			Deck	   *deck = genuine || forge ? &identity->genuine : &identity->forged;
