@@ -69,6 +69,7 @@ SELECT refused(forge(value, header(value)::text, parts)) FROM exported,
 	LATERAL (VALUES (''::bytea), (set_byte(good, 3, 0)), (overlay(good PLACING '\x0000c07f' FROM 5)), (overlay(good PLACING '\x00000000' FROM 5)), (good || good)) p (parts);
 
 -- names and rights
+\set SHOW_CONTEXT never
 SELECT siamese.import_model('a@1', value) FROM exported;
 SELECT siamese.import_model('', value) FROM exported;
 SELECT siamese.export_model('nobody');

@@ -40,7 +40,7 @@ $standby->start;
 my $compare = q{
 	SELECT 'check ' || i || ' ' || c::text FROM unnest(ARRAY['small_e_idx', 'large_e_idx', 'early_e_idx']) i, siamese.index_check(i::regclass, true) c;
 	SET enable_sort = off; SET enable_seqscan = off;
-	CREATE TEMP TABLE by_index AS SELECT row_number() OVER () AS n, d FROM (SELECT e <-> q AS d FROM small, (SELECT q FROM query OFFSET 0) x ORDER BY e <-> q) y;
+	CREATE TEMP TABLE by_index AS SELECT row_number() OVER () AS n, d FROM (SELECT e <-> (SELECT q FROM query) AS d FROM small ORDER BY 1) y;
 	RESET enable_sort; RESET enable_seqscan; SET enable_indexscan = off;
 	CREATE TEMP TABLE by_table AS SELECT row_number() OVER () AS n, d FROM (SELECT e <-> q AS d FROM small, query ORDER BY 1) y;
 	SELECT 'differs', count(*) FROM by_index FULL JOIN by_table USING (n) WHERE by_index.d IS DISTINCT FROM by_table.d HAVING count(*) > 0;};
@@ -86,7 +86,7 @@ for my $round (1 .. $crashes)
 }
 
 $primary->wait_for_catchup($standby);
-my $nearest = 'SET enable_sort = off; SET enable_seqscan = off; SELECT e <-> q FROM small, (SELECT q FROM query OFFSET 0) x ORDER BY e <-> q';
+my $nearest = 'SET enable_sort = off; SET enable_seqscan = off; SELECT e <-> (SELECT q FROM query) FROM small ORDER BY 1';
 is($standby->safe_psql('postgres', $nearest), $primary->safe_psql('postgres', $nearest), 'the standby gives the same distances through the index, row by row');
 cmp_ok($primary->safe_psql('postgres', 'SELECT count(*) FROM small'), '>', 1000, 'and there are rows');
 is($standby->safe_psql('postgres', "SELECT i, c FROM unnest(ARRAY['small_e_idx', 'large_e_idx', 'early_e_idx']) i, siamese.index_check(i::regclass, true) c"), '', 'the index is sound on the standby');
