@@ -15,8 +15,6 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "nodes/parsenodes.h"
-#include "portability/instr_time.h"
 #include "storage/bufmgr.h"
 #include "storage/lock.h"
 #include "utils/builtins.h"
@@ -27,6 +25,7 @@
 #include "common/check.h"
 #include "common/settings.h"
 #include "training/embedder.h"
+#include "training/train.h"
 
 #define MOST_BATCH 65536
 #define FAILURES_SHOWN 10
@@ -211,16 +210,6 @@ fill_pages(Filling *filling, SPIPlanPtr select, SPIPlanPtr update, BlockNumber f
 
 /* ---- all of it ------------------------------------------------------------------------------------------------------ */
 
-static double
-seconds_since(instr_time start)
-{
-	instr_time	now;
-
-	INSTR_TIME_SET_CURRENT(now);
-	INSTR_TIME_SUBTRACT(now, start);
-	return INSTR_TIME_GET_DOUBLE(now);
-}
-
 /* For siamese.embedding_progress; commits with the rows. */
 static void
 record_progress(const Filling *filling, bool finished)
@@ -229,7 +218,7 @@ record_progress(const Filling *filling, bool finished)
 	Datum		values[9] = {
 		CStringGetTextDatum(filling->target_name), CStringGetTextDatum(filling->destination),
 		CStringGetTextDatum(filling->model_name), Int64GetDatum(filling->blocks_done), Int64GetDatum(filling->blocks),
-		Int64GetDatum(filling->rows), Int64GetDatum(filling->failed), Float8GetDatum(seconds_since(filling->start)),
+		Int64GetDatum(filling->rows), Int64GetDatum(filling->failed), Float8GetDatum(loop_seconds_since(filling->start)),
 		BoolGetDatum(finished)
 	};
 
@@ -341,18 +330,14 @@ prepare_filling(Filling *filling)
 	filling->tid = palloc(sizeof(ItemPointerData) * filling->batch);
 	filling->xmin = palloc(sizeof(TransactionId) * filling->batch);
 	filling->embedding = palloc_extended(sizeof(float) * (Size) filling->batch * model->dimensions, MCXT_ALLOC_HUGE);
-	filling->embedder = embedder_create(model->network, model->weights, model->packed, thread_pool_create(setting_training_threads));
+	filling->embedder = embedder_create(model->network, model->weights, model->packed, thread_pool_create(setting_training_threads),
+										EMBEDDER_AT_ONCE);
 }
 
 static void
 check_call(FunctionCallInfo fcinfo)
 {
-	if (fcinfo->context == NULL || !IsA(fcinfo->context, CallContext) || castNode(CallContext, fcinfo->context)->atomic)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_TRANSACTION_STATE),
-				 errmsg("siamese.embed_table() cannot run inside a transaction block or a function"),
-				 errdetail("It commits as it goes."),
-				 errhint("CALL it by itself.")));
+	train_check_call(fcinfo, "embed_table", "It commits as it goes.");
 	for (int i = 0; i < 5; i++)
 		if (i != 3 && PG_ARGISNULL(i))
 			ereport(ERROR,
@@ -410,7 +395,7 @@ siamese_embed_table(PG_FUNCTION_ARGS)
 	PG_END_TRY();
 	ereport(NOTICE,
 			(errmsg("%lld rows embedded, %lld left out, %.0f a second", (long long) filling.rows, (long long) filling.failed,
-					(double) filling.rows / Max(seconds_since(filling.start), 1e-9))));
+					(double) filling.rows / Max(loop_seconds_since(filling.start), 1e-9))));
 	MemoryContextSwitchTo(outer);
 	MemoryContextDelete(context);
 	return (Datum) 0;

@@ -7,8 +7,6 @@
 #include "common/host.h"
 #include "training/embedder.h"
 
-#define SAMPLES_AT_ONCE 16		/* of one thread's pass through the network */
-
 struct Embedder
 {
 	const Network *network;
@@ -24,7 +22,7 @@ struct Embedder
 };
 
 Embedder *
-embedder_create(const Network *network, const real *weights, const real *packed, ThreadPool *pool)
+embedder_create(const Network *network, const real *weights, const real *packed, ThreadPool *pool, int at_once)
 {
 	Embedder   *embedder = palloc0(sizeof(Embedder));
 	int			threads = thread_pool_size(pool);
@@ -46,7 +44,7 @@ embedder_create(const Network *network, const real *weights, const real *packed,
 	embedder->status = palloc0(sizeof(Status) * threads);
 	for (int i = 0; i < threads; i++)
 	{
-		embedder->workspace[i] = network_workspace_create(network, SAMPLES_AT_ONCE, false, host_server(), &status);
+		embedder->workspace[i] = network_workspace_create(network, at_once, false, host_server(), &status);
 		if (embedder->workspace[i] == NULL)
 			check_raise_status(&status);
 		network_workspace_use(embedder->workspace[i], packed);

@@ -60,6 +60,11 @@ typedef struct EpochResult
 	Jsonb	   *scores;
 } EpochResult;
 
+/* ---- train.c ------------------------------------------------------------------------------------------------------ */
+
+/* Raises unless a procedure that commits was called by itself; detail is a full sentence. */
+extern void train_check_call(FunctionCallInfo fcinfo, const char *procedure, const char *detail);
+
 /* ---- loop.c -------------------------------------------------------------------------------------------------------- */
 
 /* All epochs that are left, each committed; then the version is finished. */
