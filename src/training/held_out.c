@@ -3,7 +3,6 @@
  */
 #include "postgres.h"
 
-#include "miscadmin.h"
 #include "utils/builtins.h"
 
 #include "training/train.h"
@@ -70,7 +69,6 @@ held_out_score(Training *training, EpochResult *result)
 
 	if (!held_out_embed(training, training->held_out_count))
 		return false;
-	HOLD_INTERRUPTS();
 	evaluation_pairs(training->examples, training->split->held_out_label, training->split->held_out,
 					 training->embedding, training->definition->metric, network_dimensions(learner->network),
 					 HELD_OUT_PAIRS, (uint64) training->seed, &pairs);
@@ -90,7 +88,6 @@ held_out_score(Training *training, EpochResult *result)
 										training->embedding, training->definition->metric,
 										network_dimensions(learner->network), (uint64) training->seed, &pairs);
 	result->scores = scores_to_jsonb(training, &random, forgeries ? &skilled : NULL, result->epoch);
-	RESUME_INTERRUPTS();
 	return true;
 }
 

@@ -30,22 +30,6 @@ duration_text(double seconds)
 	return psprintf("%d:%02d min", (int) (whole / 60), (int) (whole % 60));
 }
 
-/* Serves interrupts; where a cancel ends the training, says what is left of it. */
-static void
-serve_interrupts(const Training *training)
-{
-	if (QueryCancelPending && !ProcDiePending && training->version > 0)
-	{
-		HOLD_INTERRUPTS();
-		ereport(NOTICE,
-				(errmsg("training of \"%s\" stops after epoch %d of %d", training->model, training->epoch, training->epochs),
-				 errhint("CALL siamese.resume('%s') goes on from there; until then \"%s@%d\" names its best epoch, number %d.",
-						 training->model, training->model, training->version, training->best_epoch)));
-		RESUME_INTERRUPTS();
-	}
-	CHECK_FOR_INTERRUPTS();
-}
-
 static void
 run_epoch(Training *training, int epoch, EpochResult *result)
 {
@@ -62,11 +46,11 @@ run_epoch(Training *training, int epoch, EpochResult *result)
 
 		if (!learner_step(learner, &step_loss))
 		{
-			serve_interrupts(training);
+			CHECK_FOR_INTERRUPTS();
 			elog(ERROR, "a step of training ended without an interrupt");
 		}
 		loss += step_loss;
-		serve_interrupts(training);
+		CHECK_FOR_INTERRUPTS();
 	}
 	seconds = loop_seconds_since(start);
 	learner_rest(learner);
@@ -75,7 +59,7 @@ run_epoch(Training *training, int epoch, EpochResult *result)
 	result->loss = loss / (double) steps;
 	result->images_per_second = (double) steps * learner_batch_size(learner) / Max(seconds, 1e-9);
 	while (!held_out_score(training, result))
-		serve_interrupts(training);
+		CHECK_FOR_INTERRUPTS();
 	result->elapsed = training->elapsed + loop_seconds_since(training->start);
 	schedule_keep(training, epoch, result->elapsed, loop_seconds_since(training->loop_start) / (epoch - training->loop_epoch));
 	result->remaining = loop_seconds_since(start) * (training->epochs - epoch);
@@ -96,15 +80,12 @@ loop_run(Training *training)
 		run_epoch(training, epoch, &result);
 		MemoryContextSwitchTo(caller);
 		version_commit_epoch(training, &result);
-		/* a NOTICE serves interrupts when it is sent: a cancel is not to be raised there */
-		HOLD_INTERRUPTS();
 		ereport(NOTICE,
 				(errmsg("epoch %d of %d: loss %.4f, held-out EER %.2f %%, AUC %.4f, %.0f images/s, %s%s",
 						epoch, training->epochs, result.loss, 100 * result.eer, result.auc, result.images_per_second,
 						epoch < training->epochs ? psprintf("%s left", duration_text(result.remaining)) :
 						psprintf("%s in all", duration_text(result.elapsed)),
 						training->best_epoch == epoch ? ", best so far" : "")));
-		RESUME_INTERRUPTS();
 		MemoryContextReset(scratch);
 	}
 	version_finish(training);

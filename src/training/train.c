@@ -139,10 +139,37 @@ resume(Training *training, int version)
 	loop_run(training);
 }
 
+/*
+ * Wherever an error comes from, once there is an epoch to go on from: a cancel and a termination say in detail and hint what
+ * is left, any other error says in its context where it came.
+ */
+static void
+tell_what_is_left(void *argument)
+{
+	const Training *training = argument;
+	int			code = geterrcode();
+
+	if (training->epoch == 0 || ERRCODE_TO_CATEGORY(code) == ERRCODE_SUCCESSFUL_COMPLETION ||
+		ERRCODE_TO_CATEGORY(code) == ERRCODE_WARNING)
+		return;
+	if (code == ERRCODE_QUERY_CANCELED || code == ERRCODE_ADMIN_SHUTDOWN)
+	{
+		errdetail("The training of \"%s\" stops after epoch %d of %d.", training->model, training->epoch, training->epochs);
+		errhint("CALL siamese.resume('%s') goes on from there; until then \"%s@%d\" names its best epoch.",
+				training->model, training->model, training->version);
+	}
+	else
+		errcontext("training of version %d of model \"%s\", after epoch %d of %d",
+				   training->version, training->model, training->epoch, training->epochs);
+}
+
 /* One call: the work is train's, or with resumed resume's for this version. */
 static void
 run(Training *training, bool resumed, int version)
 {
+	ErrorContextCallback callback = {.previous = error_context_stack, .callback = tell_what_is_left, .arg = training};
+
+	error_context_stack = &callback;
 	model_lock_name(training->model, true); /* of the session: transactions come and go */
 	PG_TRY();
 	{
@@ -158,6 +185,7 @@ run(Training *training, bool resumed, int version)
 		model_unlock_name();
 	}
 	PG_END_TRY();
+	error_context_stack = callback.previous;
 }
 
 void

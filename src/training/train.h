@@ -89,8 +89,8 @@ extern bool held_out_score(Training *training, EpochResult *result);
 /* ---- version.c ---------------------------------------------------------------------------------------------------- */
 
 /*
- * One transaction.  It is not interrupted: an epoch that has been computed is not thrown away for the moment that writing
- * it takes.
+ * One transaction.  A cancel ends it, too, since writing the state of a large network takes many seconds: that epoch is then
+ * computed again.
  */
 extern void version_commit_epoch(Training *training, EpochResult *result);
 extern void version_finish(Training *training);

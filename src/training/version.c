@@ -11,7 +11,6 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -139,7 +138,6 @@ version_commit_epoch(Training *training, EpochResult *result)
 	bool		first = training->version == 0;
 	bool		better = first || result->error < training->best_error;
 
-	HOLD_INTERRUPTS();
 	lock_version(training);
 	if (better)
 	{
@@ -158,7 +156,6 @@ version_commit_epoch(Training *training, EpochResult *result)
 	state_store(training, result->epoch, result->elapsed, first);
 	SPI_commit();
 	training->epoch = result->epoch;
-	RESUME_INTERRUPTS();
 }
 
 void
@@ -167,11 +164,9 @@ version_finish(Training *training)
 	Oid			types[2] = {TEXTOID, INT4OID};
 	Datum		values[2] = {CStringGetTextDatum(training->model), Int32GetDatum(training->version)};
 
-	HOLD_INTERRUPTS();
 	lock_version(training);
 	version_execute("UPDATE siamese.model SET finished_at = pg_catalog.now()"
 					" WHERE name OPERATOR(pg_catalog.=) $1 AND version OPERATOR(pg_catalog.=) $2", 2, types, values, SPI_OK_UPDATE);
 	state_drop(training);
 	SPI_commit();
-	RESUME_INTERRUPTS();
 }

@@ -83,7 +83,7 @@ is($node->safe_psql('postgres', $nothing_left), '0', 'leaves no state behind');
 my $call = start(train_sql('cancelled'));
 is(end('cancel', 'cancelled', 3), 't', 'a second one is cancelled');
 my $message = finish($call);
-like($message, qr/NOTICE:  training of "cancelled" stops after epoch \d+ of 12/, 'a cancel says where it stops');
+like($message, qr/DETAIL:  The training of "cancelled" stops after epoch \d+ of 12/, 'a cancel says where it stops');
 like($message, qr/HINT:  CALL siamese\.resume\('cancelled'\) goes on from there; until then "cancelled\@1" names its best epoch/, 'and what can be done');
 like($message, qr/ERROR:  canceling statement due to user request/, 'and is an error');
 is($node->safe_psql('postgres', q{SELECT count(*) FROM siamese.training_state WHERE name = 'cancelled'}), '1', 'the state is kept');
@@ -114,7 +114,7 @@ like($error, qr/was started by another role/, 'nor is another one\'s query run')
 # on, cancelled once more, and to the end
 $call = start(q{CALL siamese.resume('cancelled')});
 is(end('terminate', 'cancelled', 6), 't', 'it goes on, and is terminated');
-finish($call);
+like(finish($call), qr/FATAL:  terminating connection.*HINT:  CALL siamese\.resume\('cancelled'\) goes on/s, 'which says the same');
 $node->psql('postgres', q{CALL siamese.resume('cancelled')});
 is(result('cancelled'), $whole, 'a cancel and a termination leave no trace in the result');
 is($node->safe_psql('postgres', $nothing_left), '0', 'nor a state');
@@ -160,7 +160,7 @@ $node->safe_psql('postgres', q{
 		$$BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END$$;
 	CREATE TRIGGER full_disk BEFORE UPDATE ON siamese.training_state_part FOR EACH ROW WHEN (OLD.part = 1) EXECUTE FUNCTION full_disk()});
 (undef, undef, $error) = $node->psql('postgres', train_sql('disk'));
-like($error, qr/No space left on device/, 'a disk is full when an epoch is committed');
+like($error, qr/No space left on device.*CONTEXT:.*training of version 1 of model "disk", after epoch 1 of 12/s, 'a disk is full when an epoch is committed');
 is($node->safe_psql('postgres', q{SELECT count(*), max(s.epoch) FROM siamese.training t, siamese.training_state s WHERE t.model = 'disk' AND s.name = 'disk'}),
 	'1|1', 'the epochs before stand, with the state');
 $node->safe_psql('postgres', q{DROP TRIGGER full_disk ON siamese.training_state_part; CALL siamese.resume('disk')});
