@@ -49,19 +49,14 @@ export PG_CONFIG
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 PG_MISSING := $(if $(wildcard $(PGXS)),,yes)
 
-# OpenBLAS as Debian builds it with OpenMP: it starts no thread before it is asked to (src/network/gemm.c never does), and it
-# can be called by several threads at once, which its build without threads cannot.  It is found by its path, because the
-# system's choice of libblas may be another.
 MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
-BLAS_DIR ?= $(firstword $(wildcard /usr/lib/$(MULTIARCH)/openblas-openmp /usr/lib/*/openblas-openmp))
-BLAS_INCLUDE ?= $(firstword $(wildcard /usr/include/$(MULTIARCH)/openblas-openmp /usr/include/*/openblas-openmp))
 LEPTONICA_INCLUDE ?= $(firstword $(wildcard /usr/include/leptonica /usr/local/include/leptonica))
 # The library is called liblept until 1.82 and libleptonica from 1.83 on.
 LEPTONICA ?= $(if $(wildcard /usr/lib/$(MULTIARCH)/liblept.so /usr/lib/*/liblept.so /usr/local/lib/liblept.so),-llept,-lleptonica)
 
 WARNINGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare $(WERROR)
-LIBRARY_FLAGS = $(addprefix -isystem ,$(LEPTONICA_INCLUDE) $(BLAS_INCLUDE))
-LIBRARIES = $(LEPTONICA) $(BLAS_DIR)/libopenblas.so.0 -Wl,-rpath,$(BLAS_DIR) -lgomp -lpthread -lm
+LIBRARY_FLAGS = $(addprefix -isystem ,$(LEPTONICA_INCLUDE))
+LIBRARIES = $(LEPTONICA) -lpthread -lm
 
 PG_CPPFLAGS = -Isrc $(LIBRARY_FLAGS)
 # PGDLLEXPORT means nothing yet to PostgreSQL 15.  _FORTIFY_SOURCE and the like are PostgreSQL's own choice.

@@ -58,11 +58,6 @@ PGDLLEXPORT void _PG_init(void);
 void
 _PG_init(void)
 {
-	Status		status;
-
-	if (!network_check_library(&status))
-		check_raise_status(&status);
-
 	DefineCustomStringVariable("siamese.model",
 							   "Model that embed() uses when none is named.",
 							   "A name, or name@version.",

@@ -1,12 +1,10 @@
 /*
- * gemm.c: matrix products, in blocks for the caches around kernels' product; and the check of the matrix library.
+ * gemm.c: matrix products, in blocks for the caches around kernels' product.
  *
  * Both matrices are copied into blocks whose lines lie well for the processor, as Goto and van de Geijn (2008) do it.  A
  * product of one row only reads the matrix once; it adds in another order, so an embedding may differ in the last bits
  * between alone and in a batch.
  */
-#include <cblas.h>
-#include <math.h>
 #include <string.h>
 
 #include "network/network_internal.h"
@@ -164,40 +162,4 @@ gemm(bool a_turned, bool b_turned, int m, int n, int k, const real *a, size_t a_
 		multiply_turned(&product, k, a, b, add, c);
 	else
 		multiply(&product, k, a, b, add, c);
-}
-
-#define CHECK_SIDE 33			/* of the matrices; no multiple of a vector's length */
-
-bool
-network_check_library(Status *status)
-{
-	real		a[CHECK_SIDE * CHECK_SIDE];
-	real		b[CHECK_SIDE * CHECK_SIDE];
-	real		c[CHECK_SIDE * CHECK_SIDE];
-
-	if (openblas_get_parallel() != OPENBLAS_OPENMP)
-		return status_set(status, STATUS_ARGUMENT,
-						  "Install the build with OpenMP (on Debian: libopenblas0-openmp); it must be found before any other.",
-						  "OpenBLAS (%.160s) is not the build with OpenMP: the others start threads or cannot serve two.",
-						  openblas_get_config());
-	for (int i = 0; i < CHECK_SIDE * CHECK_SIDE; i++)
-	{
-		a[i] = (real) (i * 37 % 101 - 50) / 50;
-		b[i] = (real) (i * 53 % 97 - 48) / 48;
-	}
-	gemm(false, false, CHECK_SIDE, CHECK_SIDE, CHECK_SIDE, a, CHECK_SIDE, b, CHECK_SIDE, 0, c, CHECK_SIDE);
-	for (int row = 0; row < CHECK_SIDE; row++)
-		for (int column = 0; column < CHECK_SIDE; column++)
-		{
-			double		sum = 0;
-
-			for (int k = 0; k < CHECK_SIDE; k++)
-				sum += (double) a[row * CHECK_SIDE + k] * b[k * CHECK_SIDE + column];
-			if (!(fabs(sum - c[row * CHECK_SIDE + column]) < 1e-4))
-				return status_set(status, STATUS_ARGUMENT,
-								  "Set OPENBLAS_CORETYPE=Haswell in the server's environment, or install a newer OpenBLAS.",
-								  "OpenBLAS (%.160s) computes %g for a sum of products that is %g.",
-								  openblas_get_config(), (double) c[row * CHECK_SIDE + column], sum);
-		}
-	return true;
 }

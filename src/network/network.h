@@ -166,12 +166,6 @@ typedef struct NetworkDefinition
  */
 extern NetworkDefinition *network_define(const NetworkSetting *settings, int count, const Host *host, Status *status);
 
-/*
- * Whether the matrix library can be relied on: the build that serves several threads and starts none, and a product
- * that agrees with plain loops (OpenBLAS chooses its kernels by the processor's name and knows only those of its time).
- */
-extern bool network_check_library(Status *status);
-
 /* ---- network ----------------------------------------------------------------------------------------------------- */
 
 typedef struct Network Network;
