@@ -57,6 +57,7 @@ static const SettingRule optimizer_rules[] = {
 };
 
 #define DISTORTION(member) offsetof(NetworkTraining, distortion.member)
+#define SHARED(member) offsetof(NetworkTraining, shared_distortion.member)
 
 static const SettingRule training_rules[] = {
 	{"classes", RULE_INTEGER, offsetof(NetworkTraining, classes), 1, 65536, NULL},
@@ -80,6 +81,17 @@ static const SettingRule training_rules[] = {
 	{"distortion.pressure", RULE_REAL, DISTORTION(pressure), 0, 2, NULL},
 	{"distortion.jitter", RULE_REAL, DISTORTION(jitter), 0, 1, NULL},
 	{"distortion.dropped", RULE_REAL, DISTORTION(dropped), 0, 0.9, NULL},
+	{"shared_distortion.probability", RULE_REAL, SHARED(probability), 0, 1, NULL},
+	{"shared_distortion.rotation", RULE_REAL, SHARED(rotation), 0, 180, NULL},
+	{"shared_distortion.scale", RULE_REAL, SHARED(scale), 0, 2, NULL},
+	{"shared_distortion.shear", RULE_REAL, SHARED(shear), 0, 2, NULL},
+	{"shared_distortion.shift", RULE_REAL, SHARED(shift), 0, 1, NULL},
+	{"shared_distortion.warp", RULE_REAL, SHARED(warp), 0, 1, NULL},
+	{"shared_distortion.time_warp", RULE_REAL, SHARED(time_warp), 0, 2, NULL},
+	{"shared_distortion.tempo", RULE_REAL, SHARED(tempo), 0, 2, NULL},
+	{"shared_distortion.pressure", RULE_REAL, SHARED(pressure), 0, 2, NULL},
+	{"shared_distortion.mirror", RULE_BOOLEAN, SHARED(mirror), 0, 0, NULL},
+	{"shared_distortion.reverse", RULE_BOOLEAN, SHARED(reverse), 0, 0, NULL},
 	{NULL, 0, 0, 0, 0, NULL}
 };
 
@@ -97,7 +109,7 @@ set_defaults(NetworkDefinition *definition, InputSettings *input)
 	};
 	definition->training = (NetworkTraining) {
 		.classes = 16, .samples = 4, .epochs = 20, .epoch_samples = 0, .held_out = 0.15,
-		.distortion.probability = 1, .distortion.forgery = 3
+		.distortion.probability = 1, .distortion.forgery = 3, .shared_distortion.probability = 1
 	};
 }
 
@@ -106,15 +118,20 @@ static bool
 check_distortion(const NetworkDefinition *definition, Status *status)
 {
 	const NetworkDistortion *d = &definition->training.distortion;
+	const NetworkDistortion *shared = &definition->training.shared_distortion;
 	const struct
 	{
 		const char *key;
 		double		strength;
 		NetworkInputKind kind;
 	}			parts[] = {
-		{"shift", d->shift, INPUT_IMAGE}, {"contrast", d->contrast, INPUT_IMAGE}, {"noise", d->noise, INPUT_IMAGE},
-		{"time_warp", d->time_warp, INPUT_PEN}, {"tempo", d->tempo, INPUT_PEN}, {"pressure", d->pressure, INPUT_PEN},
-		{"jitter", d->jitter, INPUT_PEN}, {"dropped", d->dropped, INPUT_PEN}
+		{"distortion.shift", d->shift, INPUT_IMAGE}, {"distortion.contrast", d->contrast, INPUT_IMAGE},
+		{"distortion.noise", d->noise, INPUT_IMAGE}, {"distortion.time_warp", d->time_warp, INPUT_PEN},
+		{"distortion.tempo", d->tempo, INPUT_PEN}, {"distortion.pressure", d->pressure, INPUT_PEN},
+		{"distortion.jitter", d->jitter, INPUT_PEN}, {"distortion.dropped", d->dropped, INPUT_PEN},
+		{"shared_distortion.shift", shared->shift, INPUT_IMAGE},
+		{"shared_distortion.time_warp", shared->time_warp, INPUT_PEN}, {"shared_distortion.tempo", shared->tempo, INPUT_PEN},
+		{"shared_distortion.pressure", shared->pressure, INPUT_PEN}, {"shared_distortion.reverse", shared->reverse, INPUT_PEN}
 	};
 
 	if (definition->training.turns && definition->input_kind == INPUT_PEN)
@@ -122,7 +139,7 @@ check_distortion(const NetworkDefinition *definition, Status *status)
 	for (int i = 0; i < (int) (sizeof(parts) / sizeof(parts[0])); i++)
 	{
 		if (parts[i].strength != 0 && parts[i].kind != definition->input_kind)
-			return status_set(status, STATUS_DEFINITION, "", "Training: \"distortion.%s\" is for %s, not for %s.",
+			return status_set(status, STATUS_DEFINITION, "", "Training: \"%s\" is for %s, not for %s.",
 							  parts[i].key, parts[i].kind == INPUT_PEN ? "pens" : "images",
 							  parts[i].kind == INPUT_PEN ? "images" : "pens");
 	}

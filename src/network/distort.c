@@ -1,7 +1,8 @@
 /*
  * distort.c: a raster -> the network's input, as it is or distorted.
  *
- * Each pixel of the result looks up where it came from: x' = R (x - c) + c + shift + warp(x), read bilinearly.
+ * Each pixel of the result looks up where it came from: x' = R (x - c) + c + shift + warp(x), by the copy's own mapping and
+ * then by the one that it shares, and is read bilinearly.
  */
 #include <math.h>
 
@@ -40,16 +41,23 @@ draw(Random *random, double probability, double strength)
 }
 
 static void
-draw_mapping(const NetworkDistortion *d, int width, int height, int turn, bool forge, Random *random, Mapping *mapping)
+draw_mapping(const NetworkDistortion *d, int width, int height, const NetworkCopy *copy, Random *random, Mapping *mapping)
 {
-	double		warp = d->warp * width * (forge ? d->forgery * random_range(random, 2.0 / 3, 4.0 / 3) : 1);
-	double		angle = draw(random, d->probability, d->rotation) * M_PI / 180.0 + turn * M_PI_2;
+	double		warp = d->warp * width * (copy->forge ? d->forgery * random_range(random, 2.0 / 3, 4.0 / 3) : 1);
+	double		angle = draw(random, d->probability, d->rotation) * M_PI / 180.0 + copy->turn * M_PI_2;
 	double		scale_x = exp(draw(random, d->probability, d->scale));
 	double		scale_y = exp(draw(random, d->probability, d->scale));
 	double		shear = draw(random, d->probability, d->shear);
 	double		cosine = cos(angle);
 	double		sine = sin(angle);
 
+	if (d->mirror)
+	{
+		uint64_t	bits = random_next(random);
+
+		scale_x *= bits & 1 ? -1 : 1;
+		scale_y *= bits & 2 ? -1 : 1;
+	}
 	/* rotation, then shear along x, then scale */
 	mapping->xx = (cosine + shear * sine) * scale_x;
 	mapping->xy = (-sine + shear * cosine) * scale_y;
@@ -57,7 +65,7 @@ draw_mapping(const NetworkDistortion *d, int width, int height, int turn, bool f
 	mapping->yy = cosine * scale_y;
 	mapping->shift_x = draw(random, d->probability, d->shift) * width;
 	mapping->shift_y = draw(random, d->probability, d->shift) * height;
-	mapping->warped = (random_uniform(random) < d->probability || forge) && warp > 0;
+	mapping->warped = (random_uniform(random) < d->probability || copy->forge) && warp > 0;
 	if (mapping->warped)
 		for (int row = 0; row < GRID; row++)
 			for (int column = 0; column < GRID; column++)
@@ -79,6 +87,33 @@ warp_row(const Mapping *mapping, float y, float *row_x, float *row_y)
 		row_x[column] = mapping->warp_x[node][column] * (1 - t) + mapping->warp_x[node + 1][column] * t;
 		row_y[column] = mapping->warp_y[node][column] * (1 - t) + mapping->warp_y[node + 1][column] * t;
 	}
+}
+
+/* Where a point of the result, (*x, *y), came from. */
+static void
+map_point(const Mapping *mapping, int width, int height, float *x, float *y)
+{
+	double		centre_x = (width - 1) / 2.0;
+	double		centre_y = (height - 1) / 2.0;
+	float		u = (float) (mapping->xx * (*x - centre_x) + mapping->xy * (*y - centre_y) + centre_x + mapping->shift_x);
+	float		v = (float) (mapping->yx * (*x - centre_x) + mapping->yy * (*y - centre_y) + centre_y + mapping->shift_y);
+
+	if (mapping->warped)
+	{
+		/* beyond the picture as at its edge */
+		float		across = fmaxf(0, fminf(*x / (width > 1 ? width - 1 : 1), 1)) * (GRID - 1);
+		float		down = fmaxf(0, fminf(*y / (height > 1 ? height - 1 : 1), 1)) * (GRID - 1);
+		int			node = least((int) across, GRID - 2);
+		float		row_x[GRID];
+		float		row_y[GRID];
+
+		warp_row(mapping, down, row_x, row_y);
+		across -= node;
+		u += row_x[node] * (1 - across) + row_x[node + 1] * across;
+		v += row_y[node] * (1 - across) + row_y[node + 1] * across;
+	}
+	*x = u;
+	*y = v;
 }
 
 /* Roughly normal with standard deviation 1: four uniform numbers of 16 bits, summed. */
@@ -104,7 +139,7 @@ raster_input(const NetworkDefinition *definition, const uint8_t *raster, real *i
 }
 
 void
-raster_input_distorted(const NetworkDefinition *definition, const uint8_t *raster, int turn, bool forge,
+raster_input_distorted(const NetworkDefinition *definition, const uint8_t *raster, const NetworkCopy *copy,
 					   Random *random, real *input)
 {
 	const ImagePreparation *image = &definition->image;
@@ -120,10 +155,17 @@ raster_input_distorted(const NetworkDefinition *definition, const uint8_t *raste
 	float		base = (float) (-definition->mean / definition->deviation);
 	float		noise = random_uniform(random) < d->probability ? (float) (d->noise * random_uniform(random)) : 0;
 	Mapping		mapping;
+	Mapping		shared;
 	float		row_x[GRID] = {0};
 	float		row_y[GRID] = {0};
 
-	draw_mapping(d, width, height, turn, forge, random, &mapping);
+	draw_mapping(d, width, height, copy, random, &mapping);
+	if (copy->shared != 0)
+	{
+		Random		stream = random_stream(copy->shared, 0);
+
+		draw_mapping(&definition->training.shared_distortion, width, height, &(NetworkCopy) {0}, &stream, &shared);
+	}
 	for (int y = 0; y < height; y++)
 	{
 		if (mapping.warped)
@@ -146,6 +188,8 @@ raster_input_distorted(const NetworkDefinition *definition, const uint8_t *raste
 				u += row_x[node] * (1 - at) + row_x[node + 1] * at;
 				v += row_y[node] * (1 - at) + row_y[node + 1] * at;
 			}
+			if (copy->shared != 0)
+				map_point(&shared, width, height, &u, &v);
 			if (!paper)
 			{
 				u = fmaxf(0, fminf(u, (float) (width - 1)));

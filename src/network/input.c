@@ -43,21 +43,47 @@ network_input_from_raster(const NetworkDefinition *definition, const uint8_t *ra
 		raster_input(definition, raster, input);
 }
 
+static PenDistortion
+pen_distortion(const NetworkDistortion *d)
+{
+	return (PenDistortion) {
+		.probability = d->probability, .rotation = d->rotation, .scale = d->scale, .shear = d->shear, .warp = d->warp,
+		.time_warp = d->time_warp, .tempo = d->tempo, .pressure = d->pressure, .jitter = d->jitter, .dropped = d->dropped,
+		.mirror = d->mirror, .reverse = d->reverse
+	};
+}
+
+bool
+network_shares_distortion(const NetworkDefinition *definition)
+{
+	const NetworkDistortion *d = &definition->training.shared_distortion;
+
+	return d->rotation > 0 || d->scale > 0 || d->shear > 0 || d->shift > 0 || d->warp > 0 || d->time_warp > 0 ||
+		d->tempo > 0 || d->pressure > 0 || d->mirror || d->reverse;
+}
+
 void
-network_input_distorted(const NetworkDefinition *definition, const uint8_t *raster, int turn, bool forge,
+network_input_distorted(const NetworkDefinition *definition, const uint8_t *raster, const NetworkCopy *copy,
 						Random *random, real *input)
 {
 	const NetworkDistortion *d = &definition->training.distortion;
 
 	if (definition->input_kind == INPUT_PEN)
 	{
-		PenDistortion distortion = {
-			.probability = d->probability, .rotation = d->rotation, .scale = d->scale, .shear = d->shear, .warp = d->warp,
-			.time_warp = d->time_warp, .tempo = d->tempo, .pressure = d->pressure, .jitter = d->jitter, .dropped = d->dropped
-		};
+		PenDistortion distortion = pen_distortion(d);
+		PenDistortion shared = pen_distortion(&definition->training.shared_distortion);
+		float		made_up[LIMIT_INPUT_SIDE * PEN_VALUES];
 		float		sample[LIMIT_INPUT_SIDE * PEN_VALUES];
+		const float *from = (const float *) (const void *) raster;
 
-		if (forge)
+		if (copy->shared != 0)
+		{
+			Random		stream = random_stream(copy->shared, 0);
+
+			pen_distort(&definition->pen, &shared, from, &stream, made_up);
+			from = made_up;
+		}
+		if (copy->forge)
 		{
 			double		factor = d->forgery * random_range(random, 2.0 / 3, 4.0 / 3);
 
@@ -65,11 +91,11 @@ network_input_distorted(const NetworkDefinition *definition, const uint8_t *rast
 			distortion.time_warp *= factor;
 			distortion.probability = 1;
 		}
-		pen_distort(&definition->pen, &distortion, (const float *) (const void *) raster, random, sample);
+		pen_distort(&definition->pen, &distortion, from, random, sample);
 		pen_input(&definition->pen, sample, input);
 	}
 	else
-		raster_input_distorted(definition, raster, turn, forge, random, input);
+		raster_input_distorted(definition, raster, copy, random, input);
 }
 
 int

@@ -89,7 +89,7 @@ typedef struct NetworkOptimizer
 	double		average;		/* moving average of the weights, kept of the old a step; 0: none */
 } NetworkOptimizer;
 
-/* How samples are distorted for training: each value is the largest strength; drawn uniformly, anew for every sample. */
+/* How samples are distorted for training: each value is the largest strength; drawn uniformly, anew for every copy. */
 typedef struct NetworkDistortion
 {
 	double		probability;	/* that each single part is applied, 0 to 1 */
@@ -109,6 +109,10 @@ typedef struct NetworkDistortion
 	double		pressure;
 	double		jitter;
 	double		dropped;
+
+	/* of what an identity's samples share alone */
+	bool		mirror;			/* x, and apart from it y, by even chances */
+	bool		reverse;		/* pens: backwards in time, by an even chance */
 } NetworkDistortion;
 
 /* How a training goes through the examples: "training" of the definition. */
@@ -122,7 +126,10 @@ typedef struct NetworkTraining
 								 * negatives of their own identity     Lai, Jin, Zhu 2020 */
 	bool		turns;			/* each identity turned by 90, 180, 270 degrees is three further ones (characters) */
 	double		held_out;		/* share of the identities kept for validation and calibration */
-	NetworkDistortion distortion;
+	NetworkDistortion distortion;	/* of each sample */
+	NetworkDistortion shared_distortion;	/* the same for all of an identity's samples in a batch, before their own: an
+											 * identity made up from a real one, and its forgeries with it; one that has
+											 * fewer identities than classes shows each several times, made up anew */
 } NetworkTraining;
 
 typedef enum NetworkJoin
@@ -233,13 +240,24 @@ extern size_t network_sample_bytes(const NetworkDefinition *definition);
 /* A prepared sample -> input [input_values]: a raster by the definition's mean and deviation, a pen's by its features. */
 extern void network_input_from_raster(const NetworkDefinition *definition, const uint8_t *raster, real *input);
 
+/* What is settled of a copy beforehand; all zero for one that is distorted by its own draws alone. */
+typedef struct NetworkCopy
+{
+	int			turn;			/* quarter turns (square inputs only) */
+	bool		forge;			/* with the warp of a forgery */
+	uint64_t	shared;			/* seed of what it shares with its identity's other copies; 0: nothing */
+} NetworkCopy;
+
 /*
- * The same of a copy distorted by the definition's training.distortion.  turn: quarter turns (square inputs only);
- * forge: with the warp of a forgery.  Simard, Steinkraus, Platt 2003 (affine and elastic distortions);
- * for pens pen_distort().
+ * The same of a copy distorted by the definition's training.shared_distortion, drawn from copy->shared, and then by its
+ * training.distortion, drawn from random.  Simard, Steinkraus, Platt 2003 (affine and elastic distortions); for pens
+ * pen_distort().
  */
-extern void network_input_distorted(const NetworkDefinition *definition, const uint8_t *raster, int turn, bool forge,
+extern void network_input_distorted(const NetworkDefinition *definition, const uint8_t *raster, const NetworkCopy *copy,
 									Random *random, real *input);
+
+/* Whether the definition's shared_distortion changes anything. */
+extern bool network_shares_distortion(const NetworkDefinition *definition);
 
 /*
  * Inference: input [n, input_values] -> embedding [n, dimensions].  n <= the workspace's samples.  Checks the host's

@@ -94,7 +94,7 @@ extern bool input_finish(const InputSettings *input, NetworkDefinition *definiti
 
 /* network_input_from_raster() and network_input_distorted() of images; distort.c. */
 extern void raster_input(const NetworkDefinition *definition, const uint8_t *raster, real *input);
-extern void raster_input_distorted(const NetworkDefinition *definition, const uint8_t *raster, int turn, bool forge,
+extern void raster_input_distorted(const NetworkDefinition *definition, const uint8_t *raster, const NetworkCopy *copy,
 								   Random *random, real *input);
 
 /* ---- layers -------------------------------------------------------------------------------------------------------- */

@@ -273,7 +273,7 @@ embed_views(const Network *network, const real *weights, NetworkWorkspace *works
 			if (first + i == 0)
 				network_input_from_raster(definition, raster, input);
 			else
-				network_input_distorted(definition, raster, 0, false, &random, input);
+				network_input_distorted(definition, raster, &(NetworkCopy) {0}, &random, input);
 		}
 		if (!network_forward(network, weights, workspace, workspace->input, n, workspace->view, status))
 			return false;

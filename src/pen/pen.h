@@ -116,6 +116,8 @@ typedef struct PenDistortion
 	double		pressure;		/* logarithm of a smooth factor of the pressure */
 	double		jitter;			/* standard deviation of noise on x and y, in spreads of y */
 	double		dropped;		/* share of the points that are replaced by a straight line between their neighbours */
+	bool		mirror;			/* x, and apart from it y, by even chances */
+	bool		reverse;		/* backwards in time, by an even chance */
 } PenDistortion;
 
 /* sample [length, PEN_VALUES] -> distorted, the same shape, not overlapping. */

@@ -106,6 +106,13 @@ move_points(const PenDistortion *distortion, int length, Random *random, float *
 	double		cosine = cos(angle);
 	double		sine = sin(angle);
 
+	if (distortion->mirror)
+	{
+		uint64_t	bits = random_next(random);
+
+		scale_x *= bits & 1 ? -1 : 1;
+		scale_y *= bits & 2 ? -1 : 1;
+	}
 	for (int i = 0; i < length; i++, sample += PEN_VALUES)
 	{
 		double		share = (double) i / (length - 1);
@@ -150,6 +157,27 @@ drop_points(const PenDistortion *distortion, int length, Random *random, float *
 	}
 }
 
+/* The last point first; the clock starts at 0 again. */
+static void
+reverse_time(int length, float *sample)
+{
+	float		end = sample[(size_t) (length - 1) * PEN_VALUES + PEN_TIME];
+
+	for (int i = 0, j = length - 1; i <= j; i++, j--)
+	{
+		float		swap[PEN_VALUES];
+		float	   *a = sample + (size_t) i * PEN_VALUES;
+		float	   *b = sample + (size_t) j * PEN_VALUES;
+
+		memcpy(swap, a, sizeof(swap));
+		memmove(a, b, sizeof(swap));
+		memcpy(b, swap, sizeof(swap));
+		a[PEN_TIME] = end - a[PEN_TIME];
+		if (i < j)
+			b[PEN_TIME] = end - b[PEN_TIME];
+	}
+}
+
 void
 pen_distort(const PenPreparation *preparation, const PenDistortion *distortion, const float *sample, Random *random,
 			float *distorted)
@@ -168,4 +196,6 @@ pen_distort(const PenPreparation *preparation, const PenDistortion *distortion, 
 	}
 	move_points(distortion, length, random, distorted);
 	drop_points(distortion, length, random, distorted);
+	if (distortion->reverse && random_uniform(random) < 0.5)
+		reverse_time(length, distorted);
 }

@@ -64,7 +64,7 @@ create_sampler(Learner *learner)
 
 	MemoryContextReset(learner->sampler_context);
 	caller = MemoryContextSwitchTo(learner->sampler_context);
-	learner->sampler = sampler_create(learner->examples, learner->split, &learner->definition->training, learner->seed);
+	learner->sampler = sampler_create(learner->examples, learner->split, learner->definition, learner->seed);
 	MemoryContextSwitchTo(caller);
 }
 
@@ -123,8 +123,7 @@ learner_create(const NetworkDefinition *definition, Network *network, const Exam
 	buffers->batch.example = palloc(sizeof(int) * batch);
 	buffers->batch.label = palloc(sizeof(int32) * batch);
 	buffers->batch.genuine = palloc(batch);
-	buffers->batch.forge = palloc(batch);
-	buffers->batch.turn = palloc(batch);
+	buffers->batch.copy = palloc(sizeof(NetworkCopy) * batch);
 	buffers->embedding = allocate((size_t) batch * network_dimensions(learner->network), sizeof(real));
 	buffers->embedding_gradient = allocate((size_t) batch * network_dimensions(learner->network), sizeof(real));
 	buffers->gradient = palloc(sizeof(real *) * threads);
@@ -205,7 +204,7 @@ forward_run(void *argument, int thread)
 		Random		random = random_stream(learner->seed ^ UINT64_C(0x64697374), ((uint64) learner->progress.step << 20) + i);
 
 		network_input_distorted(learner->definition, buffers->raster[i - round_start(buffers, buffers->round)],
-								batch->turn[i], batch->forge[i], &random, buffers->input[thread] + (i - first) * values);
+								&batch->copy[i], &random, buffers->input[thread] + (i - first) * values);
 	}
 	if (n > 0)
 		network_forward_training(learner->network, learner->weights, buffers->workspace[thread],

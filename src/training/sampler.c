@@ -2,7 +2,8 @@
  * sampler.c: which samples make the next batch.
  *
  * Identities go round in a shuffled order, shuffled anew after each pass, so that all are seen equally often; so do the
- * samples of each identity.  With turns, each identity stands four times in the order, once for each quarter turn.
+ * samples of each identity.  An identity stands in the order once for each of its variants: four quarter turns with turns,
+ * and with a shared distortion as many as fill the classes of a batch, each drawing another one whenever its turn comes.
  */
 #include "postgres.h"
 
@@ -30,12 +31,14 @@ struct Sampler
 	const Examples *examples;
 	Random		random;
 	int			turns;			/* 1 or 4 */
+	int			variants;		/* of an identity, a multiple of turns */
+	bool		shares;			/* draws of a shared distortion */
 	int			classes;		/* of a batch */
 	int			samples;		/* of a class */
 	int			self_forgeries; /* of them */
 	int			identities;
 	Identity   *identity;
-	Deck		order;			/* of identity * turns + turn */
+	Deck		order;			/* of identity * variants + variant */
 };
 
 static void
@@ -67,14 +70,19 @@ deck_draw(Deck *deck, Random *random)
 }
 
 Sampler *
-sampler_create(const Examples *examples, const Split *split, const NetworkTraining *training, uint64 seed)
+sampler_create(const Examples *examples, const Split *split, const NetworkDefinition *definition, uint64 seed)
 {
+	const NetworkTraining *training = &definition->training;
 	Sampler    *sampler = palloc0(sizeof(Sampler));
 	int			wanted = training->classes * training->samples;
 
 	sampler->examples = examples;
 	sampler->random = random_stream(seed, 2);
 	sampler->turns = training->turns ? 4 : 1;
+	sampler->shares = network_shares_distortion(definition);
+	sampler->variants = sampler->turns;
+	if (sampler->shares && split->training > 0)
+		sampler->variants *= (training->classes + split->training * sampler->turns - 1) / (split->training * sampler->turns);
 	sampler->self_forgeries = training->self_forgeries;
 	sampler->identities = split->training;
 	sampler->identity = palloc0(sizeof(Identity) * split->training);
@@ -86,7 +94,7 @@ sampler_create(const Examples *examples, const Split *split, const NetworkTraini
 		deck_init(&sampler->identity[i].genuine, label->first, label->genuine);
 		deck_init(&sampler->identity[i].forged, label->first + label->genuine, label->forged);
 	}
-	deck_init(&sampler->order, 0, split->training * sampler->turns);
+	deck_init(&sampler->order, 0, split->training * sampler->variants);
 
 	/* With fewer identities than a batch has classes, each gives more samples: the batch keeps its size. */
 	sampler->classes = Min(training->classes, sampler->order.count);
@@ -111,8 +119,9 @@ sampler_next(Sampler *sampler, Batch *batch)
 	for (int c = 0; c < sampler->classes; c++)
 	{
 		int			card = deck_draw(&sampler->order, &sampler->random);
-		Identity   *identity = &sampler->identity[card / sampler->turns];
-		int			turn = card % sampler->turns;
+		Identity   *identity = &sampler->identity[card / sampler->variants];
+		int			variant = card % sampler->variants;
+		uint64		shared = sampler->shares ? random_next(&sampler->random) | 1 : 0;
 
 		/* a third of the other places go to an identity's forgeries, where it has any; two genuine ones are always there */
 		int			own = sampler->samples - sampler->self_forgeries;
@@ -126,10 +135,9 @@ sampler_next(Sampler *sampler, Batch *batch)
 			Deck	   *deck = genuine || forge ? &identity->genuine : &identity->forged;
 
 			batch->example[n] = deck_draw(deck, &sampler->random);
-			batch->label[n] = identity->label * sampler->turns + turn;
+			batch->label[n] = identity->label * sampler->variants + variant;
 			batch->genuine[n] = genuine;
-			batch->forge[n] = forge;
-			batch->turn[n] = (uint8) turn;
+			batch->copy[n] = (NetworkCopy) {.turn = variant % sampler->turns, .forge = forge, .shared = shared};
 		}
 	}
 	batch->n = sampler->classes * sampler->samples;

@@ -105,13 +105,12 @@ typedef struct Batch
 	int		   *example;		/* [n], indexes of the examples */
 	int32	   *label;			/* [n] */
 	uint8	   *genuine;		/* [n] */
-	uint8	   *forge;			/* [n]; 1: a genuine sample that is to be distorted into a forgery; genuine is 0 */
-	uint8	   *turn;			/* [n] */
+	NetworkCopy *copy;			/* [n]; forge: of a genuine sample, and genuine is 0 */
 } Batch;
 
 typedef struct Sampler Sampler;
 
-extern Sampler *sampler_create(const Examples *examples, const Split *split, const NetworkTraining *training, uint64 seed);
+extern Sampler *sampler_create(const Examples *examples, const Split *split, const NetworkDefinition *definition, uint64 seed);
 extern int	sampler_batch_size(const Sampler *sampler); /* the largest n */
 extern void sampler_next(Sampler *sampler, Batch *batch);
 

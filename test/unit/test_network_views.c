@@ -48,7 +48,7 @@ test_undistorted(void **state)
 
 	fill_raster(raster);
 	network_input_from_raster(definition, raster, plain);
-	network_input_distorted(definition, raster, 0, false, &random, copy);
+	network_input_distorted(definition, raster, &(NetworkCopy) {0}, &random, copy);
 	for (int i = 0; i < VALUES; i++)
 		assert_true(fabs(plain[i] - copy[i]) < 1e-6);
 	host_release(test_host(), definition);
@@ -69,7 +69,7 @@ test_turns(void **state)
 	{
 		Random		random = random_stream(1, turn);
 
-		network_input_distorted(definition, raster, turn, false, &random, copy);
+		network_input_distorted(definition, raster, &(NetworkCopy) {.turn = turn}, &random, copy);
 		for (int y = 0; y < SIDE; y++)
 		{
 			for (int x = 0; x < SIDE; x++)
@@ -102,7 +102,7 @@ test_forgeries(void **state)
 		Random		random = random_stream(2, round / 2);
 		real		copy[VALUES];
 
-		network_input_distorted(definition, raster, 0, round % 2 == 1, &random, copy);
+		network_input_distorted(definition, raster, &(NetworkCopy) {.forge = round % 2 == 1}, &random, copy);
 		for (int i = 0; i < VALUES; i++)
 		{
 			/* in pixels along the slope; the rim, where paper comes in, aside */
@@ -117,6 +117,94 @@ test_forgeries(void **state)
 	assert_true(most[0] > 0.1 && most[0] < 0.02 * SIDE + 1e-4);
 	assert_true(most[1] > 0.4 && most[1] < 4 * 0.02 * SIDE + 1e-4);
 	assert_true(apart[1] > 2.5 * apart[0] && apart[1] < 3.5 * apart[0]);
+	host_release(test_host(), definition);
+}
+
+/* Mirrored by chance, but all copies that share a seed alike; all four ways come. */
+static void
+test_shared_mirror(void **state)
+{
+	NetworkDefinition *definition = define(1, "l2", "'distortion':{},'shared_distortion':{'mirror':true}");
+	uint8_t		raster[VALUES];
+	real		plain[VALUES];
+	int			seen[4] = {0};
+
+	assert_true(network_shares_distortion(definition));
+	fill_raster(raster);
+	network_input_from_raster(definition, raster, plain);
+	for (int seed = 1; seed <= 40; seed++)
+	{
+		int			matches = 0;
+
+		for (int again = 0; again < 2; again++)
+		{
+			Random		random = random_stream(7, seed * 2 + again);
+			NetworkCopy shared = {.shared = (uint64_t) seed};
+			real		copy[VALUES];
+
+			network_input_distorted(definition, raster, &shared, &random, copy);
+			for (int way = 0; way < 4; way++)
+			{
+				double		apart = 0;
+
+				for (int i = 0; i < VALUES; i++)
+				{
+					int			x = way & 1 ? SIDE - 1 - i % SIDE : i % SIDE;
+					int			y = way & 2 ? SIDE - 1 - i / SIDE : i / SIDE;
+
+					apart = fmax(apart, fabs(copy[i] - plain[y * SIDE + x]));
+				}
+				if (apart < 1e-4)
+				{
+					seen[way]++;
+					matches += again == 0 ? way + 1 : -(way + 1);
+				}
+			}
+		}
+		assert_int_equal(matches, 0);	/* both copies the same way */
+	}
+	assert_int_equal(seen[0] + seen[1] + seen[2] + seen[3], 80);
+	for (int way = 0; way < 4; way++)
+		assert_true(seen[way] > 4);
+	host_release(test_host(), definition);
+}
+
+/* Own distortion after the shared one: of a slope, two shared shifts of a seed differ by the own warp at most. */
+static void
+test_shared_and_own(void **state)
+{
+	NetworkDefinition *definition = define(1, "l2", "'distortion':{'warp':0.01},'shared_distortion':{'warp':0.1,'scale':0.2}");
+	uint8_t		raster[VALUES];
+	double		within = 0;
+	double		between = 0;
+	real		last[VALUES] = {0};
+
+	for (int i = 0; i < VALUES; i++)
+		raster[i] = (uint8_t) (20 * (i % SIDE));
+	for (int seed = 1; seed <= 50; seed++)
+	{
+		real		copy[2][VALUES];
+
+		for (int again = 0; again < 2; again++)
+		{
+			Random		random = random_stream(9, seed * 2 + again);
+			NetworkCopy shared = {.shared = (uint64_t) seed};
+
+			network_input_distorted(definition, raster, &shared, &random, copy[again]);
+		}
+		for (int y = 3; y < 5; y++)
+			for (int x = 3; x < 5; x++)
+			{
+				double		apart = fabs(copy[0][y * SIDE + x] - copy[1][y * SIDE + x]) * 255 * 0.5 / 20;
+
+				within = fmax(within, apart);
+				between = fmax(between, seed == 1 ? 0 : fabs(copy[0][y * SIDE + x] - last[y * SIDE + x]) * 255 * 0.5 / 20);
+			}
+		memcpy(last, copy[0], sizeof(last));
+	}
+	/* each own warp moves by 0.01 of the width at most, which the shared mapping stretches by at most e^0.2 + 0.4 */
+	assert_true(within > 0 && within < 2 * 0.01 * SIDE * (exp(0.2) + 0.4));
+	assert_true(between > 4 * within);
 	host_release(test_host(), definition);
 }
 
@@ -204,6 +292,8 @@ main(void)
 		cmocka_unit_test(test_undistorted),
 		cmocka_unit_test(test_turns),
 		cmocka_unit_test(test_forgeries),
+		cmocka_unit_test(test_shared_mirror),
+		cmocka_unit_test(test_shared_and_own),
 		cmocka_unit_test(test_views)
 	};
 

@@ -264,6 +264,37 @@ test_parts_of_distortion(void **state)
 	assert_true(ratio > exp(-0.5) && ratio < exp(0.5) && fabs(ratio - 1) > 1e-3);
 	for (int i = 0; i < 100; i++)
 		assert_near(copy + i * PEN_VALUES, sample + i * PEN_VALUES, 3, 1e-4);
+
+	/* four ways of mirroring, two directions of time */
+	{
+		PenDistortion other = {.probability = 1, .mirror = true, .reverse = true};
+		int			seen[8] = {0};
+
+		for (int round = 0; round < 100; round++)
+		{
+			pen_distort(&p, &other, sample, &random, copy);
+			for (int way = 0; way < 8; way++)
+			{
+				double		apart = 0;
+
+				for (int i = 0; i < 100; i++)
+				{
+					const float *a = sample + (way & 4 ? 99 - i : i) * PEN_VALUES;
+					const float *b = copy + i * PEN_VALUES;
+					double		time = way & 4 ? sample[99 * PEN_VALUES + PEN_TIME] - a[PEN_TIME] : a[PEN_TIME];
+
+					apart = fmax(apart, fabs(b[PEN_X] - (way & 1 ? -1 : 1) * a[PEN_X]));
+					apart = fmax(apart, fabs(b[PEN_Y] - (way & 2 ? -1 : 1) * a[PEN_Y]));
+					apart = fmax(apart, fabs(b[PEN_PRESSURE] - a[PEN_PRESSURE]));
+					apart = fmax(apart, fabs(b[PEN_TIME] - time));
+				}
+				seen[way] += apart < 1e-4;
+			}
+		}
+		for (int way = 0; way < 8; way++)
+			assert_true(seen[way] > 2);
+		assert_int_equal(seen[0] + seen[1] + seen[2] + seen[3] + seen[4] + seen[5] + seen[6] + seen[7], 100);
+	}
 }
 
 static void
