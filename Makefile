@@ -98,8 +98,10 @@ UNIT_PROGRAMS = $(foreach name,$(UNIT_NAMES),build/$(if $(filter test_double_%,$
 SANITIZED_PROGRAMS = $(foreach name,$(UNIT_NAMES),build/sanitize$(if $(filter test_double_%,$(name)),-double)/$(name))
 FUZZ_PROGRAMS = $(FUZZ_NAMES:%=build/sanitize/%)
 
-TEST_CFLAGS = -std=gnu11 -g -O2 $(WARNINGS) -MMD -MP -Isrc -Itest -Ibuild $(LIBRARY_FLAGS)
+TEST_CFLAGS = -std=gnu11 -g $(TEST_LEVEL) $(WARNINGS) -MMD -MP -Isrc -Itest -Ibuild $(LIBRARY_FLAGS)
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+TEST_LEVEL = -O2
+build/double/% build/sanitize/% build/sanitize-double/%: TEST_LEVEL = -O1
 build/double/% build/sanitize-double/%: TEST_CFLAGS += -DNETWORK_DOUBLE
 build/sanitize/% build/sanitize-double/%: TEST_CFLAGS += $(SANITIZE)
 

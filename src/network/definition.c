@@ -39,6 +39,7 @@ static const SettingRule loss_rules[] = {
 	{"genuine_target", RULE_REAL, offsetof(NetworkLoss, genuine_target), -1, 1, NULL},
 	{"forged_target", RULE_REAL, offsetof(NetworkLoss, forged_target), -1, 1, NULL},
 	{"forgery_weight", RULE_REAL, offsetof(NetworkLoss, forgery_weight), 0, 1e6, NULL},
+	{"forged_share", RULE_REAL, offsetof(NetworkLoss, forged_share), 0, 1, NULL},
 	{NULL, 0, 0, 0, 0, NULL}
 };
 
@@ -101,7 +102,7 @@ set_defaults(NetworkDefinition *definition, InputSettings *input)
 	input_defaults(input);
 	definition->loss = (NetworkLoss) {
 		.kind = LOSS_CONTRASTIVE, .margin = 1, .temperature = 0.1,
-		.genuine_target = 1, .forged_target = -1, .forgery_weight = 1
+		.genuine_target = 1, .forged_target = -1, .forgery_weight = 1, .forged_share = 1
 	};
 	definition->optimizer = (NetworkOptimizer) {
 		.kind = OPTIMIZER_ADAM, .rate = 1e-3, .momentum = NAN, .second_momentum = NAN,

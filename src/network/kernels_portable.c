@@ -7,7 +7,9 @@
 #include "network/kernels.h"
 
 #if defined(__GNUC__) && !defined(__clang__)
+#if !defined(NETWORK_DOUBLE) && !defined(__SANITIZE_ADDRESS__)	/* tests: no need for minutes of optimizing */
 #pragma GCC optimize("O3", "no-math-errno")
+#endif
 #endif
 
 #define KERNELS network_kernels_portable

@@ -1,8 +1,9 @@
 /*
  * loss_pair.c: losses of pairs: contrastive, cross-entropy, cosine target.
  *
- * Genuine pairs are all pairs of genuine samples of one label.  As many negative ones are chosen by the batch's seed:
- * first genuine samples with forgeries of their label, then genuine samples of different labels.
+ * Genuine pairs are all pairs of genuine samples of one label.  As many negative ones are chosen by the batch's seed: the
+ * loss's forged_share of them genuine samples with forgeries of their label, the others (and those for which there are no
+ * forgeries) genuine samples of different labels.
  */
 #include "network/network_internal.h"
 
@@ -129,7 +130,8 @@ loss_of_pairs(const LossPass *pass, Status *status)
 	Random		random = random_stream(batch->seed, 1);
 	size_t		wanted = collect_pairs(batch, true, NULL);
 	size_t		forged = collect_pairs(batch, false, NULL);
-	size_t		count = wanted;
+	size_t		wanted_forged = (size_t) lround(pass->definition->loss.forged_share * (double) wanted);
+	size_t		count;
 	Pair	   *pairs;
 
 	if (wanted == 0)
@@ -139,13 +141,12 @@ loss_of_pairs(const LossPass *pass, Status *status)
 		return false;
 	collect_pairs(batch, true, pairs);
 	collect_pairs(batch, false, pairs + wanted);
-	if (forged >= wanted)
-	{
-		choose_first(pairs + wanted, forged, wanted, &random);
-		count += wanted;
-	}
+	if (wanted_forged < forged)
+		choose_first(pairs + wanted, forged, wanted_forged, &random);
 	else
-		count += forged + draw_strangers(batch, wanted - forged, &random, pairs + wanted + forged);
+		wanted_forged = forged;
+	count = wanted + wanted_forged;
+	count += draw_strangers(batch, wanted - wanted_forged, &random, pairs + count);
 	for (size_t i = 0; i < count; i++)
 		add_pair(pass, &pairs[i], 1.0 / count);
 	host_release(pass->host, pairs);

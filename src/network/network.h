@@ -58,6 +58,7 @@ typedef struct NetworkLoss
 	double		genuine_target; /* cosine target */
 	double		forged_target;
 	double		forgery_weight; /* of a forgery among the negatives of its own label */
+	double		forged_share;	/* of the negative pairs that are with forgeries, as far as there are some; else with strangers */
 } NetworkLoss;
 
 typedef enum NetworkOptimizerKind
@@ -303,8 +304,8 @@ typedef struct NetworkBatch
 
 /*
  * Mean loss of the batch; embedding_gradient [n, dimensions] is overwritten, gradient [parameter_count] is added to
- * (the loss's own parameters only).  Pair losses take all genuine pairs of a label and as many negative ones, forgeries
- * of the label first; a batch without any pair has loss 0 and no gradient.
+ * (the loss's own parameters only).  Pair losses take all genuine pairs of a label and as many negative ones, the
+ * forged_share of them with forgeries of the label; a batch without any pair has loss 0 and no gradient.
  */
 extern bool network_loss(const Network *network, const real *weights, const NetworkBatch *batch, const Host *host,
 						 double *loss, real *embedding_gradient, real *gradient, Status *status);

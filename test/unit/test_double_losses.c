@@ -350,6 +350,42 @@ test_strangers(void **state)
 	tear_down(&s);
 }
 
+/*
+ * Bromley 1993, section 4: of the pairs 50 % are genuine, 40 % with forgeries, 10 % with strangers.  Genuine pairs lie on each
+ * other and strangers are opposite: neither costs anything.  A forgery stands at a right angle and costs 1.
+ */
+static void
+test_mix_of_pairs(void **state)
+{
+	static const int32_t label[12] = {1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2};
+	static const uint8_t is_genuine[12] = {1, 1, 1, 1, 0, 0, 1, 1, 1, 1, 0, 0};
+	const struct
+	{
+		const char *loss;
+		double		forged;		/* of the 12 negative pairs */
+	}			mix[] = {
+		{"'type':'cosine_target'", 12}, {"'type':'cosine_target','forged_share':0.8", 10}, {"'type':'cosine_target','forged_share':0", 0}
+	};
+
+	for (int m = 0; m < 3; m++)
+	{
+		Case		one = {"cosine", mix[m].loss};
+		Setting		s = set_up(&one);
+		Status		status;
+		real		embedding[12 * DIMENSIONS] = {0};
+		real		slope[12 * DIMENSIONS];
+		double		loss;
+
+		for (int i = 0; i < 12; i++)
+			embedding[i * DIMENSIONS + !is_genuine[i]] = is_genuine[i] && label[i] == 2 ? -1 : 1;
+		s.batch = (NetworkBatch) {.n = 12, .embedding = embedding, .label = label, .genuine = is_genuine, .seed = 5};
+		assert_true(network_loss(s.network, s.weights, &s.batch, test_host(), &loss, slope, s.gradient, &status));
+		if (fabs(loss - mix[m].forged / 24) > 1e-9)
+			fail_msg("%s: loss %g, expected %g", mix[m].loss, loss, mix[m].forged / 24);
+		tear_down(&s);
+	}
+}
+
 int
 main(void)
 {
@@ -360,7 +396,8 @@ main(void)
 		cmocka_unit_test(test_pairs),
 		cmocka_unit_test(test_no_distance),
 		cmocka_unit_test(test_no_pair),
-		cmocka_unit_test(test_strangers)
+		cmocka_unit_test(test_strangers),
+		cmocka_unit_test(test_mix_of_pairs)
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
