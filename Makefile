@@ -161,6 +161,11 @@ build/network_speed: build/float/test/bench/network_speed.o $(PURE_OBJECTS)
 	$(CC) $(TEST_CFLAGS) $^ -o $@ $(LIBRARIES)
 run-bench-network: build/network_speed
 
+# In a system of its own, beside pgvector.
+.PHONY: run-bench-index
+run-bench-index:
+	@test/bench/index
+
 # Instructions of one image at inference, by valgrind: they show a later slow-down on a noisy machine, too.
 .PHONY: bench-instructions
 bench-instructions: build/network_speed
