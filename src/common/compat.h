@@ -54,6 +54,15 @@
 #define compat_count_index_search(scan) ((void) 0)
 #endif
 
+/* 16 renamed what names a relation's files. */
+#if PG_VERSION_NUM >= 160000
+#define CompatLocator RelFileLocator
+#define compat_locator(relation) ((relation)->rd_locator)
+#else
+#define CompatLocator RelFileNode
+#define compat_locator(relation) ((relation)->rd_node)
+#endif
+
 /* 16 has one function for all kinds of objects; needs catalog/pg_class.h, miscadmin.h and utils/acl.h. */
 #if PG_VERSION_NUM >= 160000
 #define compat_owns_relation(oid) object_ownercheck(RelationRelationId, (oid), GetUserId())

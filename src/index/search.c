@@ -167,6 +167,7 @@ begin_pass(Search *search, int keep)
 	search->cell_count = 0;
 	search->batch = SEARCH_FIRST_BATCH;
 	search->blocks = RelationGetNumberOfBlocks(search->index);
+	search_begin_visits(search, search->blocks);
 	if (search->opened)
 		pfree(search->opened);
 	search->opened = palloc0(search->blocks / 8 + 1);
@@ -304,6 +305,14 @@ batch_end(Search *search, float wanted)
 	return Min(end, wanted);
 }
 
+static void
+open_next_region(Search *search)
+{
+	uint32		region = search->order[search->order_next++].region;
+
+	search_open_region(search, region, search->order_next < search->order_count ? search->order[search->order_next].region : region);
+}
+
 /*
  * Moves the frontier; false: all that is within the limit was opened.
  *
@@ -321,7 +330,7 @@ expand(Search *search)
 	{
 		if (search->order_next >= search->order_count || next_region(search) > search->limit)
 			return false;
-		search_open_region(search, search->order[search->order_next++].region);
+		open_next_region(search);
 		if (search->order_next == 1)
 		{
 			search_open_cells(search, search->limit);
@@ -333,7 +342,7 @@ expand(Search *search)
 	wanted = Min(wanted, search->limit);
 	while (search->order_next < search->order_count && next_region(search) <= wanted)
 	{
-		search_open_region(search, search->order[search->order_next++].region);
+		open_next_region(search);
 		if (search->heap.count == 0)
 			wanted = Min(wanted, least_cell(search));
 	}
@@ -428,7 +437,7 @@ search_next_unordered(Search *search, ItemPointerData *tid)
 	{
 		search->node_count = 0;
 		search->cell_count = 0;
-		search_open_region(search, search->order[search->order_next++].region);
+		open_next_region(search);
 		search_open_cells(search, Min(search->limit, FLT_MAX));
 	}
 	MemoryContextSwitchTo(previous);

@@ -23,6 +23,13 @@ typedef struct SearchNode
 	float		least;			/* bound of its cells that were not opened; INFINITY: all were */
 } SearchNode;
 
+/* Where a block was in the buffers when it was visited last, and what followed it in its chain: hints, checked at use. */
+typedef struct SearchVisit
+{
+	Buffer		buffer;
+	BlockNumber next;
+} SearchVisit;
+
 struct Search
 {
 	Relation	index;
@@ -58,6 +65,15 @@ struct Search
 	float	   *bounds;			/* [INDEX_MOST_ITEMS] */
 	float	   *scratch;		/* [node_space] */
 
+	BlockNumber *leaves;		/* to be opened now */
+	int			leaf_count;
+	int			leaf_space;
+
+	/* visits of this file's blocks, by this search and earlier ones */
+	SearchVisit *visits;
+	BlockNumber visit_space;
+	CompatLocator visited;
+
 	/* rows */
 	CandidateHeap heap;
 	float		reported;
@@ -76,11 +92,14 @@ struct Search
 	int			null_count;
 };
 
-/* Bounds all cells of a region. */
-extern void search_open_region(Search *search, uint32 region);
+/* Bounds all cells of a region; next: the one that comes after it, or the same. */
+extern void search_open_region(Search *search, uint32 region, uint32 next);
 
 /* Opens the leaves of all cells with bounds up to most: their rows come to the heap. */
 extern void search_open_cells(Search *search, float most);
+
+/* Makes the hints ready for an index of so many blocks. */
+extern void search_begin_visits(Search *search, BlockNumber blocks);
 
 extern int	search_compare_tids(const void *a, const void *b);
 

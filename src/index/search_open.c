@@ -1,5 +1,8 @@
 /*
  * search_open.c: reading directories and leaves: bounds of cells and of rows.
+ *
+ * Pages lie anywhere in the buffers, so that each begins with waiting for memory.  A search remembers where it found a block:
+ * that spares the look-up, and a page's memory can be asked for while the one before is being worked on.
  */
 #include "postgres.h"
 
@@ -11,6 +14,65 @@
 #include "utils/rel.h"
 
 #include "index/search_internal.h"
+
+/* ---- pages ------------------------------------------------------------------------------------------------------- */
+
+void
+search_begin_visits(Search *search, BlockNumber blocks)
+{
+	CompatLocator locator = compat_locator(search->index);
+
+	if (search->visits != NULL && search->visit_space >= blocks && memcmp(&search->visited, &locator, sizeof locator) == 0)
+		return;
+	if (search->visit_space < blocks)
+	{
+		if (search->visits)
+			pfree(search->visits);
+		search->visits = NULL;
+		search->visit_space = 0;
+		search->visits = MemoryContextAllocHuge(search->context, sizeof(SearchVisit) * (Size) blocks);
+		search->visit_space = blocks;
+	}
+	for (BlockNumber i = 0; i < search->visit_space; i++)
+	{
+		search->visits[i].buffer = InvalidBuffer;
+		search->visits[i].next = InvalidBlockNumber;
+	}
+	search->visited = locator;
+}
+
+/* index_read() under a share lock. */
+static Buffer
+visit(Search *search, BlockNumber block, IndexPageKind kind)
+{
+	SearchVisit *visit = block < search->visit_space ? &search->visits[block] : NULL;
+	Buffer		buffer;
+
+	if (visit == NULL)
+		return index_read(search->index, block, BUFFER_LOCK_SHARE, kind);
+	if (BufferIsValid(visit->buffer) &&
+		ReadRecentBuffer(compat_locator(search->index), MAIN_FORKNUM, block, visit->buffer))
+		buffer = visit->buffer;
+	else
+		buffer = visit->buffer = ReadBuffer(search->index, block);
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	index_check_page(search->index, block, BufferGetPage(buffer), kind);
+	visit->next = INDEX_SPECIAL(BufferGetPage(buffer))->next;
+	return buffer;
+}
+
+/* Asks for the memory of a block that will be visited soon; no pin is needed for that. */
+static void
+expect(const Search *search, BlockNumber block)
+{
+	const char *page;
+
+	if (block >= search->visit_space || !BufferIsValid(search->visits[block].buffer))
+		return;
+	page = (const char *) BufferGetPage(search->visits[block].buffer);
+	for (int i = 0; i < BLCKSZ; i += INDEX_CACHE_LINE)
+		__builtin_prefetch(page + i);
+}
 
 /* ---- rows -------------------------------------------------------------------------------------------------------- */
 
@@ -40,16 +102,10 @@ mark_opened(Search *search, BlockNumber block)
 	return true;
 }
 
+/* A leaf that a cell points to: opened once. */
 static void
-open_leaf(Search *search, uint32 region, BlockNumber block)
+want_leaf(Search *search, uint32 region, BlockNumber block)
 {
-	const IndexLayout *layout = &search->layout;
-	Buffer		buffer;
-	Page		page;
-	IndexNode  *node;
-	const IndexItem *items;
-	int			count;
-
 	if (unlikely(block >= search->blocks))
 	{
 		/* it may be a new one */
@@ -64,8 +120,27 @@ open_leaf(Search *search, uint32 region, BlockNumber block)
 	}
 	if (!mark_opened(search, block))
 		return;
+	if (search->leaf_count == search->leaf_space)
+	{
+		search->leaf_space = Max(search->leaf_space * 2, 256);
+		search->leaves = search->leaves ? repalloc_huge(search->leaves, sizeof(BlockNumber) * (Size) search->leaf_space) :
+			palloc(sizeof(BlockNumber) * search->leaf_space);
+	}
+	search->leaves[search->leaf_count++] = block;
+}
+
+static void
+open_leaf(Search *search, uint32 region, BlockNumber block)
+{
+	const IndexLayout *layout = &search->layout;
+	Buffer		buffer;
+	Page		page;
+	IndexNode  *node;
+	const IndexItem *items;
+	int			count;
+
 	CHECK_FOR_INTERRUPTS();
-	buffer = index_read(search->index, block, BUFFER_LOCK_SHARE, INDEX_PAGE_LEAF);
+	buffer = visit(search, block, INDEX_PAGE_LEAF);
 	page = BufferGetPage(buffer);
 	index_check_node(search->index, block, page, layout);
 	node = INDEX_NODE(page);
@@ -131,7 +206,7 @@ need_cells(Search *search, int more)
 }
 
 void
-search_open_region(Search *search, uint32 region)
+search_open_region(Search *search, uint32 region, uint32 next)
 {
 	const IndexLayout *layout = &search->layout;
 	BlockNumber block = search->regions[region].directory;
@@ -139,7 +214,7 @@ search_open_region(Search *search, uint32 region)
 	search->counts.regions++;
 	while (BlockNumberIsValid(block))
 	{
-		Buffer		buffer = index_read(search->index, block, BUFFER_LOCK_SHARE, INDEX_PAGE_DIRECTORY);
+		Buffer		buffer = visit(search, block, INDEX_PAGE_DIRECTORY);
 		Page		page = BufferGetPage(buffer);
 		IndexNode  *node = INDEX_NODE(page);
 		const IndexItem *items = index_items(page, layout);
@@ -150,6 +225,7 @@ search_open_region(Search *search, uint32 region)
 		index_check_node(search->index, block, page, layout);
 		if (unlikely(node->region != region))
 			index_raise_corrupted(search->index, block, psprintf("It belongs to region %u, not to %u.", node->region, region));
+		expect(search, BlockNumberIsValid(INDEX_SPECIAL(page)->next) ? INDEX_SPECIAL(page)->next : search->regions[next].directory);
 		need_cells(search, node->count);
 		found = &search->nodes[search->node_count++];
 		found->region = region;
@@ -188,6 +264,7 @@ search_open_cells(Search *search, float most)
 
 		if (node->least > most || isinf(node->least))
 			continue;
+		search->leaf_count = 0;
 		for (int cell = node->first; cell < node->first + node->count; cell++)
 		{
 			if (search->cell_bounds[cell] > most)
@@ -195,9 +272,15 @@ search_open_cells(Search *search, float most)
 			else if (!isinf(search->cell_bounds[cell]))
 			{
 				search->cell_bounds[cell] = INFINITY;
-				open_leaf(search, node->region, search->cell_leaves[cell]);
+				want_leaf(search, node->region, search->cell_leaves[cell]);
 			}
 		}
 		node->least = least;
+		for (int leaf = 0; leaf < search->leaf_count; leaf++)
+		{
+			if (leaf + 1 < search->leaf_count)
+				expect(search, search->leaves[leaf + 1]);
+			open_leaf(search, node->region, search->leaves[leaf]);
+		}
 	}
 }

@@ -113,8 +113,7 @@ sub make_set
 {
 	my ($set) = @_;
 	my $name = lc "${set}_$size";
-	return $name if sql("SELECT to_regclass('raw_$name') IS NOT NULL AND EXISTS (SELECT FROM pg_description WHERE objoid = 'raw_$name'::regclass AND description = '$queries')") eq 't'
-	  && eval { sql("SELECT 1 FROM truth_${name}_l1 LIMIT 1") };
+	return $name if sql("SELECT obj_description(to_regclass('raw_$name'), 'pg_class')") eq $queries;
 	print "making set $set\n";
 	sql("DROP TABLE IF EXISTS raw_$name, query_$name, more_$name, truth_${name}_l2, truth_${name}_l1");
 	sql("CREATE TABLE raw_$name (id int, v real[]); CREATE TABLE more_$name (id int, v real[]); CREATE TABLE query_$name (id int PRIMARY KEY, v real[])");
