@@ -394,7 +394,7 @@ CREATE TABLE siamese.model (
 COMMENT ON TABLE siamese.model IS 'versions of trained models: a version never changes; siamese.calibrate() makes another of the same fingerprint';
 COMMENT ON COLUMN siamese.model.fingerprint IS '64 bits of a SHA-256 over definition and weights: what its embeddings carry';
 COMMENT ON COLUMN siamese.model.definition IS 'the network as it was trained, with the changes of train()''s options';
-COMMENT ON COLUMN siamese.model.calibration IS 'fitted on held-out identities: threshold of ~=, log odds by distance (at "prior"), thresholds by false-accept rate with 95 % intervals, and how many identities, samples and pairs they come from';
+COMMENT ON COLUMN siamese.model.calibration IS 'fitted on held-out identities: threshold of ~=, log odds by distance (at "prior"), thresholds by false-accept rate with 95 % intervals, and how many identities, groups of them, samples and pairs they come from';
 COMMENT ON COLUMN siamese.model.scores IS 'error rates of the kept epoch on held-out identities';
 COMMENT ON COLUMN siamese.model.examples IS 'the query that it was trained on; NULL for an imported model';
 COMMENT ON COLUMN siamese.model.options IS 'the options of train(); "start" with the version that was meant';
@@ -651,7 +651,7 @@ CREATE PROCEDURE siamese.train(model text, examples text, network text DEFAULT '
 	seed bigint DEFAULT 1, options jsonb DEFAULT '{}')
 	LANGUAGE c AS 'MODULE_PATHNAME', 'siamese_train';
 COMMENT ON PROCEDURE siamese.train(text, text, text, integer, bigint, jsonb) IS
-	'trains the next version of a model from a query that returns (sample, label) or (sample, label, genuine boolean), sample bytea for images or real[] for pens; identities are split by seed; commits after each epoch and keeps the one with the lowest held-out error';
+	'trains the next version of a model from a query that returns (sample, label), (sample, label, genuine boolean) or (sample, label, genuine, group), sample bytea for images or real[] for pens; identities, or with the fourth column whole groups of them (of any type; NULL says nothing, a label without any is a group of its own, a label in two is an error), are split by seed; commits after each epoch and keeps the one with the lowest held-out error';
 REVOKE ALL ON PROCEDURE siamese.train(text, text, text, integer, bigint, jsonb) FROM PUBLIC;
 
 CREATE PROCEDURE siamese.resume(model text)
@@ -665,7 +665,7 @@ CREATE FUNCTION siamese.evaluate(model text, examples text, refs integer DEFAULT
 		auc float8, accuracy float8, threshold float8, far float8, far_low float8, far_high float8, frr float8, frr_low float8, frr_high float8)
 	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'siamese_evaluate';
 COMMENT ON FUNCTION siamese.evaluate(text, text, integer, bigint) IS
-	'error rates of a model on other examples, against random impostors (other labels) and skilled ones (forgeries) apart: EER and AUC whatever the threshold, then accuracy (balanced), FAR and FRR at the model''s own threshold; low and high: 95 % intervals by resampling identities, NULL for fewer than 5; refs > 0: also decisions against the first so many genuine samples of each label in the order of the query''s rows, by their mean distance, the least, or the mean of both less half of the references'' own mean distance (rule mean, least, adjusted)';
+	'error rates of a model on other examples, against random impostors (other labels) and skilled ones (forgeries) apart: EER and AUC whatever the threshold, then accuracy (balanced), FAR and FRR at the model''s own threshold; low and high: 95 % intervals by resampling identities, or groups where the query has a fourth column, NULL for fewer than 5; refs > 0: also decisions against the first so many genuine samples of each label in the order of the query''s rows, by their mean distance, the least, or the mean of both less half of the references'' own mean distance (rule mean, least, adjusted)';
 
 CREATE FUNCTION siamese.thresholds(model text, examples text DEFAULT NULL, seed bigint DEFAULT 1)
 	RETURNS TABLE (rate float8, threshold float8, threshold_low float8, threshold_high float8, rate_low float8, rate_high float8,
@@ -679,12 +679,12 @@ CREATE FUNCTION siamese.reliability(model text, examples text, bins integer DEFA
 		ece float8)
 	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'siamese_reliability';
 COMMENT ON FUNCTION siamese.reliability(text, text, integer, bigint) IS
-	'is verify()''s probability true?  The examples'' pairs in bins of equal weight, from the nearest to the farthest: mean probability, observed share of genuine pairs with its 95 % interval over identities, at the setting siamese.prior; ece: the expected calibration error, sum(weight * abs(predicted - observed)), the same in each row';
+	'is verify()''s probability true?  The examples'' pairs in bins of equal weight, from the nearest to the farthest: mean probability, observed share of genuine pairs with its 95 % interval over identities, or groups where the query has a fourth column, at the setting siamese.prior; ece: the expected calibration error, sum(weight * abs(predicted - observed)), the same in each row';
 
 CREATE FUNCTION siamese.calibrate(model text, examples text, seed bigint DEFAULT 1) RETURNS text
 	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'siamese_calibrate';
 COMMENT ON FUNCTION siamese.calibrate(text, text, bigint) IS
-	'fits thresholds and probabilities anew on people of your own, whom the model did not learn from (it cannot know): makes the next version, with the same network and fingerprint, so the embeddings stay as they are and verify() and ~= use the new calibration; returns its "name@version"';
+	'fits thresholds and probabilities anew on people of your own, whom the model did not learn from (it cannot know): makes the next version, with the same network and fingerprint, so the embeddings stay as they are and verify() and ~= use the new calibration; returns its "name@version"; where the query has a fourth column, group, intervals and supported rates are over groups; an error for fewer than 5 identities or groups';
 REVOKE ALL ON FUNCTION siamese.calibrate(text, text, bigint) FROM PUBLIC;
 
 CREATE FUNCTION siamese.report(model text, examples text, seed bigint DEFAULT 1) RETURNS text

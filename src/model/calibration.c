@@ -43,15 +43,16 @@ calibration_even_threshold(const ModelCalibration *calibration, double prior)
 }
 
 /*
- * About how many identities a rate would need: a rate's variance falls like 1 / identities, and grows for rarer events
- * like 1 / rate.
+ * About how many identities, or groups of them, a rate would need: a rate's variance falls like 1 / their number, and grows
+ * for rarer events like 1 / rate.
  */
 static int
-identities_needed(const ModelCalibration *calibration, double far)
+groups_needed(const ModelCalibration *calibration, double far)
 {
 	double		rate = 0.5;
 	double		relative_error = 1;
 	double		factor;
+	int			groups = calibration->groups > 0 ? calibration->groups : calibration->identities;
 
 	if (calibration->rates > 0)
 	{
@@ -63,7 +64,7 @@ identities_needed(const ModelCalibration *calibration, double far)
 		factor = fmax(factor, sqrt(CALIBRATION_SUPPORT / (far * (double) calibration->pairs[PAIR_RANDOM])));
 	if (calibration->pairs[PAIR_SKILLED] > 0)
 		factor = fmax(factor, CALIBRATION_SUPPORT / (far * (double) calibration->pairs[PAIR_SKILLED]));
-	return (int) fmin(fmax(ceil(calibration->identities * factor), RESAMPLE_LEAST_IDENTITIES), PG_INT32_MAX);
+	return (int) fmin(fmax(ceil(groups * factor), RESAMPLE_LEAST_GROUPS), PG_INT32_MAX);
 }
 
 double
@@ -80,16 +81,22 @@ calibration_threshold(const ModelCalibration *calibration, double far)
 				 errdetail("It must be greater than 0 and at most 0.5.")));
 	if (calibration->rates == 0 || far < rate[calibration->rates - 1].rate * (1 - 1e-9))
 	{
-		int			more = Max(identities_needed(calibration, far) - calibration->identities, 1);
+		bool		grouped = calibration->groups > 0;
+		int			more = Max(groups_needed(calibration, far) - (grouped ? calibration->groups : calibration->identities), 1);
+		char	   *held_out = grouped
+			? psprintf("held-out groups (%d)", calibration->groups)
+			: psprintf("%d held-out identities", calibration->identities);
 
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("the model's held-out data cannot support a false-accept rate of %g", far),
 				 calibration->rates > 0 ?
-				 errdetail("Its %d held-out identities support rates down to %g; about %d more would be needed.",
-						   calibration->identities, rate[calibration->rates - 1].rate, more) :
-				 errdetail("Its %d held-out identities support no rate at all; about %d more would be needed.",
-						   calibration->identities, more),
+				 errdetail("Its %s support rates down to %g; about %d more would be needed.",
+						   held_out, rate[calibration->rates - 1].rate, more) :
+				 errdetail("Its %s support no rate at all; about %d more would be needed.", held_out, more),
+				 grouped ?
+				 errhint("Ask for a higher rate, train with more groups held out, or call siamese.calibrate() with more"
+						 " groups than the held-out ones.") :
 				 errhint("Ask for a higher rate, train with more identities held out, or call siamese.calibrate() with more"
 						 " people than the held-out ones.")));
 	}

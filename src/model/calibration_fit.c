@@ -17,7 +17,7 @@ StaticAssertDecl(BINS + 2 <= CALIBRATION_KNOTS, "every bin may become a knot");
 
 /* ---- probability --------------------------------------------------------------------------------------------------- */
 
-/* What lies in a bin of distances, by the folds of the two identities. */
+/* What lies in a bin of distances, by the folds of the two identities' groups. */
 typedef struct Tally
 {
 	double		moment;
@@ -65,7 +65,7 @@ fill_bins(const PairDistances *pairs, const int *fold, Binned *binned)
 		tally = &binned->bin[binned->bins - 1];
 		tally->moment += weight * pair->distance;
 		tally->mass += weight;
-		tally->pairs[kind][fold[pairs->identity[pair->a]]][fold[pairs->identity[pair->b]]] += weight;
+		tally->pairs[kind][fold[pairs->group[pair->a]]][fold[pairs->group[pair->b]]] += weight;
 		mass += weight;
 		last = pair->distance;
 	}
@@ -182,14 +182,14 @@ cross_validate(const Candidate *candidate, const Binned *binned)
 	return folds > 0 ? loss : NAN;
 }
 
-/* Every identity gets a fold by chance, all folds of the same size; at least two identities each. */
+/* Every group gets a fold by chance, all folds of the same size; at least two groups each. */
 static int *
-draw_folds(int identities, int folds, uint64 seed)
+draw_folds(int groups, int folds, uint64 seed)
 {
-	int		   *fold = palloc(sizeof(int) * Max(identities, 1));
+	int		   *fold = palloc(sizeof(int) * Max(groups, 1));
 	Random		random = random_stream(seed, UINT64_C(0xF01D));
 
-	for (int i = 0; i < identities; i++)
+	for (int i = 0; i < groups; i++)
 	{
 		int			other = (int) random_below(&random, (uint32) i + 1);
 
@@ -242,8 +242,8 @@ fit_probability(const PairDistances *pairs, uint64 seed, ModelCalibration *calib
 	double		best_loss = NAN;
 	int		   *fold;
 
-	binned->folds = Min(FOLDS, pairs->identities / 2);
-	fold = draw_folds(pairs->identities, binned->folds, seed);
+	binned->folds = Min(FOLDS, pairs->groups / 2);
+	fold = draw_folds(pairs->groups, binned->folds, seed);
 	fill_bins(pairs, fold, binned);
 	weigh_trials(pairs, binned);
 	for (int i = 0; binned->folds >= 2 && i < lengthof(candidates); i++)
@@ -395,7 +395,7 @@ fit_rates(const PairDistances *pairs, uint64 seed, ModelCalibration *calibration
 	{
 		CalibrationRate *rate = &calibration->rate[i];
 		int			place = resample_place(resampled, threshold[i]);
-		int			identities = resampled->identities[two_way ? PAIR_RANDOM : PAIR_SKILLED];
+		int			groups = resampled->groups[two_way ? PAIR_RANDOM : PAIR_SKILLED];
 		double		deviation;
 
 		for (int r = 0; r < RESAMPLE_REPLICATES; r++)
@@ -403,9 +403,9 @@ fit_rates(const PairDistances *pairs, uint64 seed, ModelCalibration *calibration
 		deviation = resample_deviation(value);
 		*rate = (CalibrationRate) {
 			.rate = offered_rate(i), .threshold = threshold[i], .relative_error = deviation / offered_rate(i),
-			.rate_interval = score_interval(offered_rate(i), deviation, identities, two_way)
+			.rate_interval = score_interval(offered_rate(i), deviation, groups, two_way)
 		};
-		if (identities < RESAMPLE_LEAST_IDENTITIES || !(deviation > 0) || rate->relative_error > CALIBRATION_RELATIVE_ERROR)
+		if (groups < RESAMPLE_LEAST_GROUPS || !(deviation > 0) || rate->relative_error > CALIBRATION_RELATIVE_ERROR)
 			break;
 		replicate_thresholds(resampled, rate->rate, value);
 		resample_percentiles(value, &rate->threshold_interval.low, &rate->threshold_interval.high);
@@ -422,6 +422,7 @@ calibration_fit(const PairDistances *pairs, uint64 seed, ModelCalibration *calib
 
 	memset(calibration, 0, sizeof *calibration);
 	calibration->identities = pairs->identities;
+	calibration->groups = pairs->group != pairs->identity ? pairs->groups : 0;
 	calibration->samples = pairs->samples;
 	for (int kind = 0; kind < PAIR_KINDS; kind++)
 		calibration->pairs[kind] = pairs->set[kind].count;

@@ -7,7 +7,8 @@
  *      "log_odds": [[distance, log odds], ...],  1 to 64 knots
  *      "rates": [{"rate": 0.01, "threshold": 0.52, "threshold_interval": [0.5, 0.54], "rate_interval": [0.008, 0.012],
  *                 "relative_error": 0.1}, ...],  0 to 64, falling
- *      "identities": 48, "samples": 960, "pairs": {"genuine": 9120, "random": 200000, "skilled": 0}}
+ *      "identities": 48, "groups": 6,            "groups" only where identities belong together
+ *      "samples": 960, "pairs": {"genuine": 9120, "random": 200000, "skilled": 0}}
  *
  * Whoever may write the row may write anything: what is read is checked.
  */
@@ -48,7 +49,10 @@ calibration_to_jsonb(const ModelCalibration *calibration)
 						 i ? ", " : "", rate->rate, rate->threshold, rate->threshold_interval.low, rate->threshold_interval.high,
 						 rate->rate_interval.low, rate->rate_interval.high, rate->relative_error);
 	}
-	appendStringInfo(&text, "], \"identities\": %d, \"samples\": %d, \"pairs\": {", calibration->identities, calibration->samples);
+	appendStringInfo(&text, "], \"identities\": %d, ", calibration->identities);
+	if (calibration->groups > 0)
+		appendStringInfo(&text, "\"groups\": %d, ", calibration->groups);
+	appendStringInfo(&text, "\"samples\": %d, \"pairs\": {", calibration->samples);
 	for (int kind = 0; kind < PAIR_KINDS; kind++)
 		appendStringInfo(&text, "%s\"%s\": " INT64_FORMAT, kind ? ", " : "", pair_kind_name((PairKind) kind),
 						 calibration->pairs[kind]);
@@ -219,6 +223,8 @@ calibration_from_jsonb(Jsonb *json, ModelCalibration *calibration)
 	read_knots(root, calibration);
 	read_rates(root, calibration);
 	calibration->identities = (int) Min(read_count(root, "identities"), PG_INT32_MAX);
+	if (getKeyJsonValueFromContainer(root, "groups", 6, &value) != NULL)
+		calibration->groups = (int) Min(read_count(root, "groups"), PG_INT32_MAX);
 	calibration->samples = (int) Min(read_count(root, "samples"), PG_INT32_MAX);
 	pairs = getKeyJsonValueFromContainer(root, "pairs", 5, &value);
 	if (pairs == NULL || pairs->type != jbvBinary || !JsonContainerIsObject(pairs->val.binary.data))

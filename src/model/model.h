@@ -67,6 +67,7 @@ typedef struct ModelCalibration
 	int			rates;
 	CalibrationRate rate[CALIBRATION_RATES];
 	int			identities;		/* that it was fitted on */
+	int			groups;			/* of them; 0: they are independent of each other */
 	int			samples;
 	int64		pairs[PAIR_KINDS];
 } ModelCalibration;
@@ -77,7 +78,7 @@ typedef struct ModelCalibration
  *
  * Probability: logistic regression, or isotonic regression with Laplace's rule (Brummer, du Preez 2006, "Application-
  * independent evaluation of speaker detection", section 5.2), whichever has the lower log loss in a cross-validation
- * over identities.  Rates: quantiles of the impostors' distances with intervals by resample_pairs(); a rate is
+ * over identities, or groups of them.  Rates: quantiles of the impostors' distances with intervals by resample_pairs(); a rate is
  * supported when at least CALIBRATION_SUPPORT impostor pairs are accepted and its standard error is at most
  * CALIBRATION_RELATIVE_ERROR of it.
  */

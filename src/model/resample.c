@@ -1,7 +1,7 @@
 /*
- * resample.c: identities drawn again and again: how much an error rate would differ among other people.
+ * resample.c: identities, or groups of them, drawn again and again: how much an error rate would differ among other people.
  *
- * Replicates are computed in blocks, so that an identity's counts of a block are one cache line and a pair's weights one
+ * Replicates are computed in blocks, so that a group's counts of a block are one cache line and a pair's weights one
  * short loop: a pass over the sorted pairs adds up the weights of each replicate and writes the sums down at each
  * threshold.  200,000 pairs take about a tenth of a second.
  */
@@ -42,19 +42,19 @@ compare_floats(const void *a, const void *b)
 
 /* ---- the replicates ------------------------------------------------------------------------------------------------ */
 
-/* How often each identity is drawn in each replicate of a block: count [identities, BLOCK]. */
+/* How often each group is drawn in each replicate of a block: count [groups, BLOCK]. */
 static void
-draw_identities(uint8 *count, int identities, uint64 seed, int block)
+draw_groups(uint8 *count, int groups, uint64 seed, int block)
 {
-	memset(count, 0, (Size) identities * BLOCK);
+	memset(count, 0, (Size) groups * BLOCK);
 	for (int r = 0; r < BLOCK; r++)
 	{
 		Random		random = random_stream(seed, (uint64) block * BLOCK + r);
 
 		CHECK_FOR_INTERRUPTS();
-		for (int i = 0; i < identities; i++)
+		for (int i = 0; i < groups; i++)
 		{
-			uint8	   *drawn = &count[(Size) random_below(&random, (uint32) identities) * BLOCK + r];
+			uint8	   *drawn = &count[(Size) random_below(&random, (uint32) groups) * BLOCK + r];
 
 			if (*drawn < UINT8_MAX)
 				(*drawn)++;
@@ -90,8 +90,8 @@ accumulate(const PairDistances *pairs, PairKind kind, const uint8 *count, const 
 
 		for (; next < set->count && set->pair[next].distance <= resampled->threshold[t]; next++)
 		{
-			int			a = pairs->identity[set->pair[next].a];
-			int			b = pairs->identity[set->pair[next].b];
+			int			a = pairs->group[set->pair[next].a];
+			int			b = pairs->group[set->pair[next].b];
 
 			if ((next & 0xFFFF) == 0)
 				CHECK_FOR_INTERRUPTS();
@@ -105,8 +105,8 @@ accumulate(const PairDistances *pairs, PairKind kind, const uint8 *count, const 
 	}
 	for (; next < set->count; next++)
 	{
-		int			a = pairs->identity[set->pair[next].a];
-		int			b = pairs->identity[set->pair[next].b];
+		int			a = pairs->group[set->pair[next].a];
+		int			b = pairs->group[set->pair[next].b];
 
 		if (a == b)
 			add_weights(sum, count + (Size) a * BLOCK);
@@ -123,27 +123,27 @@ accumulate(const PairDistances *pairs, PairKind kind, const uint8 *count, const 
 }
 
 static int
-count_identities(const PairDistances *pairs, PairKind kind)
+count_groups(const PairDistances *pairs, PairKind kind)
 {
-	bool	   *seen = palloc0(Max(pairs->identities, 1));
-	int			identities = 0;
+	bool	   *seen = palloc0(Max(pairs->groups, 1));
+	int			groups = 0;
 
 	for (int64 i = 0; i < pairs->set[kind].count; i++)
 	{
-		seen[pairs->identity[pairs->set[kind].pair[i].a]] = true;
-		seen[pairs->identity[pairs->set[kind].pair[i].b]] = true;
+		seen[pairs->group[pairs->set[kind].pair[i].a]] = true;
+		seen[pairs->group[pairs->set[kind].pair[i].b]] = true;
 	}
-	for (int i = 0; i < pairs->identities; i++)
-		identities += seen[i];
+	for (int i = 0; i < pairs->groups; i++)
+		groups += seen[i];
 	pfree(seen);
-	return identities;
+	return groups;
 }
 
 Resampled *
 resample_pairs(const PairDistances *pairs, const double *threshold, int thresholds, uint64 seed)
 {
 	Resampled  *resampled = palloc0(sizeof(Resampled));
-	uint8	   *count = palloc_extended((Size) Max(pairs->identities, 1) * BLOCK, MCXT_ALLOC_HUGE);
+	uint8	   *count = palloc_extended((Size) Max(pairs->groups, 1) * BLOCK, MCXT_ALLOC_HUGE);
 
 	resampled->threshold = palloc(sizeof(double) * Max(thresholds, 1));
 	memcpy(resampled->threshold, threshold, sizeof(double) * thresholds);
@@ -156,13 +156,13 @@ resample_pairs(const PairDistances *pairs, const double *threshold, int threshol
 	{
 		if (pairs->set[kind].count == 0)
 			continue;
-		resampled->identities[kind] = count_identities(pairs, kind);
+		resampled->groups[kind] = count_groups(pairs, kind);
 		resampled->accepted[kind] = palloc_extended(sizeof(float) * RESAMPLE_REPLICATES * Max(resampled->thresholds, 1),
 													MCXT_ALLOC_HUGE);
 	}
 	for (int block = 0; block < RESAMPLE_REPLICATES / BLOCK; block++)
 	{
-		draw_identities(count, pairs->identities, seed, block);
+		draw_groups(count, pairs->groups, seed, block);
 		for (int kind = 0; kind < PAIR_KINDS; kind++)
 			if (resampled->accepted[kind] != NULL)
 				accumulate(pairs, kind, count, resampled, resampled->accepted[kind] + (Size) block * BLOCK);
@@ -292,18 +292,18 @@ student_975(int freedom)
 }
 
 ScoreInterval
-score_interval(double rate, double deviation, int identities, bool two_way)
+score_interval(double rate, double deviation, int groups, bool two_way)
 {
-	double		trials = two_way ? identities * (identities - 1.0) / 2 : identities;
+	double		trials = two_way ? groups * (groups - 1.0) / 2 : groups;
 	double		t;
 	double		middle;
 	double		half;
 
-	if (identities < RESAMPLE_LEAST_IDENTITIES || isnan(rate) || isnan(deviation))
+	if (groups < RESAMPLE_LEAST_GROUPS || isnan(rate) || isnan(deviation))
 		return (ScoreInterval) {NAN, NAN};
 	if (rate > 0 && rate < 1 && deviation > 0)
 		trials = rate * (1 - rate) / (deviation * deviation);
-	t = student_975(identities - 1);
+	t = student_975(groups - 1);
 	middle = (rate + t * t / (2 * trials)) / (1 + t * t / trials);
 	half = t / (1 + t * t / trials) * sqrt(rate * (1 - rate) / trials + t * t / (4 * trials * trials));
 	return (ScoreInterval) {Max(middle - half, 0), Min(middle + half, 1)};
@@ -314,5 +314,5 @@ resample_rate_interval(const Resampled *resampled, PairKind kind, double thresho
 {
 	const float *value = resample_at(resampled, kind, resample_place(resampled, threshold));
 
-	return score_interval(rate, resample_deviation(value), resampled->identities[kind], kind == PAIR_RANDOM);
+	return score_interval(rate, resample_deviation(value), resampled->groups[kind], kind == PAIR_RANDOM);
 }

@@ -42,6 +42,8 @@ typedef struct PairDistances
 	int			samples;
 	int			identities;
 	int32	   *identity;		/* [samples]: which identity a sample is of, 0 .. identities - 1 */
+	int			groups;			/* of identities that belong together; as many as identities when none do */
+	int32	   *group;			/* [samples]: 0 .. groups - 1 */
 } PairDistances;
 
 extern void pair_set_init(PairSet *set);
@@ -65,16 +67,18 @@ extern Score score_pairs(const PairSet *genuine, const PairSet *impostor);
 extern int64 score_count(const PairSet *set, double threshold);
 extern double score_accepted(const PairSet *set, double threshold);
 
-/* ---- how sure: identities drawn again (resample.c) ----------------------------------------------------------------- */
+/* ---- how sure: groups drawn again (resample.c) --------------------------------------------------------------------- */
 
 #define RESAMPLE_REPLICATES 1024
-#define RESAMPLE_LEAST_IDENTITIES 5 /* fewer say nothing of how identities differ: no interval */
+#define RESAMPLE_LEAST_GROUPS 5	/* fewer say nothing of how groups differ: no interval */
 
 /*
- * The bootstrap over identities.  Pairs that share an identity are not independent, so whole identities are drawn, as
- * many as there are, with replacement: a pair weighs the product of its identities' counts (Snijders, Borgatti 1999,
- * "Non-parametric standard errors and tests for network statistics"; for one identity a pair the subsets bootstrap of
- * Bolle, Ratha, Pankanti 2004, "An evaluation of error confidence interval methods").
+ * The bootstrap over groups, which are identities where none belong together.  Pairs that share an identity are not
+ * independent, so whole identities are drawn, as many as there are, with replacement: a pair weighs the product of its
+ * identities' counts (Snijders, Borgatti 1999, "Non-parametric standard errors and tests for network statistics"; for one
+ * identity a pair the subsets bootstrap of Bolle, Ratha, Pankanti 2004, "An evaluation of error confidence interval
+ * methods").  Identities of one group are not independent either, so that whole groups are drawn, and nothing within them
+ * (Davison, Hinkley 1997, "Bootstrap methods and their application", section 3.8).
  */
 typedef struct Resampled
 {
@@ -82,7 +86,7 @@ typedef struct Resampled
 	double	   *threshold;		/* [thresholds], rising */
 	float	   *accepted[PAIR_KINDS];	/* [thresholds, replicates]: share of the kind at or below; NaN where a replicate
 										 * has no such pair; NULL where there is none at all */
-	int			identities[PAIR_KINDS]; /* that occur in pairs of the kind */
+	int			groups[PAIR_KINDS]; /* that occur in pairs of the kind */
 } Resampled;
 
 /* In the current memory context; threshold is copied, sorted and freed of doubles.  Reproducible by seed. */
@@ -111,18 +115,18 @@ extern void resample_eer(const Resampled *resampled, PairKind impostor, float *v
 
 typedef struct ScoreInterval
 {
-	double		low;			/* both NaN where there are too few identities for an interval */
+	double		low;			/* both NaN where there are too few groups for an interval */
 	double		high;
 } ScoreInterval;
 
 /*
- * 95 % interval of a rate that was found among pairs of so many identities, two_way: each pair of two of them.
+ * 95 % interval of a rate that was found among pairs of so many groups, two_way: each pair of two of them.
  * deviation: the bootstrap's standard error, which gives the number of independent trials that the pairs are worth
  * (Korn, Graubard 1998, "Confidence intervals for proportions with small expected number of positive counts estimated
  * from survey data"); the interval is Wilson's (1927) of that many trials, with Student's quantile.  Where nothing was
- * found, or all, the independent identities (or pairs of them) count.
+ * found, or all, the independent groups (or pairs of them) count.
  */
-extern ScoreInterval score_interval(double rate, double deviation, int identities, bool two_way);
+extern ScoreInterval score_interval(double rate, double deviation, int groups, bool two_way);
 
 /* The same of a share of a kind at a threshold of the grid. */
 extern ScoreInterval resample_rate_interval(const Resampled *resampled, PairKind kind, double threshold, double rate);

@@ -12,20 +12,36 @@
 #include "common/check.h"
 #include "training/training.h"
 
-/* At least so many labels with two genuine samples: fewer say nothing of how people differ. */
+/* At least so many labels with two genuine samples, or groups of them: fewer say nothing of how people differ. */
 static void
 check_identities(const Examples *examples)
 {
+	bool	   *seen = palloc0(Max(examples->groups, 1));
 	int			usable = 0;
+	int			groups = 0;
 
 	for (int i = 0; i < examples->labels; i++)
-		usable += examples->label[i].genuine >= 2;
-	if (usable < RESAMPLE_LEAST_IDENTITIES)
+		if (examples->label[i].genuine >= 2)
+		{
+			usable++;
+			groups += !seen[examples->label[i].group];
+			seen[examples->label[i].group] = true;
+		}
+	pfree(seen);
+	if (usable < RESAMPLE_LEAST_GROUPS)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("too few identities to calibrate with: %d", usable),
 				 errdetail("At least %d labels with two genuine samples or more are needed; a false-accept rate of 1 %% needs"
-						   " some dozens.", RESAMPLE_LEAST_IDENTITIES)));
+						   " some dozens.", RESAMPLE_LEAST_GROUPS)));
+	if (groups < RESAMPLE_LEAST_GROUPS)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("too few groups to calibrate with: %d", groups),
+				 errdetail("How groups differ takes at least %d of them, with identities of two genuine samples or more.",
+						   RESAMPLE_LEAST_GROUPS),
+				 errhint("Without the fourth column of the examples identities count by themselves; the rates are then true of"
+						 " new people of these groups.")));
 }
 
 static Jsonb *
@@ -35,8 +51,10 @@ scores_to_jsonb(const Measured *measured, const char *query)
 	StringInfoData text;
 
 	initStringInfo(&text);
-	appendStringInfo(&text, "{\"calibrated_identities\": %d, \"calibrated_samples\": %d, \"calibrated_examples\": ",
-					 pairs->identities, pairs->samples);
+	appendStringInfo(&text, "{\"calibrated_identities\": %d, ", pairs->identities);
+	if (measured->examples->grouped)
+		appendStringInfo(&text, "\"calibrated_groups\": %d, ", pairs->groups);
+	appendStringInfo(&text, "\"calibrated_samples\": %d, \"calibrated_examples\": ", pairs->samples);
 	escape_json(&text, query);
 	for (int kind = PAIR_RANDOM; kind <= PAIR_SKILLED; kind++)
 		if (pairs->set[kind].count > 0)

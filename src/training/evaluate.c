@@ -43,7 +43,7 @@ put_score(ReturnSetInfo *result, const PairDistances *pairs, PairKind kind, cons
 	measure_put(values, nulls, 4, score.eer);
 	resample_eer(resampled, kind, replicates);
 	measure_put_interval(values, nulls, 5, score_interval(score.eer, resample_deviation(replicates),
-														  Min(resampled->identities[PAIR_GENUINE], resampled->identities[kind]), false));
+														  Min(resampled->groups[PAIR_GENUINE], resampled->groups[kind]), false));
 	measure_put(values, nulls, 7, score.auc);
 	measure_put(values, nulls, 8, 1 - (far + frr) / 2);
 	measure_put(values, nulls, 9, threshold);

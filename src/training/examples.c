@@ -8,23 +8,22 @@
 
 #include "catalog/pg_type.h"
 #include "common/cryptohash.h"
-#include "common/hashfn.h"
 #include "common/sha2.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 #include "common/check.h"
+#include "training/names.h"
 #include "training/raster_store.h"
 #include "training/training.h"
 
 #define ROWS_AT_ONCE 64
 #define DIGEST_BYTES 16			/* kept of a raster's SHA-256 */
-#define LABEL_BYTES 160			/* of memory that a label takes, besides its name */
 #define ROWS_BETWEEN_LIMITS 256
+#define NO_GROUP (-1)
 
 typedef struct Entry
 {
@@ -34,57 +33,37 @@ typedef struct Entry
 	uint8		digest[DIGEST_BYTES];
 } Entry;
 
-/* Labels by their text while rows come in; numbers are given by first appearance and sorted afterwards. */
-typedef struct LabelEntry
-{
-	const char *name;			/* the key; hashed and compared as a string */
-	int			number;
-} LabelEntry;
-
 typedef struct Reader
 {
 	Examples   *examples;
 	const NetworkDefinition *definition;
 	MemoryContext context;		/* of the result */
-	HTAB	   *labels;
+	Names	   *labels;			/* by first appearance; sorted afterwards */
+	Names	   *groups;			/* NULL: the query has none */
 	Size		memory;			/* that all of the examples may take ... */
 	Size		most;			/* ... unless the list of them alone takes more, up to this */
-	Size		label_bytes;
 	int			room;			/* of entry */
 	Entry	   *entry;
 	int			label_room;
 	uint8	   *raster;			/* the one being prepared */
 	pg_cryptohash_ctx *hash;
 	Oid			label_output;
+	Oid			group_output;
 	bool		has_genuine;
 	int64		row;
 } Reader;
-
-static uint32
-label_hash(const void *key, Size size)
-{
-	const char *name = *(const char *const *) key;
-
-	return DatumGetUInt32(hash_any((const unsigned char *) name, strlen(name)));
-}
-
-static int
-label_match(const void *a, const void *b, Size size)
-{
-	return strcmp(*(const char *const *) a, *(const char *const *) b);
-}
 
 static void
 check_columns(TupleDesc descriptor, Reader *reader)
 {
 	bool		varlena;
 
-	if (descriptor->natts < 2 || descriptor->natts > 3)
+	if (descriptor->natts < 2 || descriptor->natts > 4)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg_plural("the examples' query returns %d column", "the examples' query returns %d columns",
 							   descriptor->natts, descriptor->natts),
-				 errdetail("It must return (sample bytea, label) or (sample bytea, label, genuine boolean).")));
+				 errdetail("It must return (sample, label), (sample, label, genuine) or (sample, label, genuine, group).")));
 	if (TupleDescAttr(descriptor, 0)->atttypid != model_sample_type(reader->definition))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
@@ -94,37 +73,92 @@ check_columns(TupleDesc descriptor, Reader *reader)
 				 reader->definition->input_kind == INPUT_PEN ?
 				 errhint("The network takes trajectories of a pen: rows of x, y, then pressure, then time.") :
 				 errhint("It is the image itself, not its path or its text form.")));
-	reader->has_genuine = descriptor->natts == 3;
+	reader->has_genuine = descriptor->natts > 2;
 	if (reader->has_genuine && TupleDescAttr(descriptor, 2)->atttypid != BOOLOID)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("the third column of the examples is of type %s, not boolean",
 						format_type_be(TupleDescAttr(descriptor, 2)->atttypid)),
-				 errhint("It tells genuine samples (true) from forgeries of the label (false).")));
+				 errhint("It tells genuine samples (true) from forgeries of the label (false); where there are none, it is true.")));
 	getTypeOutputInfo(TupleDescAttr(descriptor, 1)->atttypid, &reader->label_output, &varlena);
+	if (descriptor->natts > 3)
+	{
+		reader->groups = names_create();
+		getTypeOutputInfo(TupleDescAttr(descriptor, 3)->atttypid, &reader->group_output, &varlena);
+	}
 }
 
 static int
 label_number(Reader *reader, const char *name)
 {
 	Examples   *examples = reader->examples;
-	LabelEntry *entry;
-	bool		found;
+	int			number = names_number(reader->labels, name);
 
-	entry = hash_search(reader->labels, &name, HASH_ENTER, &found);
-	if (!found)
+	if (number == examples->labels)
 	{
-		if (examples->labels == reader->label_room)
+		if (number == reader->label_room)
 		{
 			reader->label_room *= 2;
 			examples->label = repalloc_huge(examples->label, reader->label_room * sizeof(ExampleLabel));
 		}
-		entry->name = MemoryContextStrdup(reader->context, name);
-		entry->number = examples->labels++;
-		reader->label_bytes += LABEL_BYTES + strlen(name);
-		examples->label[entry->number] = (ExampleLabel) {.name = (char *) entry->name};
+		examples->label[examples->labels++] = (ExampleLabel) {.name = reader->labels->name[number], .group = NO_GROUP};
 	}
-	return entry->number;
+	return number;
+}
+
+/* What one row says of its label's group; NULL says nothing. */
+static void
+note_group(Reader *reader, HeapTuple tuple, TupleDesc descriptor, ExampleLabel *label)
+{
+	bool		isnull;
+	Datum		value = SPI_getbinval(tuple, descriptor, 4, &isnull);
+	int			group;
+
+	if (isnull)
+		return;
+	group = names_number(reader->groups, OidOutputFunctionCall(reader->group_output, value));
+	if (label->group != NO_GROUP && label->group != group)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("label \"%s\" of the examples is in two groups, \"%s\" and \"%s\"", label->name,
+						reader->groups->name[label->group], reader->groups->name[group]),
+				 errhint("A label is one identity. If it means another one in each group, make the label of both columns:"
+						 " SELECT sample, (\"group\", label), ...")));
+	label->group = group;
+}
+
+/* Numbers that follow from the labels' order; a label of which no row names a group has one of its own. */
+static void
+number_groups(Reader *reader)
+{
+	Examples   *examples = reader->examples;
+	int			names = reader->groups != NULL ? reader->groups->count : 0;
+	int		   *number = palloc_extended(sizeof(int) * (names + 1), MCXT_ALLOC_HUGE);
+
+	for (int i = 0; i < names; i++)
+		number[i] = NO_GROUP;
+	for (int i = 0; i < examples->labels; i++)
+	{
+		ExampleLabel *label = &examples->label[i];
+
+		if (label->group == NO_GROUP)
+			label->group = examples->groups++;
+		else
+		{
+			if (number[label->group] == NO_GROUP)
+				number[label->group] = examples->groups++;
+			label->group = number[label->group];
+		}
+	}
+	examples->grouped = reader->groups != NULL;
+	pfree(number);
+}
+
+/* Bytes of labels and groups. */
+static Size
+name_bytes(const Reader *reader)
+{
+	return reader->labels->bytes + (reader->groups != NULL ? reader->groups->bytes : 0);
 }
 
 /*
@@ -133,7 +167,7 @@ label_number(Reader *reader, const char *name)
 static void
 keep_within_memory(Reader *reader)
 {
-	Size		list = reader->label_bytes + (Size) reader->examples->count * sizeof(Entry);
+	Size		list = name_bytes(reader) + (Size) reader->examples->count * sizeof(Entry);
 
 	if (list > reader->most)
 		ereport(ERROR,
@@ -204,6 +238,8 @@ read_row(Reader *reader, HeapTuple tuple, TupleDesc descriptor)
 	digest_of(reader, reader->raster, examples->raster_bytes, digest);
 	entry = &reader->entry[examples->count++];
 	entry->label = label_number(reader, name);
+	if (reader->groups != NULL)
+		note_group(reader, tuple, descriptor, &examples->label[entry->label]);
 	entry->genuine = genuine;
 	entry->slot = raster_store_add(examples->rasters, reader->raster);
 	memcpy(entry->digest, digest, DIGEST_BYTES);
@@ -232,7 +268,7 @@ compare_entries(const void *a, const void *b)
 	return memcmp(x->digest, y->digest, DIGEST_BYTES);
 }
 
-/* What the rows were, whatever their order: labels by name, and of each its samples. */
+/* What the rows were, whatever their order: labels by name, and of each its group and its samples. */
 static char *
 digest_of_all(Reader *reader)
 {
@@ -244,10 +280,14 @@ digest_of_all(Reader *reader)
 	for (int i = 0; fine && i < examples->count; i++)
 	{
 		const Entry *entry = &reader->entry[i];
-		const char *name = examples->label[entry->label].name;
+		const ExampleLabel *label = &examples->label[entry->label];
 
 		if (i == 0 || entry->label != entry[-1].label)
-			fine = pg_cryptohash_update(reader->hash, (const uint8 *) name, strlen(name) + 1) >= 0;
+		{
+			fine = pg_cryptohash_update(reader->hash, (const uint8 *) label->name, strlen(label->name) + 1) >= 0;
+			if (examples->grouped)
+				fine = fine && pg_cryptohash_update(reader->hash, (const uint8 *) &label->group, sizeof label->group) >= 0;
+		}
 		fine = fine && pg_cryptohash_update(reader->hash, (const uint8 *) (entry->genuine ? "g" : "f"), 1) >= 0 &&
 			pg_cryptohash_update(reader->hash, entry->digest, DIGEST_BYTES) >= 0;
 	}
@@ -277,6 +317,7 @@ sort_examples(Reader *reader)
 		sorted[i] = examples->label[order[i]];
 	}
 	examples->label = sorted;
+	number_groups(reader);
 	for (int i = 0; i < examples->count; i++)
 		reader->entry[i].label = rank[reader->entry[i].label];
 	qsort(reader->entry, examples->count, sizeof(Entry), compare_entries);
@@ -303,7 +344,7 @@ sort_examples(Reader *reader)
 		else
 			label->forged++;
 	}
-	examples->bytes = raster_store_memory(examples->rasters) + reader->label_bytes +
+	examples->bytes = raster_store_memory(examples->rasters) + name_bytes(reader) +
 		(Size) examples->count * sizeof(Example);
 }
 
@@ -327,10 +368,6 @@ Examples *
 examples_read(const char *query, const NetworkDefinition *definition, Size memory, Size most)
 {
 	Reader		reader = {0};
-	HASHCTL		control = {
-		.keysize = sizeof(char *), .entrysize = sizeof(LabelEntry),
-		.hash = label_hash, .match = label_match, .hcxt = CurrentMemoryContext
-	};
 	MemoryContext rows = AllocSetContextCreate(CurrentMemoryContext, "siamese rows", ALLOCSET_DEFAULT_SIZES);
 	int			raster_bytes = (int) network_sample_bytes(definition);
 	SPIPlanPtr	plan;
@@ -338,7 +375,7 @@ examples_read(const char *query, const NetworkDefinition *definition, Size memor
 
 	reader.context = CurrentMemoryContext;
 	reader.definition = definition;
-	reader.labels = hash_create("siamese labels", 1024, &control, HASH_ELEM | HASH_FUNCTION | HASH_COMPARE | HASH_CONTEXT);
+	reader.labels = names_create();
 	reader.examples = palloc0(sizeof(Examples));
 	reader.examples->raster_bytes = raster_bytes;
 	reader.examples->rasters = raster_store_create(raster_bytes, memory);
@@ -357,7 +394,7 @@ examples_read(const char *query, const NetworkDefinition *definition, Size memor
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("the examples are not a query that returns rows"),
-				 errhint("Pass a SELECT that returns (sample, label) or (sample, label, genuine).")));
+				 errhint("Pass a SELECT that returns (sample, label), (sample, label, genuine) or (sample, label, genuine, group).")));
 	portal = SPI_cursor_open(NULL, plan, NULL, NULL, false);
 	check_columns(portal->tupDesc, &reader);
 	for (;;)
@@ -381,7 +418,9 @@ examples_read(const char *query, const NetworkDefinition *definition, Size memor
 	MemoryContextSwitchTo(reader.context);	/* SPI leaves its own behind, which ends with the connection */
 	sort_examples(&reader);
 	MemoryContextDelete(rows);
-	hash_destroy(reader.labels);
+	names_end(reader.labels);
+	if (reader.groups != NULL)
+		names_end(reader.groups);
 	pg_cryptohash_free(reader.hash);
 	pfree(reader.raster);
 	warn_of_rows(reader.examples);

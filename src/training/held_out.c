@@ -40,9 +40,11 @@ scores_to_jsonb(const Training *training, const Score *random, const Score *skil
 	StringInfoData text;
 
 	initStringInfo(&text);
-	appendStringInfo(&text, "{\"epoch\": %d, \"held_out_identities\": %d, \"held_out_samples\": %d,"
-					 " \"random\": {\"eer\": %.6g, \"auc\": %.6g}",
-					 epoch, training->split->held_out, training->held_out_count, random->eer, random->auc);
+	appendStringInfo(&text, "{\"epoch\": %d, \"held_out_identities\": %d, ", epoch, training->split->held_out);
+	if (training->examples->grouped)
+		appendStringInfo(&text, "\"held_out_groups\": %d, ", training->split->held_out_groups);
+	appendStringInfo(&text, "\"held_out_samples\": %d, \"random\": {\"eer\": %.6g, \"auc\": %.6g}",
+					 training->held_out_count, random->eer, random->auc);
 	if (skilled != NULL)
 		appendStringInfo(&text, ", \"skilled\": {\"eer\": %.6g, \"auc\": %.6g}", skilled->eer, skilled->auc);
 	appendStringInfoChar(&text, '}');

@@ -10,12 +10,12 @@
 #include "training/training.h"
 
 /* What one identity offers among the embeddings: genuine ones at first, forged ones after them. */
-typedef struct Group
+typedef struct Person
 {
 	int			first;
 	int			genuine;
 	int			forged;
-} Group;
+} Person;
 
 typedef struct PairWalk
 {
@@ -42,13 +42,13 @@ taken(Random *random, int64 total, int64 limit)
 }
 
 static void
-walk_random_pairs(PairWalk *walk, const Group *group, int groups, const int *owner, int genuine_total,
+walk_random_pairs(PairWalk *walk, const Person *person, int persons, const int *owner, int genuine_total,
 				  const int *genuine_index, int64 limit, Random *random, PairSet *set)
 {
 	int64		total = (int64) genuine_total * (genuine_total - 1) / 2;
 
-	for (int g = 0; g < groups; g++)
-		total -= (int64) group[g].genuine * (group[g].genuine - 1) / 2;
+	for (int p = 0; p < persons; p++)
+		total -= (int64) person[p].genuine * (person[p].genuine - 1) / 2;
 	if (total <= limit)
 	{
 		for (int a = 0; a < genuine_total; a++)
@@ -67,11 +67,37 @@ walk_random_pairs(PairWalk *walk, const Group *group, int groups, const int *own
 	}
 }
 
+/* Which group each sample is of, by the groups of these labels alone; identities where the examples have no groups. */
+static void
+number_groups(const Examples *examples, const int *labels, int label_count, PairDistances *pairs)
+{
+	int		   *number;
+	int			sample = 0;
+
+	pairs->group = pairs->identity;
+	pairs->groups = pairs->identities;
+	if (!examples->grouped)
+		return;
+	pairs->group = palloc_extended(sizeof(int32) * Max(pairs->samples, 1), MCXT_ALLOC_HUGE);
+	pairs->groups = 0;
+	number = palloc_extended(sizeof(int) * (examples->groups + 1), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	for (int p = 0; p < label_count; p++)
+	{
+		const ExampleLabel *label = &examples->label[labels[p]];
+
+		if (number[label->group] == 0)
+			number[label->group] = ++pairs->groups;
+		for (int k = 0; k < label->genuine + label->forged; k++)
+			pairs->group[sample++] = number[label->group] - 1;
+	}
+	pfree(number);
+}
+
 void
 evaluation_pairs(const Examples *examples, const int *labels, int label_count, const float *embedding,
 				 Metric metric, int dimensions, int64 limit, uint64 seed, PairDistances *pairs)
 {
-	Group	   *group = palloc(sizeof(Group) * Max(label_count, 1));
+	Person	   *person = palloc(sizeof(Person) * Max(label_count, 1));
 	PairWalk	walk = {embedding, metric, dimensions, 0};
 	Random		random = random_stream(seed, 3);
 	int64		genuine_pairs = 0;
@@ -81,11 +107,11 @@ evaluation_pairs(const Examples *examples, const int *labels, int label_count, c
 	int		   *owner;
 	int		   *genuine_index;
 
-	for (int g = 0; g < label_count; g++)
+	for (int p = 0; p < label_count; p++)
 	{
-		const ExampleLabel *label = &examples->label[labels[g]];
+		const ExampleLabel *label = &examples->label[labels[p]];
 
-		group[g] = (Group) {count, label->genuine, label->forged};
+		person[p] = (Person) {count, label->genuine, label->forged};
 		count += label->genuine + label->forged;
 		genuine_total += label->genuine;
 		genuine_pairs += (int64) label->genuine * (label->genuine - 1) / 2;
@@ -97,28 +123,29 @@ evaluation_pairs(const Examples *examples, const int *labels, int label_count, c
 	pairs->samples = count;
 	pairs->identities = label_count;
 	pairs->identity = palloc_extended(sizeof(int32) * Max(count, 1), MCXT_ALLOC_HUGE);
-	for (int g = 0; g < label_count; g++)
-		for (int k = 0; k < group[g].genuine + group[g].forged; k++)
-			pairs->identity[group[g].first + k] = g;
+	for (int p = 0; p < label_count; p++)
+		for (int k = 0; k < person[p].genuine + person[p].forged; k++)
+			pairs->identity[person[p].first + k] = p;
+	number_groups(examples, labels, label_count, pairs);
 	for (int kind = 0; kind < PAIR_KINDS; kind++)
 		pair_set_init(&pairs->set[kind]);
 
-	for (int g = 0; g < label_count; g++)
-		for (int a = 0; a < group[g].genuine; a++)
+	for (int p = 0; p < label_count; p++)
+		for (int a = 0; a < person[p].genuine; a++)
 		{
-			owner[genuine_total] = g;
-			genuine_index[genuine_total++] = group[g].first + a;
-			for (int b = a + 1; b < group[g].genuine; b++)
+			owner[genuine_total] = p;
+			genuine_index[genuine_total++] = person[p].first + a;
+			for (int b = a + 1; b < person[p].genuine; b++)
 				if (taken(&random, genuine_pairs, limit))
-					add_pair(&walk, &pairs->set[PAIR_GENUINE], group[g].first + a, group[g].first + b);
-			for (int b = 0; b < group[g].forged; b++)
+					add_pair(&walk, &pairs->set[PAIR_GENUINE], person[p].first + a, person[p].first + b);
+			for (int b = 0; b < person[p].forged; b++)
 				if (taken(&random, skilled_pairs, limit))
-					add_pair(&walk, &pairs->set[PAIR_SKILLED], group[g].first + a, group[g].first + group[g].genuine + b);
+					add_pair(&walk, &pairs->set[PAIR_SKILLED], person[p].first + a, person[p].first + person[p].genuine + b);
 		}
-	walk_random_pairs(&walk, group, label_count, owner, genuine_total, genuine_index, limit, &random, &pairs->set[PAIR_RANDOM]);
+	walk_random_pairs(&walk, person, label_count, owner, genuine_total, genuine_index, limit, &random, &pairs->set[PAIR_RANDOM]);
 	for (int kind = 0; kind < PAIR_KINDS; kind++)
 		pair_set_sort(&pairs->set[kind]);
 	pfree(owner);
 	pfree(genuine_index);
-	pfree(group);
+	pfree(person);
 }

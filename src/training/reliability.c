@@ -195,7 +195,7 @@ reliability_measure(const Measured *measured, const ModelCalibration *calibratio
 	double		last = -1;
 	int64		next[PAIR_KINDS] = {0};
 	int			kind;
-	int			identities = 0;
+	int			groups = 0;
 	Resampled  *resampled;
 	float	   *value = palloc(sizeof(float) * RESAMPLE_REPLICATES);
 
@@ -222,7 +222,7 @@ reliability_measure(const Measured *measured, const ModelCalibration *calibratio
 	resampled = resample_pairs(pairs, edge, reliability->bins, measured->seed);
 	for (kind = 0; kind < PAIR_KINDS; kind++)
 		if (weight[kind] > 0)
-			identities = Max(identities, resampled->identities[kind]);
+			groups = Max(groups, resampled->groups[kind]);
 	for (int i = 0; i < reliability->bins; i++)
 	{
 		ReliabilityBin *bin = &reliability->bin[i];
@@ -230,7 +230,7 @@ reliability_measure(const Measured *measured, const ModelCalibration *calibratio
 		bin->predicted /= bin->weight;
 		bin->observed /= bin->weight;
 		replicate_share(resampled, pairs, weight, i - 1, i, value);
-		bin->interval = score_interval(bin->observed, resample_deviation(value), identities, false);
+		bin->interval = score_interval(bin->observed, resample_deviation(value), groups, false);
 		reliability->error += bin->weight * fabs(bin->predicted - bin->observed);
 	}
 	pfree(value);

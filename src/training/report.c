@@ -61,7 +61,7 @@ gather_numbers(Report *report)
 			report->score[kind] = score_pairs(&pairs->set[PAIR_GENUINE], &pairs->set[kind]);
 			resample_eer(report->resampled, (PairKind) kind, value);
 			report->eer[kind] = score_interval(report->score[kind].eer, resample_deviation(value),
-											   Min(report->resampled->identities[PAIR_GENUINE], report->resampled->identities[kind]),
+											   Min(report->resampled->groups[PAIR_GENUINE], report->resampled->groups[kind]),
 											   false);
 		}
 	reliability_measure(&report->measured, calibration, report->prior, RELIABILITY_BINS, &report->reliability);
@@ -158,7 +158,7 @@ put_rates(const Report *report)
 	appendStringInfo(out, "</tbody></table></div>\n<p class=\"soft\">The threshold is a distance of %.6g: where a genuine and an"
 					 " impostor pair were equally likely when the model was calibrated. Small figures: 95 %% intervals, from drawing"
 					 " identities again %d times (seed " UINT64_FORMAT "); none is given for fewer than %d identities.</p>\n",
-					 threshold, RESAMPLE_REPLICATES, report->measured.seed, RESAMPLE_LEAST_IDENTITIES);
+					 threshold, RESAMPLE_REPLICATES, report->measured.seed, RESAMPLE_LEAST_GROUPS);
 }
 
 static void
@@ -179,8 +179,12 @@ put_thresholds(const Report *report)
 			appendStringInfo(out, "<small>%s to %s</small>", report_percent_text(row->stated->rate_interval.low),
 							 report_percent_text(row->stated->rate_interval.high));
 		if (row->stated == NULL)
-			appendStringInfo(out, "</th><td colspan=\"4\">not supported by the %d identities of the calibration</td></tr>\n",
-							 report->measured.calibration.identities);
+		{
+			int			groups = report->measured.calibration.groups;
+
+			appendStringInfo(out, "</th><td colspan=\"4\">not supported by the %d %s of the calibration</td></tr>\n",
+							 groups > 0 ? groups : report->measured.calibration.identities, groups > 0 ? "groups" : "identities");
+		}
 		else
 		{
 			appendStringInfo(out, "</th><td>%.5g<small>%.4g to %.4g</small></td><td>%s</td><td>", row->stated->threshold,
@@ -208,7 +212,14 @@ put_calibration(const Report *report)
 	appendStringInfo(out, "<dt>Calibration</dt><dd>%s regression on ",
 					 calibration->method == CALIBRATION_ISOTONIC ? "isotonic" : "logistic");
 	report_count(out, calibration->identities);
-	appendStringInfoString(out, " identities (");
+	appendStringInfoString(out, " identities");
+	if (calibration->groups > 0)
+	{
+		appendStringInfoString(out, " in ");
+		report_count(out, calibration->groups);
+		appendStringInfoString(out, " groups");
+	}
+	appendStringInfoString(out, " (");
 	for (int kind = 0; kind < PAIR_KINDS; kind++)
 		if (calibration->pairs[kind] > 0)
 		{
@@ -251,10 +262,11 @@ put_origin(const Report *report, const char *query)
 	appendStringInfo(out, "<dt>Prior</dt><dd>%g of the compared pairs are genuine (siamese.prior)</dd>\n</dl>\n"
 					 "<h3 style=\"margin-top:20px\">Examples</h3>\n<pre class=\"query\"><code>", report->prior);
 	report_text(out, query, QUERY_CHARACTERS);
-	appendStringInfoString(out, "</code></pre>\n<p class=\"soft\">Intervals draw whole identities again, because pairs that share one are"
+	appendStringInfo(out, "</code></pre>\n<p class=\"soft\">Intervals draw whole %s again, because pairs that share one are"
 						   " not independent (Snijders, Borgatti 1999; Bolle, Ratha, Pankanti 2004), and are Wilson&#39;s for the number of"
 						   " independent trials that this shows the pairs to be worth (Korn, Graubard 1998). They tell how the numbers"
-						   " differ among people like these; other paper, pens or cameras are another matter.</p>\n");
+						   " differ among people like these; other paper, pens or cameras are another matter.</p>\n",
+						   report->measured.examples->grouped ? "groups of identities" : "identities");
 }
 
 PG_FUNCTION_INFO_V1(siamese_report);

@@ -201,7 +201,7 @@ figure_roc(Report *report)
 	open_figure(report->out, "ROC: what is accepted");
 	chart.x = (Axis) {.label = "impostors accepted (FAR)", .scale = AXIS_LOG, .low = lowest_rate(report), .high = 1, .percent = true};
 	chart.y = (Axis) {.label = "genuine pairs accepted (1 - FRR)", .high = 1, .percent = true};
-	chart_begin(&chart, "ROC curve", "Share of genuine pairs accepted by share of impostors accepted, with 95 % bands over identities.");
+	chart_begin(&chart, "ROC curve", "Share of genuine pairs accepted by share of impostors accepted, with 95 % bands.");
 	for (int kind = PAIR_RANDOM; kind <= PAIR_SKILLED; kind++)
 		if (report->measured.pairs.set[kind].count > 0 && !isnan(report->eer[kind].low))
 			put_band(report, &chart, (PairKind) kind);
@@ -213,7 +213,7 @@ figure_roc(Report *report)
 		}
 	chart_end(&chart);
 	put_legend(report, false);
-	close_figure(report->out, "Up and to the left is better. Dots: the model's threshold. Bands: 95 % over identities.");
+	close_figure(report->out, "Up and to the left is better. Dots: the model's threshold. Bands: 95 % over identities, or groups of them.");
 }
 
 void
@@ -282,7 +282,7 @@ figure_reliability(Report *report)
 	chart.x = (Axis) {.label = "probability that verify() states", .high = 1, .percent = true};
 	chart.y = (Axis) {.label = "pairs that are genuine", .high = 1, .percent = true};
 	chart_begin(&chart, "Reliability diagram",
-				"Observed share of genuine pairs by stated probability, in bins of equal weight, with 95 % intervals over identities.");
+				"Observed share of genuine pairs by stated probability, in bins of equal weight, with 95 % intervals.");
 	chart_line(&chart, "guide", diagonal, 2);
 	for (int i = 0; i < reliability->bins; i++)
 		point[i] = (Point) {reliability->bin[i].predicted, reliability->bin[i].observed};

@@ -1,65 +1,205 @@
 /*
  * split.c: which identities train and which are held out.
+ *
+ * Held-out numbers are true of new people when nothing of them was learnt.  Where identities belong together (characters of
+ * one alphabet, signers of one branch), that takes whole groups: a new alphabet is farther from what was seen than a
+ * new character of a known one.
  */
 #include "postgres.h"
 
 #include "training/training.h"
 
-Split *
-split_identities(const Examples *examples, double held_out, int most_samples, uint64 seed, bool strict)
+/* The usable labels by group: those of order[i] are label[first[i]] .. label[first[i + 1] - 1]. */
+typedef struct Grouped
 {
-	Split	   *split = palloc0(sizeof(Split));
-	int		   *usable = palloc(sizeof(int) * Max(examples->labels, 1));
-	int			count = 0;
-	int			single = 0;
-	int64		samples = 0;
-	const char *first_single = NULL;
-	Random		random = random_stream(seed, 1);
+	int			count;			/* of labels */
+	int			groups;
+	int		   *label;			/* [count] */
+	int		   *first;			/* [groups + 1] */
+	int		   *order;			/* [groups]: places in first */
+} Grouped;
 
-	for (int i = 0; i < examples->labels; i++)
+static void
+shuffle(int *value, int count, Random *random)
+{
+	for (int i = count - 1; i > 0; i--)
 	{
-		if (examples->label[i].genuine >= 2)
-			usable[count++] = i;
-		else if (single++ == 0)
-			first_single = examples->label[i].name;
+		int			other = (int) random_below(random, (uint32) i + 1);
+		int			swap = value[i];
+
+		value[i] = value[other];
+		value[other] = swap;
 	}
+}
+
+/* Labels with two genuine samples, of each group those that are next to each other in the order of labels. */
+static void
+gather(const Examples *examples, Grouped *grouped)
+{
+	int		   *place = palloc_extended(sizeof(int) * (examples->groups + 1), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	int			start = 0;
+
+	grouped->label = palloc_extended(sizeof(int) * (examples->labels + 1), MCXT_ALLOC_HUGE);
+	grouped->first = palloc_extended(sizeof(int) * (examples->groups + 1), MCXT_ALLOC_HUGE);
+	grouped->order = palloc_extended(sizeof(int) * (examples->groups + 1), MCXT_ALLOC_HUGE);
+	for (int i = 0; i < examples->labels; i++)
+		if (examples->label[i].genuine >= 2)
+			place[examples->label[i].group]++;
+	for (int g = 0; g < examples->groups; g++)
+	{
+		int			size = place[g];
+
+		place[g] = start;
+		if (size > 0)
+		{
+			grouped->order[grouped->groups] = grouped->groups;
+			grouped->first[grouped->groups++] = start;
+		}
+		start += size;
+	}
+	grouped->first[grouped->groups] = start;
+	grouped->count = start;
+	for (int i = 0; i < examples->labels; i++)
+		if (examples->label[i].genuine >= 2)
+			grouped->label[place[examples->label[i].group]++] = i;
+	pfree(place);
+}
+
+static void
+check_labels(const Examples *examples, int usable, bool strict)
+{
+	int			single = examples->labels - usable;
+	const char *first_single = NULL;
+
+	for (int i = 0; i < examples->labels && first_single == NULL; i++)
+		if (examples->label[i].genuine < 2)
+			first_single = examples->label[i].name;
 	if (single > 0 && strict)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("%d of %d labels have fewer than two genuine samples", single, examples->labels),
 				 errdetail("The first is \"%s\".", first_single),
 				 errhint("Leave them out in the query, or pass the option {\"strict\": false} to have them left out.")));
-	if (count < SPLIT_LEAST_IDENTITIES)
+	if (usable < SPLIT_LEAST_IDENTITIES)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("too few identities to learn from: %d", count),
+				 errmsg("too few identities to learn from: %d", usable),
 				 errdetail("At least %d labels with two genuine samples or more are needed.", SPLIT_LEAST_IDENTITIES),
 				 errhint("The second column of the examples tells who or what a sample shows.")));
 	if (single > 0)
 		ereport(WARNING,
 				(errmsg("%d of %d labels were left out: they have fewer than two genuine samples", single, examples->labels),
 				 errdetail("The first is \"%s\".", first_single)));
+}
 
-	for (int i = count - 1; i > 0; i--)
+static int
+group_size(const Grouped *grouped, int group)
+{
+	return grouped->first[group + 1] - grouped->first[group];
+}
+
+static int64
+group_samples(const Examples *examples, const Grouped *grouped, int group)
+{
+	int64		samples = 0;
+
+	for (int i = grouped->first[group]; i < grouped->first[group + 1]; i++)
+		samples += examples->label[grouped->label[i]].genuine + examples->label[grouped->label[i]].forged;
+	return samples;
+}
+
+/* Holds out those whose place in order is i; returns the number of their identities. */
+static int
+hold_out(Grouped *grouped, Split *split, int i)
+{
+	int			group = grouped->order[i];
+
+	/* the ones that are held out stand first, the others keep their order */
+	memmove(&grouped->order[split->held_out_groups + 1], &grouped->order[split->held_out_groups],
+			sizeof(int) * (i - split->held_out_groups));
+	grouped->order[split->held_out_groups++] = group;
+	return group_size(grouped, group);
+}
+
+/* Which groups; returns how many identities they have. */
+static int
+choose_groups(const Examples *examples, Grouped *grouped, double share, int most_samples, Split *split)
+{
+	int			wanted = Max(2, Min(grouped->count - 2, (int) rint(grouped->count * share)));
+	int			held = 0;
+	int64		samples = 0;
+
+	for (int i = 0; i < grouped->groups && held < wanted; i++)
 	{
-		int			other = (int) random_below(&random, (uint32) i + 1);
-		int			swap = usable[i];
+		int			size = group_size(grouped, grouped->order[i]);
 
-		usable[i] = usable[other];
-		usable[other] = swap;
-	}
-	split->held_out = 0;
-	while (split->held_out < Max(2, Min(count - 2, (int) rint(count * held_out))))
-	{
-		const ExampleLabel *label = &examples->label[usable[split->held_out]];
-
-		samples += label->genuine + label->forged;
-		if (split->held_out >= 2 && samples > most_samples)
+		if (abs(held + size - wanted) >= wanted - held || held + size > grouped->count - 2)
+			continue;
+		samples += group_samples(examples, grouped, grouped->order[i]);
+		if (held >= 2 && samples > most_samples)
 			break;
-		split->held_out++;
+		held += hold_out(grouped, split, i);
 	}
-	split->training = count - split->held_out;
-	split->held_out_label = usable;
-	split->training_label = usable + split->held_out;
+	/* all that are left may be too large for the share, not for the purpose */
+	while (held < 2 && split->held_out_groups < grouped->groups)
+	{
+		int			least = split->held_out_groups;
+
+		for (int i = least + 1; i < grouped->groups; i++)
+			if (group_size(grouped, grouped->order[i]) < group_size(grouped, grouped->order[least]))
+				least = i;
+		held += hold_out(grouped, split, least);
+	}
+	if (held > grouped->count - 2)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("too few groups to hold out one: %d", grouped->groups),
+				 errdetail("The %d identities are to be split by whole groups, with at least two identities to learn from and two"
+						   " to be measured by.", grouped->count),
+				 errhint("The fourth column of the examples tells which identities belong together. Without it single"
+						 " identities are held out.")));
+	return held;
+}
+
+Split *
+split_identities(const Examples *examples, double held_out, int most_samples, uint64 seed, bool strict)
+{
+	Split	   *split = palloc0(sizeof(Split));
+	Grouped		grouped = {0};
+	Random		random = random_stream(seed, 1);
+	int64		samples = 0;
+	int			held;
+	int		   *label;
+
+	gather(examples, &grouped);
+	check_labels(examples, grouped.count, strict);
+	shuffle(grouped.order, grouped.groups, &random);
+	held = choose_groups(examples, &grouped, held_out, most_samples, split);
+
+	label = palloc_extended(sizeof(int) * grouped.count, MCXT_ALLOC_HUGE);
+	for (int i = 0, n = 0; i < grouped.groups; i++)
+	{
+		int			size = group_size(&grouped, grouped.order[i]);
+
+		memcpy(label + n, grouped.label + grouped.first[grouped.order[i]], sizeof(int) * size);
+		n += size;
+	}
+	split->groups = grouped.groups;
+	split->training = grouped.count - held;
+	split->training_label = label + held;
+	split->held_out_label = label;
+	for (int i = 0; i < held; i++)
+		samples += examples->label[label[i]].genuine + examples->label[label[i]].forged;
+	if (samples > most_samples)
+		shuffle(label, held, &random);
+	while (held > 2 && samples > most_samples)
+	{
+		held--;
+		samples -= examples->label[label[held]].genuine + examples->label[label[held]].forged;
+	}
+	split->held_out = held;
+	pfree(grouped.label);
+	pfree(grouped.first);
+	pfree(grouped.order);
 	return split;
 }

@@ -36,6 +36,17 @@ list_bytes(const Training *training)
 	return (Size) examples->count * 3 * sizeof(int) + (Size) examples->labels * 128 + values * sizeof(float);
 }
 
+/* "6 held out", or with groups "6 held out (2 of 9 groups)". */
+static char *
+held_out_text(const Training *training)
+{
+	const Split *split = training->split;
+
+	if (!training->examples->grouped)
+		return psprintf("%d held out", split->held_out);
+	return psprintf("%d held out (%d of %d groups)", split->held_out, split->held_out_groups, split->groups);
+}
+
 static void
 check_same_examples(const Training *training)
 {
@@ -106,9 +117,9 @@ train(Training *training)
 	start_load(training);
 	MemoryContextSwitchTo(caller);
 	ereport(NOTICE,
-			(errmsg("training \"%s\" with network \"%s\": %d samples, %d identities, %d held out; %d epochs of %lld steps of %d samples",
+			(errmsg("training \"%s\" with network \"%s\": %d samples, %d identities, %s; %d epochs of %lld steps of %d samples",
 					training->model, training->network, training->examples->count,
-					training->split->training + training->split->held_out, training->split->held_out,
+					training->split->training + training->split->held_out, held_out_text(training),
 					training->epochs, (long long) training->learner->progress.epoch_steps, learner_batch_size(training->learner)),
 			 errdetail("%s", training->memory)));
 	/* No snapshot is held while computing: vacuum goes on. */

@@ -1,8 +1,8 @@
 /*
  * training.h: examples -> batches -> steps -> a new version of a model; and what a model is worth on other examples.
  *
- * The rows of the examples' query are decoded and prepared once (examples.c), identities are split by seed into those
- * that train and those held out (split.c), each step takes some identities and some samples of each (sampler.c), every
+ * The rows of the examples' query are decoded and prepared once (examples.c), identities or groups of them are split by seed
+ * into those that train and those held out (split.c), each step takes some identities and some samples of each (sampler.c), every
  * sample distorted anew (the network room).  All threads but the main one are ours, with every signal blocked, and never call
  * the server (threads.c).
  */
@@ -32,16 +32,19 @@ typedef struct ExampleLabel
 	int			first;			/* its examples stand together: genuine ones first, then forgeries */
 	int			genuine;
 	int			forged;
+	int			group;			/* 0 .. groups - 1: labels of one group are never on both sides of a split */
 } ExampleLabel;
 
 typedef struct Examples
 {
 	int			count;
 	int			labels;
+	int			groups;			/* as many as labels when the query has no groups */
+	bool		grouped;		/* the query has groups */
 	int			raster_bytes;	/* of one example */
 	struct RasterStore *rasters;
 	Size		bytes;			/* in memory, all in all */
-	char	   *digest;			/* SHA-256 over labels and prepared samples, in hexadecimal: the same for the same set of rows */
+	char	   *digest;			/* SHA-256 over labels, groups and prepared samples, in hexadecimal: the same for the same set of rows */
 	Example    *example;		/* sorted by label, genuine before forged, then by content */
 	ExampleLabel *label;		/* sorted by name, bytewise */
 	int64		null_rows;		/* a NULL sample or label: left out */
@@ -51,8 +54,9 @@ typedef struct Examples
 
 /*
  * Runs the query inside the current SPI connection; everything lives in the current memory context.  Columns: sample
- * bytea, label of any type, and genuine boolean (NULL counts as true) if there is a third.  The result depends on the
- * set of rows, not on their order.  Rasters that do not fit into memory bytes go to a temporary file.  Warns of rows
+ * bytea, label of any type, genuine boolean (NULL counts as true) if there is a third, and group of any type if there is a
+ * fourth: of a label's rows all that name one (are not NULL) name the same, and without any it is a group of its own.  The
+ * result depends on the set of rows, not on their order.  Rasters that do not fit into memory bytes go to a temporary file.  Warns of rows
  * that were left out; raises if the query or its columns are wrong, or if the list of the rows alone takes more than most
  * bytes.
  */
@@ -74,14 +78,17 @@ typedef struct Split
 {
 	int			training;
 	int			held_out;
+	int			groups;			/* in all, of identities that can be used */
+	int			held_out_groups;
 	int		   *training_label; /* [training] */
 	int		   *held_out_label; /* [held_out] */
 } Split;
 
 /*
- * Identities, never samples, by seed.  An identity needs two genuine samples: others raise, or with strict false are
- * left out.  Raises when there are too few identities.  Of the share held_out are left out those with which there would be
- * more than most_samples; they train.
+ * Groups, which without a column of groups are identities, never samples, by seed.  An identity needs two genuine samples:
+ * others raise, or with strict false are left out.  Raises when there are too few identities or groups.  Whole groups are
+ * held out, in random order, each that brings the number of held-out identities nearer to the share held_out; no more of
+ * them when there would be more than most_samples.  Of a group that is larger than that some identities are on neither side.
  */
 extern Split *split_identities(const Examples *examples, double held_out, int most_samples, uint64 seed, bool strict);
 
