@@ -19,12 +19,16 @@ COMMENT ON FUNCTION @extschema@.embedding_send(@extschema@.embedding) IS 'binary
 CREATE FUNCTION @extschema@.embedding_typmod_in(cstring[]) RETURNS integer
 	AS 'MODULE_PATHNAME', 'siamese_embedding_typmod_in' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.embedding_typmod_in(cstring[]) IS 'type modifier: the number of dimensions';
+CREATE FUNCTION @extschema@.embedding_analyze(internal) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'siamese_embedding_analyze' LANGUAGE C VOLATILE STRICT;
+COMMENT ON FUNCTION @extschema@.embedding_analyze(internal) IS 'ANALYZE: keeps samples and the distribution of distances from them, for the estimates of <@ and ~=';
 CREATE TYPE @extschema@.embedding (
 	INPUT = @extschema@.embedding_in,
 	OUTPUT = @extschema@.embedding_out,
 	RECEIVE = @extschema@.embedding_recv,
 	SEND = @extschema@.embedding_send,
 	TYPMOD_IN = @extschema@.embedding_typmod_in,
+	ANALYZE = @extschema@.embedding_analyze,
 	INTERNALLENGTH = VARIABLE,
 	ALIGNMENT = double,
 	STORAGE = external
@@ -129,18 +133,24 @@ COMMENT ON FUNCTION @extschema@.embedding_in_ball(@extschema@.embedding, @extsch
 CREATE FUNCTION @extschema@.ball_contains(@extschema@.ball, @extschema@.embedding) RETURNS boolean
 	AS 'MODULE_PATHNAME', 'siamese_ball_contains' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5;
 COMMENT ON FUNCTION @extschema@.ball_contains(@extschema@.ball, @extschema@.embedding) IS 'implementation of @> operator';
+CREATE FUNCTION @extschema@.ball_selectivity(internal, oid, internal, integer) RETURNS double precision
+	AS 'MODULE_PATHNAME', 'siamese_ball_selectivity' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.ball_selectivity(internal, oid, internal, integer) IS 'restriction selectivity of <@ and @>';
+CREATE FUNCTION @extschema@.ball_join_selectivity(internal, oid, internal, smallint, internal) RETURNS double precision
+	AS 'MODULE_PATHNAME', 'siamese_ball_join_selectivity' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.ball_join_selectivity(internal, oid, internal, smallint, internal) IS 'join selectivity of <@ and @>';
 CREATE OPERATOR @extschema@.<@ (
 	FUNCTION = @extschema@.embedding_in_ball, LEFTARG = @extschema@.embedding, RIGHTARG = @extschema@.ball,
 	COMMUTATOR = OPERATOR(@extschema@.@>),
-	RESTRICT = contsel,
-	JOIN = contjoinsel
+	RESTRICT = @extschema@.ball_selectivity,
+	JOIN = @extschema@.ball_join_selectivity
 );
 COMMENT ON OPERATOR @extschema@.<@ (@extschema@.embedding, @extschema@.ball) IS 'is within the ball';
 CREATE OPERATOR @extschema@.@> (
 	FUNCTION = @extschema@.ball_contains, LEFTARG = @extschema@.ball, RIGHTARG = @extschema@.embedding,
 	COMMUTATOR = OPERATOR(@extschema@.<@),
-	RESTRICT = contsel,
-	JOIN = contjoinsel
+	RESTRICT = @extschema@.ball_selectivity,
+	JOIN = @extschema@.ball_join_selectivity
 );
 COMMENT ON OPERATOR @extschema@.@> (@extschema@.ball, @extschema@.embedding) IS 'contains the embedding';
 
@@ -518,9 +528,15 @@ CREATE FUNCTION @extschema@.same_identity(a @extschema@.embedding, b @extschema@
 COMMENT ON FUNCTION @extschema@.same_identity(@extschema@.embedding, @extschema@.embedding) IS
 	'whether the distance is within the threshold of the embeddings'' model, where on its held-out identities a genuine and an impostor pair were equally likely; an error for unbound embeddings';
 
+CREATE FUNCTION @extschema@.same_selectivity(internal, oid, internal, integer) RETURNS double precision
+	AS 'MODULE_PATHNAME', 'siamese_same_selectivity' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.same_selectivity(internal, oid, internal, integer) IS 'restriction selectivity of ~=';
+CREATE FUNCTION @extschema@.same_join_selectivity(internal, oid, internal, smallint, internal) RETURNS double precision
+	AS 'MODULE_PATHNAME', 'siamese_same_join_selectivity' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.same_join_selectivity(internal, oid, internal, smallint, internal) IS 'join selectivity of ~=';
 CREATE OPERATOR @extschema@.~= (
 	LEFTARG = @extschema@.embedding, RIGHTARG = @extschema@.embedding, FUNCTION = @extschema@.same_identity,
-	COMMUTATOR = OPERATOR(@extschema@.~=), RESTRICT = contsel, JOIN = contjoinsel
+	COMMUTATOR = OPERATOR(@extschema@.~=), RESTRICT = @extschema@.same_selectivity, JOIN = @extschema@.same_join_selectivity
 );
 COMMENT ON OPERATOR @extschema@.~= (@extschema@.embedding, @extschema@.embedding) IS 'the same identity: distance within the model''s threshold';
 

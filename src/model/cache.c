@@ -303,8 +303,9 @@ model_by_name(const char *name)
 	return model_by_fingerprint(fingerprint);
 }
 
+/* NULL: there is no such model, or the user may not read it. */
 static const CalibrationEntry *
-calibration_entry(uint64 fingerprint)
+find_calibration(uint64 fingerprint)
 {
 	CalibrationKey key;
 	CalibrationEntry *entry;
@@ -330,12 +331,10 @@ calibration_entry(uint64 fingerprint)
 							  1, &type, &value, NULL, true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read siamese.model");
 	if (SPI_processed == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("the model that made the embedding is not here"),
-				 errdetail("No row of siamese.model that you may read has the fingerprint %016llx.",
-						   (unsigned long long) fingerprint),
-				 errhint("A threshold belongs to a model: keep the model as long as its embeddings.")));
+	{
+		SPI_finish();
+		return NULL;
+	}
 	value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
 	if (isnull)
 		check_raise_damaged_model(psprintf("The model %016llx has no calibration.", (unsigned long long) fingerprint));
@@ -348,6 +347,29 @@ calibration_entry(uint64 fingerprint)
 	entry->calibration = calibration;
 	entry->references = references;
 	return entry;
+}
+
+static const CalibrationEntry *
+calibration_entry(uint64 fingerprint)
+{
+	const CalibrationEntry *entry = find_calibration(fingerprint);
+
+	if (entry == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("the model that made the embedding is not here"),
+				 errdetail("No row of siamese.model that you may read has the fingerprint %016llx.",
+						   (unsigned long long) fingerprint),
+				 errhint("A threshold belongs to a model: keep the model as long as its embeddings.")));
+	return entry;
+}
+
+const ModelCalibration *
+model_find_calibration(uint64 fingerprint)
+{
+	const CalibrationEntry *entry = find_calibration(fingerprint);
+
+	return entry ? &entry->calibration : NULL;
 }
 
 const ModelCalibration *

@@ -159,6 +159,9 @@ extern uint64 model_find(const char *name, int *version);
 /* The newest calibration of the models with this fingerprint; raises when there is none. */
 extern const ModelCalibration *model_calibration(uint64 fingerprint);
 
+/* The same, but NULL when there is none that the user may read: for the planner. */
+extern const ModelCalibration *model_find_calibration(uint64 fingerprint);
+
 /* The calibration of the very version that model_by_name() finds; to be called after it. */
 extern void model_calibration_of(const char *name, ModelCalibration *calibration);
 

@@ -14,7 +14,7 @@ my $folder = shift or die;
 my ($rows, $n) = @ENV{qw(ROWS DIMENSIONS)};
 our $queries = $ENV{QUERIES};
 my $size = "${rows}x$n";
-my $seconds = $ENV{SECONDS_EACH} // 2;
+my $seconds = $ENV{SECONDS_EACH};
 my $ticks = POSIX::sysconf(&POSIX::_SC_CLK_TCK);
 my $server = do { open my $file, '<', "$folder/data/postmaster.pid" or die; (<$file> =~ /(\d+)/)[0] };
 $queries = $rows / 70 if $queries > $rows / 70;    # so that each query of A has its identity among the rows
@@ -31,18 +31,18 @@ sub sql
 	local $/;
 	my $out = <$psql>;
 	close $psql or die "psql failed: $commands\n";
-	chomp $out;
-	return $out;
+	return ($out // '') =~ s/\n\z//r;
 }
 sub shell { my ($command) = @_; system('sh', '-ec', $command) == 0 or die "failed: $command\n"; }
 
-# Seconds of the processor that sessions took which have ended.
+# Seconds of the processor that sessions took which have ended.  One that has, but was not waited for by the server yet, has no
+# command line any more and no share in the sum.
 sub spent
 {
 	for (1 .. 100)
 	{
 		my $running = 0;
-		for (split ' ', contents("/proc/$server/task/$server/children")) { $running++ if contents("/proc/$_/cmdline") =~ /\[local\]/; }
+		for (split ' ', contents("/proc/$server/task/$server/children")) { $running++ if contents("/proc/$_/cmdline") =~ /\[local\]|^\z/; }
 		last unless $running;
 		sleep 0.02;
 	}

@@ -1,0 +1,46 @@
+/*
+ * statistics.h: what ANALYZE keeps of a column of embeddings, and how many rows a ball holds by that.
+ *
+ * Some rows are kept whole (the samples), and for each of them how its distances to all rows of ANALYZE's sample are
+ * distributed (its curve).  So a ball that holds one row in a hundred thousand is seen although a hundred rows are kept.
+ */
+#ifndef SIAMESE_INDEX_STATISTICS_H
+#define SIAMESE_INDEX_STATISTICS_H
+
+#include "postgres.h"
+
+#include "utils/selfuncs.h"
+
+#include "embedding/embedding.h"
+
+typedef struct DistanceStatistics
+{
+	int			count;			/* samples: all of one model, distance and number of dimensions */
+	const Embedding **samples;
+	int			points;			/* of a curve; 0: nothing was there to compare with */
+	const float *shares;		/* [points] of the rows, rising to 1 */
+	const float *curves;		/* [count, points]: distances within which these shares lie, the sample itself left out */
+	double		comparable;		/* share of the rows with a value that are of the samples' kind */
+	double		not_null;		/* share of all rows that have a value */
+	int			common;			/* most common values */
+	const Embedding **values;
+	const float *frequencies;	/* [common], of all rows */
+} DistanceStatistics;
+
+/* Of a variable that the planner examined; NULL: there are none, or the user must not know them (function: the operator's). */
+extern const DistanceStatistics *statistics_read(VariableStatData *variable, Oid function);
+
+/* Whether distances between them can be taken. */
+static inline bool
+statistics_same_kind(const Embedding *a, const Embedding *b)
+{
+	return a->model == b->model && a->metric == b->metric && a->dimensions == b->dimensions;
+}
+
+/* Share of the rows of the samples' kind within radius of the centre, which is of that kind. */
+extern double share_in_ball(const DistanceStatistics *statistics, const Embedding *center, double radius);
+
+/* The same for a centre that is not known, but distributed as the rows are. */
+extern double share_in_any_ball(const DistanceStatistics *statistics, double radius);
+
+#endif
