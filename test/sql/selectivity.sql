@@ -50,8 +50,8 @@ BEGIN
 		END LOOP;
 	END LOOP;
 END $$;
-SELECT relation, count(*) > 50 AS many, round(percentile_cont(0.5) WITHIN GROUP (ORDER BY factor)) <= 3 AS close, percentile_cont(0.9) WITHIN GROUP (ORDER BY factor) < 20 AS never_mad
-	FROM unnest(ARRAY['cloud', 'person', 'crowd', 'equal', 'long']) relation, factors(relation, CASE relation WHEN 'long' THEN 20 ELSE 151 END) GROUP BY 1 ORDER BY 1;
+SELECT relation, count(*) > 25 AS many, round(percentile_cont(0.5) WITHIN GROUP (ORDER BY factor)) <= 3 AS close, percentile_cont(0.9) WITHIN GROUP (ORDER BY factor) < 20 AS never_mad
+	FROM unnest(ARRAY['cloud', 'person', 'crowd', 'equal', 'long']) relation, factors(relation, CASE relation WHEN 'long' THEN 20 ELSE 307 END) GROUP BY 1 ORDER BY 1;
 
 -- duplicates are known exactly, NULLs are never in a ball
 SELECT planned(query) / counted(query) BETWEEN 0.9 AND 1.1 AS close, query FROM (VALUES
