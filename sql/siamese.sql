@@ -292,7 +292,7 @@ CREATE TYPE @extschema@.reference (
 	SEND = @extschema@.reference_send,
 	INTERNALLENGTH = VARIABLE,
 	ALIGNMENT = double,
-	STORAGE = external
+	STORAGE = main
 );
 COMMENT ON TYPE @extschema@.reference IS 'a person, known by several embeddings: mean and spread of each component over the last ones: (6/6,[0.1,...]@cosine:0123456789abcdef,[0.2,...])';
 CREATE FUNCTION @extschema@.reference_add(internal, @extschema@.embedding) RETURNS internal
@@ -635,18 +635,18 @@ COMMENT ON FUNCTION siamese.index_check(regclass, boolean) IS
 	'reads a whole siamese index and returns a row for everything that does not fit together, none if it is sound; heap: also looks up each row of the table; writers wait meanwhile';
 
 CREATE FUNCTION @extschema@.distance(reference @extschema@.reference, embedding @extschema@.embedding) RETURNS float8
-	LANGUAGE c STABLE STRICT PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'siamese_distance_reference';
+	LANGUAGE c STABLE STRICT PARALLEL SAFE COST 30 AS 'MODULE_PATHNAME', 'siamese_distance_reference';
 COMMENT ON FUNCTION @extschema@.distance(@extschema@.reference, @extschema@.embedding) IS
 	'how far an embedding is from the person, in the person''s own spreads (root mean square over the components; about 1 for one''s own), with how people vary in general where the person''s signatures are few';
 
 CREATE FUNCTION @extschema@.verify(reference @extschema@.reference, embedding @extschema@.embedding, far float8 DEFAULT NULL, frr float8 DEFAULT NULL,
 	OUT answer text, OUT probability float8, OUT distance float8, OUT accept float8, OUT reject float8)
-	LANGUAGE c STABLE PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'siamese_verify_reference';
+	LANGUAGE c STABLE PARALLEL SAFE COST 50 AS 'MODULE_PATHNAME', 'siamese_verify_reference';
 COMMENT ON FUNCTION @extschema@.verify(@extschema@.reference, @extschema@.embedding, float8, float8) IS
 	'is it the person of the reference?  genuine up to the distance accept, forged beyond the distance reject, else inconclusive.  far: accept at most this share of impostors; frr: reject at most this share of genuine ones; without one of them even odds stand for it, without both nothing is inconclusive';
 
 CREATE FUNCTION @extschema@.reference_unpack(packed bytea, model text DEFAULT NULL) RETURNS @extschema@.reference
-	LANGUAGE c STABLE PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'siamese_reference_unpack';
+	LANGUAGE c STABLE PARALLEL SAFE COST 30 AS 'MODULE_PATHNAME', 'siamese_reference_unpack';
 COMMENT ON FUNCTION @extschema@.reference_unpack(bytea, text) IS
 	'the reference that reference::bytea packed, of that model; what is beyond 16 embeddings has become 16';
 

@@ -80,6 +80,8 @@ reference_unpack(const uint8 *byte, Size size, int dimensions, Metric metric, ui
 	Reference  *reference;
 	double		scale;
 	double		spread;
+	float		mean[64];		/* of the upper six bits */
+	float		variance[SPREADS];	/* of the lower two */
 	int			count;
 	int			window;
 
@@ -96,13 +98,20 @@ reference_unpack(const uint8 *byte, Size size, int dimensions, Metric metric, ui
 	reference->count = (uint16) count;
 	scale = mean_scale(byte[0] & 63);
 	spread = count > 1 ? scale * exp2(-byte[2] / 16.0) : 0;
+	for (int value = 0; value < 64; value++)
+		mean[value] = (float) ((value - HALF_STEPS) / HALF_STEPS * scale);
+	for (int value = 0; value < SPREADS; value++)
+	{
+		double		own = spread * exp2(value + 0.5 - SPREADS / 2);
+
+		variance[value] = (float) (own * own);
+	}
 	for (int i = 0; i < dimensions; i++)
 	{
 		int			value = byte[REFERENCE_PACKED_HEADER + i];
-		double		own = spread * exp2((value & 3) + 0.5 - SPREADS / 2);
 
-		reference->x[i] = (float) (((value >> 2) - HALF_STEPS) / HALF_STEPS * scale);
-		reference->x[dimensions + i] = (float) (own * own);
+		reference->x[i] = mean[value >> 2];
+		reference->x[dimensions + i] = variance[value & 3];
 	}
 	return reference;
 }

@@ -10,6 +10,7 @@
 
 #include "postgres.h"
 
+#include "access/tupdesc.h"
 #include "utils/array.h"
 #include "utils/jsonb.h"
 
@@ -211,6 +212,11 @@ extern void model_drop_unused_weights(uint64 fingerprint);	/* those that no row 
 extern void model_load_weights(uint64 fingerprint, real *weights, size_t count);
 extern char *model_fingerprint_text(uint64 fingerprint);	/* 16 hexadecimal digits */
 extern uint64 model_fingerprint_parse(const char *text);
+
+/* ---- answers (verify.c) ------------------------------------------------------------------------------------------- */
+
+/* What verify() returns, found out once for all rows of a query: it takes the function's fn_extra. */
+extern TupleDesc verify_row(FunctionCallInfo fcinfo);
 
 /* ---- embedding images (embed.c) ---------------------------------------------------------------------------------- */
 

@@ -26,6 +26,22 @@ common_calibration(const Embedding *a, const Embedding *b)
 	return model_calibration(a->model);
 }
 
+TupleDesc
+verify_row(FunctionCallInfo fcinfo)
+{
+	TupleDesc	descriptor = fcinfo->flinfo->fn_extra;
+	MemoryContext caller;
+
+	if (descriptor != NULL)
+		return descriptor;
+	if (get_call_result_type(fcinfo, NULL, &descriptor) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	caller = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+	fcinfo->flinfo->fn_extra = descriptor = BlessTupleDesc(CreateTupleDescCopy(descriptor));
+	MemoryContextSwitchTo(caller);
+	return descriptor;
+}
+
 PG_FUNCTION_INFO_V1(siamese_same);
 
 Datum
@@ -43,7 +59,6 @@ PG_FUNCTION_INFO_V1(siamese_verify);
 Datum
 siamese_verify(PG_FUNCTION_ARGS)
 {
-	TupleDesc	descriptor;
 	Datum		values[4];
 	bool		nulls[4] = {false};
 	Embedding  *a;
@@ -60,11 +75,9 @@ siamese_verify(PG_FUNCTION_ARGS)
 	distance = embedding_distance(a, b);
 	threshold = PG_ARGISNULL(2) ? calibration_even_threshold(calibration, setting_prior)
 		: calibration_threshold(calibration, PG_GETARG_FLOAT8(2));
-	if (get_call_result_type(fcinfo, NULL, &descriptor) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
 	values[0] = BoolGetDatum(distance <= threshold);
 	values[1] = Float8GetDatum(calibration_probability(calibration, distance, setting_prior));
 	values[2] = Float8GetDatum(distance);
 	values[3] = Float8GetDatum(threshold);
-	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor), values, nulls)));
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(verify_row(fcinfo), values, nulls)));
 }

@@ -72,7 +72,6 @@ PG_FUNCTION_INFO_V1(siamese_verify_reference);
 Datum
 siamese_verify_reference(PG_FUNCTION_ARGS)
 {
-	TupleDesc	descriptor;
 	Datum		values[5];
 	bool		nulls[5] = {false};
 	Reference  *reference;
@@ -97,14 +96,12 @@ siamese_verify_reference(PG_FUNCTION_ARGS)
 	distance = distance_to(reference, embedding, calibration);
 	two_thresholds(scores, !PG_ARGISNULL(2), PG_ARGISNULL(2) ? 0 : PG_GETARG_FLOAT8(2),
 				   !PG_ARGISNULL(3), PG_ARGISNULL(3) ? 0 : PG_GETARG_FLOAT8(3), &accept, &reject);
-	if (get_call_result_type(fcinfo, NULL, &descriptor) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
 	values[0] = CStringGetTextDatum(distance <= accept ? "genuine" : distance > reject ? "forged" : "inconclusive");
 	values[1] = Float8GetDatum(calibration_probability(&scores->scores, distance, setting_prior));
 	values[2] = Float8GetDatum(distance);
 	values[3] = Float8GetDatum(accept);
 	values[4] = Float8GetDatum(reject);
-	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor), values, nulls)));
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(verify_row(fcinfo), values, nulls)));
 }
 
 PG_FUNCTION_INFO_V1(siamese_reference_unpack);
