@@ -65,6 +65,7 @@ model_fingerprint(Jsonb *definition, const real *weights, size_t count)
 	{
 		size_t		values = Min(MODEL_PART_VALUES, count - done);
 
+		CHECK_FOR_INTERRUPTS();
 		model_encode_weights(weights + done, values, part);
 		if (pg_cryptohash_update(hash, (uint8 *) part, values * sizeof(float)) < 0)
 			elog(ERROR, "could not compute a SHA-256");

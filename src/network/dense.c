@@ -9,6 +9,9 @@
 #include "common/limits.h"
 #include "network/network_internal.h"
 
+#define MULTIPLICATIONS_AT_ONCE ((size_t) 1 << 29)
+#define LEAST_AT_ONCE 1024		/* what the products like: shorter ones are slower */
+
 static const SettingRule rules[] = {
 	{"units", RULE_INTEGER, offsetof(NetworkLayer, maps), 1, LIMIT_UNITS, NULL},
 	{"bias", RULE_BOOLEAN, offsetof(NetworkLayer, bias), 0, 0, NULL},
@@ -54,6 +57,20 @@ scratch(const NetworkLayer *layer, int samples, bool training)
 	return 2 * (size_t) layer->maps;
 }
 
+/*
+ * How many of the columns or rows that are left, of so many multiplications each, are worked off before it is asked again
+ * whether to stop: a large layer's product takes a quarter of a second of an idle core, and much longer of a busy one.
+ */
+static int
+next_part(int left, size_t multiplications)
+{
+	size_t		count = MULTIPLICATIONS_AT_ONCE / multiplications / LEAST_AT_ONCE * LEAST_AT_ONCE;
+
+	if (count < LEAST_AT_ONCE)
+		count = LEAST_AT_ONCE;
+	return left < 2 * LEAST_AT_ONCE || count > (size_t) left ? left : (int) count;
+}
+
 static void
 forward(const LayerPass *pass)
 {
@@ -63,8 +80,12 @@ forward(const LayerPass *pass)
 	const real *bias = layer->bias ? weights + layer->decay_count : NULL;
 	LayerFinish finish = layer_finish(pass, bias, pass->scratch);
 
-	gemm(false, false, pass->n, layer->maps, (int) values, pass->input, values, weights, layer->maps, 0,
-		 pass->output, layer->maps);
+	for (int first = 0, part; first < layer->maps && !pass_interrupted(pass); first += part)
+	{
+		part = next_part(layer->maps - first, pass->n * values);
+		gemm(false, false, pass->n, part, (int) values, pass->input, values, weights + first, layer->maps, 0,
+			 pass->output + first, layer->maps);
+	}
 	layer_finish_rows(pass, &finish, pass->n, pass->output);
 }
 
@@ -77,11 +98,17 @@ backward(const LayerPass *pass)
 
 	if (layer->bias)
 		pass->kernels->column_sums(pass->output_gradient, pass->n, layer->maps, gradient + layer->decay_count);
-	gemm(true, false, (int) values, layer->maps, pass->n, pass->input, values, pass->output_gradient, layer->maps, 1,
-		 gradient, layer->maps);
-	if (pass->input_gradient != NULL)
-		gemm(false, true, pass->n, (int) values, layer->maps, pass->output_gradient, layer->maps,
-			 pass->weights + layer->parameter_offset, layer->maps, 0, pass->input_gradient, values);
+	for (int first = 0, part; first < (int) values && !pass_interrupted(pass); first += part)
+	{
+		size_t		skipped = (size_t) first * layer->maps;
+
+		part = next_part((int) values - first, (size_t) pass->n * layer->maps);
+		gemm(true, false, part, layer->maps, pass->n, pass->input + first, values, pass->output_gradient, layer->maps, 1,
+			 gradient + skipped, layer->maps);
+		if (pass->input_gradient != NULL)
+			gemm(false, true, pass->n, part, layer->maps, pass->output_gradient, layer->maps,
+				 pass->weights + layer->parameter_offset + skipped, layer->maps, 0, pass->input_gradient + first, values);
+	}
 }
 
 const LayerType layer_dense = {

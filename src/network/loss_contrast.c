@@ -118,7 +118,14 @@ loss_of_contrasts(const LossPass *pass, Status *status)
 		gemm(false, true, n, n, dimensions, unit, dimensions, unit, dimensions, 0, cosine, n);
 	for (int i = 0; i < n; i++)
 	{
-		int			positives = count_positives(pass->batch, i);
+		int			positives;
+
+		if (host_interrupted(pass->host, status))
+		{
+			host_release(pass->host, cosine);
+			return false;
+		}
+		positives = count_positives(pass->batch, i);
 
 		if (positives > 0)
 		{

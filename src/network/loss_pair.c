@@ -7,6 +7,8 @@
  */
 #include "network/network_internal.h"
 
+#define PAIRS_BETWEEN 1024		/* two questions whether to stop */
+
 typedef struct Pair
 {
 	int			a;
@@ -133,6 +135,7 @@ loss_of_pairs(const LossPass *pass, Status *status)
 	size_t		wanted_forged = (size_t) lround(pass->definition->loss.forged_share * (double) wanted);
 	size_t		count;
 	Pair	   *pairs;
+	bool		interrupted = false;
 
 	if (wanted == 0)
 		return true;
@@ -147,8 +150,11 @@ loss_of_pairs(const LossPass *pass, Status *status)
 		wanted_forged = forged;
 	count = wanted + wanted_forged;
 	count += draw_strangers(batch, wanted - wanted_forged, &random, pairs + count);
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count && !interrupted; i++)
+	{
 		add_pair(pass, &pairs[i], 1.0 / count);
+		interrupted = i % PAIRS_BETWEEN == 0 && host_interrupted(pass->host, status);
+	}
 	host_release(pass->host, pairs);
-	return true;
+	return !interrupted;
 }

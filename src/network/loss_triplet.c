@@ -6,14 +6,16 @@
  */
 #include "network/network_internal.h"
 
-/* distance [n, n], both halves */
-static void
-measure_all(const LossPass *pass, double *distance)
+/* distance [n, n], both halves; false when interrupted */
+static bool
+measure_all(const LossPass *pass, double *distance, Status *status)
 {
 	int			n = pass->batch->n;
 
 	for (int i = 0; i < n; i++)
 	{
+		if (host_interrupted(pass->host, status))
+			return false;
 		for (int j = 0; j < i; j++)
 		{
 			const real *a = pass->batch->embedding + (size_t) i * pass->dimensions;
@@ -23,6 +25,7 @@ measure_all(const LossPass *pass, double *distance)
 				join_distance(pass->definition->join, a, b, pass->dimensions);
 		}
 	}
+	return true;
 }
 
 /* -1 where there is none */
@@ -69,7 +72,11 @@ loss_of_triplets(const LossPass *pass, Status *status)
 
 	if (distance == NULL)
 		return false;
-	measure_all(pass, distance);
+	if (!measure_all(pass, distance, status))
+	{
+		host_release(pass->host, distance);
+		return false;
+	}
 	for (int i = 0; i < n; i++)
 	{
 		find_hardest(batch, i, distance + (size_t) i * n, &positive, &negative);

@@ -331,4 +331,15 @@ extern void network_optimizer_step(const Network *network, const NetworkProgress
 /* average [weight_count] moves towards weights by the optimizer's "average", corrected for the first steps. */
 extern void network_average(const Network *network, const NetworkProgress *progress, const real *weights, real *average);
 
+/*
+ * The same in parts, for several threads: first the clip, if network_clips, of the whole gradient; then of the parameters,
+ * or of the weights, those from first to before last.
+ */
+extern bool network_clips(const Network *network);
+extern void network_clip_gradient(const Network *network, real *gradient);
+extern void network_optimizer_part(const Network *network, const NetworkProgress *progress, real *memory,
+								   const real *gradient, real *weights, size_t first, size_t last);
+extern void network_average_part(const Network *network, const NetworkProgress *progress, const real *weights, real *average,
+								 size_t first, size_t last);
+
 #endif

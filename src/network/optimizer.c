@@ -59,41 +59,67 @@ network_optimizer_count(const Network *network)
 	return network->parameter_count * 2;
 }
 
-/* One stretch of parameters with the same decay. */
-static void
-step_range(const Network *network, const OptimizerPass *step, size_t start, size_t count, real *memory,
-		   const real *gradient, real *weights)
+/* What a part is made of. */
+typedef struct Part
 {
+	const Network *network;
+	real	   *memory;
+	const real *gradient;
+	real	   *weights;
+	size_t		first;			/* parameter */
+	size_t		last;			/* the one after the last */
+} Part;
+
+/* One stretch of parameters with the same decay: what of it is in the part. */
+static void
+step_range(const Part *part, const OptimizerPass *step, size_t start, size_t count)
+{
+	const Network *network = part->network;
 	const NetworkKernels *kernels = network_kernels();
 	const NetworkOptimizer *optimizer = &network->definition->optimizer;
-	real	   *first = memory + start;
-	real	   *second = memory + network->parameter_count + start;
+	size_t		end = start + count < part->last ? start + count : part->last;
+	real	   *first;
+	real	   *second;
+	real	   *weights;
+	const real *gradient;
 
-	if (count == 0)
+	if (start < part->first)
+		start = part->first;
+	if (start >= end)
 		return;
+	count = end - start;
+	first = part->memory + start;
+	second = first + network->parameter_count;
+	weights = part->weights + start;
+	gradient = part->gradient + start;
 	switch (optimizer->kind)
 	{
 		case OPTIMIZER_SGD:
-			kernels->step_sgd(step, count, gradient + start, first, weights + start);
+			kernels->step_sgd(step, count, gradient, first, weights);
 			break;
 		case OPTIMIZER_RMSPROP:
-			kernels->step_rmsprop(step, count, gradient + start, first, optimizer->momentum > 0 ? second : NULL,
-								  weights + start);
+			kernels->step_rmsprop(step, count, gradient, first, optimizer->momentum > 0 ? second : NULL, weights);
 			break;
 		case OPTIMIZER_ADAM:
 		case OPTIMIZER_ADAMW:
-			kernels->step_adam(step, count, gradient + start, first, second, weights + start);
+			kernels->step_adam(step, count, gradient, first, second, weights);
 			break;
 	}
 }
 
-static void
-clip_gradient(const Network *network, real *gradient)
+bool
+network_clips(const Network *network)
+{
+	return network->definition->optimizer.clip > 0;
+}
+
+void
+network_clip_gradient(const Network *network, real *gradient)
 {
 	double		limit = network->definition->optimizer.clip;
 	double		length;
 
-	if (limit <= 0)
+	if (!network_clips(network))
 		return;
 	length = sqrt(network_kernels()->square_sum(gradient, network->parameter_count));
 	if (length > limit)
@@ -101,9 +127,10 @@ clip_gradient(const Network *network, real *gradient)
 }
 
 void
-network_optimizer_step(const Network *network, const NetworkProgress *progress, real *memory,
-					   real *gradient, real *weights)
+network_optimizer_part(const Network *network, const NetworkProgress *progress, real *memory,
+					   const real *gradient, real *weights, size_t first, size_t last)
 {
+	Part		part = {network, memory, gradient, weights, first, last};
 	const NetworkOptimizer *optimizer = &network->definition->optimizer;
 	double		rate = network_rate(optimizer, progress);
 	double		times = (double) progress->step + 1;
@@ -122,20 +149,27 @@ network_optimizer_step(const Network *network, const NetworkProgress *progress, 
 	else
 		decayed.decay = (real) optimizer->weight_decay;
 
-	clip_gradient(network, gradient);
 	for (int i = 0; i < network->layer_count; i++)
 	{
 		const NetworkLayer *layer = &network->layers[i];
 
-		step_range(network, &decayed, layer->parameter_offset, layer->decay_count, memory, gradient, weights);
-		step_range(network, &plain, layer->parameter_offset + layer->decay_count,
-				   layer->parameter_count - layer->decay_count, memory, gradient, weights);
+		step_range(&part, &decayed, layer->parameter_offset, layer->decay_count);
+		step_range(&part, &plain, layer->parameter_offset + layer->decay_count, layer->parameter_count - layer->decay_count);
 	}
-	step_range(network, &plain, network->loss_offset, network->loss_count, memory, gradient, weights);
+	step_range(&part, &plain, network->loss_offset, network->loss_count);
 }
 
 void
-network_average(const Network *network, const NetworkProgress *progress, const real *weights, real *average)
+network_optimizer_step(const Network *network, const NetworkProgress *progress, real *memory,
+					   real *gradient, real *weights)
+{
+	network_clip_gradient(network, gradient);
+	network_optimizer_part(network, progress, memory, gradient, weights, 0, network->parameter_count);
+}
+
+void
+network_average_part(const Network *network, const NetworkProgress *progress, const real *weights, real *average,
+					 size_t first, size_t last)
 {
 	/* while there are few weights to average, the first ones must not weigh as much as many */
 	double		keep = fmin(network->definition->optimizer.average,
@@ -143,5 +177,11 @@ network_average(const Network *network, const NetworkProgress *progress, const r
 
 	if (network->definition->optimizer.average <= 0)
 		keep = 0;
-	network_kernels()->move_average(weights, (real) keep, network->weight_count, average);
+	network_kernels()->move_average(weights + first, (real) keep, last - first, average + first);
+}
+
+void
+network_average(const Network *network, const NetworkProgress *progress, const real *weights, real *average)
+{
+	network_average_part(network, progress, weights, average, 0, network->weight_count);
 }

@@ -20,6 +20,7 @@
 #include "training/learner.h"
 
 #define ZEROED_AT_ONCE ((size_t) 8 * 1024 * 1024)
+#define UPDATED_AT_ONCE ((size_t) 16 * 1024)	/* weights that fit a core's cache with all that belongs to them */
 
 typedef struct LearnerBuffers
 {
@@ -264,15 +265,10 @@ backward_rounds(Learner *learner)
 	return true;
 }
 
-/* Each thread sums a slice of all gradients into the first one's and clears the others. */
+/* Adds up the threads' gradients of these parameters in the first thread's, and clears the others. */
 static void
-sum_share(void *argument, int thread)
+sum_gradients(LearnerBuffers *buffers, size_t first, size_t last)
 {
-	Learner    *learner = argument;
-	LearnerBuffers *buffers = learner->buffers;
-	size_t		count = network_parameter_count(learner->network);
-	size_t		first = count * thread / buffers->threads;
-	size_t		last = count * (thread + 1) / buffers->threads;
 	real	   *restrict sum = buffers->gradient[0];
 
 	for (int other = 1; other < buffers->threads; other++)
@@ -287,6 +283,70 @@ sum_share(void *argument, int thread)
 	}
 }
 
+/* Of these weights, when the gradient needs no clip or is summed and clipped already. */
+static void
+update_part(Learner *learner, size_t first, size_t last)
+{
+	LearnerBuffers *buffers = learner->buffers;
+	size_t		parameters = Min(last, network_parameter_count(learner->network));
+
+	if (first < parameters)
+	{
+		if (!network_clips(learner->network))
+			sum_gradients(buffers, first, parameters);
+		network_optimizer_part(learner->network, &learner->progress, learner->memory, buffers->gradient[0], learner->weights,
+							   first, parameters);
+		memset(buffers->gradient[0] + first, 0, (parameters - first) * sizeof(real));
+	}
+	if (learner->average != learner->weights)
+		network_average_part(learner->network, &learner->progress, learner->weights, learner->average, first, last);
+}
+
+/* Each thread has a slice of the weights, and each asks in between whether to stop: there may be hundreds of millions. */
+static void
+share_weights(Learner *learner, int thread, bool sum)
+{
+	LearnerBuffers *buffers = learner->buffers;
+	size_t		count = sum ? network_parameter_count(learner->network) : network_weight_count(learner->network);
+	size_t		end = count * (thread + 1) / buffers->threads;
+	size_t		last;
+	Status		status;
+
+	for (size_t first = count * thread / buffers->threads; first < end && !host_interrupted(host_server(), &status); first = last)
+	{
+		last = Min(end, first + UPDATED_AT_ONCE);
+		if (sum)
+			sum_gradients(buffers, first, last);
+		else
+			update_part(learner, first, last);
+	}
+}
+
+static void
+sum_share(void *argument, int thread)
+{
+	share_weights(argument, thread, true);
+}
+
+static void
+update_share(void *argument, int thread)
+{
+	share_weights(argument, thread, false);
+}
+
+/* From the gradients to new weights.  False when a cancel or a termination is pending. */
+static bool
+update_weights(Learner *learner)
+{
+	if (network_clips(learner->network))
+	{
+		if (!run_all(learner, sum_share))
+			return false;
+		network_clip_gradient(learner->network, learner->buffers->gradient[0]);
+	}
+	return run_all(learner, update_share);
+}
+
 bool
 learner_step(Learner *learner, double *loss)
 {
@@ -298,6 +358,8 @@ learner_step(Learner *learner, double *loss)
 		prepare_round(learner);
 	sampler_next(learner->sampler, &buffers->batch);
 	network_pack(learner->network, learner->weights, buffers->packed);
+	if (host_interrupted(host_server(), &status))
+		return false;
 	buffers->rounds = (buffers->batch.n + buffers->threads * learner->samples_at_once - 1) /
 		(buffers->threads * learner->samples_at_once);
 	for (int round = 0; round < buffers->rounds; round++)
@@ -310,7 +372,11 @@ learner_step(Learner *learner, double *loss)
 	};
 	if (!network_loss(learner->network, learner->weights, &loss_batch, host_server(), loss,
 					  buffers->embedding_gradient, buffers->gradient[0], &status))
+	{
+		if (status.code == STATUS_INTERRUPTED)
+			return false;
 		check_raise_status(&status);
+	}
 	if (!isfinite(*loss))
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
@@ -319,11 +385,8 @@ learner_step(Learner *learner, double *loss)
 						 learner->definition->optimizer.rate)));
 	if (!backward_rounds(learner))
 		return false;
-	thread_pool_run(learner->pool, sum_share, learner);
-	network_optimizer_step(learner->network, &learner->progress, learner->memory, buffers->gradient[0], learner->weights);
-	memset(buffers->gradient[0], 0, network_parameter_count(learner->network) * sizeof(real));
-	if (learner->average != learner->weights)
-		network_average(learner->network, &learner->progress, learner->weights, learner->average);
+	if (!update_weights(learner))
+		return false;
 	learner->progress.step++;
 	return true;
 }

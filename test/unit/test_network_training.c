@@ -459,6 +459,61 @@ test_interrupt(void **state)
 	network_destroy(network);
 }
 
+/* A dense layer whose product is long is left within, and its parts are the whole. */
+static void
+test_interrupt_in_dense(void **state)
+{
+	Network    *network = help_network("{'input':{'width':64,'height':64},'layers':[{'type':'dense','units':16},"
+									   "{'type':'dense','units':4096,'bias':false},{'type':'dense','units':2048}]}");
+	enum {SAMPLES = 80, OUT = 2048};
+	size_t		count = network_weight_count(network);
+	real	   *weights = calloc(count, sizeof(real));
+	real	   *gradient = calloc(network_parameter_count(network), sizeof(real));
+	real	   *input = calloc((size_t) SAMPLES * 4096, sizeof(real));
+	real	   *embedding = calloc((size_t) SAMPLES * OUT, sizeof(real));
+	real	   *last = weights + count - OUT - (size_t) 4096 * OUT;
+	Status		status;
+	NetworkWorkspace *workspace = network_workspace_create(network, SAMPLES, true, test_host(), &status);
+	double		slope = 0;
+	long		forth = 0,
+				back = 0;
+
+	assert_non_null(workspace);
+	for (int i = 0; i < 16; i++)
+		weights[4096 * 16 + i] = 1;
+	for (int i = 0; i < 16 * 4096; i++)
+		weights[4096 * 16 + 16 + i] = (real) 1 / 16;
+	for (int k = 0; k < 4096; k++)
+		for (int j = 0; j < OUT; j++)
+			last[(size_t) k * OUT + j] = (real) (j % 7) / 4096;
+	for (; test_host_interrupt_after(forth), !network_forward_training(network, weights, workspace, input, SAMPLES, 1, embedding);)
+		forth++;
+	for (int i = 0; i < SAMPLES * OUT; i++)
+		assert_true(fabs(embedding[i] - i % OUT % 7) < 1e-3);
+	for (int i = 0; i < SAMPLES * OUT; i++)
+		embedding[i] = 1;
+	for (; test_host_interrupt_after(back), !network_backward(network, weights, workspace, input, embedding, gradient);)
+	{
+		memset(gradient, 0, count * sizeof(real));
+		back++;
+	}
+	test_host_interrupt_after(-1);
+	for (int j = 0; j < OUT; j++)
+		slope += (j % 7) / 4096.0;
+	for (size_t i = 0; i < (size_t) 4096 * OUT; i++)
+		assert_true(fabs(gradient[last - weights + i] - SAMPLES) < 1e-2);
+	for (size_t i = 0; i < 16 * 4096; i++)
+		assert_true(fabs(gradient[4096 * 16 + 16 + i] - SAMPLES * slope) < 1e-2);
+	assert_in_range(forth, 3 + 4, 100);
+	assert_in_range(back, 3 + 4, 100);
+	network_workspace_destroy(workspace);
+	network_destroy(network);
+	free(weights);
+	free(gradient);
+	free(input);
+	free(embedding);
+}
+
 /*
  * A convolution of many chunks is left within the layer: after each allowed number of questions the passes say so, and
  * there are more questions than layers.
@@ -514,6 +569,7 @@ main(void)
 		cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_workspace_size),
 		cmocka_unit_test(test_interrupt),
+		cmocka_unit_test(test_interrupt_in_dense),
 		cmocka_unit_test(test_interrupt_in_training)
 	};
 
