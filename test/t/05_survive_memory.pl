@@ -77,7 +77,7 @@ for my $how ('statement_timeout', 'cancel', 'terminate')
 	is($err =~ /HINT:  CALL siamese\.resume\('$how'\)/ ? 't' : 'f', $epochs > 0 ? 't' : 'f', "and says how to go on after an epoch ($epochs)");
 	is($node->safe_psql('postgres', "SELECT count(*) FROM siamese.model WHERE name = '$how'"), $epochs > 0 ? 1 : 0, 'there is a model of whole epochs or none');
 	ok($node->poll_query_until('postgres', q{SELECT count(*) = 0 FROM pg_stat_activity WHERE query LIKE 'CALL siamese.train%' AND pid <> pg_backend_pid()}), 'no process goes on');
-	is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'}), '0', 'no lock is left');
+	is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_locks WHERE locktype = 'object' AND classid = 'siamese.model'::regclass}), '0', 'no lock is left');
 	is(join(' ', glob($node->data_dir . '/base/pgsql_tmp/*')), '', 'nor a temporary file');
 }
 
