@@ -47,6 +47,14 @@
 #define compat_set_parallel_build(routine, value) ((void) 0)
 #endif
 
+/* And it counts the workers; before, ask as it does for a btree.  Needs miscadmin.h, nodes/execnodes.h and optimizer/optimizer.h. */
+#if PG_VERSION_NUM >= 170000
+#define compat_parallel_build_workers(heap, index, info) ((info)->ii_ParallelWorkers)
+#else
+#define compat_parallel_build_workers(heap, index, info) \
+	((void) (info), IsNormalProcessingMode() ? plan_create_index_workers(RelationGetRelid(heap), RelationGetRelid(index)) : 0)
+#endif
+
 /* 18 shows the number of searches in EXPLAIN. */
 #if PG_VERSION_NUM >= 180000
 #define compat_count_index_search(scan) ((scan)->instrument ? (void) (scan)->instrument->nsearches++ : (void) 0)

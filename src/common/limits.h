@@ -34,6 +34,8 @@
 
 #define LIMIT_REGIONS 32768		/* of an index */
 #define LIMIT_NODE_PAGES 8		/* of a node of an index */
+#define LIMIT_BUILD_PROCESSES 65	/* that build an index: the leader and 64 workers */
+#define LIMIT_BUILD_PARTITIONS 1024	/* of the rows of a build by several */
 #define LIMIT_CELL_ROWS 16		/* of a cell after a build */
 
 #endif

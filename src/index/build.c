@@ -1,11 +1,13 @@
 /*
- * build.c: CREATE INDEX: sample, regions, one pass over the heap through a sort by region, then the pages.
+ * build.c: CREATE INDEX by one process: regions from a sample, one pass over the heap through a sort by region, then the
+ * pages.  parallel.c does the pass and the pages with several processes, by the same functions.
  */
 #include "postgres.h"
 
 #include <float.h>
 #include <math.h>
 
+#include "access/parallel.h"
 #include "access/tableam.h"
 #include "access/xloginsert.h"
 #include "catalog/index.h"
@@ -14,32 +16,19 @@
 #include "commands/progress.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
+#include "optimizer/optimizer.h"
 #include "pgstat.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/sampling.h"
 #include "utils/tuplesort.h"
 
 #include "common/random.h"
 #include "index/build.h"
 #include "index/index.h"
 
-/* ---- sample ------------------------------------------------------------------------------------------------------ */
+#define LEAST_PART 64			/* rows of a region that are grouped together, however little memory there is */
 
-#define SAMPLE_ROWS_PER_REGION 64
-#define SAMPLE_SEED 5
-#define LEAVES_PER_REGION 4		/* fewer would leave much of their last one empty */
-
-typedef struct SampleState
-{
-	IndexBuild *build;
-	Random		random;
-	int			wanted;			/* rows; 0: the first one decides */
-	int			count;
-	double		seen;			/* rows that are not null */
-	float	   *rows;			/* [wanted, n] */
-	MemoryContext context;
-} SampleState;
+/* ---- one pass over the heap -------------------------------------------------------------------------------------- */
 
 /* Fixes what all rows must have in common; raises if this row has not. */
 void
@@ -60,113 +49,7 @@ build_check_row(IndexBuild *build, const Embedding *row)
 }
 
 static void
-sample_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive, void *argument)
-{
-	SampleState *state = argument;
-	MemoryContext previous;
-	Embedding  *row;
-	int			place;
-
-	if (isnull[0])
-		return;
-	state->seen++;
-	place = state->count;
-	if (state->wanted > 0 && state->count == state->wanted)
-	{
-		/* Vitter 1985, algorithm R */
-		double		drawn = random_uniform(&state->random) * state->seen;
-
-		if (drawn >= state->wanted)
-			return;
-		place = (int) drawn;
-	}
-	previous = MemoryContextSwitchTo(state->build->row_context);
-	row = DatumGetEmbedding(values[0]);
-	build_check_row(state->build, row);
-	if (state->wanted == 0)
-	{
-		Size		row_size = sizeof(float) * (Size) row->dimensions;
-		double		most = maintenance_work_mem * 1024.0 / 2 / row_size;
-
-		state->wanted = (int) Max(Min(most, (double) LIMIT_REGIONS * SAMPLE_ROWS_PER_REGION), 256);
-		state->wanted = Min(state->wanted, state->build->sample_rows);
-		state->rows = MemoryContextAllocHuge(state->context, row_size * state->wanted);
-	}
-	index_vector(row, state->rows + (Size) place * row->dimensions);
-	state->count = Max(state->count, place + 1);
-	MemoryContextSwitchTo(previous);
-	MemoryContextReset(state->build->row_context);
-}
-
-/* Few rows decide how many regions there are; then as many are sampled as those need. */
-static void
-take_sample(IndexBuild *build, SampleState *state, BlockNumber blocks, BlockNumber wanted_blocks)
-{
-	BlockSamplerData sampler;
-
-	BlockSampler_Init(&sampler, blocks, wanted_blocks, SAMPLE_SEED);
-	while (BlockSampler_HasMore(&sampler))
-		table_index_build_range_scan(build->heap, build->index, build->info, false, true, false,
-									 BlockSampler_Next(&sampler), 1, sample_row, state, NULL);
-}
-
-static int
-choose_regions(IndexBuild *build, double rows)
-{
-	int			wanted = build->options_regions;
-	double		leaf_rows = Max(build->layout.capacity * build->fill / 100, 1);
-
-	if (wanted == 0)
-		wanted = (int) Min(sqrt(rows), rows / (LEAVES_PER_REGION * leaf_rows));
-	/* centres and their products within the memory */
-	wanted = Min(wanted, (int) Min(maintenance_work_mem * 1024.0 / 4 / (sizeof(float) * (build->layout.dimensions + KMEANS_BATCH)),
-								   LIMIT_REGIONS));
-	return Max(wanted, 1);
-}
-
-static void
-find_regions(IndexBuild *build)
-{
-	SampleState state = {build, random_stream(SAMPLE_SEED, 0), 0, 0, 0, NULL, CurrentMemoryContext};
-	BlockNumber blocks = RelationGetNumberOfBlocks(build->heap);
-	double		rows;
-	int			wanted;
-
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, INDEX_PHASE_SAMPLE);
-	build->sample_rows = 1000;
-	take_sample(build, &state, blocks, Min(blocks, 300));
-	if (state.count == 0)
-		take_sample(build, &state, blocks, blocks);
-	if (state.count == 0)
-		return;
-	rows = state.seen * ((double) blocks / Min(blocks, 300));
-	wanted = choose_regions(build, rows);
-	if ((double) wanted * SAMPLE_ROWS_PER_REGION > state.count && blocks > 300)
-	{
-		double		rows_a_block = Max(state.seen / 300, 1);
-
-		pfree(state.rows);
-		state.rows = NULL;
-		state.wanted = state.count = 0;
-		state.seen = 0;
-		build->sample_rows = wanted * SAMPLE_ROWS_PER_REGION;
-		/* four times as many blocks as hold them, or all: neighbours in the heap are often neighbours in space */
-		take_sample(build, &state, blocks, (BlockNumber) Min(blocks, Max(4 * build->sample_rows / rows_a_block, 300)));
-	}
-	if (state.count == 0)
-		return;
-
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, INDEX_PHASE_KMEANS);
-	build->centres = MemoryContextAllocHuge(build->context, sizeof(float) * (Size) wanted * build->layout.dimensions);
-	build->regions = kmeans_run(state.rows, state.count, build->layout.dimensions, wanted, SAMPLE_SEED, build->centres);
-	build_recall(build, state.rows, state.count);
-	pfree(state.rows);
-}
-
-/* ---- one pass over the heap -------------------------------------------------------------------------------------- */
-
-void
-build_begin_assigning(IndexBuild *build)
+begin_assigning(IndexBuild *build)
 {
 	int			n = build->layout.dimensions;
 
@@ -174,7 +57,8 @@ build_begin_assigning(IndexBuild *build)
 	kmeans_halves(build->centres, build->regions, n, build->halves);
 	build->scratch = MemoryContextAllocHuge(build->context, sizeof(float) * (Size) KMEANS_BATCH * build->regions);
 	build->batch_vectors = MemoryContextAllocHuge(build->context, sizeof(float) * (Size) KMEANS_BATCH * n);
-	build->reach = MemoryContextAllocZero(build->context, sizeof(RegionReach) * build->regions);
+	if (build->reach == NULL)
+		build->reach = MemoryContextAllocZero(build->context, sizeof(RegionReach) * build->regions);
 }
 
 /* The most of a row's residual, for the region's step. */
@@ -205,7 +89,41 @@ note_reach(IndexBuild *build, int region, const float *vector)
 	reach->count++;
 }
 
-/* The rows of a full batch get their regions and go to the sort. */
+void
+build_report_writing(IndexBuild *build, double rows)
+{
+	static const int params[] = {PROGRESS_CREATEIDX_SUBPHASE, PROGRESS_CREATEIDX_TUPLES_TOTAL, PROGRESS_CREATEIDX_TUPLES_DONE};
+	const int64 values[] = {INDEX_PHASE_WRITE, (int64) rows, 0};
+
+	build->rows_done = 0;
+	pgstat_progress_update_multi_param(lengthof(params), params, values);
+}
+
+/* The leader shows what all processes have done. */
+void
+build_report_rows(IndexBuild *build, int count)
+{
+	uint64		done = build->shared_rows_done ? pg_atomic_add_fetch_u64(build->shared_rows_done, count) : (build->rows_done += count);
+
+	if (!IsParallelWorker())
+		pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, done);
+}
+
+void
+build_sort_row(IndexBuild *build, int region, ItemPointer tid, const Embedding *row)
+{
+	TupleTableSlot *slot = build->put_slot;
+
+	ExecClearTuple(slot);
+	slot->tts_values[0] = Int32GetDatum(region);
+	slot->tts_values[1] = PointerGetDatum(tid);
+	slot->tts_values[2] = PointerGetDatum(row);
+	memset(slot->tts_isnull, 0, 3 * sizeof(bool));
+	ExecStoreVirtualTuple(slot);
+	tuplesort_puttupleslot(build->sort, slot);
+}
+
+/* The rows of a full batch get their regions and go to the sort, or wherever put_row sends them. */
 static void
 assign_batch(IndexBuild *build)
 {
@@ -218,30 +136,24 @@ assign_batch(IndexBuild *build)
 	if (build->centres == NULL)
 	{
 		/* The sample saw no row: the first one is the centre of all. */
-		build->centres = MemoryContextAlloc(build->context, sizeof(float) * n);
-		index_vector(build->batch[0], build->centres);
+		float	   *centre = MemoryContextAlloc(build->context, sizeof(float) * n);
+
+		index_vector(build->batch[0], centre);
+		build->centres = centre;
 		build->regions = 1;
 	}
 	if (build->halves == NULL)
-		build_begin_assigning(build);
+		begin_assigning(build);
 	for (int i = 0; i < build->batch_count; i++)
 		index_vector(build->batch[i], build->batch_vectors + (Size) i * n);
 	kmeans_assign(build->batch_vectors, build->batch_count, build->centres, build->halves, build->regions, n, build->scratch, nearest);
 	for (int i = 0; i < build->batch_count; i++)
 	{
-		TupleTableSlot *slot = build->put_slot;
-
 		note_reach(build, nearest[i], build->batch_vectors + (Size) i * n);
-		ExecClearTuple(slot);
-		slot->tts_values[0] = Int32GetDatum(nearest[i]);
-		slot->tts_values[1] = PointerGetDatum(&build->batch_tids[i]);
-		slot->tts_values[2] = PointerGetDatum(build->batch[i]);
-		memset(slot->tts_isnull, 0, 3 * sizeof(bool));
-		ExecStoreVirtualTuple(slot);
-		tuplesort_puttupleslot(build->sort, slot);
+		build->put_row(build, nearest[i], &build->batch_tids[i], build->batch[i]);
 	}
 	build->tuples += build->batch_count;
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, build->tuples);
+	build_report_rows(build, build->batch_count);
 	build->batch_count = 0;
 	MemoryContextReset(build->row_context);
 }
@@ -255,8 +167,8 @@ add_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive
 
 	if (isnull[0])
 	{
-		build->add_null(build, tid);
-		build->tuples++;
+		build->put_null(build, tid);
+		build->nulls++;
 		return;
 	}
 	previous = MemoryContextSwitchTo(build->row_context);
@@ -272,22 +184,23 @@ add_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive
 		assign_batch(build);
 }
 
-Tuplesortstate *
-build_begin_sort(IndexBuild *build, int memory, SortCoordinate coordinate)
+void
+build_begin_sort(IndexBuild *build)
 {
 	AttrNumber	attributes[] = {1};
 	Oid			operators[] = {Int4LessOperator};
 	Oid			collations[] = {InvalidOid};
 	bool		nulls_first[] = {false};
 
-	return tuplesort_begin_heap(build->slot->tts_tupleDescriptor, 1, attributes, operators, collations, nulls_first, memory,
-								coordinate, TUPLESORT_NONE);
+	build->sort = tuplesort_begin_heap(build->slot->tts_tupleDescriptor, 1, attributes, operators, collations, nulls_first,
+									   build->memory / 2, NULL, TUPLESORT_NONE);
 }
 
 void
 build_scan_heap(IndexBuild *build, TableScanDesc scan)
 {
-	build->heap_tuples = table_index_build_scan(build->heap, build->index, build->info, scan == NULL, true, add_row, build, scan);
+	build->heap_tuples = table_index_build_scan(build->heap, build->index, build->info, true, !IsParallelWorker(), add_row,
+												build, scan);
 	assign_batch(build);
 }
 
@@ -302,37 +215,43 @@ compare_floats(const void *a, const void *b)
 	return x < y ? -1 : x > y ? 1 : 0;
 }
 
-static float *
-region_steps(IndexBuild *build)
+/* The step of a region, by what one or several processes noted. */
+float
+build_region_step(const IndexBuild *build, int region, const RegionReach *const *reaches, int processes)
 {
-	int			n = build->layout.dimensions;
-	float	   *steps = palloc(sizeof(float) * build->regions);
+	float		sample[REACH_SAMPLE * BUILD_PROCESSES];
+	float		most = 0;
+	int			count = 0;
 
-	for (int i = 0; i < build->regions; i++)
+	for (int i = 0; i < processes; i++)
 	{
-		RegionReach *reach = &build->reach[i];
-		int			count = Min(reach->count, REACH_SAMPLE);
-		float		most = reach->most;
+		const RegionReach *reach = &reaches[i][region];
+		int			length = Min(reach->count, REACH_SAMPLE);
 
-		if (count > 0)
-		{
-			qsort(reach->sample, count, sizeof(float), compare_floats);
-			/* outliers are clipped, unless most of the rows are equal */
-			if (reach->sample[count / 2] > 0)
-				most = Min(most, OUTLIER * reach->sample[count / 2]);
-		}
-		steps[i] = index_step(most, build->centres + (Size) i * n, n);
+		memcpy(sample + count, reach->sample, length * sizeof(float));
+		count += length;
+		most = Max(most, reach->most);
 	}
-	return steps;
+	if (count > 0)
+	{
+		qsort(sample, count, sizeof(float), compare_floats);
+		/* outliers are clipped, unless most of the rows are equal */
+		if (sample[count / 2] > 0)
+			most = Min(most, OUTLIER * sample[count / 2]);
+	}
+	return index_step(most, build->centres + (Size) region * build->layout.dimensions, build->layout.dimensions);
 }
 
-/* Rows come sorted by region; a region is written in parts that fit into half of the memory. */
-static void
-write_regions(IndexBuild *build)
+/*
+ * The rows of the sort, by region; a region is written in parts that fit into half of the memory, with their vectors and
+ * what group.c makes of those.
+ */
+void
+build_write_sorted(IndexBuild *build)
 {
 	int			n = build->layout.dimensions;
-	Size		row_size = MAXALIGN(EMBEDDING_SIZE(n));
-	int			most = (int) Max(Min(maintenance_work_mem * 1024.0 / 2 / (row_size + sizeof(float) * n), 1000000), 1024);
+	Size		row_size = MAXALIGN(EMBEDDING_SIZE(n)) + 2 * sizeof(float) * n;
+	int			most = (int) Max(Min(build->memory * 1024.0 / 2 / row_size, 1000000), LEAST_PART);
 	Embedding **rows = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(Embedding *) * most);
 	ItemPointerData *tids = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(ItemPointerData) * most);
 	int			count = 0;
@@ -353,6 +272,7 @@ write_regions(IndexBuild *build)
 		if (count > 0 && (next != region || count == most))
 		{
 			index_writer_rows(build->writer, region, rows, tids, count);
+			build_report_rows(build, count);
 			MemoryContextReset(context);
 			count = 0;
 		}
@@ -373,13 +293,13 @@ write_regions(IndexBuild *build)
 }
 
 static void
-add_null_row(IndexBuild *build, ItemPointer tid)
+write_null(IndexBuild *build, ItemPointer tid)
 {
 	index_writer_null(build->writer, tid);
 }
 
-TupleDesc
-build_tuple_descriptor(void)
+static TupleDesc
+sort_descriptor(void)
 {
 	TupleDesc	descriptor = CreateTemplateTupleDesc(3);
 
@@ -389,50 +309,82 @@ build_tuple_descriptor(void)
 	return descriptor;
 }
 
+/* What each process has of its own; memory in kB. */
+void
+build_begin(IndexBuild *build, Relation heap, Relation index, IndexInfo *info, int memory, int process)
+{
+	MemoryContext previous;
+
+	build->heap = heap;
+	build->index = index;
+	build->info = info;
+	build->memory = memory;
+	build->random = random_stream(SAMPLE_SEED, 1 + process);
+	build->context = AllocSetContextCreate(CurrentMemoryContext, "siamese index build", ALLOCSET_DEFAULT_SIZES);
+	build->row_context = AllocSetContextCreate(build->context, "siamese index build: rows", ALLOCSET_DEFAULT_SIZES);
+	previous = MemoryContextSwitchTo(build->context);
+	build->slot = MakeSingleTupleTableSlot(sort_descriptor(), &TTSOpsMinimalTuple);
+	build->put_slot = MakeSingleTupleTableSlot(build->slot->tts_tupleDescriptor, &TTSOpsVirtual);
+	MemoryContextSwitchTo(previous);
+}
+
+void
+build_end(IndexBuild *build)
+{
+	ExecDropSingleTupleTableSlot(build->put_slot);
+	ExecDropSingleTupleTableSlot(build->slot);
+	MemoryContextDelete(build->context);
+}
+
+static void
+build_alone(IndexBuild *build)
+{
+	build->put_row = build_sort_row;
+	build->put_null = write_null;
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, INDEX_PHASE_ASSIGN);
+	build_begin_sort(build);
+	build_scan_heap(build, NULL);
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, INDEX_PHASE_SORT);
+	tuplesort_performsort(build->sort);
+	build_report_writing(build, build->tuples);
+	if (build->regions > 0 && build->reach != NULL)
+	{
+		const RegionReach *reach = build->reach;
+		IndexRegion *regions = palloc(sizeof(IndexRegion) * build->regions);
+
+		for (int i = 0; i < build->regions; i++)
+			index_region_init(&regions[i], build_region_step(build, i, &reach, 1));
+		index_writer_regions(build->writer, build->like, build->centres, regions, build->regions);
+		build_write_sorted(build);
+	}
+	tuplesort_end(build->sort);
+	index_writer_end(build->writer, build->has_recall ? build->recall : NULL);
+}
+
 IndexBuildResult *
 index_am_build(Relation heap, Relation index, IndexInfo *info)
 {
 	IndexBuildResult *result = palloc(sizeof *result);
 	IndexBuild	build = {0};
 	MemoryContext previous;
+	int			workers = Min(compat_parallel_build_workers(heap, index, info), BUILD_PROCESSES - 1);
 
 	if (RelationGetNumberOfBlocks(index) != 0)
 		elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(index));
-	build.heap = heap;
-	build.index = index;
-	build.info = info;
+	build_begin(&build, heap, index, info, maintenance_work_mem, 0);
 	build.fill = index_fill(index);
 	build.options_regions = index->rd_options ? ((IndexOptions *) index->rd_options)->regions : 0;
-	build.random = random_stream(SAMPLE_SEED, 1);
-	build.add_null = add_null_row;
-	build.context = AllocSetContextCreate(CurrentMemoryContext, "siamese index build", ALLOCSET_DEFAULT_SIZES);
-	build.row_context = AllocSetContextCreate(build.context, "siamese index build: rows", ALLOCSET_DEFAULT_SIZES);
+	build.participants = workers + 1;
 	previous = MemoryContextSwitchTo(build.context);
 	build.writer = index_writer_begin(index, build.fill);
-	build.slot = MakeSingleTupleTableSlot(build_tuple_descriptor(), &TTSOpsMinimalTuple);
-	build.put_slot = MakeSingleTupleTableSlot(build.slot->tts_tupleDescriptor, &TTSOpsVirtual);
-
-	find_regions(&build);
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, INDEX_PHASE_ASSIGN);
-	build.sort = build_begin_sort(&build, maintenance_work_mem / 2, NULL);
-	build_scan_heap(&build, NULL);
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, INDEX_PHASE_SORT);
-	tuplesort_performsort(build.sort);
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, INDEX_PHASE_WRITE);
-	if (build.regions > 0 && build.reach != NULL)
-	{
-		index_writer_regions(build.writer, build.like, build.centres, region_steps(&build), build.regions);
-		write_regions(&build);
-	}
-	tuplesort_end(build.sort);
-	index_writer_end(build.writer, build.has_recall ? build.recall : NULL);
-
-	ExecDropSingleTupleTableSlot(build.put_slot);
-	ExecDropSingleTupleTableSlot(build.slot);
+	build_find_regions(&build);
+	/* A sample without rows leaves the model to the first row, which one process alone may decide. */
+	if (workers == 0 || build.centres == NULL || !build_parallel(&build, workers))
+		build_alone(&build);
 	MemoryContextSwitchTo(previous);
 	result->heap_tuples = build.heap_tuples;
-	result->index_tuples = build.tuples;
-	MemoryContextDelete(build.context);
+	result->index_tuples = build.tuples + build.nulls;
+	build_end(&build);
 	return result;
 }
 

@@ -7,11 +7,14 @@
 #include "access/tableam.h"
 #include "common/random.h"
 #include "index/index.h"
+#include "port/atomics.h"
 #include "utils/tuplesort.h"
 
+#define SAMPLE_SEED 5
 #define REACH_SAMPLE 15
 #define OUTLIER 4				/* a region's step takes coordinates up to so many times the median row's largest */
 #define BATCH_BYTES (8 * 1024 * 1024)
+#define BUILD_PROCESSES LIMIT_BUILD_PROCESSES
 
 /* Of the rows of a region, the largest coordinate of each row's residual. */
 typedef struct RegionReach
@@ -21,6 +24,7 @@ typedef struct RegionReach
 	float		sample[REACH_SAMPLE];
 } RegionReach;
 
+/* What a process of a build has; a worker has no sample and no writer of the whole. */
 typedef struct IndexBuild IndexBuild;
 struct IndexBuild
 {
@@ -29,6 +33,8 @@ struct IndexBuild
 	struct IndexInfo *info;
 	int			fill;
 	int			options_regions;
+	int			participants;	/* processes that may take part, the leader included */
+	int			memory;			/* kB, this process's share of maintenance_work_mem */
 	MemoryContext context;
 	MemoryContext row_context;	/* reset with each batch */
 	Random		random;
@@ -36,8 +42,9 @@ struct IndexBuild
 	Embedding  *like;			/* the first row; NULL so far */
 	IndexLayout layout;			/* once there is a first row */
 	int			sample_rows;
+	double		expected_rows;	/* by the sample */
 	int			regions;
-	float	   *centres;		/* [regions, n] */
+	const float *centres;		/* [regions, n] */
 	float	   *halves;
 	float	   *scratch;
 	bool		has_recall;
@@ -48,23 +55,57 @@ struct IndexBuild
 	ItemPointerData batch_tids[KMEANS_BATCH];
 	float	   *batch_vectors;	/* [KMEANS_BATCH, n] */
 	RegionReach *reach;			/* [regions] */
-	void		(*add_null) (IndexBuild *build, ItemPointer tid);
+	void		(*put_row) (IndexBuild *build, int region, ItemPointer tid, const Embedding *row);
+	void		(*put_null) (IndexBuild *build, ItemPointer tid);
+	struct Participant *participant;	/* parallel.c's */
+	pg_atomic_uint64 *shared_rows_done; /* of the phase, by all processes; NULL: by this one, in rows_done */
+	uint64		rows_done;
 
 	TupleTableSlot *slot;		/* region, tid, vector */
 	TupleTableSlot *put_slot;	/* the same, to fill */
 	Tuplesortstate *sort;
 	IndexWriter *writer;
 	double		heap_tuples;
-	double		tuples;
+	double		tuples;			/* with a value, and without */
+	double		nulls;
 };
 
-extern void build_check_row(IndexBuild *build, const Embedding *row);
-extern void build_begin_assigning(IndexBuild *build);
-extern Tuplesortstate *build_begin_sort(IndexBuild *build, int memory, SortCoordinate coordinate);
-extern void build_scan_heap(IndexBuild *build, TableScanDesc scan);
-extern TupleDesc build_tuple_descriptor(void);
+/* ---- sample.c ---------------------------------------------------------------------------------------------------- */
 
-/* recall.c: how many of a row's ten nearest the nearest regions hold, measured on the sample. */
+/* Leaves centres NULL if no row was seen. */
+extern void build_find_regions(IndexBuild *build);
+
+/* ---- build.c ----------------------------------------------------------------------------------------------------- */
+
+extern void build_begin(IndexBuild *build, Relation heap, Relation index, struct IndexInfo *info, int memory, int process);
+extern void build_end(IndexBuild *build);
+
+/* Fixes what all rows must have in common; raises if this row has not. */
+extern void build_check_row(IndexBuild *build, const Embedding *row);
+
+/* Rows of the heap (scan: NULL, or a parallel one) get their regions and go to put_row and put_null. */
+extern void build_scan_heap(IndexBuild *build, TableScanDesc scan);
+
+/* A sort by region; rows go into it by build_sort_row, and from it to the pages. */
+extern void build_begin_sort(IndexBuild *build);
+extern void build_sort_row(IndexBuild *build, int region, ItemPointer tid, const Embedding *row);
+extern void build_write_sorted(IndexBuild *build);
+
+/* reaches [processes]: what each noted, [regions]. */
+extern float build_region_step(const IndexBuild *build, int region, const RegionReach *const *reaches, int processes);
+
+/* Progress: the phase of writing begins; rows are done. */
+extern void build_report_writing(IndexBuild *build, double rows);
+extern void build_report_rows(IndexBuild *build, int count);
+
+/* ---- parallel.c -------------------------------------------------------------------------------------------------- */
+
+/* Rows to regions and the pages, by so many workers and this process; false: not possible now, and nothing was done. */
+extern bool build_parallel(IndexBuild *build, int workers);
+
+/* ---- recall.c ---------------------------------------------------------------------------------------------------- */
+
+/* How many of a row's ten nearest the nearest regions hold, measured on the sample. */
 extern void build_recall(IndexBuild *build, const float *rows, int count);
 
 #endif

@@ -27,7 +27,7 @@ siamese_index_handler(PG_FUNCTION_ARGS)
 	routine->amusemaintenanceworkmem = false;
 	routine->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;
 	routine->amkeytype = InvalidOid;
-	compat_set_parallel_build(routine, false);
+	compat_set_parallel_build(routine, true);
 
 	routine->ambuild = index_am_build;
 	routine->ambuildempty = index_build_empty;

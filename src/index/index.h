@@ -228,7 +228,7 @@ extern void index_cost(PlannerInfo *root, IndexPath *path, double loop_count, Co
 					   Selectivity *selectivity, double *correlation, double *pages);
 extern bool index_validate(Oid opclass);
 
-/* ---- build.c, kmeans.c, group.c, write.c ------------------------------------------------------------------------- */
+/* ---- build.c, sample.c, parallel.c, kmeans.c, group.c, write.c ------------------------------------------------------------------------- */
 
 #define INDEX_PHASE_SAMPLE 2
 #define INDEX_PHASE_KMEANS 3
@@ -254,9 +254,16 @@ extern int	group_rows(const float *rows, int count, int n, int *order, int *ends
 
 typedef struct IndexWriter IndexWriter;
 
-/* The meta page, then pages of NULLs; index_writer_regions() comes once, before the first row. */
+/*
+ * The meta page, then pages of NULLs; index_writer_regions() comes once, before the first row.  Its regions [count] are changed
+ * until the end.  Another process may join: it writes whole regions, and what it wrote is added before the end.
+ */
 extern IndexWriter *index_writer_begin(Relation index, int fill);
-extern void index_writer_regions(IndexWriter *writer, const Embedding *like, const float *centres, const float *steps, int count);
+extern IndexWriter *index_writer_join(Relation index, int fill);
+extern void index_region_init(IndexRegion *region, float step);
+extern void index_writer_regions(IndexWriter *writer, const Embedding *like, const float *centres, IndexRegion *regions, int count);
+extern void index_writer_written(const IndexWriter *writer, uint64 *rows, uint64 *cells);
+extern void index_writer_add_written(IndexWriter *writer, uint64 rows, uint64 cells);
 extern void index_writer_rows(IndexWriter *writer, uint32 region, Embedding *const *rows, const ItemPointerData *tids, int count);
 extern void index_writer_region_end(IndexWriter *writer, uint32 region);
 extern void index_writer_null(IndexWriter *writer, const ItemPointerData *tid);

@@ -142,7 +142,8 @@ index_read(Relation index, BlockNumber block, int lock, IndexPageKind kind)
 Buffer
 index_extend(Relation index)
 {
-	bool		shared = !RELATION_IS_LOCAL(index);
+	/* also an index of this transaction, which several processes may build */
+	bool		shared = !RelationUsesLocalBuffers(index);
 	Buffer		buffer;
 
 	if (shared)

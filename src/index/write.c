@@ -2,7 +2,7 @@
  * write.c: writes a new index: leaves and directories region by region, then centres, regions and the meta page.
  *
  * Nobody else sees the index yet, so a node is filled in memory and copied to its pages when it is full; the pages go to
- * the log at the end, all together.
+ * the log at the end, all together.  Several processes may write the nodes of one index, each those of its own regions.
  */
 #include "postgres.h"
 
@@ -137,8 +137,30 @@ index_writer_begin(Relation index, int fill)
 	return writer;
 }
 
+/* For a process that writes nodes alone; another one has the meta page. */
+IndexWriter *
+index_writer_join(Relation index, int fill)
+{
+	IndexWriter *writer = palloc0(sizeof *writer);
+
+	writer->index = index;
+	writer->meta.fill = fill;
+	writer->nulls = InvalidBuffer;
+	return writer;
+}
+
 void
-index_writer_regions(IndexWriter *writer, const Embedding *like, const float *centres, const float *steps, int count)
+index_region_init(IndexRegion *region, float step)
+{
+	memset(region, 0, sizeof *region);
+	region->step = step;
+	region->directory = InvalidBlockNumber;
+	region->last_directory = InvalidBlockNumber;
+	region->last_leaf = InvalidBlockNumber;
+}
+
+void
+index_writer_regions(IndexWriter *writer, const Embedding *like, const float *centres, IndexRegion *regions, int count)
 {
 	writer->meta.dimensions = like->dimensions;
 	writer->meta.metric = like->metric;
@@ -149,14 +171,21 @@ index_writer_regions(IndexWriter *writer, const Embedding *like, const float *ce
 	builder_init(writer, &writer->directory, INDEX_PAGE_DIRECTORY);
 	writer->centres = centres;
 	writer->meta.regions = writer->meta.built_regions = count;
-	writer->regions = palloc0(sizeof(IndexRegion) * Max(count, 1));
-	for (int i = 0; i < count; i++)
-	{
-		writer->regions[i].step = steps[i];
-		writer->regions[i].directory = InvalidBlockNumber;
-		writer->regions[i].last_directory = InvalidBlockNumber;
-		writer->regions[i].last_leaf = InvalidBlockNumber;
-	}
+	writer->regions = regions;
+}
+
+void
+index_writer_written(const IndexWriter *writer, uint64 *rows, uint64 *cells)
+{
+	*rows = writer->meta.built_rows;
+	*cells = writer->meta.built_cells;
+}
+
+void
+index_writer_add_written(IndexWriter *writer, uint64 rows, uint64 cells)
+{
+	writer->meta.built_rows += rows;
+	writer->meta.built_cells += cells;
 }
 
 /* Writes one cell: rows order[first .. end - 1]; it may go on in a second leaf, as a second cell with the same centre. */
