@@ -132,12 +132,15 @@ code_query(Metric metric, const float *x, const float *centre, float step, int n
 	query->step = step;
 	query->distance = (l1 ? sums[0] : sqrtf(sums[0])) * (1 - summing);
 	query->error = (l1 ? sums[1] : sqrtf(sums[1])) * (1 + summing) + rounding;
-	query->clip = (l1 ? sums[2] : sqrtf(sums[2])) * (1 - summing);
+	query->clip = (l1 ? sums[2] : sqrtf(sums[2])) * (1 - summing) - rounding;
 	if (metric == METRIC_COSINE)
 	{
 		query->error += 1.2e-7f / step;
+		query->clip -= 1.2e-7f / step;
 		query->distance -= 1.2e-7f / step;
 	}
+	if (!(query->clip > 0))
+		query->clip = 0;
 	/* larger ones may have overflowed */
 	if (!(query->distance < CODE_LIMIT))
 		query->distance = CODE_LIMIT;
