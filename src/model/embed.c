@@ -1,5 +1,5 @@
 /*
- * embed.c: embed(image, model), of one image or an array of them, and siamese.preview(image, model).
+ * embed.c: embed(image, model), of one image or an array of them; embed(pen, model); siamese.preview(image, model).
  */
 #include "postgres.h"
 
@@ -86,21 +86,29 @@ model_argument(FunctionCallInfo fcinfo, int n, NetworkInputKind kind)
 	return model;
 }
 
+/* embed(image, model) and embed(pen, model) */
+static Datum
+embed_argument(FunctionCallInfo fcinfo, NetworkInputKind kind)
+{
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	PG_RETURN_EMBEDDING(model_embed_datum(model_argument(fcinfo, 1, kind), PG_GETARG_DATUM(0)));
+}
+
 PG_FUNCTION_INFO_V1(siamese_embed_image);
 
 Datum
 siamese_embed_image(PG_FUNCTION_ARGS)
 {
-	bytea	   *image;
-	Model	   *model;
+	return embed_argument(fcinfo, INPUT_IMAGE);
+}
 
-	if (PG_ARGISNULL(0))
-		PG_RETURN_NULL();
-	model = model_argument(fcinfo, 1, INPUT_IMAGE);
-	image = PG_GETARG_BYTEA_PP(0);
-	model_prepare_image(model->definition, image, model->raster);
-	PG_FREE_IF_COPY(image, 0);
-	PG_RETURN_POINTER(model_embed_raster(model, model->raster));
+PG_FUNCTION_INFO_V1(siamese_embed_pen);
+
+Datum
+siamese_embed_pen(PG_FUNCTION_ARGS)
+{
+	return embed_argument(fcinfo, INPUT_PEN);
 }
 
 #define IMAGES_AT_ONCE 16

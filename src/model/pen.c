@@ -1,5 +1,5 @@
 /*
- * pen.c: embed(pen, model) and siamese.preview(pen, model); trajectories as real[].
+ * pen.c: trajectories as real[]; siamese.preview(pen, model).
  */
 #include "postgres.h"
 
@@ -12,6 +12,18 @@
 #include "model/model.h"
 #include "pen/pen.h"
 
+/* Row, from 1, of the first NULL of an array that has one. */
+static int
+row_of_null(ArrayType *pen)
+{
+	const bits8 *present = ARR_NULLBITMAP(pen);
+	int			i = 0;
+
+	while (present[i / 8] & (1 << (i % 8)))
+		i++;
+	return i / ARR_DIMS(pen)[1] + 1;
+}
+
 bool
 model_try_prepare_pen(const NetworkDefinition *definition, ArrayType *pen, uint8 *sample, Status *status)
 {
@@ -20,7 +32,7 @@ model_try_prepare_pen(const NetworkDefinition *definition, ArrayType *pen, uint8
 		return status_set(status, STATUS_PEN, "Each point is a row: '{{x,y},{x,y},...}'.",
 						  "The array has %d dimension%s; it must have 2.", ARR_NDIM(pen), ARR_NDIM(pen) == 1 ? "" : "s");
 	if (array_contains_nulls(pen))
-		return status_set(status, STATUS_PEN, "", "The array has NULL in it.");
+		return status_set(status, STATUS_PEN, "", "Row %d: there is NULL in it.", row_of_null(pen));
 	return pen_prepare((const float *) ARR_DATA_PTR(pen), ARR_DIMS(pen)[0], ARR_DIMS(pen)[1], &definition->pen,
 					   (float *) (void *) sample, status);
 }
@@ -39,32 +51,6 @@ model_try_prepare_sample(const NetworkDefinition *definition, Datum datum, uint8
 	return model_try_prepare_image(definition, DatumGetByteaPP(datum), sample, status);
 }
 
-static void
-prepare_pen(const Model *model, ArrayType *pen, uint8 *sample)
-{
-	Status		status;
-
-	if (!model_try_prepare_pen(model->definition, pen, sample, &status))
-		check_raise_status(&status);
-}
-
-PG_FUNCTION_INFO_V1(siamese_embed_pen);
-
-Datum
-siamese_embed_pen(PG_FUNCTION_ARGS)
-{
-	ArrayType  *pen;
-	Model	   *model;
-
-	if (PG_ARGISNULL(0))
-		PG_RETURN_NULL();
-	model = model_argument(fcinfo, 1, INPUT_PEN);
-	pen = PG_GETARG_ARRAYTYPE_P(0);
-	prepare_pen(model, pen, model->raster);
-	PG_FREE_IF_COPY(pen, 0);
-	PG_RETURN_POINTER(model_embed_raster(model, model->raster));
-}
-
 PG_FUNCTION_INFO_V1(siamese_preview_pen);
 
 Datum
@@ -79,8 +65,8 @@ siamese_preview_pen(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	model = model_argument(fcinfo, 1, INPUT_PEN);
-	prepare_pen(model, PG_GETARG_ARRAYTYPE_P(0), model->raster);
-	if (!pen_draw(&model->definition->pen, (const float *) (void *) model->raster, host_server(), &svg, &length, &status))
+	if (!model_try_prepare_pen(model->definition, PG_GETARG_ARRAYTYPE_P(0), model->raster, &status) ||
+		!pen_draw(&model->definition->pen, (const float *) (void *) model->raster, host_server(), &svg, &length, &status))
 		check_raise_status(&status);
 	result = palloc(VARHDRSZ + length);
 	SET_VARSIZE(result, VARHDRSZ + length);

@@ -25,6 +25,7 @@ typedef struct Motion
 	double		ay[LIMIT_INPUT_SIDE];
 	double		speed;			/* rms of v */
 	double		acceleration;	/* rms of a */
+	double		least;			/* what keeps the radius finite where the pen rests or goes straight */
 } Motion;
 
 static inline double
@@ -89,6 +90,7 @@ measure_motion(Motion *motion)
 		motion->v[i] = sqrt(motion->vx[i] * motion->vx[i] + motion->vy[i] * motion->vy[i]);
 	motion->speed = root_mean_square(motion->v, NULL, length);
 	motion->acceleration = root_mean_square(motion->ax, motion->ay, length);
+	motion->least = pow(motion->speed / 100, 3);
 }
 
 static inline double
@@ -143,7 +145,6 @@ feature_at(const Motion *motion, PenFeature feature, int i)
 	double		cosine;
 	double		sine;
 	double		duration = value_at(motion, motion->length - 1, PEN_TIME);
-	double		least = pow(motion->speed / 100, 3); /* what keeps the radius finite where the pen rests or goes straight */
 
 	switch (feature)
 	{
@@ -177,7 +178,7 @@ feature_at(const Motion *motion, PenFeature feature, int i)
 		case PEN_FEATURE_LOG_SPEED:
 			return log((v + motion->speed / 100 + 1e-9) / 10) / 4;
 		case PEN_FEATURE_LOG_RADIUS:
-			return log((v * v * v + least + 1e-30) / (fabs(cross) + least + 1e-30)) / 5;
+			return log((v * v * v + motion->least + 1e-30) / (fabs(cross) + motion->least + 1e-30)) / 5;
 		case PEN_FEATURE_VELOCITY_X:
 			return ratio(motion->vx[i], 3 * motion->speed);
 		case PEN_FEATURE_VELOCITY_Y:

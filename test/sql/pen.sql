@@ -48,7 +48,20 @@ SELECT embed('{{1,2},{3,NULL}}'::real[], 'm');
 SELECT embed('{{1,2},{3,4}}'::real[], 'm');
 SELECT embed(array_fill(1::real, '{20,5}'), 'm');
 SELECT embed(array_fill(1::real, '{20,2}'), 'm');
-SELECT embed(array_fill('NaN'::real, '{20,2}'), 'm');
+-- which row
+CREATE FUNCTION altered(changed int, column_ int, value real) RETURNS real[] LANGUAGE sql AS $$
+	SELECT array_agg(ARRAY[CASE WHEN i = changed AND column_ = 1 THEN value ELSE i END, CASE WHEN i = changed AND column_ = 2 THEN value ELSE i % 5 END,
+		CASE WHEN i = changed AND column_ = 3 THEN value ELSE 1 END, CASE WHEN i = changed AND column_ = 4 THEN value ELSE i END]::real[] ORDER BY i) FROM generate_series(1, 30) i $$;
+SELECT embed(altered(17, 1, 'NaN'), 'm');
+SELECT embed(altered(30, 2, '-inf'), 'm');
+SELECT embed(altered(1, 3, -0.5), 'm');
+SELECT embed(altered(17, 4, NULL), 'm');
+SELECT embed(altered(1, 1, NULL), 'm');
+SELECT embed('{{{1,2}}}'::real[], 'm');
+SELECT embed(array_agg(ARRAY[i, i % 5]::real[]), 'm') FROM generate_series(1, 20001) i;
+SELECT embed(array_agg(ARRAY[i, i % 5, 0]::real[]), 'm') FROM generate_series(1, 30) i;
+SELECT embed(array_agg(ARRAY[i, i % 5, 1, 3]::real[]), 'm') FROM generate_series(1, 30) i;
+SELECT embed(array_agg(ARRAY[i]::real[]), 'm') FROM generate_series(1, 30) i;
 SELECT embed(array_agg(ARRAY[i, i % 5, 1, CASE WHEN i = 17 THEN 0 ELSE i END]::real[] ORDER BY i), 'm') FROM generate_series(1, 30) i;
 SELECT embed(image, 'm') FROM specimen LIMIT 1;
 
@@ -71,4 +84,4 @@ SELECT max(embed(pen, 'm') <-> embed(siamese.pen_from_inkml('<ink><traceFormat><
 
 DROP EXTENSION siamese CASCADE;
 DROP TABLE specimen;
-DROP FUNCTION try;
+DROP FUNCTION try, altered;

@@ -36,6 +36,16 @@ SELECT reference(to_embedding(ARRAY[x, 0], 'cosine')) FROM (VALUES (1::real), (7
 
 -- one more without the old ones: the same as anew while the window is not full
 SELECT reference_update((SELECT reference(e ORDER BY n) FROM e WHERE n < 6), e)::text = (SELECT reference(e ORDER BY n) FROM e WHERE n <= 6)::text AS same FROM e WHERE n = 6;
+-- whatever the distance and the number, within rounding
+WITH RECURSIVE given AS (SELECT metric, i, to_embedding((SELECT array_agg((3 + sin(1.7 * i * j))::real ORDER BY j) FROM generate_series(1, 5) j), metric) AS e
+		FROM generate_series(1, 20) i, unnest('{l1,l2,cosine}'::text[]) metric),
+	step AS (SELECT metric, 1 AS i, reference(e, 20) AS r FROM given WHERE i = 1 GROUP BY 1
+		UNION ALL SELECT metric, s.i + 1, reference_update(r, e) FROM step s JOIN given g USING (metric) WHERE g.i = s.i + 1),
+	anew AS (SELECT s.metric, s.i, min(embeddings(r)) AS n, reference(e, 20 ORDER BY g.i) AS a, (array_agg(r))[1] AS r FROM step s JOIN given g ON g.metric = s.metric AND g.i <= s.i GROUP BY 1, 2)
+SELECT metric, count(*), bool_and(n = i AND embeddings(a) = i) AS counts, max(l2_distance(center(a), center(r))) < 1e-5 AS means,
+		max(l2_distance(substring(a::text, ',(\[[^]]*\])\)$')::embedding, substring(r::text, ',(\[[^]]*\])\)$')::embedding)) < 1e-5 AS spreads,
+		max(l2_distance(center(a), center(r))) > 0 AS apart
+	FROM anew GROUP BY 1 ORDER BY 1;
 SELECT reference_update('(2/2,[1,0],[0,1])', '[3,0]');
 SELECT reference_update('(2/2,[1,0],[0,1])', '[3,0,1]');
 
@@ -106,6 +116,9 @@ SELECT count(*) AS parts, array_agg(DISTINCT section) AS sections, array_agg(DIS
 -- what is level already contributes nothing: a trajectory without pressure
 SELECT property, bool_and(contribution = 0) AS nothing FROM person p JOIN specimen q USING (signer), explain_verification(r, (SELECT array_agg(ARRAY[pen[i][1], pen[i][2]] ORDER BY i) FROM generate_series(1, array_length(pen, 1)) i), 'm') x
 	WHERE signer = 2 AND n = 4 AND genuine AND sample = 8 GROUP BY 1 ORDER BY 1;
+-- a person of one signature
+SELECT count(*) AS parts, bool_and(contribution BETWEEN -x.distance AND x.distance) AS within FROM (SELECT r, pen FROM person p JOIN specimen q USING (signer) WHERE n = 1 AND NOT genuine AND sample = 8 LIMIT 1) s, explain_verification(r, pen, 'm') x;
+SELECT bool_and(contribution <= 0 AND x.distance < 0.01) AS nothing_to_explain FROM (SELECT reference(embed(pen, 'm')) AS r, pen FROM specimen WHERE genuine AND signer = 1 AND sample = 1 GROUP BY pen) s, explain_verification(r, pen, 'm') x;
 SELECT count(*) AS nothing FROM explain_verification(NULL, '[1]'::embedding);
 SELECT count(*) FROM explain_verification('(1/6,[1],[1])', '[1,2]'::embedding);
 SELECT count(*) AS unbound, sum(deviation) AS deviation FROM explain_verification('(2/6,[1,2],[1,1])', '[1,2]'::embedding);
