@@ -3,12 +3,15 @@
  */
 #include "postgres.h"
 
-#include "storage/buffile.h"
+#include "storage/fd.h"
 #include "utils/memutils.h"
+#include "utils/wait_event.h"
 
 #include "training/raster_store.h"
 
 #define BLOCK_BYTES (256 * 1024)	/* rasters lie in blocks of about this size */
+#define WRITTEN_AT_ONCE (32 * 1024)
+#define NO_FILE (-1)
 
 struct RasterStore
 {
@@ -20,7 +23,10 @@ struct RasterStore
 	int			blocks;
 	int			block_room;
 	uint8	  **block;
-	BufFile    *file;			/* NULL, or all rasters by number */
+	File		file;			/* NO_FILE, or all rasters by number */
+	off_t		written;		/* bytes that are in it */
+	int			waiting;		/* bytes that are not yet */
+	char	   *buffer;			/* [WRITTEN_AT_ONCE], where they are */
 	MemoryContext context;
 	MemoryContextCallback callback;
 };
@@ -38,14 +44,18 @@ in_block(const RasterStore *store, int number)
 		(Size) (number % store->block_rasters) * store->raster_bytes;
 }
 
+/*
+ * Also after an error, such as that of a full disk: so nothing may fail here.  A BufFile would try to write what is waiting,
+ * fail again, and keep the file until the end of the session.
+ */
 static void
 close_file(void *argument)
 {
 	RasterStore *store = argument;
 
-	if (store->file != NULL)
-		BufFileClose(store->file);
-	store->file = NULL;
+	if (store->file != NO_FILE)
+		FileClose(store->file);
+	store->file = NO_FILE;
 }
 
 RasterStore *
@@ -56,6 +66,7 @@ raster_store_create(int raster_bytes, Size limit)
 	store->raster_bytes = raster_bytes;
 	store->block_rasters = Max(BLOCK_BYTES / raster_bytes, 1);
 	store->limit = limit;
+	store->file = NO_FILE;
 	store->block_room = 64;
 	store->block = palloc(sizeof(uint8 *) * store->block_room);
 	store->context = CurrentMemoryContext;
@@ -65,16 +76,40 @@ raster_store_create(int raster_bytes, Size limit)
 	return store;
 }
 
+static void
+write_out(RasterStore *store)
+{
+	if (store->waiting == 0)
+		return;
+	if (FileWrite(store->file, store->buffer, store->waiting, store->written, WAIT_EVENT_BUFFILE_WRITE) != store->waiting)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not write to temporary file \"%s\": %m", FilePathName(store->file))));
+	store->written += store->waiting;
+	store->waiting = 0;
+}
+
+static void
+append(RasterStore *store, const uint8 *raster)
+{
+	for (int done = 0, part; done < store->raster_bytes; done += part)
+	{
+		part = Min(store->raster_bytes - done, WRITTEN_AT_ONCE - store->waiting);
+		memcpy(store->buffer + store->waiting, raster + done, part);
+		store->waiting += part;
+		if (store->waiting == WRITTEN_AT_ONCE)
+			write_out(store);
+	}
+}
+
 /* The file outlives transactions, as the file of a cursor WITH HOLD does. */
 static void
 spill(RasterStore *store)
 {
-	MemoryContext caller = MemoryContextSwitchTo(store->context);
-
-	store->file = BufFileCreateTemp(true);
-	MemoryContextSwitchTo(caller);
+	store->buffer = MemoryContextAlloc(store->context, WRITTEN_AT_ONCE);
+	store->file = OpenTemporaryFile(true);
 	for (int i = 0; i < store->in_memory; i++)
-		BufFileWrite(store->file, in_block(store, i), store->raster_bytes);
+		append(store, in_block(store, i));
 }
 
 void
@@ -83,7 +118,7 @@ raster_store_limit(RasterStore *store, Size limit)
 	store->limit = limit;
 	while (store->blocks > 0 && raster_store_memory(store) > limit)
 	{
-		if (store->file == NULL)
+		if (store->file == NO_FILE)
 			spill(store);
 		pfree(store->block[--store->blocks]);
 		store->in_memory = Min(store->in_memory, store->blocks * store->block_rasters);
@@ -93,7 +128,7 @@ raster_store_limit(RasterStore *store, Size limit)
 int
 raster_store_add(RasterStore *store, const uint8 *raster)
 {
-	if (store->file == NULL && store->in_memory == store->blocks * store->block_rasters)
+	if (store->file == NO_FILE && store->in_memory == store->blocks * store->block_rasters)
 	{
 		if (raster_store_memory(store) + block_bytes(store) > store->limit)
 			spill(store);
@@ -107,23 +142,32 @@ raster_store_add(RasterStore *store, const uint8 *raster)
 			store->block[store->blocks++] = MemoryContextAllocHuge(store->context, block_bytes(store));
 		}
 	}
-	if (store->file == NULL)
+	if (store->file == NO_FILE)
 		memcpy(in_block(store, store->in_memory++), raster, store->raster_bytes);
 	else
-		BufFileWrite(store->file, (void *) raster, store->raster_bytes);
+		append(store, raster);
 	return store->count++;
 }
 
 const uint8 *
 raster_store_get(RasterStore *store, int number, uint8 *buffer)
 {
+	int			bytes;
+
 	if (number < store->in_memory)
 		return in_block(store, number);
-	if (BufFileSeek(store->file, 0, (off_t) number * store->raster_bytes, SEEK_SET) != 0 ||
-		BufFileRead(store->file, buffer, store->raster_bytes) != (size_t) store->raster_bytes)
+	write_out(store);
+	bytes = FileRead(store->file, (char *) buffer, store->raster_bytes, (off_t) number * store->raster_bytes,
+					 WAIT_EVENT_BUFFILE_READ);
+	if (bytes < 0)
 		ereport(ERROR,
 				(errcode_for_file_access(),
-				 errmsg("could not read image %d from a temporary file", number)));
+				 errmsg("could not read from temporary file \"%s\": %m", FilePathName(store->file))));
+	if (bytes != store->raster_bytes)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("could not read from temporary file \"%s\": read only %d of %d bytes",
+						FilePathName(store->file), bytes, store->raster_bytes)));
 	return buffer;
 }
 
@@ -136,5 +180,5 @@ raster_store_memory(const RasterStore *store)
 bool
 raster_store_spilled(const RasterStore *store)
 {
-	return store->file != NULL;
+	return store->file != NO_FILE;
 }

@@ -2,8 +2,9 @@
  * raster_store.h: prepared rasters by number, in memory as far as a limit allows and in a temporary file beyond it.
  *
  * All rasters of one store have the same size.  When they do not fit, all go to the file and the first ones stay in memory
- * too, so that the limit can be lowered at any time.  The file is the server's: in temp_tablespaces, within
- * temp_file_limit, removed with the store's memory context, also after an error.
+ * too, so that the limit can be lowered at any time.  The file is the server's: in the database's tablespace (it outlives
+ * transactions, which files in temp_tablespaces may not), within temp_file_limit, removed with the store's memory context, also
+ * after an error.
  */
 #ifndef SIAMESE_RASTER_STORE_H
 #define SIAMESE_RASTER_STORE_H
