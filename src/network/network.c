@@ -6,6 +6,9 @@
 
 #include "network/network_internal.h"
 
+#define GROUP_VALUES (256 * 1024)	/* of a layer's input and output that a group may have: a common second cache */
+#define GROUP_WEIGHTS (256 * 1024)	/* that are read again for each group */
+
 static bool
 absorbs(const NetworkLayer *layer)
 {
@@ -75,9 +78,53 @@ join_layers(Network *network)
 		layers[i].folds_relu = layers[i].folds_norm && layers[i + 1].absorbs_relu;
 }
 
+/* Whether the layers from i on need nothing of those before but the output of i - 1, which lies in a buffer of its own. */
+static bool
+can_part(const Network *network, int i)
+{
+	const NetworkLayer *layers = network->layers;
+
+	if (layers[i - 1].in_place_inference || layers[i].in_place_inference)
+		return false;
+	for (int j = i; j < network->layer_count; j++)
+	{
+		if (layers[j].source >= 0 && layers[j].source < i)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * The first layers, whose maps are large and whose weights are small, take a batch some samples at a time at inference, so
+ * that what one layer writes is still in the processor's cache when the next one reads it.
+ */
+static void
+group_samples(Network *network)
+{
+	const NetworkLayer *layers = network->layers;
+	size_t		largest = 0;
+	size_t		weights = 0;
+
+	for (int i = 1; i < network->layer_count; i++)
+	{
+		size_t		values = shape_values(layers[i - 1].in) + shape_values(layers[i - 1].out);
+
+		if (!layers[i - 1].absorbed && !layers[i - 1].folded && values > largest)
+			largest = values;
+		weights += layers[i - 1].packed_count > 0 ? layers[i - 1].packed_count : layers[i - 1].parameter_count;
+		if (weights > GROUP_WEIGHTS)
+			break;
+		if (can_part(network, i))
+		{
+			network->grouped = i;
+			network->group = GROUP_VALUES / largest > 1 ? (int) (GROUP_VALUES / largest) : 1;
+		}
+	}
+}
+
 /*
  * Buffers of the outputs at inference: each layer takes the first one that nobody reads any more.  busy [layers] holds
- * the last layer that reads what is in the buffer.
+ * the last layer that reads what is in the buffer.  The output of the grouped layers has a buffer that none of them uses.
  */
 static void
 share_buffers(Network *network, int *busy)
@@ -87,7 +134,7 @@ share_buffers(Network *network, int *busy)
 	network->slot_count = 0;
 	for (int i = 0; i < network->layer_count; i++)
 	{
-		int			slot = 0;
+		int			slot = i + 1 == network->grouped ? network->slot_count : 0;
 		int			last = i + 1;
 
 		for (int j = i + 1; layers[i].kept && j < network->layer_count; j++)
@@ -103,8 +150,10 @@ share_buffers(Network *network, int *busy)
 				slot++;
 		}
 		if (slot == network->slot_count)
-			network->slot_values[network->slot_count++] = 0;
-		if (network->slot_values[slot] < shape_values(layers[i].out))
+			network->slot_count++;
+		if (i + 1 < network->grouped && network->group_slot_values[slot] < shape_values(layers[i].out))
+			network->group_slot_values[slot] = shape_values(layers[i].out);
+		if (i + 1 >= network->grouped && network->slot_values[slot] < shape_values(layers[i].out))
 			network->slot_values[slot] = shape_values(layers[i].out);
 		busy[slot] = last;
 		layers[i].slot = slot;
@@ -128,7 +177,7 @@ network_create(const NetworkDefinition *definition, const Host *host, Status *st
 	int		   *busy;
 
 	network = host_allocate_zero(host, 1, sizeof(*network) + sizeof(*copy) + layer_bytes +
-								 count * (sizeof(size_t) + sizeof(int)), status);
+								 count * (2 * sizeof(size_t) + sizeof(int)), status);
 	if (network == NULL)
 		return NULL;
 	copy = (NetworkDefinition *) (network + 1);
@@ -142,10 +191,12 @@ network_create(const NetworkDefinition *definition, const Host *host, Status *st
 	for (int i = 0; i < count; i++)
 		network->layers[i].host = host;
 	network->slot_values = (size_t *) (copy->layers + count);
-	busy = (int *) (network->slot_values + count);
+	network->group_slot_values = network->slot_values + count;
+	busy = (int *) (network->group_slot_values + count);
 
 	place_weights(network);
 	join_layers(network);
+	group_samples(network);
 	share_buffers(network, busy);
 	return network;
 }

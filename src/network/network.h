@@ -231,7 +231,7 @@ extern void network_workspace_destroy(NetworkWorkspace *workspace);
 
 /*
  * From now on forward passes use these prepared weights, which must be those of the weights that they are called with.
- * Otherwise each prepares them anew, in the workspace's own memory.
+ * Otherwise each prepares them anew, in memory that the first one takes from the host beyond network_workspace_bytes.
  */
 extern void network_workspace_use(NetworkWorkspace *workspace, const real *packed);
 
@@ -278,7 +278,8 @@ extern bool network_embed(const Network *network, const real *weights, NetworkWo
 
 /*
  * Training: batch statistics, dropout drawn from the seed.  This and the way back ask the workspace's host between layers,
- * and within long ones, whether to stop: then they return false, and what they wrote is worth nothing.
+ * and within long ones, whether to stop: then they return false, and what they wrote is worth nothing.  The same where the
+ * host has no memory for weights that nobody prepared.
  */
 extern bool network_forward_training(const Network *network, const real *weights, NetworkWorkspace *workspace,
 									 const real *input, int n, uint64_t seed, real *embedding);

@@ -306,8 +306,11 @@ struct Network
 	size_t		loss_count;
 	size_t		weight_count;
 	size_t		packed_count;
+	int			grouped;		/* the layers before this one run on group samples after group samples at inference */
+	int			group;
 	int			slot_count;
 	size_t	   *slot_values;	/* [slot_count], a sample */
+	size_t	   *group_slot_values;	/* [slot_count], a sample of a group: of the grouped layers but the last */
 };
 
 /* ---- losses -------------------------------------------------------------------------------------------------------- */

@@ -20,8 +20,8 @@ struct NetworkWorkspace
 	bool	   *branch_set;		/* [layers] */
 	real	   *flow[2];		/* gradient on its way back */
 	real	   *scratch;
-	real	   *packed;			/* [packed_count], of this workspace */
 	const real *used_packed;	/* somebody's prepared weights; NULL: prepare them */
+	real	   *packed;			/* [packed_count], then of this workspace */
 	real	   *input;			/* inference: [samples, input values] */
 	real	   *view;			/* inference: [samples, dimensions], with views above 1 */
 };
@@ -109,8 +109,14 @@ lay_out_inference(Layout *layout, NetworkWorkspace *workspace)
 
 	for (int i = 0; i < network->slot_count; i++)
 	{
-		real	   *slot = take_reals(layout, network->slot_values[i], workspace->samples);
+		int			group = workspace->samples < network->group ? workspace->samples : network->group;
+		size_t		grouped = network->group_slot_values[i] * group;
+		size_t		values;
+		real	   *slot;
 
+		if (__builtin_mul_overflow(network->slot_values[i], (size_t) workspace->samples, &values))
+			values = SIZE_MAX;
+		slot = take(layout, values > grouped ? values : grouped, sizeof(real));
 		if (layout->base != NULL)
 			workspace->output[i] = slot;
 	}
@@ -146,7 +152,6 @@ lay_out(Layout *layout, NetworkWorkspace *workspace)
 			scratch = values;
 	}
 	workspace->scratch = take(layout, scratch, sizeof(real));
-	workspace->packed = take(layout, network->packed_count, sizeof(real));
 }
 
 size_t
@@ -179,8 +184,11 @@ network_workspace_create(const Network *network, int samples, bool training, con
 void
 network_workspace_destroy(NetworkWorkspace *workspace)
 {
-	if (workspace != NULL)
-		host_release(workspace->host, workspace);
+	if (workspace == NULL)
+		return;
+	if (workspace->packed != NULL)
+		host_release(workspace->host, workspace->packed);
+	host_release(workspace->host, workspace);
 }
 
 /* ---- runs ---------------------------------------------------------------------------------------------------------- */
@@ -191,12 +199,16 @@ network_workspace_use(NetworkWorkspace *workspace, const real *packed)
 	workspace->used_packed = packed;
 }
 
+/* NULL: there is no memory. */
 static const real *
-prepared_weights(const Network *network, const real *weights, NetworkWorkspace *workspace)
+prepared_weights(const Network *network, const real *weights, NetworkWorkspace *workspace, Status *status)
 {
 	if (workspace->used_packed != NULL)
 		return workspace->used_packed;
-	network_pack(network, weights, workspace->packed);
+	if (workspace->packed == NULL)
+		workspace->packed = host_allocate(workspace->host, network->packed_count + 1, sizeof(real), status);
+	if (workspace->packed != NULL)
+		network_pack(network, weights, workspace->packed);
 	return workspace->packed;
 }
 
@@ -222,30 +234,50 @@ set_layer(LayerPass *pass, const Network *network, int i)
 	pass->next = i + 1 < network->layer_count ? pass->layer + 1 : NULL;
 }
 
+/* Layers from start to end - 1; the output of the last one goes to sample first of its buffer.  Returns it, or NULL. */
+static const real *
+run_layers(LayerPass *pass, const Network *network, const NetworkWorkspace *workspace, const real *packed, int start,
+		   int end, int first, const real *input, Status *status)
+{
+	for (int i = start; i < end; i++)
+	{
+		if (host_interrupted(workspace->host, status))
+			return NULL;
+		set_layer(pass, network, i);
+		if (pass->layer->absorbed || pass->layer->folded)
+			continue;
+		pass->packed = packed + pass->layer->packed_offset;
+		pass->input = input;
+		pass->output = workspace->output[pass->layer->slot] + (i + 1 == end ? first * shape_values(pass->layer->out) : 0);
+		pass->other = pass->layer->source >= 0 ? workspace->output[network->layers[pass->layer->source].slot] : NULL;
+		pass->layer->type->forward(pass);
+		input = pass->output;
+	}
+	return input;
+}
+
 bool
 network_forward(const Network *network, const real *weights, NetworkWorkspace *workspace,
 				const real *input, int n, real *embedding, Status *status)
 {
 	LayerPass	pass = make_pass(network, weights, workspace, n);
-	const real *packed = prepared_weights(network, weights, workspace);
+	const real *packed = prepared_weights(network, weights, workspace, status);
 	const real *current = input;
 
+	if (packed == NULL)
+		return false;
 	pass.training = false;
-	for (int i = 0; i < network->layer_count; i++)
+	for (int first = 0; first < n && network->grouped > 0; first += network->group)
 	{
-		if (host_interrupted(workspace->host, status))
+		pass.n = n - first < network->group ? n - first : network->group;
+		if (run_layers(&pass, network, workspace, packed, 0, network->grouped, first,
+					   input + first * network_input_values(network), status) == NULL)
 			return false;
-		set_layer(&pass, network, i);
-		if (pass.layer->absorbed || pass.layer->folded)
-			continue;
-		pass.packed = packed + pass.layer->packed_offset;
-		pass.input = current;
-		pass.output = workspace->output[pass.layer->slot];
-		pass.other = pass.layer->source >= 0 ? workspace->output[network->layers[pass.layer->source].slot] : NULL;
-		pass.layer->type->forward(&pass);
-		current = pass.output;
+		current = workspace->output[network->layers[network->grouped - 1].slot];
 	}
-	if (host_interrupted(workspace->host, status))	/* perhaps within the last layer */
+	pass.n = n;
+	current = run_layers(&pass, network, workspace, packed, network->grouped, network->layer_count, 0, current, status);
+	if (current == NULL || host_interrupted(workspace->host, status))	/* perhaps within the last layer */
 		return false;
 	memcpy(embedding, current, (size_t) n * network_dimensions(network) * sizeof(real));
 	return true;
@@ -321,8 +353,11 @@ network_forward_training(const Network *network, const real *weights, NetworkWor
 						 const real *input, int n, uint64_t seed, real *embedding)
 {
 	LayerPass	pass = make_pass(network, weights, workspace, n);
-	const real *packed = prepared_weights(network, weights, workspace);
+	Status		status;
+	const real *packed = prepared_weights(network, weights, workspace, &status);
 
+	if (packed == NULL)
+		return false;
 	workspace->n = n;
 	pass.seed = seed;
 	for (int i = 0; i < network->layer_count; i++)

@@ -199,6 +199,48 @@ test_counts(void **state)
 	assert_int_equal(test_host_outstanding(), 0);
 }
 
+/* More samples than the first layers take at a time: each is embedded as it is alone, to rounding. */
+static void
+check_groups(Network *network, int samples)
+{
+	int			dimensions = network_dimensions(network);
+	real	   *weights = make_weights(network);
+	real	   *input = make_input(network, samples);
+	real	   *together = calloc(samples * dimensions, sizeof(real));
+	real	   *alone = calloc(dimensions, sizeof(real));
+
+	assert_in_range(network->grouped, 1, network->layer_count - 1);
+	assert_in_range(network->group, 2, samples - 1);
+	assert_int_not_equal(samples % network->group, 0);
+	run(network, weights, input, samples, together);
+	for (int sample = 0; sample < samples; sample++)
+	{
+		double		square = 0;
+
+		run(network, weights, input + sample * network_input_values(network), 1, alone);
+		for (int i = 0; i < dimensions; i++)
+			square += alone[i] * alone[i];
+		for (int i = 0; i < dimensions; i++)
+			check_number("groups", "value", i, alone[i], together[sample * dimensions + i], 1e-5 * sqrt(square / dimensions));
+	}
+	network_destroy(network);
+	free(weights);
+	free(input);
+	free(together);
+	free(alone);
+}
+
+static void
+test_groups(void **state)
+{
+	check_groups(make_network(2), 7);
+	/* an add reads what only the end of the group's layers may leave behind */
+	check_groups(help_network("{'input':{'width':36,'height':36},'layers':[{'type':'conv','maps':32,'kernel':3,'padding':1},"
+							  "{'type':'max_pool','size':2},{'type':'conv','maps':32,'kernel':3,'padding':1,'name':'a'},"
+							  "{'type':'relu'},{'type':'conv','maps':32,'kernel':3,'padding':1},{'type':'add','from':'a'},"
+							  "{'type':'mean_pool','size':4},{'type':'conv','maps':8,'kernel':3},{'type':'dense','units':5}]}"), 7);
+}
+
 typedef struct Runner
 {
 	const Network *network;
@@ -277,6 +319,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_counts),
 		cmocka_unit_test(test_pytorch),
+		cmocka_unit_test(test_groups),
 		cmocka_unit_test(test_threads)
 	};
 

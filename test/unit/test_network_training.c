@@ -403,7 +403,7 @@ test_no_memory(void **state)
 				break;
 			assert_int_equal(status.code, STATUS_NO_MEMORY);
 		}
-		assert_int_equal(allowed, 5);
+		assert_int_equal(allowed, 6);	/* the last one for prepared weights */
 	}
 	test_host_fail_after(-1);
 }
