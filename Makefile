@@ -160,6 +160,7 @@ run-shell: all
 build/network_speed: build/float/test/bench/network_speed.o $(PURE_OBJECTS)
 	$(CC) $(TEST_CFLAGS) $^ -o $@ $(LIBRARIES)
 run-bench-network: build/network_speed
+run-bench-network: BENCH_SETTINGS = --conf 'max_connections = 100'
 
 # In a system of its own, beside pgvector.
 .PHONY: run-bench-index
