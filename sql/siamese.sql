@@ -75,17 +75,24 @@ COMMENT ON CAST (@extschema@.embedding AS real[]) IS 'values of the embedding; m
 
 -- distances
 
+CREATE FUNCTION @extschema@.distance_support(internal) RETURNS internal
+	AS 'MODULE_PATHNAME', 'siamese_distance_support' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.distance_support(internal) IS 'planner support of distances: their cost by the number of dimensions, and whether the values lie out of line';
 CREATE FUNCTION @extschema@.embedding_distance(@extschema@.embedding, @extschema@.embedding) RETURNS double precision
-	AS 'MODULE_PATHNAME', 'siamese_embedding_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5;
+	AS 'MODULE_PATHNAME', 'siamese_embedding_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5
+	SUPPORT @extschema@.distance_support;
 COMMENT ON FUNCTION @extschema@.embedding_distance(@extschema@.embedding, @extschema@.embedding) IS 'implementation of <-> operator';
 CREATE FUNCTION @extschema@.l1_distance(@extschema@.embedding, @extschema@.embedding) RETURNS double precision
-	AS 'MODULE_PATHNAME', 'siamese_l1_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5;
+	AS 'MODULE_PATHNAME', 'siamese_l1_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5
+	SUPPORT @extschema@.distance_support;
 COMMENT ON FUNCTION @extschema@.l1_distance(@extschema@.embedding, @extschema@.embedding) IS 'taxicab distance, whatever the models';
 CREATE FUNCTION @extschema@.l2_distance(@extschema@.embedding, @extschema@.embedding) RETURNS double precision
-	AS 'MODULE_PATHNAME', 'siamese_l2_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5;
+	AS 'MODULE_PATHNAME', 'siamese_l2_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5
+	SUPPORT @extschema@.distance_support;
 COMMENT ON FUNCTION @extschema@.l2_distance(@extschema@.embedding, @extschema@.embedding) IS 'Euclidean distance, whatever the models';
 CREATE FUNCTION @extschema@.cosine_distance(@extschema@.embedding, @extschema@.embedding) RETURNS double precision
-	AS 'MODULE_PATHNAME', 'siamese_cosine_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5;
+	AS 'MODULE_PATHNAME', 'siamese_cosine_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5
+	SUPPORT @extschema@.distance_support;
 COMMENT ON FUNCTION @extschema@.cosine_distance(@extschema@.embedding, @extschema@.embedding) IS '1 - cosine of the angle, whatever the models; <-> of a model with distance cosine is the chord, sqrt(2 * cosine_distance), which is a metric';
 CREATE OPERATOR @extschema@.<-> (
 	FUNCTION = @extschema@.embedding_distance, LEFTARG = @extschema@.embedding, RIGHTARG = @extschema@.embedding,
@@ -128,10 +135,12 @@ CREATE FUNCTION @extschema@.radius(@extschema@.ball) RETURNS double precision
 	AS 'MODULE_PATHNAME', 'siamese_ball_radius' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.radius(@extschema@.ball) IS 'radius of the ball';
 CREATE FUNCTION @extschema@.embedding_in_ball(@extschema@.embedding, @extschema@.ball) RETURNS boolean
-	AS 'MODULE_PATHNAME', 'siamese_embedding_in_ball' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5;
+	AS 'MODULE_PATHNAME', 'siamese_embedding_in_ball' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5
+	SUPPORT @extschema@.distance_support;
 COMMENT ON FUNCTION @extschema@.embedding_in_ball(@extschema@.embedding, @extschema@.ball) IS 'implementation of <@ operator';
 CREATE FUNCTION @extschema@.ball_contains(@extschema@.ball, @extschema@.embedding) RETURNS boolean
-	AS 'MODULE_PATHNAME', 'siamese_ball_contains' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5;
+	AS 'MODULE_PATHNAME', 'siamese_ball_contains' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5
+	SUPPORT @extschema@.distance_support;
 COMMENT ON FUNCTION @extschema@.ball_contains(@extschema@.ball, @extschema@.embedding) IS 'implementation of @> operator';
 CREATE FUNCTION @extschema@.ball_selectivity(internal, oid, internal, integer) RETURNS double precision
 	AS 'MODULE_PATHNAME', 'siamese_ball_selectivity' LANGUAGE C STABLE STRICT PARALLEL SAFE;
@@ -523,7 +532,7 @@ CREATE FUNCTION @extschema@.embed(images bytea[], model text DEFAULT NULL) RETUR
 COMMENT ON FUNCTION @extschema@.embed(bytea[], text) IS
 	'embeddings of several images, some at a time; an array of the same shape, NULL where an image is NULL';
 
-CREATE FUNCTION @extschema@.same_identity(a @extschema@.embedding, b @extschema@.embedding) RETURNS boolean LANGUAGE c STABLE STRICT PARALLEL SAFE COST 10
+CREATE FUNCTION @extschema@.same_identity(a @extschema@.embedding, b @extschema@.embedding) RETURNS boolean LANGUAGE c STABLE STRICT PARALLEL SAFE COST 10 SUPPORT @extschema@.distance_support
 	AS 'MODULE_PATHNAME', 'siamese_same';
 COMMENT ON FUNCTION @extschema@.same_identity(@extschema@.embedding, @extschema@.embedding) IS
 	'whether the distance is within the threshold of the embeddings'' model, where on its held-out identities a genuine and an impostor pair were equally likely; an error for unbound embeddings';

@@ -1,15 +1,15 @@
 /*
  * search.h: the search of one query through the regions, directories and leaves.
  *
- * Used by scans, by the selectivity estimates nothing; one Search serves many queries one after another and keeps its
- * memory.  Rows come with lower bounds of their distances; see README.md, "Bounds".
+ * One Search serves many queries one after another and keeps its memory.  Rows come with lower bounds of their distances;
+ * see README.md, "Bounds".
  */
 #ifndef SIAMESE_INDEX_SEARCH_H
 #define SIAMESE_INDEX_SEARCH_H
 
 #include "index/index.h"
 
-/* What a search did; siamese.index_scans() shows the last one of a session. */
+/* What a search did; siamese.index_scan() shows the last one of a session. */
 typedef struct SearchCounts
 {
 	int64		regions;		/* whose directory was read */

@@ -10,6 +10,7 @@
 #include <float.h>
 #include <math.h>
 
+#include "access/detoast.h"
 #include "access/htup_details.h"
 #include "catalog/pg_statistic.h"
 #include "commands/vacuum.h"
@@ -150,11 +151,10 @@ add_statistics(VacAttrStats *stats, AnalyzeAttrFetchFunc fetch, int samplerows)
 	Embedding **samples;
 	float	   *distances;
 	float	   *numbers;
+	bool		isnull;
 
 	for (int i = 0; i < samplerows; i++)
 	{
-		bool		isnull;
-
 		(void) fetch(stats, i, &isnull);
 		if (!isnull)
 			places[values++] = i;
@@ -171,15 +171,11 @@ add_statistics(VacAttrStats *stats, AnalyzeAttrFetchFunc fetch, int samplerows)
 	rows = Min(values, STATISTICS_ROWS);
 	for (int i = 0; i < rows; i++)
 		places[i] = places[(int64) values * i / rows];
-	count = Max(STATISTICS_BYTES / Max(stats->stawidth, 1), STATISTICS_LEAST);
+	count = Max((int) (STATISTICS_BYTES / Max(toast_raw_datum_size(fetch(stats, places[0], &isnull)), 1)), STATISTICS_LEAST);
 	count = Min(Min(count, STATISTICS_MOST), Min(Max(stats->minrows / 300, 1), rows));
 	samples = palloc(sizeof(Embedding *) * count);
 	for (int i = 0; i < count; i++)
-	{
-		bool		isnull;
-
 		samples[i] = keep(fetch(stats, places[(int64) rows * i / count], &isnull));
-	}
 	count = keep_one_kind(samples, count);
 	distances = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(float) * (Size) count * rows);
 	compared = take_distances(stats, fetch, places, rows, samples, count, distances);

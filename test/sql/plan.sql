@@ -1,0 +1,49 @@
+-- the planner's choice between index and sequential scan, without a setting
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS siamese;
+CREATE FUNCTION choice(query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	line text;
+	plan text := '';
+BEGIN
+	FOR line IN EXECUTE 'EXPLAIN (COSTS off) ' || query LOOP plan := plan || line; END LOOP;
+	RETURN CASE WHEN plan ~ 'Seq Scan' THEN 'table' WHEN plan ~ '(Index|Bitmap)' THEN 'index' ELSE plan END;
+END $$;
+-- identities of ten, the same on every server
+CREATE FUNCTION noise(i bigint, j bigint) RETURNS float8 LANGUAGE sql IMMUTABLE AS
+	'SELECT ((hashint8extended(i * 1000 + j, 7) & 65535) / 32768.0 - 1)::float8';
+CREATE FUNCTION person(i bigint, n int) RETURNS real[] LANGUAGE sql IMMUTABLE AS
+	'SELECT array_agg((noise(-1 - i / 10, j) + 0.2 * noise(i, j))::real ORDER BY j) FROM generate_series(1, n) j';
+CREATE TABLE few AS SELECT i AS id, person(i, 32)::embedding AS e FROM generate_series(1, 100) i;
+CREATE TABLE many AS SELECT i AS id, person(i, 32)::embedding AS e FROM generate_series(1, 10000) i;
+-- long ones, out of line
+CREATE TABLE long AS SELECT i AS id, person(i, 1024)::embedding AS e FROM generate_series(1, 300) i;
+INSERT INTO long SELECT i + 1000, e FROM long, generate_series(1, 3) i;
+CREATE INDEX ON few USING siamese (e);
+CREATE INDEX ON many USING siamese (e);
+CREATE INDEX ON long USING siamese (e);
+VACUUM ANALYZE few, many, long;
+SELECT relation, what, choice(format(replace(query, '$1', quote_literal(person(55, CASE relation WHEN 'long' THEN 1024 ELSE 32 END)::embedding)), relation))
+	FROM unnest(ARRAY['few', 'many', 'long']) WITH ORDINALITY r (relation, place), (VALUES
+	(1, 'nearest 1', 'SELECT id FROM %I ORDER BY e <-> $1 LIMIT 1'),
+	(2, 'nearest 10', 'SELECT id FROM %I ORDER BY e <-> $1 LIMIT 10'),
+	(3, 'nearest 10 of some', 'SELECT id FROM %I WHERE id > 50 ORDER BY e <-> $1 LIMIT 10'),
+	(4, 'all by distance', 'SELECT id FROM %I ORDER BY e <-> $1'),
+	(5, 'ball of an identity', 'SELECT id FROM %I WHERE e <@ ball($1, CASE %1$L WHEN ''long'' THEN 7 ELSE 1.5 END)'),
+	(6, 'ball of a fifth', 'SELECT id FROM %I WHERE e <@ ball($1, CASE %1$L WHEN ''long'' THEN 25 ELSE 4.2 END)'),
+	(7, 'ball of all', 'SELECT id FROM %I WHERE e <@ ball($1, 100)'),
+	(8, 'ball, and nearest', 'SELECT id FROM %I WHERE e <@ ball($1, 1.5) ORDER BY e <-> $1 LIMIT 3')) q (number, what, query)
+	ORDER BY place, number;
+-- a centre that is not known: one plan for all
+PREPARE around(embedding) AS SELECT id FROM many WHERE e <@ ball($1, 1.5);
+PREPARE beyond(embedding) AS SELECT id FROM many WHERE e <@ ball($1, 100);
+SET plan_cache_mode = force_generic_plan;
+SELECT choice('EXECUTE around(NULL)') AS around, choice('EXECUTE beyond(NULL)') AS beyond;
+RESET plan_cache_mode;
+-- for each of few rows its nearest
+EXPLAIN (COSTS off) SELECT f.id, near.id FROM few f, LATERAL (SELECT id FROM many ORDER BY e <-> f.e LIMIT 3) near WHERE f.id < 5;
+EXPLAIN (COSTS off) SELECT count(*) FROM few f JOIN many m ON m.e <@ ball(f.e, 1.5) WHERE f.id < 5;
+DEALLOCATE ALL;
+DROP TABLE few, many, long;
+DROP FUNCTION choice, person, noise;
+DROP EXTENSION siamese;
