@@ -146,7 +146,7 @@ assign_batch(IndexBuild *build)
 		begin_assigning(build);
 	for (int i = 0; i < build->batch_count; i++)
 		index_vector(build->batch[i], build->batch_vectors + (Size) i * n);
-	kmeans_assign(build->batch_vectors, build->batch_count, build->centres, build->halves, build->regions, n, build->scratch, nearest);
+	kmeans_assign(build->batch_vectors, n, build->batch_count, build->centres, build->halves, build->regions, n, build->scratch, nearest);
 	for (int i = 0; i < build->batch_count; i++)
 	{
 		note_reach(build, nearest[i], build->batch_vectors + (Size) i * n);

@@ -18,7 +18,10 @@
 #include "index/index.h"
 #include "network/gemm.h"
 
+#pragma GCC optimize("O3", "no-math-errno")
+
 #define GROUP_RUN 1024			/* rows that are compared pair by pair */
+#define GROUP_LANES 16			/* that compilers turn into vectors */
 #define GROUP_ROUNDS 3			/* of 2-means */
 #define GROUP_REACH 1.6f		/* times the median distance of nearest rows: what a cell may reach */
 
@@ -39,6 +42,7 @@ typedef struct Grouping
 	float	   *nearest;		/* [GROUP_RUN] each */
 	float	   *scratch;
 	bool	   *taken;
+	int		   *left_rows;		/* of the run, not in a cell so far */
 } Grouping;
 
 static const float *
@@ -182,18 +186,28 @@ measure_run(Grouping *state, int first, int count)
 	for (int i = 0; i < count; i++)
 	{
 		float	   *distances = state->distances + (Size) i * count;
-		float		nearest = INFINITY;
+		float		nearest[GROUP_LANES];
 
 		for (int j = 0; j < count; j++)
 		{
-			distances[j] = squares[i] + squares[j] - 2 * distances[j];
+			float		sum = squares[i] + squares[j];
+			float		distance = sum - 2 * distances[j];
+
 			/* what rounding leaves of zero */
-			if (!(distances[j] > 1e-6f * (squares[i] + squares[j])))
-				distances[j] = 0;
-			if (j != i && distances[j] < nearest)
-				nearest = distances[j];
+			distances[j] = distance > 1e-6f * sum ? distance : 0;
 		}
-		state->nearest[i] = nearest;
+		distances[i] = INFINITY;
+		for (int lane = 0; lane < GROUP_LANES; lane++)
+			nearest[lane] = INFINITY;
+		for (int j = 0; j + GROUP_LANES <= count; j += GROUP_LANES)
+			for (int lane = 0; lane < GROUP_LANES; lane++)
+				nearest[lane] = distances[j + lane] < nearest[lane] ? distances[j + lane] : nearest[lane];
+		for (int j = count - count % GROUP_LANES; j < count; j++)
+			nearest[0] = Min(nearest[0], distances[j]);
+		for (int lane = 1; lane < GROUP_LANES; lane++)
+			nearest[0] = Min(nearest[0], nearest[lane]);
+		distances[i] = 0;
+		state->nearest[i] = nearest[0];
 	}
 }
 
@@ -221,7 +235,8 @@ static void
 group_run(Grouping *state, int first, int count)
 {
 	int		   *rows = state->spare;
-	bool	   *taken = state->taken;
+	int		   *left = state->left_rows;
+	int			left_count = count;
 	int			done = 0;
 	int			leader = 0;
 	float		reach;
@@ -230,40 +245,51 @@ group_run(Grouping *state, int first, int count)
 	reach = usual_reach(state, count);
 	memcpy(rows, state->order + first, count * sizeof(int));
 	for (int i = 0; i < count; i++)
-		taken[i] = false;
+	{
+		left[i] = i;
+		state->taken[i] = false;
+	}
 	while (done < count)
 	{
 		const float *distances = state->distances + (Size) leader * count;
 		int			members[LIMIT_CELL_ROWS];
 		int			length = 1;
+		int			kept = 0;
 		int			next = -1;
 
 		CHECK_FOR_INTERRUPTS();
-		taken[leader] = true;
 		members[0] = leader;
-		for (int i = 0; i < count; i++)
+		for (int i = 0; i < left_count; i++)
 		{
+			int			row = left[i];
 			int			place = length;
 
-			if (taken[i] || distances[i] > reach || (length == LIMIT_CELL_ROWS && distances[i] >= distances[members[length - 1]]))
+			if (distances[row] > reach || row == leader || (length == LIMIT_CELL_ROWS && distances[row] >= distances[members[length - 1]]))
 				continue;
 			if (length < LIMIT_CELL_ROWS)
 				length++;
 			else
 				place--;
-			for (; place > 1 && distances[i] < distances[members[place - 1]]; place--)
+			for (; place > 1 && distances[row] < distances[members[place - 1]]; place--)
 				members[place] = members[place - 1];
-			members[place] = i;
+			members[place] = row;
 		}
 		for (int i = 0; i < length; i++)
 		{
-			taken[members[i]] = true;
+			state->taken[members[i]] = true;
 			state->order[first + done++] = rows[members[i]];
 		}
 		state->ends[state->cells++] = first + done;
-		for (int i = 0; i < count; i++)
-			if (!taken[i] && (next < 0 || distances[i] < distances[next]))
-				next = i;
+		for (int i = 0; i < left_count; i++)
+		{
+			int			row = left[i];
+
+			left[kept] = row;
+			kept += !state->taken[row];
+			if (!state->taken[row] && (next < 0 || distances[row] < distances[next]))
+				next = row;
+		}
+		left_count = kept;
 		leader = next;
 	}
 }
@@ -303,6 +329,7 @@ group_rows(const float *rows, int count, int n, int *order, int *ends)
 	state.nearest = palloc(sizeof(float) * Max(most, 1));
 	state.scratch = palloc(sizeof(float) * Max(most, 1));
 	state.taken = palloc(sizeof(bool) * Max(most, 1));
+	state.left_rows = palloc(sizeof(int) * Max(most, 1));
 	for (int i = 0; i < count; i++)
 		order[i] = i;
 	if (count > 0)

@@ -243,10 +243,10 @@ extern char *index_build_phase(int64 phase);
 /* Lloyd's algorithm on rows float [count, n] -> centres float [k, n]; returns how many are in use (no two are equal). */
 extern int	kmeans_run(const float *rows, int count, int n, int k, uint64 seed, float *centres);
 
-/* The nearest centre (Euclidean) of each row: into nearest [count]; halves float [k] of squared lengths by kmeans_halves(). */
+/* The nearest centre (Euclidean) of each row, lead floats apart: into nearest [count]; halves float [k] of squared lengths by kmeans_halves(). */
 extern void kmeans_halves(const float *centres, int k, int n, float *halves);
-extern void kmeans_assign(const float *rows, int count, const float *centres, const float *halves, int k, int n, float *scratch,
-						  int32 *nearest);
+extern void kmeans_assign(const float *rows, Size lead, int count, const float *centres, const float *halves, int k, int n,
+						  float *scratch, int32 *nearest);
 #define KMEANS_BATCH 256		/* rows of kmeans_assign at once; scratch is float [KMEANS_BATCH, k] */
 
 /* Orders rows [count, n] so that cells are runs: order int [count], ends int [count] of the cells; returns their number. */

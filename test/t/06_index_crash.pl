@@ -30,10 +30,12 @@ $primary->safe_psql('postgres', q{
 	CREATE UNLOGGED TABLE quick AS SELECT * FROM small;
 	CREATE INDEX ON quick USING siamese (e);
 	CREATE VIEW query AS SELECT to_embedding(array_agg(sin(7 * i)::real), 'l2') AS q, 24 AS n FROM generate_series(1, 24) i;});
+# Crashes delay the standby: what it has not read must be kept.
+$primary->safe_psql('postgres', "SELECT pg_create_physical_replication_slot('standby', true)");
 $primary->backup('copy');
 my $standby = PostgreSQL::Test::Cluster->new('standby');
 $standby->init_from_backup($primary, 'copy', has_streaming => 1);
-$standby->append_conf('postgresql.conf', "wal_consistency_checking = 'generic'");
+$standby->append_conf('postgresql.conf', "wal_consistency_checking = 'generic'\nprimary_slot_name = 'standby'");
 $standby->start;
 
 # What the index says and what the table says; both must be empty.
