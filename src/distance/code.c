@@ -7,6 +7,11 @@
 #include <math.h>
 
 #include "distance/code_internal.h"
+#include "distance/code_rows.h"
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("O3", "no-math-errno", "no-trapping-math")
+#endif
 
 const CodeKernels *
 code_kernels_of(CpuLevel level)
@@ -116,7 +121,21 @@ code_bounds_portable(bool l1, const uint32_t *sums, const float *slacks, int cou
 	}
 }
 
-const CodeKernels code_portable = {portable_l1, portable_l2_squared, code_quantise_portable, code_bounds_portable};
+void
+code_portable_row_code(bool l1, const float *x, double scale, const float *centre, double inverse, int n, uint8_t *code, double *slack,
+				 double *outside)
+{
+	code_rows_code(l1, x, scale, centre, inverse, n, code, slack, outside);
+}
+
+double
+code_portable_row_distance(bool l1, const float *x, double scale, const float *centre, double inverse, int n, const uint8_t *code)
+{
+	return code_rows_distance(l1, x, scale, centre, inverse, n, code);
+}
+
+const CodeKernels code_portable = {portable_l1, portable_l2_squared, code_quantise_portable, code_bounds_portable,
+code_portable_row_code, code_portable_row_distance};
 
 /* ---- queries and rows -------------------------------------------------------------------------------------------- */
 
@@ -159,22 +178,10 @@ round_up(double units)
 float
 code_row(Metric metric, const float *x, double scale, const float *centre, float step, int n, uint8_t *code, float *clipped)
 {
-	double		inverse = 1 / (double) step;
-	double		sum = 0;
-	double		outside = 0;
+	double		sum;
+	double		outside;
 
-	for (int i = 0; i < n; i++)
-	{
-		double		t = (x[i] * scale - centre[i]) * inverse;
-		double		limited = t < -CODE_REACH ? -CODE_REACH : t > CODE_REACH ? CODE_REACH : t;
-		int			integer = (int) (limited < 0 ? limited - 0.5 : limited + 0.5);
-		double		error = t - integer;
-		double		clip = t - limited;
-
-		code[i] = (uint8_t) (CODE_ZERO + integer);
-		sum += metric == METRIC_L1 ? fabs(error) : error * error;
-		outside += metric == METRIC_L1 ? fabs(clip) : clip * clip;
-	}
+	code_kernels()->row_code(metric == METRIC_L1, x, scale, centre, 1 / (double) step, n, code, &sum, &outside);
 	if (clipped)
 		*clipped = round_up(metric == METRIC_L1 ? outside : sqrt(outside));
 	return round_up(metric == METRIC_L1 ? sum : sqrt(sum));
@@ -183,15 +190,8 @@ code_row(Metric metric, const float *x, double scale, const float *centre, float
 float
 code_row_distance(Metric metric, const float *x, double scale, const float *centre, float step, int n, const uint8_t *code)
 {
-	double		inverse = 1 / (double) step;
-	double		sum = 0;
+	double		sum = code_kernels()->row_distance(metric == METRIC_L1, x, scale, centre, 1 / (double) step, n, code);
 
-	for (int i = 0; i < n; i++)
-	{
-		double		difference = (x[i] * scale - centre[i]) * inverse - (code[i] - CODE_ZERO);
-
-		sum += metric == METRIC_L1 ? fabs(difference) : difference * difference;
-	}
 	return round_up(metric == METRIC_L1 ? sum : sqrt(sum));
 }
 

@@ -37,6 +37,12 @@ typedef struct CodeKernels
 
 	/* lower bounds float [count], in 0 .. FLT_MAX, of the distances of a query to rows (or cells) of these slacks */
 	void		(*bounds) (bool l1, const uint32_t *sums, const float *slacks, int count, const CodeQuery *query, float *bounds);
+
+	/* for code_row() and code_row_distance(), in double: the code, the slack's sum and what the box is to blame for */
+	void		(*row_code) (bool l1, const float *x, double scale, const float *centre, double inverse, int n, uint8_t *code,
+							 double *slack, double *outside);
+	double		(*row_distance) (bool l1, const float *x, double scale, const float *centre, double inverse, int n,
+								 const uint8_t *code);
 } CodeKernels;
 
 extern const CodeKernels *code_kernels_of(CpuLevel level);	/* NULL if this build has none for it */

@@ -2,12 +2,17 @@
  * code_avx2.c: code kernels for AVX2, 32 bytes of a row at once.
  */
 #include "distance/code_internal.h"
+#include "distance/code_rows.h"
 
 #if defined(__x86_64__)
 
 #include <float.h>
 #include <immintrin.h>
 #include <string.h>
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("O3", "no-math-errno", "no-trapping-math")
+#endif
 
 #define AVX2 __attribute__((target("avx2,fma")))
 #define AVX2_INLINE static inline __attribute__((always_inline, target("avx2,fma")))
@@ -158,6 +163,19 @@ avx2_bounds(bool l1, const uint32_t *sums, const float *slacks, int count, const
 	code_bounds_portable(l1, sums + i, slacks + i, count - i, query, bounds + i);
 }
 
-const CodeKernels code_avx2 = {avx2_l1, avx2_l2_squared, avx2_quantise, avx2_bounds};
+AVX2 static void
+avx2_row_code(bool l1, const float *x, double scale, const float *centre, double inverse, int n, uint8_t *code, double *slack,
+				 double *outside)
+{
+	code_rows_code(l1, x, scale, centre, inverse, n, code, slack, outside);
+}
+
+AVX2 static double
+avx2_row_distance(bool l1, const float *x, double scale, const float *centre, double inverse, int n, const uint8_t *code)
+{
+	return code_rows_distance(l1, x, scale, centre, inverse, n, code);
+}
+
+const CodeKernels code_avx2 = {avx2_l1, avx2_l2_squared, avx2_quantise, avx2_bounds, avx2_row_code, avx2_row_distance};
 
 #endif

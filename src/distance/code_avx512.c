@@ -2,11 +2,16 @@
  * code_avx512.c: code kernels for AVX-512, 64 bytes of a row at once.
  */
 #include "distance/code_internal.h"
+#include "distance/code_rows.h"
 
 #if defined(__x86_64__)
 
 #include <float.h>
 #include <immintrin.h>
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("O3", "no-math-errno", "no-trapping-math")
+#endif
 
 #define AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")))
 #define AVX512_INLINE static inline __attribute__((always_inline, target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")))
@@ -141,6 +146,19 @@ avx512_bounds(bool l1, const uint32_t *sums, const float *slacks, int count, con
 	}
 }
 
-const CodeKernels code_avx512 = {avx512_l1, avx512_l2_squared, avx512_quantise, avx512_bounds};
+AVX512 static void
+avx512_row_code(bool l1, const float *x, double scale, const float *centre, double inverse, int n, uint8_t *code, double *slack,
+				 double *outside)
+{
+	code_rows_code(l1, x, scale, centre, inverse, n, code, slack, outside);
+}
+
+AVX512 static double
+avx512_row_distance(bool l1, const float *x, double scale, const float *centre, double inverse, int n, const uint8_t *code)
+{
+	return code_rows_distance(l1, x, scale, centre, inverse, n, code);
+}
+
+const CodeKernels code_avx512 = {avx512_l1, avx512_l2_squared, avx512_quantise, avx512_bounds, avx512_row_code, avx512_row_distance};
 
 #endif

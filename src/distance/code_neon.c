@@ -44,6 +44,7 @@ neon_l2_squared(const uint8_t *query, const uint8_t *codes, int n, size_t stride
 	}
 }
 
-const CodeKernels code_neon = {neon_l1, neon_l2_squared, code_quantise_portable, code_bounds_portable};
+const CodeKernels code_neon = {neon_l1, neon_l2_squared, code_quantise_portable, code_bounds_portable,
+code_portable_row_code, code_portable_row_distance};
 
 #endif

@@ -18,7 +18,9 @@
 #include "index/index.h"
 #include "network/gemm.h"
 
+#if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("O3", "no-math-errno")
+#endif
 
 #define GROUP_RUN 1024			/* rows that are compared pair by pair */
 #define GROUP_LANES 16			/* that compilers turn into vectors */

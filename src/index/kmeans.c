@@ -14,7 +14,9 @@
 #include "index/index.h"
 #include "network/gemm.h"
 
+#if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("O3", "no-math-errno")
+#endif
 
 #define KMEANS_LANES 16
 #define KMEANS_EARLY_ROUNDS 5	/* with every fourth row, if those are still some for each centre */
