@@ -25,7 +25,9 @@ typedef struct Sample
 	size_t		length;
 } Sample;
 
-static Sample samples[3];
+#define SAMPLES 6
+
+static Sample samples[SAMPLES];
 
 __attribute__((format(printf, 2, 3)))
 static void
@@ -51,28 +53,45 @@ make_samples(void)
 	Sample	   *svc = &samples[0];
 	Sample	   *ink = &samples[1];
 	Sample	   *iso = &samples[2];
+	Sample	   *plain = &samples[3];	/* SVC2004 of task 1: no pressure */
+	Sample	   *air = &samples[4];	/* InkML without a format, with traces in the air and differences of both orders */
+	Sample	   *timed = &samples[5];	/* ISO with X, Y, a channel to pass over, T and S */
 
 	svc->reader = pen_read_svc2004;
 	ink->reader = pen_read_inkml;
 	iso->reader = pen_read_iso19794_7;
+	plain->reader = pen_read_svc2004;
+	air->reader = pen_read_inkml;
+	timed->reader = pen_read_iso19794_7;
 	svc->length = (size_t) snprintf((char *) svc->bytes, ROOM, "%d\n", POINTS);
 	ink->length = (size_t) snprintf((char *) ink->bytes, ROOM, "<?xml version='1.0'?><ink><!-- two strokes --><traceFormat>"
 									"<channel name='X'/><channel name='Y'/><channel name='F'/><channel name='T' units='s'/>"
 									"</traceFormat><trace id='1' timeOffset=\"5\">");
 	put_bytes(iso, "SDI\0 10\0" "\xC0\xC0" "\x80\x88\x00" "\x80\x90\x00" "\x84\xB4\x80" "\x60\x00\x00\x03\xFF" "\x00\x00\x00\x00", 28);
 	iso->bytes[iso->length++] = POINTS;
+	plain->length = (size_t) snprintf((char *) plain->bytes, ROOM, "%d\n", POINTS);
+	put(air, "<ink><trace>0 0");
+	put_bytes(timed, "SDI\0 10\0" "\xE1\x20" "\x00\x00\x00" "\x80\xCF\xA0" "\x00" "\x00\x00" "\x00\x00", 21);
+	timed->bytes[timed->length++] = POINTS;
 	for (int i = 0; i < POINTS; i++)
 	{
 		double		x = 10 * i;
 		double		y = (i * 37) % 50;
 		uint8_t		point[6] = {0, (uint8_t) x, 0, (uint8_t) y, 1, (uint8_t) i};
+		uint8_t		switched[9] = {0, (uint8_t) x, 0, (uint8_t) y, 85, 85, 0, (uint8_t) (10 * i), i % 7 != 3};
+
+		put(plain, "%.0f %.0f %.0f %d\n", x, y, 10.0 * i, i % 8 != 0);
+		put(air, i == POINTS / 3 ? "</trace><trace type='penUp'>%g %g" : i == POINTS / 2 ? "</trace><trace timeOffset='7'>%g %g" :
+			i % 3 == 0 ? ",'%g'%g" : i % 3 == 1 ? ",\"%g\"%g" : ",!%g!%g", i % 3 == 2 ? x : 3, i % 3 == 2 ? y : -2);
+		put_bytes(timed, switched, sizeof(switched));
 
 		put(svc, "%.0f %.0f %.0f 1 1500 700 %.0f\n", x, y, 10.0 * i, 300.0 + i);
 		put(ink, i == 0 ? "%g %g %g %g" : i == POINTS / 2 ? "</trace><trace>%g %g %g %g" : i % 5 == 4 ? ",'%g'%g!%g!%g" : ",!%g!%g %g %g",
 			x, y, 300.0 + i, 0.01 * i);
 		put_bytes(iso, point, sizeof(point));
 	}
-	ink->length += (size_t) snprintf((char *) ink->bytes + ink->length, ROOM - ink->length, "</trace></ink>");
+	put(ink, "</trace></ink>");
+	put(air, "</trace></ink>");
 }
 
 static size_t
@@ -171,10 +190,20 @@ main(int argc, char **argv)
 	long		prepared = 0;
 
 	make_samples();
+	for (int i = 0; i < SAMPLES; i++)
+	{
+		Host	   *host = test_host();
+		PenTrajectory trajectory;
+		Status		status = {0};
+
+		if (!samples[i].reader(samples[i].bytes, samples[i].length, host, &trajectory, &status))
+			return printf("sample %d is refused: %s\n", i, status.detail), 1;
+		host_release(host, trajectory.points);
+	}
 	for (long i = 0; i < mutations; i++)
 	{
 		Random		random = random_stream(seed, (uint64_t) i);
-		const Sample *sample = &samples[random_below(&random, 3)];
+		const Sample *sample = &samples[random_below(&random, SAMPLES)];
 		size_t		length = mutate(sample, work, &random);
 		uint8_t    *bytes = malloc(length ? length : 1);	/* of just that length, for the sanitizer */
 		PenTrajectory trajectory;
