@@ -1,13 +1,15 @@
 /*
  * loss_pair.c: losses of pairs: contrastive, cross-entropy, cosine target.
  *
- * Genuine pairs are all pairs of genuine samples of one label.  As many negative ones are chosen by the batch's seed: the
- * loss's forged_share of them genuine samples with forgeries of their label, the others (and those for which there are no
- * forgeries) genuine samples of different labels.
+ * Genuine pairs are all pairs of genuine samples of one label.  Negative ones weigh as much: the loss's forged_share are
+ * genuine samples with forgeries of their label, the others (and those for which there are no forgeries) genuine samples of
+ * different labels.  The batch's seed chooses them.  There are so many strangers that STRANGERS_DRAWN times as many are drawn
+ * as count, each with that part of the weight: the same mix, with less of chance in it.
  */
 #include "network/network_internal.h"
 
 #define PAIRS_BETWEEN 1024		/* two questions whether to stop */
+#define STRANGERS_DRAWN 8
 
 typedef struct Pair
 {
@@ -130,29 +132,32 @@ loss_of_pairs(const LossPass *pass, Status *status)
 {
 	const NetworkBatch *batch = pass->batch;
 	Random		random = random_stream(batch->seed, 1);
-	size_t		wanted = collect_pairs(batch, true, NULL);
+	size_t		genuine = collect_pairs(batch, true, NULL);
 	size_t		forged = collect_pairs(batch, false, NULL);
-	size_t		wanted_forged = (size_t) lround(pass->definition->loss.forged_share * (double) wanted);
-	size_t		count;
+	size_t		wanted_forged = (size_t) lround(pass->definition->loss.forged_share * (double) genuine);
+	size_t		strangers;		/* that count */
+	size_t		drawn;
+	double		weight;			/* of all pairs together, a genuine one's being 1 */
 	Pair	   *pairs;
 	bool		interrupted = false;
 
-	if (wanted == 0)
+	if (genuine == 0)
 		return true;
-	pairs = host_allocate(pass->host, 2 * wanted + forged, sizeof(Pair), status);
+	pairs = host_allocate(pass->host, (1 + STRANGERS_DRAWN) * genuine + forged, sizeof(Pair), status);
 	if (pairs == NULL)
 		return false;
 	collect_pairs(batch, true, pairs);
-	collect_pairs(batch, false, pairs + wanted);
+	collect_pairs(batch, false, pairs + genuine);
 	if (wanted_forged < forged)
-		choose_first(pairs + wanted, forged, wanted_forged, &random);
+		choose_first(pairs + genuine, forged, wanted_forged, &random);
 	else
 		wanted_forged = forged;
-	count = wanted + wanted_forged;
-	count += draw_strangers(batch, wanted - wanted_forged, &random, pairs + count);
-	for (size_t i = 0; i < count && !interrupted; i++)
+	strangers = genuine - wanted_forged;
+	drawn = draw_strangers(batch, STRANGERS_DRAWN * strangers, &random, pairs + genuine + wanted_forged);
+	weight = (double) (genuine + wanted_forged + (drawn > 0 ? strangers : 0));
+	for (size_t i = 0; i < genuine + wanted_forged + drawn && !interrupted; i++)
 	{
-		add_pair(pass, &pairs[i], 1.0 / count);
+		add_pair(pass, &pairs[i], i < genuine + wanted_forged ? 1 / weight : (double) strangers / drawn / weight);
 		interrupted = i % PAIRS_BETWEEN == 0 && host_interrupted(pass->host, status);
 	}
 	host_release(pass->host, pairs);

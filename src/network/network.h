@@ -305,7 +305,7 @@ typedef struct NetworkBatch
 
 /*
  * Mean loss of the batch; embedding_gradient [n, dimensions] is overwritten, gradient [parameter_count] is added to
- * (the loss's own parameters only).  Pair losses take all genuine pairs of a label and as many negative ones, the
+ * (the loss's own parameters only).  Pair losses take all genuine pairs of a label and give negative ones as much weight, the
  * forged_share of them with forgeries of the label; a batch without any pair has loss 0 and no gradient.
  */
 extern bool network_loss(const Network *network, const real *weights, const NetworkBatch *batch, const Host *host,

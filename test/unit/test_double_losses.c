@@ -352,7 +352,8 @@ test_strangers(void **state)
 
 /*
  * Bromley 1993, section 4: of the pairs 50 % are genuine, 40 % with forgeries, 10 % with strangers.  Genuine pairs lie on each
- * other and strangers are opposite: neither costs anything.  A forgery stands at a right angle and costs 1.
+ * other and cost nothing.  First strangers are opposite, for nothing, and a forgery stands at a right angle and costs 1;
+ * then the other way round: the strangers that are drawn more often weigh no more.
  */
 static void
 test_mix_of_pairs(void **state)
@@ -367,9 +368,11 @@ test_mix_of_pairs(void **state)
 		{"'type':'cosine_target'", 12}, {"'type':'cosine_target','forged_share':0.8", 10}, {"'type':'cosine_target','forged_share':0", 0}
 	};
 
-	for (int m = 0; m < 3; m++)
+	for (int m = 0; m < 6; m++)
 	{
-		Case		one = {"cosine", mix[m].loss};
+		bool		forgeries_cost = m < 3;
+		Case		one = {"cosine", mix[m % 3].loss};
+		double		expected = (forgeries_cost ? mix[m % 3].forged : 12 - mix[m % 3].forged) / 24;
 		Setting		s = set_up(&one);
 		Status		status;
 		real		embedding[12 * DIMENSIONS] = {0};
@@ -377,11 +380,16 @@ test_mix_of_pairs(void **state)
 		double		loss;
 
 		for (int i = 0; i < 12; i++)
-			embedding[i * DIMENSIONS + !is_genuine[i]] = is_genuine[i] && label[i] == 2 ? -1 : 1;
+		{
+			bool		across = forgeries_cost ? !is_genuine[i] : label[i] == 2;
+			bool		opposite = forgeries_cost ? label[i] == 2 && is_genuine[i] : !is_genuine[i];
+
+			embedding[i * DIMENSIONS + across] = opposite ? -1 : 1;
+		}
 		s.batch = (NetworkBatch) {.n = 12, .embedding = embedding, .label = label, .genuine = is_genuine, .seed = 5};
 		assert_true(network_loss(s.network, s.weights, &s.batch, test_host(), &loss, slope, s.gradient, &status));
-		if (fabs(loss - mix[m].forged / 24) > 1e-9)
-			fail_msg("%s: loss %g, expected %g", mix[m].loss, loss, mix[m].forged / 24);
+		if (fabs(loss - expected) > 1e-9)
+			fail_msg("%s: loss %g, expected %g", one.loss, loss, expected);
 		tear_down(&s);
 	}
 }
