@@ -646,7 +646,7 @@ COMMENT ON FUNCTION siamese.index_check(regclass, boolean) IS
 CREATE FUNCTION @extschema@.distance(reference @extschema@.reference, embedding @extschema@.embedding) RETURNS float8
 	LANGUAGE c STABLE STRICT PARALLEL SAFE COST 30 AS 'MODULE_PATHNAME', 'siamese_distance_reference';
 COMMENT ON FUNCTION @extschema@.distance(@extschema@.reference, @extschema@.embedding) IS
-	'how far an embedding is from the person, in the person''s own spreads (root mean square over the components; about 1 for one''s own), with how people vary in general where the person''s signatures are few';
+	'how far an embedding is from the person, in the person''s own spreads (mean absolute deviation over the components; about 0.8 for one''s own), with how people vary in general where the person''s signatures are few';
 
 CREATE FUNCTION @extschema@.verify(reference @extschema@.reference, embedding @extschema@.embedding, far float8 DEFAULT NULL, frr float8 DEFAULT NULL,
 	OUT answer text, OUT probability float8, OUT distance float8, OUT accept float8, OUT reject float8)

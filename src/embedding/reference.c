@@ -139,17 +139,14 @@ spread_square(const Reference *reference, int i, float prior)
 	return (square / (count - 1 + (float) REFERENCE_SHRINKAGE) + (float) LEAST_VARIANCE) * (1 + 1 / count);
 }
 
-/* The square of a component's deviation. */
 static inline float
-deviation_square(const Reference *reference, const float *point, int i, float prior)
+deviation_of(const Reference *reference, const float *point, int i, float prior)
 {
-	float		difference = point[i] - reference->x[i];
-
-	return difference * difference / spread_square(reference, i, prior);
+	return (point[i] - reference->x[i]) / sqrtf(spread_square(reference, i, prior));
 }
 
 static pg_attribute_always_inline double
-deviation_squares(const Reference *reference, const float *point, const float *variance, float common)
+absolute_deviations(const Reference *reference, const float *point, const float *variance, float common)
 {
 	float		part[LANES] = {0};
 	double		sum = 0;
@@ -158,10 +155,10 @@ deviation_squares(const Reference *reference, const float *point, const float *v
 	for (i = 0; i + LANES <= reference->dimensions; i += LANES)
 	{
 		for (int lane = 0; lane < LANES; lane++)
-			part[lane] += deviation_square(reference, point, i + lane, variance ? variance[i + lane] : common);
+			part[lane] += fabsf(deviation_of(reference, point, i + lane, variance ? variance[i + lane] : common));
 	}
 	for (; i < reference->dimensions; i++)
-		sum += deviation_square(reference, point, i, variance ? variance[i] : common);
+		sum += fabsf(deviation_of(reference, point, i, variance ? variance[i] : common));
 	for (int lane = 0; lane < LANES; lane++)
 		sum += part[lane];
 	return sum;
@@ -173,10 +170,10 @@ reference_distance(const Reference *reference, const float *point, const float *
 	double		sum;
 
 	if (variance != NULL)
-		sum = deviation_squares(reference, point, variance, 0);
+		sum = absolute_deviations(reference, point, variance, 0);
 	else
-		sum = deviation_squares(reference, point, NULL, (float) own_variance(reference));
-	return sqrt(sum / reference->dimensions);
+		sum = absolute_deviations(reference, point, NULL, (float) own_variance(reference));
+	return sum / reference->dimensions;
 }
 
 void
@@ -185,7 +182,7 @@ reference_deviations(const Reference *reference, const float *point, const float
 	float		common = variance ? 0 : (float) own_variance(reference);
 
 	for (int i = 0; i < reference->dimensions; i++)
-		deviation[i] = (point[i] - reference->x[i]) / sqrtf(spread_square(reference, i, variance ? variance[i] : common));
+		deviation[i] = deviation_of(reference, point, i, variance ? variance[i] : common);
 }
 
 /* ---- in SQL ------------------------------------------------------------------------------------------------------ */
