@@ -5,9 +5,9 @@ CREATE EXTENSION siamese;
 
 \echo
 \echo '1. A table of signatures: 60 people to learn from, 20 others whom the model will never see in training.'
-CREATE TABLE specimen (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, person int, sample int, genuine boolean, image bytea);
-INSERT INTO specimen (person, sample, genuine, image)
-	SELECT signer, sample, genuine, image FROM siamese.sample_signatures(80, 10, 7);
+CREATE TABLE specimen (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, person int, sample int, genuine boolean, image bytea, pen real[]);
+INSERT INTO specimen (person, sample, genuine, image, pen)
+	SELECT signer, sample, genuine, image, pen FROM siamese.sample_signatures(80, 10, 7);
 SELECT count(DISTINCT person) AS people, count(*) FILTER (WHERE genuine) AS genuine, count(*) FILTER (WHERE NOT genuine) AS forged,
 	pg_size_pretty(sum(length(image))) AS images FROM specimen;
 
@@ -16,9 +16,10 @@ SET maintenance_work_mem = '1GB';
 CALL siamese.train('signatures', 'SELECT image, person, genuine FROM specimen WHERE person <= 60', network => 'signature', epochs => 12);
 
 \echo
-\echo '3. Every signature gets its fingerprint.'
+\echo '3. Every signature gets its fingerprint, and the fingerprints an exact index.'
 ALTER TABLE specimen ADD fingerprint embedding;
 UPDATE specimen SET fingerprint = embed(image, 'signatures') WHERE person > 60;
+CREATE INDEX ON specimen USING siamese (fingerprint);
 SELECT dimensions(fingerprint), metric(fingerprint), model(fingerprint), pg_column_size(fingerprint) AS bytes
 	FROM specimen WHERE person > 60 LIMIT 1;
 
@@ -57,3 +58,21 @@ SELECT siamese.report('signatures', 'SELECT image, person, genuine FROM specimen
 \o
 \pset tuples_only off
 \pset format aligned
+
+\echo
+\echo '9. The same people with a pen on a tablet: another network learns from their movements.'
+CALL siamese.train('pens', 'SELECT pen, person, genuine FROM specimen WHERE person <= 60', network => 'pen', epochs => 6);
+
+\echo
+\echo '10. Five signatures of each of the 20 others are on file, in a kilobyte and a half a person.  What is said of the next ones?'
+CREATE TABLE file AS SELECT person, reference(embed(pen, 'pens')) AS signature FROM specimen WHERE person > 60 AND genuine AND sample <= 5 GROUP BY person;
+SELECT CASE WHEN f.person <> s.person THEN 'a stranger''s' WHEN s.genuine THEN 'genuine' ELSE 'forged' END AS truth, count(*) AS signatures,
+	round(100 * avg((v.answer = 'genuine')::int), 1) AS "genuine %",
+	round(100 * avg((v.answer = 'forged')::int), 1) AS "forged %"
+	FROM file f, (SELECT person, genuine, embed(pen, 'pens') AS e FROM specimen WHERE person > 60 AND sample > 5) s, verify(f.signature, s.e) v
+	WHERE f.person = s.person OR s.genuine GROUP BY 1 ORDER BY 1 DESC;
+
+\echo '11. Why was a forgery of person 67 refused?  Where it differs most from how that person writes.'
+SELECT section, property, round(contribution::numeric, 3) AS contribution
+	FROM file f JOIN specimen s USING (person), explain_verification(f.signature, s.pen, 'pens')
+	WHERE person = 67 AND NOT genuine AND sample = 6 ORDER BY contribution DESC LIMIT 4;
