@@ -155,7 +155,7 @@ SELECT path, left(value::text, 20) AS value, pg_temp.try(path, value) FROM (VALU
 	('{method}', '"magic"'), ('{method}', '1'), ('{log_odds}', '[]'), ('{log_odds}', '{}'), ('{log_odds}', '[[0, 1], [0, 0]]'), ('{log_odds}', '[[0, 1], [1, 2]]'),
 	('{log_odds}', '[[0, 1, 2]]'), ('{log_odds}', '[0]'), ('{log_odds}', (SELECT jsonb_agg(jsonb_build_array(i, -i)) FROM generate_series(1, 65) i)),
 	('{rates,0}', '{}'), ('{rates,0}', '[]'), ('{rates,0,rate}', '0.7'), ('{rates,0,rate}', '0.001'), ('{rates,0,threshold}', '-1'),
-	('{rates,0,rate_interval}', '[1, 0]'), ('{rates,0,rate_interval}', '[0]'), ('{rates}', '3'), ('{identities}', '-1'), ('{identities}', '1.5'),
+	('{rates,0,rate_interval}', '[1, 0]'), ('{rates,0,rate_interval}', '[0]'), ('{rates}', '3'), ('{identities}', '-1'), ('{identities}', '1.5'), ('{groups}', '-1'), ('{groups}', '"many"'),
 	('{pairs}', '[]'), ('{pairs,random}', '"many"')) v(path, value);
 
 CREATE ROLE siamese_reader;
