@@ -168,7 +168,7 @@ is(temporary_files(), '', 'no temporary file is left of all that');
 
 SKIP:
 {
-	skip 'no name space in which to make a small file system', 10 if !$ENV{SIAMESE_NAMESPACE};
+	skip 'no name space in which to make a small file system', 9 if !$ENV{SIAMESE_NAMESPACE};
 
 	# of temporary files: images that do not fit into memory
 	my $temporary = $node->data_dir . '/base/pgsql_tmp';
