@@ -19,6 +19,7 @@
 #include "utils/rel.h"
 
 #include "common/settings.h"
+#include "distance/distance.h"
 #include "index/search_internal.h"
 
 #define SEARCH_FIRST_BATCH 16	/* directory nodes that give at least one cell to the first batch of leaves */
@@ -111,32 +112,54 @@ allowed_regions(const Search *search)
 	return allowed;
 }
 
+/* The regions that will be visited at most, in any order: all, or so many whose centres are the nearest. */
 static void
-order_regions(Search *search, bool approximate)
+choose_regions(Search *search, const IndexCache *cache, const float *vector, int allowed)
 {
-	int			allowed = approximate ? allowed_regions(search) : 0;
+	int			regions = search->meta.regions;
+	double		(*distance) (const float *, const float *, int) =
+		search->metric == METRIC_L1 ? distance_kernels()->l1 : distance_kernels()->l2_squared;
+	float	   *distances;
+	float	   *nearest;
+	float		most;
 
-	search->order_count = search->meta.regions;
+	search->order_count = 0;
+	if (allowed == 0 || allowed >= regions)
+	{
+		for (int i = 0; i < regions; i++)
+			search->order[search->order_count++].region = i;
+		return;
+	}
+	distances = palloc(sizeof(float) * regions);
+	nearest = palloc(sizeof(float) * regions);
+	for (int i = 0; i < regions; i++)
+		distances[i] = (float) distance(vector, index_cache_centre(cache, i), search->layout.dimensions);
+	memcpy(nearest, distances, sizeof(float) * regions);
+	most = select_floats(nearest, regions, allowed);
+	for (int i = 0; i < regions && search->order_count < allowed; i++)
+		if (distances[i] <= most)
+			search->order[search->order_count++].region = i;
+	pfree(nearest);
+	pfree(distances);
+}
+
+/* Codes the query for each of those regions, and puts them in the order of their bounds. */
+static void
+order_regions(Search *search, const IndexCache *cache, const float *vector)
+{
+	int			n = search->layout.dimensions;
+
 	for (int i = 0; i < search->order_count; i++)
 	{
-		const CodeQuery *query = &search->queries[i];
+		RegionOrder *order = &search->order[i];
+		CodeQuery  *query = &search->queries[order->region];
+		float		bound;
 
-		search->order[i].region = i;
-		search->order[i].distance = query->distance * query->step;
-		search->order[i].bound = allowed > 0 ? search->order[i].distance : 0;
-	}
-	if (allowed > 0 && allowed < search->order_count)
-	{
-		sort_regions(search->order, search->order_count);
-		search->order_count = allowed;
-	}
-	for (int i = 0; i < search->order_count; i++)
-	{
-		uint32		region = search->order[i].region;
-		const CodeQuery *query = &search->queries[region];
-		float		bound = (query->distance * REGION_ROUNDING - search->regions[region].radius) * query->step * REGION_ROUNDING;
-
-		search->order[i].bound = bound > 0 ? Min(bound, FLT_MAX) : 0;
+		code_query(search->metric, vector, index_cache_centre(cache, order->region), cache->values[order->region], n,
+				   search->codes + (Size) order->region * n, query);
+		bound = (query->distance * REGION_ROUNDING - search->regions[order->region].radius) * query->step * REGION_ROUNDING;
+		order->distance = query->distance * query->step;
+		order->bound = bound > 0 ? Min(bound, FLT_MAX) : 0;
 	}
 	sort_regions(search->order, search->order_count);
 }
@@ -227,14 +250,12 @@ search_start(Search *search, const Embedding *query, double limit, bool approxim
 	vector = palloc(sizeof(float) * n);
 	index_vector(query, vector);
 	cache = index_cache(search->index, &search->meta);
-	for (uint32 i = 0; i < search->meta.regions; i++)
-		code_query(search->metric, vector, index_cache_centre(cache, i), cache->values[i], n, search->codes + (Size) i * n,
-				   &search->queries[i]);
+	choose_regions(search, cache, vector, approximate ? allowed_regions(search) : 0);
+	order_regions(search, cache, vector);
 	pfree(vector);
 
 	/* as a float that is not less */
 	search->limit = limit >= FLT_MAX ? INFINITY : nextafterf((float) limit, INFINITY);
-	order_regions(search, approximate);
 	begin_pass(search, SEARCH_FIRST_KEEP);
 	MemoryContextSwitchTo(previous);
 }

@@ -39,7 +39,7 @@ struct Search
 	Metric		metric;
 	SearchCounts counts;
 
-	/* the query, in the units of each region */
+	/* the query, in the units of each region that may be visited */
 	IndexRegion *regions;
 	CodeQuery  *queries;		/* [regions] */
 	uint8	   *codes;			/* [regions, n] */
