@@ -24,7 +24,7 @@
 
 #define SEARCH_FIRST_BATCH 16	/* directory nodes that give at least one cell to the first batch of leaves */
 #define SEARCH_BATCH_GROWTH 8
-#define SEARCH_FIRST_KEEP 1024	/* rows */
+#define SEARCH_FIRST_KEEP 256	/* rows */
 #define SEARCH_KEEP_GROWTH 16
 #define REGION_ROUNDING (1 - 3e-6f)
 
