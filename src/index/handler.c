@@ -53,8 +53,8 @@ index_options(Datum reloptions, bool validate)
 {
 	static relopt_kind kind = 0;
 	static const relopt_parse_elt elements[] = {
-		{"regions", RELOPT_TYPE_INT, offsetof(IndexOptions, regions)},
-		{"fillfactor", RELOPT_TYPE_INT, offsetof(IndexOptions, fillfactor)}
+		{.optname = "regions", .opttype = RELOPT_TYPE_INT, .offset = offsetof(IndexOptions, regions)},
+		{.optname = "fillfactor", .opttype = RELOPT_TYPE_INT, .offset = offsetof(IndexOptions, fillfactor)}
 	};
 
 	if (kind == 0)
