@@ -69,6 +69,7 @@ SELECT amvalidate(oid) FROM pg_opclass WHERE opcname = 'embedding_ops' ORDER BY 
 SELECT pg_describe_object(classid, objid, objsubid) FROM pg_depend
 WHERE refclassid = 'pg_extension'::regclass AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'siamese') AND deptype = 'e'
 	AND pg_describe_object(classid, objid, objsubid) ~ '\m(embedding|ball|average)'
-	AND pg_describe_object(classid, objid, objsubid) NOT LIKE '%[]'	-- members since PostgreSQL 17
+	AND pg_describe_object(classid, objid, objsubid) NOT LIKE '%[]'	-- members since PostgreSQL 17, as are types of rows
+	AND NOT EXISTS (SELECT FROM pg_type t WHERE classid = 'pg_type'::regclass AND t.oid = objid AND typrelid <> 0 AND typname ~ '^embedding_')
 	AND obj_description(objid, classid::regclass::name) IS NULL
 ORDER BY 1;

@@ -6,7 +6,7 @@ RESET client_min_messages;
 \pset tuples_only on
 SET jit = off;
 CREATE FUNCTION point(i int) RETURNS embedding LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
-	$$SELECT to_embedding(ARRAY[sin(i), cos(i * 3), sin(i * 7), cos(i * 11)]::real[], 'l2')$$;
+	$$SELECT public.to_embedding(ARRAY[sin(i), cos(i * 3), sin(i * 7), cos(i * 11)]::real[], 'l2')$$;
 -- whether an index answers, whether the answer is the one of the table, and what is wrong with the indexes of the table
 CREATE FUNCTION verdict(source text, OUT by_index bool, OUT same bool, OUT "rows" bigint, OUT problems bigint) LANGUAGE plpgsql AS
 $$
