@@ -58,6 +58,20 @@ random_below(Random *random, uint32_t bound)
 	return (uint32_t) (((random_next(random) >> 32) * (uint64_t) bound) >> 32);
 }
 
+/* Every order equally likely (Fisher and Yates 1938). */
+static inline void
+random_shuffle(Random *random, int *value, int count)
+{
+	for (int i = count - 1; i > 0; i--)
+	{
+		int			other = (int) random_below(random, (uint32_t) i + 1);
+		int			swap = value[i];
+
+		value[i] = value[other];
+		value[other] = swap;
+	}
+}
+
 /* Standard normal (Box and Muller 1958). */
 static inline double
 random_normal(Random *random)

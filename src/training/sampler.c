@@ -57,14 +57,7 @@ deck_draw(Deck *deck, Random *random)
 	if (deck->next == deck->count)
 	{
 		deck->next = 0;
-		for (int i = deck->count - 1; i > 0; i--)
-		{
-			int			other = (int) random_below(random, (uint32) i + 1);
-			int			swap = deck->card[i];
-
-			deck->card[i] = deck->card[other];
-			deck->card[other] = swap;
-		}
+		random_shuffle(random, deck->card, deck->count);
 	}
 	return deck->card[deck->next++];
 }

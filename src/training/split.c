@@ -19,17 +19,10 @@ typedef struct Grouped
 	int		   *order;			/* [groups]: places in first */
 } Grouped;
 
-static void
-shuffle(int *value, int count, Random *random)
+static int64
+label_samples(const Examples *examples, int label)
 {
-	for (int i = count - 1; i > 0; i--)
-	{
-		int			other = (int) random_below(random, (uint32) i + 1);
-		int			swap = value[i];
-
-		value[i] = value[other];
-		value[other] = swap;
-	}
+	return (int64) examples->label[label].genuine + examples->label[label].forged;
 }
 
 /* Labels with two genuine samples, of each group those that are next to each other in the order of labels. */
@@ -104,7 +97,7 @@ group_samples(const Examples *examples, const Grouped *grouped, int group)
 	int64		samples = 0;
 
 	for (int i = grouped->first[group]; i < grouped->first[group + 1]; i++)
-		samples += examples->label[grouped->label[i]].genuine + examples->label[grouped->label[i]].forged;
+		samples += label_samples(examples, grouped->label[i]);
 	return samples;
 }
 
@@ -173,7 +166,7 @@ split_identities(const Examples *examples, double held_out, int most_samples, ui
 
 	gather(examples, &grouped);
 	check_labels(examples, grouped.count, strict);
-	shuffle(grouped.order, grouped.groups, &random);
+	random_shuffle(&random, grouped.order, grouped.groups);
 	held = choose_groups(examples, &grouped, held_out, most_samples, split);
 
 	label = palloc_extended(sizeof(int) * grouped.count, MCXT_ALLOC_HUGE);
@@ -189,13 +182,13 @@ split_identities(const Examples *examples, double held_out, int most_samples, ui
 	split->training_label = label + held;
 	split->held_out_label = label;
 	for (int i = 0; i < held; i++)
-		samples += examples->label[label[i]].genuine + examples->label[label[i]].forged;
+		samples += label_samples(examples, label[i]);
 	if (samples > most_samples)
-		shuffle(label, held, &random);
+		random_shuffle(&random, label, held);
 	while (held > 2 && samples > most_samples)
 	{
 		held--;
-		samples -= examples->label[label[held]].genuine + examples->label[label[held]].forged;
+		samples -= label_samples(examples, label[held]);
 	}
 	split->held_out = held;
 	pfree(grouped.label);
