@@ -20,6 +20,7 @@ static const SettingRule rules[] = {
 	{"padding", RULE_SIDES, offsetof(NetworkLayer, padding), 0, LIMIT_KERNEL, NULL},
 	{"groups", RULE_INTEGER, offsetof(NetworkLayer, groups), 1, LIMIT_MAPS, NULL},
 	{"bias", RULE_BOOLEAN, offsetof(NetworkLayer, bias), 0, 0, NULL},
+	{"rate_factor", RULE_REAL, offsetof(NetworkLayer, rate_factor), 0, 1e6, NULL},
 	{"initial.deviation", RULE_REAL, offsetof(NetworkLayer, initial_deviation), 0, 1e3, NULL},
 	{"initial.bias_mean", RULE_REAL, offsetof(NetworkLayer, initial_bias_mean), -1e3, 1e3, NULL},
 	{"initial.bias_deviation", RULE_REAL, offsetof(NetworkLayer, initial_bias_deviation), 0, 1e3, NULL},

@@ -40,6 +40,8 @@ static const SettingRule loss_rules[] = {
 	{"forged_target", RULE_REAL, offsetof(NetworkLoss, forged_target), -1, 1, NULL},
 	{"forgery_weight", RULE_REAL, offsetof(NetworkLoss, forgery_weight), 0, 1e6, NULL},
 	{"forged_share", RULE_REAL, offsetof(NetworkLoss, forged_share), 0, 1, NULL},
+	{"rate_factor", RULE_REAL, offsetof(NetworkLoss, rate_factor), 0, 1e6, NULL},
+	{"bias", RULE_REAL, offsetof(NetworkLoss, bias), -1e6, 1e6, NULL},
 	{NULL, 0, 0, 0, 0, NULL}
 };
 
@@ -102,7 +104,7 @@ set_defaults(NetworkDefinition *definition, InputSettings *input)
 	input_defaults(input);
 	definition->loss = (NetworkLoss) {
 		.kind = LOSS_CONTRASTIVE, .margin = 1, .temperature = 0.1,
-		.genuine_target = 1, .forged_target = -1, .forgery_weight = 1, .forged_share = 1
+		.genuine_target = 1, .forged_target = -1, .forgery_weight = 1, .forged_share = 1, .rate_factor = 1, .bias = NAN
 	};
 	definition->optimizer = (NetworkOptimizer) {
 		.kind = OPTIMIZER_ADAM, .rate = 1e-3, .momentum = NAN, .second_momentum = NAN,
@@ -254,6 +256,7 @@ read_layer_types(const NetworkSetting *settings, int count, NetworkDefinition *d
 		definition->layers[i].number = i + 1;
 		definition->layers[i].source = -1;
 		definition->layers[i].initial_deviation = NAN;
+		definition->layers[i].rate_factor = 1;
 	}
 	for (int i = 0; i < count; i++)
 	{
@@ -343,6 +346,7 @@ append_join_weights(NetworkDefinition *definition)
 	layer->number = definition->layer_count;
 	layer->source = -1;
 	layer->initial_deviation = NAN;
+	layer->rate_factor = definition->loss.rate_factor;
 }
 
 static bool

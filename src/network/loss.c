@@ -98,7 +98,7 @@ loss_initialize(const NetworkDefinition *definition, real *parameters)
 	double		scale = definition->join == JOIN_COSINE ? 8 : 1;
 
 	if (count > 0)
-		parameters[0] = (real) scale;
+		parameters[0] = (real) (isnan(definition->loss.bias) ? scale : definition->loss.bias);
 	if (count > 1)
 		parameters[1] = (real) log(expm1(scale));
 }

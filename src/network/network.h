@@ -58,6 +58,8 @@ typedef struct NetworkLoss
 	double		genuine_target; /* cosine target */
 	double		forged_target;
 	double		forgery_weight; /* of a forgery among the negatives of its own label */
+	double		rate_factor;	/* of the rate at which the loss's parameters and the join's weights learn */
+	double		bias;			/* of cross-entropy, at first: at this distance (times the scale) the odds are even */
 	double		forged_share;	/* of the negative pairs that are with forgeries, as far as there are some; else with strangers */
 } NetworkLoss;
 

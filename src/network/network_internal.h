@@ -121,6 +121,7 @@ struct NetworkLayer
 	int			padding[2];
 	int			groups;
 	bool		bias;
+	double		rate_factor;	/* times the optimizer's rate: LeCun et al. 1998, Efficient BackProp, section 4.7 */
 	double		initial_deviation;	/* NAN: by the rule of He or Glorot */
 	double		initial_bias_mean;
 	double		initial_bias_deviation;

@@ -126,6 +126,16 @@ network_clip_gradient(const Network *network, real *gradient)
 		network_kernels()->scale((real) (limit / length), network->parameter_count, gradient);
 }
 
+static OptimizerPass
+times_rate(const OptimizerPass *step, double factor)
+{
+	OptimizerPass own = *step;
+
+	own.rate *= (real) factor;
+	own.shrink *= (real) factor;
+	return own;
+}
+
 void
 network_optimizer_part(const Network *network, const NetworkProgress *progress, real *memory,
 					   const real *gradient, real *weights, size_t first, size_t last)
@@ -152,10 +162,13 @@ network_optimizer_part(const Network *network, const NetworkProgress *progress, 
 	for (int i = 0; i < network->layer_count; i++)
 	{
 		const NetworkLayer *layer = &network->layers[i];
+		OptimizerPass own = times_rate(&decayed, layer->rate_factor);
 
-		step_range(&part, &decayed, layer->parameter_offset, layer->decay_count);
-		step_range(&part, &plain, layer->parameter_offset + layer->decay_count, layer->parameter_count - layer->decay_count);
+		step_range(&part, &own, layer->parameter_offset, layer->decay_count);
+		own = times_rate(&plain, layer->rate_factor);
+		step_range(&part, &own, layer->parameter_offset + layer->decay_count, layer->parameter_count - layer->decay_count);
 	}
+	plain = times_rate(&plain, network->definition->loss.rate_factor);
 	step_range(&part, &plain, network->loss_offset, network->loss_count);
 }
 

@@ -85,6 +85,8 @@ static const Refusal refusals[] = {
 	{"{'input':{'width':100000,'height':6},'layers':[" CONV "]}", "Input: \"width\" is 100000", ""},
 	{"{'input':{'width':8,'height':6,'deviation':0},'layers':[" CONV "]}", "Input: \"deviation\" is 0", ""},
 	{WITH("'loss':{'temperature':0}"), "Loss: \"temperature\" is 0", ""},
+	{WITH("'loss':{'rate_factor':-1}"), "Loss: \"rate_factor\" is -1", ""},
+	{ONE("{'type':'dense','units':4,'rate_factor':nan}"), "Layer 1 (\"dense\"): \"rate_factor\" is nan", ""},
 	{WITH("'optimizer':{'momentum':1}"), "Optimizer: \"momentum\" is 1", ""},
 	{WITH("'training':{'held_out':1}"), "Training: \"held_out\" is 1", ""},
 	{WITH("'training':{'samples':4,'self_forgeries':3}"), "Training: \"self_forgeries\" is 3 but must be at most 2", "genuine"},

@@ -29,23 +29,27 @@ typedef struct Reference
 				momentum,
 				second,
 				decay,
-				clip;
+				clip,
+				factor;			/* of the dense layer's rate; 0: not given */
 } Reference;
 
 static const Reference references[] = {
-	{"'type':'sgd','rate':0.1,'momentum':0", 0, 0.1, 0, 0, 0, 0},
-	{"'type':'sgd','rate':0.1,'momentum':0.8,'weight_decay':0.3", 0, 0.1, 0.8, 0, 0.3, 0},
-	{"'type':'rmsprop','rate':0.01,'second_momentum':0.9", 1, 0.01, 0, 0.9, 0, 0},
-	{"'type':'rmsprop','rate':0.01,'second_momentum':0.9,'momentum':0.7,'weight_decay':0.2", 1, 0.01, 0.7, 0.9, 0.2, 0},
-	{"'type':'adam','rate':0.02", 2, 0.02, 0.9, 0.999, 0, 0},
-	{"'type':'adam','rate':0.02,'weight_decay':0.5,'momentum':0.5,'second_momentum':0.8", 2, 0.02, 0.5, 0.8, 0.5, 0},
-	{"'type':'adamw','rate':0.02,'weight_decay':0.5", 3, 0.02, 0.9, 0.999, 0.5, 0},
-	{"'type':'adamw','rate':0.02,'weight_decay':0.5,'clip':0.3", 3, 0.02, 0.9, 0.999, 0.5, 0.3}
+	{"'type':'sgd','rate':0.1,'momentum':0", 0, 0.1, 0, 0, 0, 0, 0},
+	{"'type':'sgd','rate':0.1,'momentum':0.8,'weight_decay':0.3", 0, 0.1, 0.8, 0, 0.3, 0, 0},
+	{"'type':'rmsprop','rate':0.01,'second_momentum':0.9", 1, 0.01, 0, 0.9, 0, 0, 0},
+	{"'type':'rmsprop','rate':0.01,'second_momentum':0.9,'momentum':0.7,'weight_decay':0.2", 1, 0.01, 0.7, 0.9, 0.2, 0, 0},
+	{"'type':'adam','rate':0.02", 2, 0.02, 0.9, 0.999, 0, 0, 0},
+	{"'type':'adam','rate':0.02,'weight_decay':0.5,'momentum':0.5,'second_momentum':0.8", 2, 0.02, 0.5, 0.8, 0.5, 0, 0},
+	{"'type':'adamw','rate':0.02,'weight_decay':0.5", 3, 0.02, 0.9, 0.999, 0.5, 0, 0},
+	{"'type':'adamw','rate':0.02,'weight_decay':0.5,'clip':0.3", 3, 0.02, 0.9, 0.999, 0.5, 0.3, 0},
+	{"'type':'adamw','rate':0.02,'weight_decay':0.5", 3, 0.02, 0.9, 0.999, 0.5, 0, 0.25},
+	{"'type':'sgd','rate':0.1,'momentum':0.8,'weight_decay':0.3", 0, 0.1, 0.8, 0, 0.3, 0, 3},
+	{"'type':'rmsprop','rate':0.01,'second_momentum':0.9,'momentum':0.7", 1, 0.01, 0.7, 0.9, 0, 0, 5}
 };
 
 /* One parameter, one step, as the papers have it. */
 static void
-reference_step(const Reference *r, int step, bool decays, double g, double *first, double *second, double *w)
+reference_step(const Reference *r, int step, double rate, bool decays, double g, double *first, double *second, double *w)
 {
 	double		decay = decays ? r->decay : 0;
 
@@ -54,21 +58,21 @@ reference_step(const Reference *r, int step, bool decays, double g, double *firs
 	if (r->kind == 0)
 	{
 		*first = r->momentum * *first + g;
-		*w -= r->rate * *first;
+		*w -= rate * *first;
 	}
 	else if (r->kind == 1)
 	{
 		*first = r->second * *first + (1 - r->second) * g * g;
 		*second = r->momentum * *second + g / (sqrt(*first) + 1e-8);
-		*w -= r->rate * *second;
+		*w -= rate * *second;
 	}
 	else
 	{
 		*first = r->momentum * *first + (1 - r->momentum) * g;
 		*second = r->second * *second + (1 - r->second) * g * g;
 		if (r->kind == 3)
-			*w -= r->rate * decay * *w;
-		*w -= r->rate * (*first / (1 - pow(r->momentum, step + 1))) /
+			*w -= rate * decay * *w;
+		*w -= rate * (*first / (1 - pow(r->momentum, step + 1))) /
 			(sqrt(*second / (1 - pow(r->second, step + 1))) + 1e-8);
 	}
 }
@@ -77,6 +81,8 @@ static void
 check_optimizer(const Reference *r)
 {
 	enum {MATRIX = 6 * 7, ALL = MATRIX + 7 + 14};	/* dense weights, biases, batch norm */
+	double		factor = r->factor > 0 ? r->factor : 1;
+	char		given[64] = "";
 	char		text[512];
 	Network    *network;
 	real		weights[ALL + 14],
@@ -86,8 +92,10 @@ check_optimizer(const Reference *r)
 				first[ALL] = {0},
 				second[ALL] = {0};
 
-	snprintf(text, sizeof(text), "{'input':{'width':3,'height':2},'layers':[{'type':'dense','units':7},"
-			 "{'type':'batch_norm'}],'optimizer':{%s}}", r->text);
+	if (r->factor > 0)
+		snprintf(given, sizeof(given), ",'rate_factor':%g", r->factor);
+	snprintf(text, sizeof(text), "{'input':{'width':3,'height':2},'layers':[{'type':'dense','units':7%s},"
+			 "{'type':'batch_norm'}],'optimizer':{%s}}", given, r->text);
 	network = help_network(text);
 	assert_int_equal(network_parameter_count(network), ALL);
 	assert_true(network_optimizer_count(network) <= 2 * ALL);
@@ -98,15 +106,15 @@ check_optimizer(const Reference *r)
 	{
 		NetworkProgress progress = {step, 100, 10};
 		double		square = 0;
-		double		factor = 1;
+		double		shorter = 1;
 
 		help_fill(gradient, ALL, 10 + step);
 		for (int i = 0; i < ALL; i++)
 			square += gradient[i] * gradient[i];
 		if (r->clip > 0 && sqrt(square) > r->clip)
-			factor = r->clip / sqrt(square);
+			shorter = r->clip / sqrt(square);
 		for (int i = 0; i < ALL; i++)
-			reference_step(r, step, i < MATRIX, gradient[i] * factor, &first[i], &second[i], &w[i]);
+			reference_step(r, step, r->rate * (i < MATRIX + 7 ? factor : 1), i < MATRIX, gradient[i] * shorter, &first[i], &second[i], &w[i]);
 		network_optimizer_step(network, &progress, memory, gradient, weights);
 	}
 	for (int i = 0; i < ALL; i++)
@@ -129,6 +137,31 @@ test_optimizers(void **state)
 			check_optimizer(&references[i]);
 	}
 	cpu_unforce_level();
+}
+
+/* Adam's first step is the rate in each parameter: the join's weights and the loss's bias take the loss's factor of it. */
+static void
+test_rate_of_loss(void **state)
+{
+	enum {DENSE = 6 * 4 + 4, JOIN = 4, ALL = DENSE + JOIN + 1};
+	Network    *network = help_network("{'input':{'width':3,'height':2},'layers':[{'type':'dense','units':4}],'join':'weighted_l1',"
+									   "'loss':{'type':'cross_entropy','rate_factor':50,'bias':7},'optimizer':{'type':'adam','rate':0.001}}");
+	NetworkProgress progress = {0, 100, 10};
+	real		before[ALL],
+				weights[ALL],
+				gradient[ALL],
+				memory[2 * ALL] = {0};
+
+	assert_int_equal(network_parameter_count(network), ALL);
+	network_initialize(network, 1, weights);
+	assert_true(weights[ALL - 1] == 7);
+	memcpy(before, weights, sizeof(before));
+	for (int i = 0; i < ALL; i++)
+		gradient[i] = i % 2 ? -3 : 3;
+	network_optimizer_step(network, &progress, memory, gradient, weights);
+	for (int i = 0; i < ALL; i++)
+		assert_true(fabs(before[i] - weights[i] - (i % 2 ? -1 : 1) * (i < DENSE ? 0.001 : 0.05)) < 1e-6);
+	network_destroy(network);
 }
 
 static void
@@ -563,6 +596,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_optimizers),
+		cmocka_unit_test(test_rate_of_loss),
 		cmocka_unit_test(test_rates),
 		cmocka_unit_test(test_average),
 		cmocka_unit_test(test_training),
