@@ -109,19 +109,19 @@ multiply(const Product *product, int k, const real *a, const real *b, bool add, 
 static void
 multiply_turned(const Product *product, int k, const real *a, const real *b, bool add, real *c)
 {
-	enum {STRIP = 256};
-	real		strip[STRIP * PANEL];
+	enum {STRIP = 256, ROWS = 4 * PANEL};	/* b is read once for so many rows */
+	real		strip[STRIP * ROWS];
 
-	for (int row = 0; row < product->m; row += PANEL)
+	for (int row = 0; row < product->m; row += ROWS)
 	{
-		int			rows = product->m - row < PANEL ? product->m - row : PANEL;
+		int			rows = product->m - row < ROWS ? product->m - row : ROWS;
 
 		for (int column = 0; column < product->n; column += STRIP)
 		{
 			int			columns = product->n - column < STRIP ? product->n - column : STRIP;
 			Product		other = {
 				.kernels = product->kernels, .m = columns, .n = rows, .a_lead = product->b_lead,
-				.b_turned = !product->a_turned, .b_lead = product->a_lead, .c_lead = PANEL
+				.b_turned = !product->a_turned, .b_lead = product->a_lead, .c_lead = ROWS
 			};
 
 			multiply(&other, k, b + column * product->b_lead, product->a_turned ? a + row : a + row * product->a_lead,
@@ -131,7 +131,7 @@ multiply_turned(const Product *product, int k, const real *a, const real *b, boo
 				real	   *to = c + (row + r) * product->c_lead + column;
 
 				for (int i = 0; i < columns; i++)
-					to[i] = strip[i * PANEL + r] + (add ? to[i] : 0);
+					to[i] = strip[i * ROWS + r] + (add ? to[i] : 0);
 			}
 		}
 	}
