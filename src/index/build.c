@@ -23,9 +23,11 @@
 #include "utils/tuplesort.h"
 
 #include "common/random.h"
+#include "distance/distance.h"
 #include "index/build.h"
 #include "index/index.h"
 
+#define FOLLOW 0.25				/* of the squared distance to its centre: a row as near to the leader goes with it */
 #define LEAST_PART 64			/* rows of a region that are grouped together, however little memory there is */
 
 /* ---- one pass over the heap -------------------------------------------------------------------------------------- */
@@ -57,6 +59,8 @@ begin_assigning(IndexBuild *build)
 	kmeans_halves(build->centres, build->regions, n, build->halves);
 	build->scratch = MemoryContextAllocHuge(build->context, sizeof(float) * (Size) KMEANS_BATCH * build->regions);
 	build->batch_vectors = MemoryContextAllocHuge(build->context, sizeof(float) * (Size) KMEANS_BATCH * n);
+	build->leader = MemoryContextAlloc(build->context, sizeof(float) * n);
+	build->leader_region = -1;
 	if (build->reach == NULL)
 		build->reach = MemoryContextAllocZero(build->context, sizeof(RegionReach) * build->regions);
 }
@@ -123,6 +127,25 @@ build_sort_row(IndexBuild *build, int region, ItemPointer tid, const Embedding *
 	tuplesort_puttupleslot(build->sort, slot);
 }
 
+/*
+ * Rows of one identity often come together in a table, and the planes between regions cut through many identities.  So a row
+ * that is much nearer to the one before it than to the centre of its region goes with that one, and the identity becomes one cell.
+ */
+static int
+follow_leader(IndexBuild *build, int nearest, const float *vector)
+{
+	int			n = build->layout.dimensions;
+	double		(*distance) (const float *, const float *, int) = distance_kernels()->l2_squared;
+
+	if (build->leader_region < 0 ||
+		distance(vector, build->leader, n) > FOLLOW * distance(vector, build->centres + (Size) nearest * n, n))
+	{
+		memcpy(build->leader, vector, n * sizeof(float));
+		build->leader_region = nearest;
+	}
+	return build->leader_region;
+}
+
 /* The rows of a full batch get their regions and go to the sort, or wherever put_row sends them. */
 static void
 assign_batch(IndexBuild *build)
@@ -141,6 +164,7 @@ assign_batch(IndexBuild *build)
 		index_vector(build->batch[0], centre);
 		build->centres = centre;
 		build->regions = 1;
+		build->head = index_default_head(n);
 	}
 	if (build->halves == NULL)
 		begin_assigning(build);
@@ -149,8 +173,11 @@ assign_batch(IndexBuild *build)
 	kmeans_assign(build->batch_vectors, n, build->batch_count, build->centres, build->halves, build->regions, n, build->scratch, nearest);
 	for (int i = 0; i < build->batch_count; i++)
 	{
-		note_reach(build, nearest[i], build->batch_vectors + (Size) i * n);
-		build->put_row(build, nearest[i], &build->batch_tids[i], build->batch[i]);
+		const float *vector = build->batch_vectors + (Size) i * n;
+		int			region = follow_leader(build, nearest[i], vector);
+
+		note_reach(build, region, vector);
+		build->put_row(build, region, &build->batch_tids[i], build->batch[i]);
 	}
 	build->tuples += build->batch_count;
 	build_report_rows(build, build->batch_count);
@@ -354,7 +381,7 @@ build_alone(IndexBuild *build)
 
 		for (int i = 0; i < build->regions; i++)
 			index_region_init(&regions[i], build_region_step(build, i, &reach, 1));
-		index_writer_regions(build->writer, build->like, build->centres, regions, build->regions);
+		index_writer_regions(build->writer, build->like, build->head, build->centres, regions, build->regions);
 		build_write_sorted(build);
 	}
 	tuplesort_end(build->sort);

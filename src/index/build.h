@@ -47,6 +47,7 @@ struct IndexBuild
 	const float *centres;		/* [regions, n] */
 	float	   *halves;
 	float	   *scratch;
+	int			head;			/* dimensions of the cells' codes */
 	bool		has_recall;
 	uint16		recall[INDEX_RECALL_STEPS];
 
@@ -54,6 +55,8 @@ struct IndexBuild
 	Embedding  *batch[KMEANS_BATCH];
 	ItemPointerData batch_tids[KMEANS_BATCH];
 	float	   *batch_vectors;	/* [KMEANS_BATCH, n] */
+	float	   *leader;			/* [n], a row that those after it in the table may follow, and its region; -1: none */
+	int			leader_region;
 	RegionReach *reach;			/* [regions] */
 	void		(*put_row) (IndexBuild *build, int region, ItemPointer tid, const Embedding *row);
 	void		(*put_null) (IndexBuild *build, ItemPointer tid);
@@ -105,7 +108,26 @@ extern bool build_parallel(IndexBuild *build, int workers);
 
 /* ---- recall.c ---------------------------------------------------------------------------------------------------- */
 
+#define BUILD_QUERIES 64
+#define BUILD_NEAREST 10
+
+/* A row of the sample as a query, and its nearest others. */
+typedef struct SampleQuery
+{
+	int			row;
+	int			found;
+	int			nearest[BUILD_NEAREST];
+} SampleQuery;
+
+/* Chooses queries [BUILD_QUERIES] among rows [count, n] and finds their nearest; returns how many there are. */
+extern int	build_queries(const IndexBuild *build, const float *rows, int count, SampleQuery *queries);
+
 /* How many of a row's ten nearest the nearest regions hold, measured on the sample. */
-extern void build_recall(IndexBuild *build, const float *rows, int count);
+extern void build_recall(IndexBuild *build, const float *rows, const SampleQuery *queries, int count);
+
+/* ---- head.c ------------------------------------------------------------------------------------------------------ */
+
+/* How many dimensions the codes of cells have, by rows [count, n] of the sample and such queries among them. */
+extern int	build_head(const IndexBuild *build, const float *rows, int count, const SampleQuery *queries, int query_count);
 
 #endif

@@ -35,12 +35,16 @@ index_cost(PlannerInfo *root, IndexPath *path, double loop_count, Cost *startup,
 	double		rows = Max(info->tuples, 1);
 	double		dimensions = 128;
 	double		leaf_rows = 50;
+	double		directory_cells = 50;
 	double		cells = rows / ROWS_PER_CELL;
 	double		regions = 1;
+	double		head = 64;
 	double		directory_pages;
+	double		directory_pages_a_node = 1;
 	double		leaf_pages;
 	double		node_pages = 1;
 	double		code_cost;
+	double		cell_cost;
 	double		opened;
 	double		page_cost;
 	QualCost	recheck;
@@ -54,6 +58,10 @@ index_cost(PlannerInfo *root, IndexPath *path, double loop_count, Cost *startup,
 	{
 		IndexLayout layout;
 
+		index_layout(&layout, meta.head);
+		head = meta.head;
+		directory_pages_a_node = layout.pages;
+		directory_cells = Max(layout.capacity * meta.fill / 100, 1);
 		index_layout(&layout, meta.dimensions);
 		dimensions = meta.dimensions;
 		node_pages = layout.pages;
@@ -64,15 +72,16 @@ index_cost(PlannerInfo *root, IndexPath *path, double loop_count, Cost *startup,
 	}
 	get_tablespace_page_costs(info->reltablespace, NULL, &page_cost);
 	page_cost *= CACHED_PAGE;
-	directory_pages = Max(ceil(cells / leaf_rows), regions) * node_pages;
+	directory_pages = Max(ceil(cells / directory_cells), regions) * directory_pages_a_node;
 	leaf_pages = Max(ceil(rows / leaf_rows), regions) * node_pages;
 	code_cost = cpu_operator_cost * (0.05 + dimensions / 2500);
+	cell_cost = cpu_operator_cost * (0.05 + head / 2500);
 
 	*selectivity = quals == NIL ? 1 : clauselist_selectivity(root, quals, info->rel->relid, JOIN_INNER, NULL);
 	*correlation = 0;
 
 	/* meta page, regions, their codes of the query, directories */
-	*startup = (2 + regions / INDEX_REGIONS_PER_PAGE + directory_pages) * page_cost + (cells + 4 * regions) * code_cost;
+	*startup = (2 + regions / INDEX_REGIONS_PER_PAGE + directory_pages) * page_cost + cells * cell_cost + 4 * regions * code_cost;
 	opened = leaf_pages;
 	if (quals != NIL)
 		opened = Min(leaf_pages, leaf_pages * *selectivity * BALL_SPREAD + 1);

@@ -50,15 +50,16 @@ typedef struct IndexSpecial
 #define INDEX_PAGE_END (BLCKSZ - MAXALIGN(sizeof(IndexSpecial)))
 
 #define INDEX_META_BLOCK 0
-#define INDEX_MAGIC 0x53494131	/* "SIA1" */
+#define INDEX_MAGIC 0x53494132	/* "SIA2" */
 #define INDEX_RECALL_STEPS 32
 
 typedef struct IndexMeta
 {
 	uint32		magic;
 	uint16		dimensions;		/* 0: no row so far */
+	uint16		head;			/* so many of them, the first, the codes of cells have */
 	uint8		metric;
-	uint8		padding;
+	uint8		padding[7];
 	uint64		model;			/* fingerprint, 0: unbound */
 	uint32		regions;
 	uint32		built_regions;	/* by the build */
@@ -112,7 +113,7 @@ typedef struct IndexItem
 	uint16		cell;			/* within its leaf */
 } IndexItem;
 
-/* Follows from the dimensions. */
+/* Of nodes; follows from the dimensions of their codes: a leaf's are the index's, a directory's its head's. */
 typedef struct IndexLayout
 {
 	int			dimensions;
@@ -135,6 +136,7 @@ typedef struct IndexLayout
 /* ---- page.c ------------------------------------------------------------------------------------------------------ */
 
 extern void index_layout(IndexLayout *layout, int dimensions);
+extern int	index_default_head(int dimensions);	/* while no row tells better */
 extern void index_page_init(Page page, IndexPageKind kind);
 extern void index_node_init(Page page, IndexPageKind kind, const IndexLayout *layout, uint32 region, const BlockNumber *more);
 
@@ -177,6 +179,7 @@ extern void index_raise_corrupted(Relation index, BlockNumber block, const char 
 typedef struct IndexCache
 {
 	IndexLayout layout;
+	IndexLayout directory;
 	Metric		metric;
 	uint64		model;
 	uint32		regions;
@@ -261,7 +264,8 @@ typedef struct IndexWriter IndexWriter;
 extern IndexWriter *index_writer_begin(Relation index, int fill);
 extern IndexWriter *index_writer_join(Relation index, int fill);
 extern void index_region_init(IndexRegion *region, float step);
-extern void index_writer_regions(IndexWriter *writer, const Embedding *like, const float *centres, IndexRegion *regions, int count);
+extern void index_writer_regions(IndexWriter *writer, const Embedding *like, int head, const float *centres, IndexRegion *regions,
+								 int count);
 extern void index_writer_written(const IndexWriter *writer, uint64 *rows, uint64 *cells);
 extern void index_writer_add_written(IndexWriter *writer, uint64 rows, uint64 cells);
 extern void index_writer_rows(IndexWriter *writer, uint32 region, Embedding *const *rows, const ItemPointerData *tids, int count);

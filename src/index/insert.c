@@ -36,6 +36,7 @@ typedef struct Insertion
 	Relation	index;
 	IndexMeta	meta;
 	IndexLayout layout;
+	IndexLayout directory;
 	const Embedding *row;
 	ItemPointerData tid;
 	double		scale;
@@ -44,6 +45,7 @@ typedef struct Insertion
 	float	   *centre;			/* [n] */
 	uint8	   *code;			/* [n] of the row in the region */
 	float		slack;
+	float		head_slack;		/* of the code's head */
 	float		clipped;
 	float		radius;			/* the row's distance to the centre, in units */
 	IndexRegion record;			/* a copy */
@@ -62,6 +64,8 @@ code_for_region(Insertion *insertion)
 										  insertion->code);
 	insertion->slack = code_row(metric, insertion->row->x, insertion->scale, insertion->centre, insertion->step, n,
 								insertion->code, &insertion->clipped);
+	insertion->head_slack = code_row_distance(metric, insertion->row->x, insertion->scale, insertion->centre, insertion->step,
+											  insertion->directory.dimensions, insertion->code);
 }
 
 /* The nearest region; false if there is none. */
@@ -189,13 +193,14 @@ found_region(Insertion *insertion, double reach)
 		insertion->meta = *meta;
 		UnlockReleaseBuffer(meta_buffer);
 		index_check_embedding(index, &insertion->meta, insertion->row);
+		index_layout(&insertion->directory, insertion->meta.head);
 		choose_region(insertion);
 		return;
 	}
 	insertion->region = meta->regions;
 	record.step = insertion->step;
 	record.centre = write_centre(index, insertion->centre, n);
-	record.directory = record.last_directory = new_node(index, &insertion->layout, INDEX_PAGE_DIRECTORY, insertion->region);
+	record.directory = record.last_directory = new_node(index, &insertion->directory, INDEX_PAGE_DIRECTORY, insertion->region);
 	record.last_leaf = InvalidBlockNumber;
 
 	state = GenericXLogStart(index);
@@ -219,6 +224,7 @@ found_region(Insertion *insertion, double reach)
 	}
 	INDEX_REGIONS(page)[meta->regions % INDEX_REGIONS_PER_PAGE] = record;
 	meta->dimensions = insertion->row->dimensions;
+	meta->head = insertion->directory.dimensions;
 	meta->metric = insertion->row->metric;
 	meta->model = insertion->row->model;
 	meta->regions++;
@@ -300,7 +306,7 @@ set_last(Insertion *insertion, BlockNumber directory, BlockNumber leaf)
 static void
 find_cells(Insertion *insertion, Choice *choices)
 {
-	const IndexLayout *layout = &insertion->layout;
+	const IndexLayout *layout = &insertion->directory;
 	Metric		metric = (Metric) insertion->row->metric;
 	uint32	   *sums = palloc(sizeof(uint32) * layout->capacity);
 	uint32		best[CHOICES];
@@ -339,7 +345,7 @@ find_cells(Insertion *insertion, Choice *choices)
 			choices[place].cell = items[i].cell;
 			choices[place].slack = index_slacks(page, layout)[i];
 			/* the row is no farther from the cell's point than its own point, and that from it */
-			choices[place].needed = nextafterf((float) ((code_distance(metric, sums[i]) + insertion->slack) * (1 + 1e-6)), INFINITY);
+			choices[place].needed = nextafterf((float) ((code_distance(metric, sums[i]) + insertion->head_slack) * (1 + 1e-6)), INFINITY);
 		}
 		block = INDEX_SPECIAL(page)->next;
 		UnlockReleaseBuffer(buffer);
@@ -355,12 +361,12 @@ grow_cell(Insertion *insertion, const Choice *choice)
 	if (choice->needed <= choice->slack)
 		return;
 	buffer = index_read(insertion->index, choice->directory, BUFFER_LOCK_EXCLUSIVE, INDEX_PAGE_DIRECTORY);
-	if (index_slacks(BufferGetPage(buffer), &insertion->layout)[choice->item] < choice->needed)
+	if (index_slacks(BufferGetPage(buffer), &insertion->directory)[choice->item] < choice->needed)
 	{
 		GenericXLogState *state = GenericXLogStart(insertion->index);
 		Page		page = GenericXLogRegisterBuffer(state, buffer, 0);
 
-		index_slacks(page, &insertion->layout)[choice->item] = choice->needed;
+		index_slacks(page, &insertion->directory)[choice->item] = choice->needed;
 		GenericXLogFinish(state);
 	}
 	UnlockReleaseBuffer(buffer);
@@ -426,7 +432,7 @@ static void
 put_new_cell(Insertion *insertion, Buffer leaf)
 {
 	Relation	index = insertion->index;
-	const IndexLayout *layout = &insertion->layout;
+	const IndexLayout *layout = &insertion->directory;
 	BlockNumber block = insertion->record.last_directory;
 	IndexItem	item;
 	Buffer		buffer;
@@ -459,7 +465,7 @@ put_new_cell(Insertion *insertion, Buffer leaf)
 		}
 		UnlockReleaseBuffer(buffer);
 	}
-	index_node_put(index, buffer, layout, INDEX_NODE(BufferGetPage(buffer))->count, &item, insertion->slack, insertion->code);
+	index_node_put(index, buffer, layout, INDEX_NODE(BufferGetPage(buffer))->count, &item, insertion->head_slack, insertion->code);
 	UnlockReleaseBuffer(buffer);
 	put_row(insertion, leaf, item.cell);
 	if (block != insertion->record.last_directory)
@@ -533,6 +539,7 @@ index_am_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid, Re
 	if (insertion.meta.dimensions > 0)
 		index_check_embedding(index, &insertion.meta, insertion.row);
 	index_layout(&insertion.layout, insertion.row->dimensions);
+	index_layout(&insertion.directory, insertion.meta.dimensions > 0 ? insertion.meta.head : index_default_head(insertion.row->dimensions));
 	insertion.centre = palloc(sizeof(float) * insertion.layout.dimensions);
 	insertion.code = palloc(insertion.layout.dimensions);
 	insert_row(&insertion);

@@ -40,7 +40,8 @@ index_read_meta(Relation index, IndexMeta *meta)
 	*meta = *INDEX_META(BufferGetPage(buffer));
 	UnlockReleaseBuffer(buffer);
 	if (meta->magic != INDEX_MAGIC || meta->metric >= METRIC_COUNT || meta->dimensions > LIMIT_DIMENSIONS ||
-		meta->regions > LIMIT_REGIONS || (meta->regions > 0 && meta->dimensions == 0))
+		meta->regions > LIMIT_REGIONS || (meta->regions > 0 && meta->dimensions == 0) ||
+		meta->head > meta->dimensions || (meta->head == 0) != (meta->dimensions == 0))
 		index_raise_corrupted(index, INDEX_META_BLOCK, "Its contents are impossible.");
 }
 
@@ -123,13 +124,14 @@ index_cache(Relation index, const IndexMeta *meta)
 	if (meta->dimensions == 0)
 		return NULL;
 	if (cache != NULL && cache->regions == meta->regions && cache->layout.dimensions == meta->dimensions &&
-		cache->model == meta->model && cache->metric == meta->metric)
+		cache->directory.dimensions == meta->head && cache->model == meta->model && cache->metric == meta->metric)
 		return cache;
 
 	/* Read first, then kept: an error leaves nothing behind. */
 	size = offsetof(IndexCache, values) + sizeof(float) * (Size) meta->regions * (meta->dimensions + 1);
 	read = MemoryContextAllocHuge(CurrentMemoryContext, size);
 	index_layout(&read->layout, meta->dimensions);
+	index_layout(&read->directory, meta->head);
 	read->metric = (Metric) meta->metric;
 	read->model = meta->model;
 	read->regions = meta->regions;

@@ -13,6 +13,7 @@
 /* ---- layout ------------------------------------------------------------------------------------------------------ */
 
 #define NODE_CONTENTS MAXALIGN(SizeOfPageHeaderData)
+#define DEFAULT_HEAD 64
 
 static int
 codes_offset(int items, int capacity)
@@ -59,6 +60,12 @@ index_layout(IndexLayout *layout, int dimensions)
 	layout->slacks = layout->items + layout->capacity * sizeof(IndexItem);
 	layout->codes = codes_offset(layout->items, layout->capacity);
 	layout->centre_pages = (dimensions + INDEX_FLOATS_PER_PAGE - 1) / INDEX_FLOATS_PER_PAGE;
+}
+
+int
+index_default_head(int dimensions)
+{
+	return Min(dimensions, DEFAULT_HEAD);
 }
 
 /* ---- pages ------------------------------------------------------------------------------------------------------- */

@@ -68,6 +68,7 @@ typedef struct ParallelBuild
 	int			regions;
 	uint64		model;
 	uint16		dimensions;
+	uint16		head;
 	uint8		metric;
 	SharedFileSet files;
 	Barrier		barrier;
@@ -240,7 +241,7 @@ write_partitions(IndexBuild *build)
 	ParallelBuild *shared = build->participant->shared;
 	uint32		partition;
 
-	index_writer_regions(build->writer, build->like, build->centres, build->participant->regions, shared->regions);
+	index_writer_regions(build->writer, build->like, shared->head, build->centres, build->participant->regions, shared->regions);
 	while ((partition = pg_atomic_fetch_add_u32(&shared->next_partition, 1)) < shared->partitions)
 	{
 		build_begin_sort(build);
@@ -415,6 +416,7 @@ share_build(ParallelContext *context, IndexBuild *build, Snapshot snapshot, cons
 	shared->model = build->like->model;
 	shared->metric = build->like->metric;
 	shared->dimensions = build->like->dimensions;
+	shared->head = build->head;
 	SharedFileSetInit(&shared->files, context->seg);
 	BarrierInit(&shared->barrier, 0);
 	pg_atomic_init_u32(&shared->next_partition, 0);

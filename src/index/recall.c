@@ -13,17 +13,16 @@
 #include "distance/distance.h"
 #include "index/build.h"
 
-#define RECALL_QUERIES 64
-#define RECALL_NEAREST 10
 #define RECALL_ROWS 20000		/* of the sample at most */
 
-/* The ten nearest of a row among the first count, by insertion. */
-static int
-find_nearest(const IndexBuild *build, const float *rows, int count, int query, int *nearest)
+/* The nearest rows of a query among the first count, by insertion. */
+static void
+find_nearest(const IndexBuild *build, const float *rows, int count, SampleQuery *query)
 {
 	int			n = build->layout.dimensions;
 	Metric		metric = build->like->metric == METRIC_L1 ? METRIC_L1 : METRIC_L2;
-	double		distances[RECALL_NEAREST + 1];
+	double		distances[BUILD_NEAREST + 1];
+	int		   *nearest = query->nearest;
 	int			found = 0;
 
 	for (int i = 0; i < count; i++)
@@ -31,47 +30,57 @@ find_nearest(const IndexBuild *build, const float *rows, int count, int query, i
 		double		distance;
 		int			place = found;
 
-		if (i == query)
+		if (i == query->row)
 			continue;
-		distance = distance_between(metric, rows + (Size) query * n, rows + (Size) i * n, n);
-		if (found == RECALL_NEAREST && distance >= distances[found - 1])
+		distance = distance_between(metric, rows + (Size) query->row * n, rows + (Size) i * n, n);
+		if (found == BUILD_NEAREST && distance >= distances[found - 1])
 			continue;
 		while (place > 0 && distance < distances[place - 1])
 		{
 			distances[place] = distances[place - 1];
-			if (place < RECALL_NEAREST)
+			if (place < BUILD_NEAREST)
 				nearest[place] = nearest[place - 1];
 			place--;
 		}
 		distances[place] = distance;
 		nearest[place] = i;
-		found = Min(found + 1, RECALL_NEAREST);
+		found = Min(found + 1, BUILD_NEAREST);
 	}
-	return found;
+	query->found = found;
+}
+
+int
+build_queries(const IndexBuild *build, const float *rows, int count, SampleQuery *queries)
+{
+	int			length;
+
+	count = Min(count, RECALL_ROWS);
+	length = Min(count, BUILD_QUERIES);
+	for (int i = 0; i < length; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		queries[i].row = (int) ((int64) count * i / length);
+		find_nearest(build, rows, count, &queries[i]);
+	}
+	return length;
 }
 
 void
-build_recall(IndexBuild *build, const float *rows, int count)
+build_recall(IndexBuild *build, const float *rows, const SampleQuery *queries, int count)
 {
 	int			n = build->layout.dimensions;
 	int64		within[INDEX_RECALL_STEPS] = {0};
 	int64		total = 0;
 	double	   *distances = palloc(sizeof(double) * build->regions);
-	int			queries;
 
-	count = Min(count, RECALL_ROWS);
-	queries = Min(count, RECALL_QUERIES);
-	for (int q = 0; q < queries; q++)
+	for (int q = 0; q < count; q++)
 	{
-		int			query = (int) ((int64) count * q / queries);
-		int			nearest[RECALL_NEAREST];
-		int			found;
+		const int  *nearest = queries[q].nearest;
 
 		CHECK_FOR_INTERRUPTS();
-		found = find_nearest(build, rows, count, query, nearest);
 		for (int i = 0; i < build->regions; i++)
-			distances[i] = distance_kernels()->l2_squared(rows + (Size) query * n, build->centres + (Size) i * n, n);
-		for (int j = 0; j < found; j++)
+			distances[i] = distance_kernels()->l2_squared(rows + (Size) queries[q].row * n, build->centres + (Size) i * n, n);
+		for (int j = 0; j < queries[q].found; j++)
 		{
 			double		least = INFINITY;
 			int			home = 0;

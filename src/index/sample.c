@@ -104,6 +104,8 @@ build_find_regions(IndexBuild *build)
 	BlockNumber blocks = RelationGetNumberOfBlocks(build->heap);
 	double		rows;
 	float	   *centres;
+	SampleQuery *queries;
+	int			query_count;
 	int			wanted;
 
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, INDEX_PHASE_SAMPLE);
@@ -135,6 +137,10 @@ build_find_regions(IndexBuild *build)
 	centres = MemoryContextAllocHuge(build->context, sizeof(float) * (Size) wanted * build->layout.dimensions);
 	build->regions = kmeans_run(state.rows, state.count, build->layout.dimensions, wanted, SAMPLE_SEED, centres);
 	build->centres = centres;
-	build_recall(build, state.rows, state.count);
+	queries = palloc(sizeof(SampleQuery) * BUILD_QUERIES);
+	query_count = build_queries(build, state.rows, state.count, queries);
+	build->head = build_head(build, state.rows, state.count, queries, query_count);
+	build_recall(build, state.rows, queries, query_count);
+	pfree(queries);
 	pfree(state.rows);
 }

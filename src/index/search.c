@@ -22,19 +22,12 @@
 #include "distance/distance.h"
 #include "index/search_internal.h"
 
-#define SEARCH_FIRST_BATCH 16	/* directory nodes that give at least one cell to the first batch of leaves */
-#define SEARCH_BATCH_GROWTH 8
+#define SEARCH_FIRST_BATCH 2	/* directory nodes that give at least one cell to the first batch of leaves */
+#define SEARCH_BATCH_GROWTH 4
 #define SEARCH_FIRST_KEEP 256	/* rows */
 #define SEARCH_KEEP_GROWTH 16
-#define REGION_ROUNDING (1 - 3e-6f)
-
-#define ST_SORT sort_regions
-#define ST_ELEMENT_TYPE RegionOrder
-#define ST_COMPARE(a, b) ((a)->bound != (b)->bound ? ((a)->bound < (b)->bound ? -1 : 1) : \
-						  (a)->distance < (b)->distance ? -1 : (a)->distance > (b)->distance)
-#define ST_SCOPE static
-#define ST_DEFINE
-#include "lib/sort_template.h"
+#define REGION_ROUNDING (1 - 3e-6)
+#define COSINE_ROUNDING 1.2e-7	/* of a unit vector that is rounded to float */
 
 /*
  * A search's memory is large enough to come from the system and go back to it each time, and pages that are touched for the
@@ -112,56 +105,52 @@ allowed_regions(const Search *search)
 	return allowed;
 }
 
-/* The regions that will be visited at most, in any order: all, or so many whose centres are the nearest. */
+/* The regions that will be visited at most, all or the allowed number of nearest ones, the nearest first. */
 static void
-choose_regions(Search *search, const IndexCache *cache, const float *vector, int allowed)
+order_regions(Search *search, const IndexCache *cache, int allowed)
 {
 	int			regions = search->meta.regions;
-	double		(*distance) (const float *, const float *, int) =
-		search->metric == METRIC_L1 ? distance_kernels()->l1 : distance_kernels()->l2_squared;
-	float	   *distances;
-	float	   *nearest;
-	float		most;
+	bool		l1 = search->metric == METRIC_L1;
+	double		(*distance) (const float *, const float *, int) = l1 ? distance_kernels()->l1 : distance_kernels()->l2_squared;
+	float		most = INFINITY;
 
-	search->order_count = 0;
-	if (allowed == 0 || allowed >= regions)
-	{
-		for (int i = 0; i < regions; i++)
-			search->order[search->order_count++].region = i;
-		return;
-	}
-	distances = palloc(sizeof(float) * regions);
-	nearest = palloc(sizeof(float) * regions);
 	for (int i = 0; i < regions; i++)
-		distances[i] = (float) distance(vector, index_cache_centre(cache, i), search->layout.dimensions);
-	memcpy(nearest, distances, sizeof(float) * regions);
-	most = select_floats(nearest, regions, allowed);
-	for (int i = 0; i < regions && search->order_count < allowed; i++)
-		if (distances[i] <= most)
-			search->order[search->order_count++].region = i;
-	pfree(nearest);
-	pfree(distances);
-}
-
-/* Codes the query for each of those regions, and puts them in the order of their bounds. */
-static void
-order_regions(Search *search, const IndexCache *cache, const float *vector)
-{
-	int			n = search->layout.dimensions;
-
-	for (int i = 0; i < search->order_count; i++)
 	{
-		RegionOrder *order = &search->order[i];
-		CodeQuery  *query = &search->queries[order->region];
-		float		bound;
+		double		one = distance(search->vector, index_cache_centre(cache, i), search->layout.dimensions);
 
-		code_query(search->metric, vector, index_cache_centre(cache, order->region), cache->values[order->region], n,
-				   search->codes + (Size) order->region * n, query);
-		bound = (query->distance * REGION_ROUNDING - search->regions[order->region].radius) * query->step * REGION_ROUNDING;
-		order->distance = query->distance * query->step;
-		order->bound = bound > 0 ? Min(bound, FLT_MAX) : 0;
+		search->distances[i] = (float) Min(l1 ? one : sqrt(one), FLT_MAX);
 	}
-	sort_regions(search->order, search->order_count);
+	if (allowed > 0 && allowed < regions)
+	{
+		float	   *selected = palloc(sizeof(float) * regions);
+
+		memcpy(selected, search->distances, sizeof(float) * regions);
+		most = select_floats(selected, regions, allowed);
+		pfree(selected);
+	}
+	else
+		allowed = regions;
+	search->order_count = 0;
+	for (int i = 0; i < regions && search->order_count < allowed; i++)
+	{
+		double		bound = search->distances[i] * REGION_ROUNDING - (double) search->regions[i].radius * cache->values[i];
+		RegionOrder *order = &search->order[search->order_count];
+
+		if (search->distances[i] > most)
+			continue;
+		if (search->metric == METRIC_COSINE)
+			bound -= COSINE_ROUNDING;
+		order->region = i;
+		order->bound = bound > 0 ? (float) (bound * REGION_ROUNDING) : 0;
+		if (search->distances[i] < search->distances[search->order[0].region])
+		{
+			RegionOrder swapped = search->order[0];
+
+			search->order[0] = *order;
+			*order = swapped;
+		}
+		search->order_count++;
+	}
 }
 
 static void
@@ -178,6 +167,7 @@ read_index(Search *search)
 		return;
 	search->regions = index_read_regions(search->index, &search->meta);
 	search->layout = cache->layout;
+	search->directory = cache->directory;
 	search->metric = cache->metric;
 }
 
@@ -186,6 +176,7 @@ begin_pass(Search *search, int keep)
 {
 	search->counts.passes++;
 	search->order_next = 0;
+	search->next_region = 0;
 	search->node_count = 0;
 	search->cell_count = 0;
 	search->batch = SEARCH_FIRST_BATCH;
@@ -205,6 +196,8 @@ reset(Search *search)
 	search->node_count = search->cell_count = 0;
 	heap_reset(&search->heap, SEARCH_FIRST_KEEP);
 	search->reported = 0;
+	search->settled = -1;
+	search->blur = 0;
 	search->probed = false;
 	search->every = false;
 	search->has_done = false;
@@ -215,12 +208,27 @@ reset(Search *search)
 	search->limit = INFINITY;
 }
 
+/* So that search_start() makes its arrays anew. */
+static void
+free_query(Search *search)
+{
+	void	   *arrays[] = {search->vector, search->head, search->queries, search->codes, search->coded, search->distances,
+	search->order};
+
+	for (int i = 0; i < lengthof(arrays); i++)
+		if (arrays[i] != NULL)
+			pfree(arrays[i]);
+	search->vector = search->distances = NULL;
+	search->head = search->codes = NULL;
+	search->queries = NULL;
+	search->coded = NULL;
+	search->order = NULL;
+}
+
 void
 search_start(Search *search, const Embedding *query, double limit, bool approximate)
 {
 	MemoryContext previous = MemoryContextSwitchTo(search->context);
-	const IndexCache *cache;
-	float	   *vector;
 	int			n;
 
 	reset(search);
@@ -234,25 +242,20 @@ search_start(Search *search, const Embedding *query, double limit, bool approxim
 	n = search->layout.dimensions;
 	if (search->queries == NULL || search->coded_regions != search->meta.regions || search->coded_dimensions != n)
 	{
-		if (search->queries)
-		{
-			pfree(search->queries);
-			pfree(search->codes);
-		}
-		if (search->order)
-			pfree(search->order);
+		free_query(search);
+		search->vector = palloc(sizeof(float) * n);
+		search->head = palloc(n);
 		search->queries = palloc(sizeof(CodeQuery) * search->meta.regions);
 		search->codes = MemoryContextAllocHuge(search->context, (Size) n * search->meta.regions);
+		search->coded = palloc(sizeof(bool) * search->meta.regions);
+		search->distances = palloc(sizeof(float) * search->meta.regions);
 		search->order = palloc(sizeof(RegionOrder) * search->meta.regions);
 		search->coded_regions = search->meta.regions;
 		search->coded_dimensions = n;
 	}
-	vector = palloc(sizeof(float) * n);
-	index_vector(query, vector);
-	cache = index_cache(search->index, &search->meta);
-	choose_regions(search, cache, vector, approximate ? allowed_regions(search) : 0);
-	order_regions(search, cache, vector);
-	pfree(vector);
+	index_vector(query, search->vector);
+	memset(search->coded, 0, sizeof(bool) * search->meta.regions);
+	order_regions(search, index_cache(search->index, &search->meta), approximate ? allowed_regions(search) : 0);
 
 	/* as a float that is not less */
 	search->limit = limit >= FLT_MAX ? INFINITY : nextafterf((float) limit, INFINITY);
@@ -270,21 +273,13 @@ search_start_all(Search *search)
 	if (search->regions != NULL)
 	{
 		search->every = true;
-		if (search->order)
-			pfree(search->order);
+		free_query(search);
 		search->order = palloc(sizeof(RegionOrder) * search->meta.regions);
 		search->order_count = search->meta.regions;
 		for (int i = 0; i < search->order_count; i++)
 		{
 			search->order[i].region = i;
 			search->order[i].bound = 0;
-		}
-		/* so that search_start() makes its arrays anew */
-		if (search->queries)
-		{
-			pfree(search->queries);
-			pfree(search->codes);
-			search->queries = NULL;
 		}
 		begin_pass(search, INT_MAX);
 	}
@@ -301,12 +296,6 @@ least_cell(const Search *search)
 	for (int i = 0; i < search->node_count; i++)
 		least = Min(least, search->nodes[i].least);
 	return least;
-}
-
-static float
-next_region(const Search *search)
-{
-	return search->order_next < search->order_count ? search->order[search->order_next].bound : INFINITY;
 }
 
 /* How far to open cells: as many directory nodes as the batch says give one at least; not farther than wanted. */
@@ -326,12 +315,29 @@ batch_end(Search *search, float wanted)
 	return Min(end, wanted);
 }
 
+/* Opens the directories of regions with bounds up to most, or the first one alone. */
 static void
-open_next_region(Search *search)
+open_regions(Search *search, float most, bool first)
 {
-	uint32		region = search->order[search->order_next++].region;
+	int			next = search->order_next;
 
-	search_open_region(search, region, search->order_next < search->order_count ? search->order[search->order_next].region : region);
+	for (int i = next; i < search->order_count; i = next)
+	{
+		RegionOrder found = search->order[i];
+
+		for (next = i + 1; next < search->order_count && search->order[next].bound > most && !first; next++)
+			;
+		if (found.bound > most && !first)
+			continue;
+		search->order[i] = search->order[search->order_next];
+		search->order[search->order_next++] = found;
+		search_open_region(search, found.region, next < search->order_count ? search->order[next].region : found.region);
+		if (first)
+			break;
+	}
+	search->next_region = INFINITY;
+	for (int i = search->order_next; i < search->order_count; i++)
+		search->next_region = Min(search->next_region, search->order[i].bound);
 }
 
 /*
@@ -347,29 +353,36 @@ expand(Search *search)
 	float		least = least_cell(search);
 	float		wanted;
 
+	if (search->order_next == 0)
+	{
+		/* its nearest cell: often that holds a row as near as those that are wanted */
+		open_regions(search, 0, true);
+		search_open_cells(search, Min(least_cell(search), search->limit));
+		return true;
+	}
 	if (search->heap.count == 0 && isinf(least))
 	{
-		if (search->order_next >= search->order_count || next_region(search) > search->limit)
+		if (search->order_next >= search->order_count || search->next_region > search->limit)
 			return false;
-		open_next_region(search);
-		if (search->order_next == 1)
-		{
-			search_open_cells(search, search->limit);
-			return true;
-		}
+		open_regions(search, search->next_region, false);
 		least = least_cell(search);
 	}
-	wanted = search->heap.count > 0 ? Max(search->heap.items[0].bound, Min(least, next_region(search))) : least;
-	wanted = Min(wanted, search->limit);
-	while (search->order_next < search->order_count && next_region(search) <= wanted)
+	wanted = search->heap.count > 0 ? Max(search->heap.items[0].bound, Min(least, search->next_region)) : least;
+	/* before that, the rows that were returned may turn out to be all that are wanted */
+	if (search->settled >= 0 && search->blur > 0)
 	{
-		open_next_region(search);
-		if (search->heap.count == 0)
-			wanted = Min(wanted, least_cell(search));
+		while (search->settled + search->blur < Min(least, search->next_region))
+			search->blur *= 2;
+		wanted = Min(wanted, search->settled + search->blur);
 	}
+	wanted = Min(wanted, search->limit);
+	if (search->next_region <= wanted)
+		open_regions(search, wanted, false);
+	if (search->heap.count == 0)
+		wanted = Min(wanted, least_cell(search));
 	if (isinf(least_cell(search)) && search->order_next >= search->order_count)
 		return false;
-	if (least_cell(search) > search->limit && next_region(search) > search->limit)
+	if (least_cell(search) > search->limit && search->next_region > search->limit)
 		return false;
 	search_open_cells(search, batch_end(search, wanted));
 	return true;
@@ -415,7 +428,7 @@ search_next(Search *search, ItemPointerData *tid, double *bound)
 
 	while (!found && search->order_count > 0)
 	{
-		float		frontier = Min(next_region(search), least_cell(search));
+		float		frontier = Min(search->next_region, least_cell(search));
 		Candidate	first;
 
 		if (search->heap.count > 0)
@@ -426,6 +439,8 @@ search_next(Search *search, ItemPointerData *tid, double *bound)
 			{
 				first = heap_pop(&search->heap);
 				search->probed = !in_order;
+				if (in_order)
+					search->settled = first.bound;
 				search->reported = Max(search->reported, Min(first.bound, frontier));
 				note_returned(search, &first);
 				*tid = first.tid;
@@ -454,12 +469,17 @@ search_next_unordered(Search *search, ItemPointerData *tid)
 	MemoryContext previous = MemoryContextSwitchTo(search->context);
 
 	search->heap.keep = INT_MAX;
-	while (search->heap.count == 0 && search->order_next < search->order_count && next_region(search) <= search->limit)
+	while (search->heap.count == 0 && search->order_next < search->order_count)
 	{
 		search->node_count = 0;
 		search->cell_count = 0;
-		open_next_region(search);
-		search_open_cells(search, Min(search->limit, FLT_MAX));
+		if (search->order[search->order_next].bound > search->limit)
+			search->order_next++;
+		else
+		{
+			open_regions(search, 0, true);
+			search_open_cells(search, Min(search->limit, FLT_MAX));
+		}
 	}
 	MemoryContextSwitchTo(previous);
 	if (search->heap.count == 0)

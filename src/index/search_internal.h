@@ -10,24 +10,24 @@
 typedef struct RegionOrder
 {
 	float		bound;
-	float		distance;		/* to the centre */
 	uint32		region;
 } RegionOrder;
 
 /* A directory node that was bounded. */
 typedef struct SearchNode
 {
+	BlockNumber block;
 	uint32		region;
 	int			first;			/* in cell_bounds */
 	int			count;
 	float		least;			/* bound of its cells that were not opened; INFINITY: all were */
 } SearchNode;
 
-/* Where a block was in the buffers when it was visited last, and what followed it in its chain: hints, checked at use. */
+/* Where a block was in the buffers when it was visited last, and how much of it was in use: hints, checked at use. */
 typedef struct SearchVisit
 {
 	Buffer		buffer;
-	BlockNumber next;
+	uint16		used;			/* bytes of the page */
 } SearchVisit;
 
 struct Search
@@ -36,26 +36,31 @@ struct Search
 	MemoryContext context;
 	IndexMeta	meta;
 	IndexLayout layout;
+	IndexLayout directory;
 	Metric		metric;
 	SearchCounts counts;
 
-	/* the query, in the units of each region that may be visited */
+	/* the query, and in the units of each region whose leaves were looked into */
 	IndexRegion *regions;
+	float	   *vector;			/* [n] */
+	uint8	   *head;			/* [head], of the region whose directory is being read */
 	CodeQuery  *queries;		/* [regions] */
 	uint8	   *codes;			/* [regions, n] */
+	bool	   *coded;			/* [regions] */
 	uint32		coded_regions;	/* of these arrays */
 	int			coded_dimensions;
+	float	   *distances;		/* [regions], to the centres */
 	float		limit;
 	RegionOrder *order;
 	int			order_count;
-	int			order_next;
+	int			order_next;		/* those before it were opened */
+	float		next_region;	/* least bound of the others */
 
 	/* cells */
 	SearchNode *nodes;
 	int			node_count;
 	int			node_space;
 	float	   *cell_bounds;	/* INFINITY: opened */
-	BlockNumber *cell_leaves;
 	int			cell_count;
 	int			cell_space;
 	int			batch;
@@ -77,6 +82,8 @@ struct Search
 	/* rows */
 	CandidateHeap heap;
 	float		reported;
+	float		settled;		/* bound of the last row that was returned in order; -1: none */
+	float		blur;			/* by so much distances usually pass bounds */
 	bool		probed;
 	bool		every;			/* without a query */
 	bool		has_done;		/* pass 2 and later */

@@ -36,7 +36,7 @@ search_begin_visits(Search *search, BlockNumber blocks)
 	for (BlockNumber i = 0; i < search->visit_space; i++)
 	{
 		search->visits[i].buffer = InvalidBuffer;
-		search->visits[i].next = InvalidBlockNumber;
+		search->visits[i].used = BLCKSZ;
 	}
 	search->visited = locator;
 }
@@ -57,20 +57,21 @@ visit(Search *search, BlockNumber block, IndexPageKind kind)
 		buffer = visit->buffer = ReadBuffer(search->index, block);
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	index_check_page(search->index, block, BufferGetPage(buffer), kind);
-	visit->next = INDEX_SPECIAL(BufferGetPage(buffer))->next;
+	visit->used = Min(((PageHeader) BufferGetPage(buffer))->pd_lower, BLCKSZ);
 	return buffer;
 }
 
 /* Asks for the memory of a block that will be visited soon; no pin is needed for that. */
 static void
-expect(const Search *search, BlockNumber block)
+expect(const Search *search, BlockNumber block, int skipped)
 {
 	const char *page;
 
 	if (block >= search->visit_space || !BufferIsValid(search->visits[block].buffer))
 		return;
 	page = (const char *) BufferGetPage(search->visits[block].buffer);
-	for (int i = 0; i < BLCKSZ; i += INDEX_CACHE_LINE)
+	__builtin_prefetch(page);
+	for (int i = skipped; i < search->visits[block].used; i += INDEX_CACHE_LINE)
 		__builtin_prefetch(page + i);
 }
 
@@ -129,6 +130,21 @@ want_leaf(Search *search, uint32 region, BlockNumber block)
 	search->leaves[search->leaf_count++] = block;
 }
 
+/* The query in the units of a region. */
+static void
+code_for_region(Search *search, uint32 region)
+{
+	const IndexCache *cache;
+
+	if (search->coded[region])
+		return;
+	cache = index_cache(search->index, &search->meta);
+	code_query(search->metric, search->vector, index_cache_centre(cache, region), cache->values[region], search->layout.dimensions,
+			   search->codes + (Size) region * search->layout.dimensions, &search->queries[region]);
+	search->coded[region] = true;
+	search->blur = Max(search->blur, 2 * search->queries[region].error * search->queries[region].step);
+}
+
 static void
 open_leaf(Search *search, uint32 region, BlockNumber block)
 {
@@ -184,15 +200,9 @@ need_cells(Search *search, int more)
 		Size		space = Max(search->cell_space * 2, search->cell_count + more + 1024);
 
 		if (search->cell_bounds)
-		{
 			search->cell_bounds = repalloc_huge(search->cell_bounds, sizeof(float) * space);
-			search->cell_leaves = repalloc_huge(search->cell_leaves, sizeof(BlockNumber) * space);
-		}
 		else
-		{
 			search->cell_bounds = MemoryContextAllocHuge(search->context, sizeof(float) * space);
-			search->cell_leaves = MemoryContextAllocHuge(search->context, sizeof(BlockNumber) * space);
-		}
 		search->cell_space = (int) space;
 	}
 	if (search->node_count == search->node_space)
@@ -208,16 +218,23 @@ need_cells(Search *search, int more)
 void
 search_open_region(Search *search, uint32 region, uint32 next)
 {
-	const IndexLayout *layout = &search->layout;
+	const IndexLayout *layout = &search->directory;
 	BlockNumber block = search->regions[region].directory;
+	CodeQuery	query;
 
 	search->counts.regions++;
+	if (!search->every)
+	{
+		const IndexCache *cache = index_cache(search->index, &search->meta);
+
+		code_query(search->metric, search->vector, index_cache_centre(cache, region), cache->values[region], layout->dimensions,
+				   search->head, &query);
+	}
 	while (BlockNumberIsValid(block))
 	{
 		Buffer		buffer = visit(search, block, INDEX_PAGE_DIRECTORY);
 		Page		page = BufferGetPage(buffer);
 		IndexNode  *node = INDEX_NODE(page);
-		const IndexItem *items = index_items(page, layout);
 		SearchNode *found;
 		float	   *bounds;
 
@@ -225,9 +242,11 @@ search_open_region(Search *search, uint32 region, uint32 next)
 		index_check_node(search->index, block, page, layout);
 		if (unlikely(node->region != region))
 			index_raise_corrupted(search->index, block, psprintf("It belongs to region %u, not to %u.", node->region, region));
-		expect(search, BlockNumberIsValid(INDEX_SPECIAL(page)->next) ? INDEX_SPECIAL(page)->next : search->regions[next].directory);
+		expect(search, BlockNumberIsValid(INDEX_SPECIAL(page)->next) ? INDEX_SPECIAL(page)->next : search->regions[next].directory,
+			   layout->slacks);
 		need_cells(search, node->count);
 		found = &search->nodes[search->node_count++];
+		found->block = block;
 		found->region = region;
 		found->first = search->cell_count;
 		found->count = node->count;
@@ -237,16 +256,11 @@ search_open_region(Search *search, uint32 region, uint32 next)
 			memset(bounds, 0, sizeof(float) * node->count);
 		else
 		{
-			index_node_sums(search->index, page, layout, search->metric, search->codes + (Size) region * layout->dimensions,
-							node->count, search->sums);
-			code_kernels()->bounds(search->metric == METRIC_L1, search->sums, index_slacks(page, layout), node->count,
-								   &search->queries[region], bounds);
+			index_node_sums(search->index, page, layout, search->metric, search->head, node->count, search->sums);
+			code_kernels()->bounds(search->metric == METRIC_L1, search->sums, index_slacks(page, layout), node->count, &query, bounds);
 		}
 		for (int i = 0; i < node->count; i++)
-		{
-			search->cell_leaves[search->cell_count + i] = ItemPointerGetBlockNumberNoCheck(&items[i].tid);
 			found->least = Min(found->least, bounds[i]);
-		}
 		search->cell_count += node->count;
 		search->counts.cells += node->count;
 		block = INDEX_SPECIAL(page)->next;
@@ -261,10 +275,14 @@ search_open_cells(Search *search, float most)
 	{
 		SearchNode *node = &search->nodes[i];
 		float		least = INFINITY;
+		Buffer		buffer;
+		const IndexItem *items;
 
 		if (node->least > most || isinf(node->least))
 			continue;
 		search->leaf_count = 0;
+		buffer = visit(search, node->block, INDEX_PAGE_DIRECTORY);
+		items = index_items(BufferGetPage(buffer), &search->directory);
 		for (int cell = node->first; cell < node->first + node->count; cell++)
 		{
 			if (search->cell_bounds[cell] > most)
@@ -272,14 +290,17 @@ search_open_cells(Search *search, float most)
 			else if (!isinf(search->cell_bounds[cell]))
 			{
 				search->cell_bounds[cell] = INFINITY;
-				want_leaf(search, node->region, search->cell_leaves[cell]);
+				want_leaf(search, node->region, ItemPointerGetBlockNumberNoCheck(&items[cell - node->first].tid));
 			}
 		}
+		UnlockReleaseBuffer(buffer);
 		node->least = least;
+		if (!search->every)
+			code_for_region(search, node->region);
 		for (int leaf = 0; leaf < search->leaf_count; leaf++)
 		{
 			if (leaf + 1 < search->leaf_count)
-				expect(search, search->leaves[leaf + 1]);
+				expect(search, search->leaves[leaf + 1], search->layout.items);
 			open_leaf(search, node->region, search->leaves[leaf]);
 		}
 	}

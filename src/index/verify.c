@@ -59,6 +59,7 @@ typedef struct Check
 	uint8	   *reached;		/* a bit a block */
 	IndexMeta	meta;
 	IndexLayout layout;
+	IndexLayout directory;
 	Metric		metric;
 	IndexRegion *regions;
 	Cell	   *cells;
@@ -127,12 +128,13 @@ static Page
 get_node(Check *check, BlockNumber block, IndexPageKind kind, uint32 region, BlockNumber from)
 {
 	Page		page = get_page(check, block, kind, from);
+	const IndexLayout *layout = kind == INDEX_PAGE_LEAF ? &check->layout : &check->directory;
 	IndexNode  *node;
 
 	if (page == NULL)
 		return NULL;
 	node = INDEX_NODE(page);
-	if (node->count > check->layout.capacity || node->free > node->count || node->pages != check->layout.pages - 1)
+	if (node->count > layout->capacity || node->free > node->count || node->pages != layout->pages - 1)
 	{
 		report(check, block, "the numbers of its items or pages are impossible");
 		return NULL;
@@ -192,10 +194,9 @@ compare_entries(const void *a, const void *b)
 }
 
 static double
-distance_of_codes(const Check *check, const uint8 *a, const uint8 *b)
+distance_of_codes(const Check *check, const uint8 *a, const uint8 *b, int n)
 {
 	uint32		sum = 0;
-	int			n = check->layout.dimensions;
 
 	(check->metric == METRIC_L1 ? code_kernels()->l1 : code_kernels()->l2_squared) (a, b, n, n, 1, &sum);
 	return code_distance(check->metric, sum);
@@ -219,9 +220,9 @@ check_directory(Check *check, uint32 region)
 		found_last = found_last || block == check->regions[region].last_directory;
 		for (int i = 0; i < INDEX_NODE(page)->count; i++)
 		{
-			const IndexItem *item = &index_items(page, &check->layout)[i];
+			const IndexItem *item = &index_items(page, &check->directory)[i];
 			Cell		cell = {ItemPointerGetBlockNumberNoCheck(&item->tid), item->cell, region, block, i,
-			index_slacks(page, &check->layout)[i]};
+			index_slacks(page, &check->directory)[i]};
 
 			if (!(cell.slack >= 0))
 				report(check, block, "cell %d has an impossible slack", i);
@@ -269,11 +270,11 @@ check_row(Check *check, Page page, const Cell *cells, int64 cell_count, BlockNum
 		UnlockReleaseBuffer(buffer);
 		*directory_block = cell->directory;
 	}
-	index_node_code(check->index, *directory, &check->layout, cell->item, cell_code);
-	if (distance_of_codes(check, code, cell_code) - slack > cell->slack * TOLERANCE)
+	index_node_code(check->index, *directory, &check->directory, cell->item, cell_code);
+	if (distance_of_codes(check, code, cell_code, check->directory.dimensions) - slack > cell->slack * TOLERANCE)
 		report(check, block, "row %d is farther from its cell than the cell's slack", place);
 	memset(cell_code, CODE_ZERO, check->layout.dimensions);
-	if (distance_of_codes(check, code, cell_code) - slack > check->regions[cell->region].radius * TOLERANCE)
+	if (distance_of_codes(check, code, cell_code, check->layout.dimensions) - slack > check->regions[cell->region].radius * TOLERANCE)
 		report(check, block, "row %d is farther from its region's centre than the region's radius", place);
 }
 
@@ -475,6 +476,7 @@ siamese_index_check(PG_FUNCTION_ARGS)
 	if (check.meta.dimensions > 0)
 	{
 		index_layout(&check.layout, check.meta.dimensions);
+		index_layout(&check.directory, check.meta.head);
 		check.regions = index_read_regions(check.index, &check.meta);
 		index_cache(check.index, &check.meta);
 	}

@@ -19,6 +19,7 @@
 typedef struct NodeBuilder
 {
 	IndexPageKind kind;
+	const IndexLayout *layout;
 	int			limit;			/* items */
 	BlockNumber blocks[LIMIT_NODE_PAGES];	/* InvalidBlockNumber: none begun */
 	char	   *images;			/* [pages, BLCKSZ] */
@@ -29,6 +30,7 @@ struct IndexWriter
 	Relation	index;
 	IndexMeta	meta;
 	IndexLayout layout;
+	IndexLayout directory_layout;
 	Metric		metric;
 	const float *centres;		/* [regions, n] */
 	IndexRegion *regions;		/* [meta.regions] */
@@ -42,12 +44,13 @@ struct IndexWriter
 /* ---- nodes ------------------------------------------------------------------------------------------------------- */
 
 static void
-builder_init(IndexWriter *writer, NodeBuilder *builder, IndexPageKind kind)
+builder_init(IndexWriter *writer, NodeBuilder *builder, IndexPageKind kind, const IndexLayout *layout)
 {
 	builder->kind = kind;
-	builder->limit = Max(writer->layout.capacity * (int) writer->meta.fill / 100, 1);
+	builder->layout = layout;
+	builder->limit = Max(layout->capacity * (int) writer->meta.fill / 100, 1);
 	builder->blocks[0] = InvalidBlockNumber;
-	builder->images = palloc((Size) writer->layout.pages * BLCKSZ);
+	builder->images = palloc((Size) layout->pages * BLCKSZ);
 }
 
 /* Copies the node to its pages. */
@@ -56,7 +59,7 @@ builder_end(IndexWriter *writer, NodeBuilder *builder)
 {
 	if (!BlockNumberIsValid(builder->blocks[0]))
 		return;
-	for (int i = 0; i < writer->layout.pages; i++)
+	for (int i = 0; i < builder->layout->pages; i++)
 	{
 		Buffer		buffer = ReadBuffer(writer->index, builder->blocks[i]);
 
@@ -73,7 +76,7 @@ builder_begin(IndexWriter *writer, NodeBuilder *builder, uint32 region)
 {
 	BlockNumber blocks[LIMIT_NODE_PAGES];
 
-	for (int i = 0; i < writer->layout.pages; i++)
+	for (int i = 0; i < builder->layout->pages; i++)
 	{
 		Buffer		buffer = index_extend(writer->index);
 
@@ -86,8 +89,8 @@ builder_begin(IndexWriter *writer, NodeBuilder *builder, uint32 region)
 		INDEX_SPECIAL((Page) builder->images)->next = builder->kind == INDEX_PAGE_DIRECTORY ? blocks[0] : InvalidBlockNumber;
 	builder_end(writer, builder);
 	memcpy(builder->blocks, blocks, sizeof blocks);
-	index_node_init((Page) builder->images, builder->kind, &writer->layout, region, blocks + 1);
-	for (int i = 1; i < writer->layout.pages; i++)
+	index_node_init((Page) builder->images, builder->kind, builder->layout, region, blocks + 1);
+	for (int i = 1; i < builder->layout->pages; i++)
 		index_page_init((Page) (builder->images + (Size) i * BLCKSZ), INDEX_PAGE_MORE);
 }
 
@@ -98,11 +101,11 @@ builder_is_full(const NodeBuilder *builder)
 }
 
 static void
-builder_add(IndexWriter *writer, NodeBuilder *builder, const IndexItem *item, float slack, const uint8 *code)
+builder_add(NodeBuilder *builder, const IndexItem *item, float slack, const uint8 *code)
 {
 	Page		page = (Page) builder->images;
 	IndexNode  *node = INDEX_NODE(page);
-	const IndexLayout *layout = &writer->layout;
+	const IndexLayout *layout = builder->layout;
 
 	for (int start = 0; start < layout->dimensions;)
 	{
@@ -160,15 +163,17 @@ index_region_init(IndexRegion *region, float step)
 }
 
 void
-index_writer_regions(IndexWriter *writer, const Embedding *like, const float *centres, IndexRegion *regions, int count)
+index_writer_regions(IndexWriter *writer, const Embedding *like, int head, const float *centres, IndexRegion *regions, int count)
 {
 	writer->meta.dimensions = like->dimensions;
+	writer->meta.head = head;
 	writer->meta.metric = like->metric;
 	writer->meta.model = like->model;
 	writer->metric = (Metric) like->metric;
 	index_layout(&writer->layout, like->dimensions);
-	builder_init(writer, &writer->leaf, INDEX_PAGE_LEAF);
-	builder_init(writer, &writer->directory, INDEX_PAGE_DIRECTORY);
+	index_layout(&writer->directory_layout, head);
+	builder_init(writer, &writer->leaf, INDEX_PAGE_LEAF, &writer->layout);
+	builder_init(writer, &writer->directory, INDEX_PAGE_DIRECTORY, &writer->directory_layout);
 	writer->centres = centres;
 	writer->meta.regions = writer->meta.built_regions = count;
 	writer->regions = regions;
@@ -194,15 +199,16 @@ write_cell(IndexWriter *writer, uint32 region, Embedding *const *rows, const Ite
 		   const float *vectors, const int *order, int first, int end, uint8 *cell_code, uint8 *code, float *mean)
 {
 	int			n = writer->layout.dimensions;
+	int			head = writer->directory_layout.dimensions;
 	IndexRegion *record = &writer->regions[region];
 	const float *centre = writer->centres + (Size) region * n;
 	IndexItem	cell_item = {0};
 
-	memset(mean, 0, n * sizeof(float));
+	memset(mean, 0, head * sizeof(float));
 	for (int i = first; i < end; i++)
-		for (int j = 0; j < n; j++)
+		for (int j = 0; j < head; j++)
 			mean[j] += vectors[(Size) order[i] * n + j] / (end - first);
-	code_row(writer->metric == METRIC_COSINE ? METRIC_L2 : writer->metric, mean, 1, centre, record->step, n, cell_code, NULL);
+	code_row(writer->metric == METRIC_COSINE ? METRIC_L2 : writer->metric, mean, 1, centre, record->step, head, cell_code, NULL);
 
 	while (first < end)
 	{
@@ -223,8 +229,8 @@ write_cell(IndexWriter *writer, uint32 region, Embedding *const *rows, const Ite
 
 			item.tid = tids[row];
 			item.cell = cell_item.cell;
-			builder_add(writer, &writer->leaf, &item, slack, code);
-			cell_slack = Max(cell_slack, code_row_distance(writer->metric, rows[row]->x, scales[row], centre, record->step, n,
+			builder_add(&writer->leaf, &item, slack, code);
+			cell_slack = Max(cell_slack, code_row_distance(writer->metric, rows[row]->x, scales[row], centre, record->step, head,
 														   cell_code));
 			memset(code, CODE_ZERO, n);
 			record->radius = Max(record->radius, code_row_distance(writer->metric, rows[row]->x, scales[row], centre,
@@ -239,7 +245,7 @@ write_cell(IndexWriter *writer, uint32 region, Embedding *const *rows, const Ite
 				record->directory = writer->directory.blocks[0];
 			record->last_directory = writer->directory.blocks[0];
 		}
-		builder_add(writer, &writer->directory, &cell_item, cell_slack, cell_code);
+		builder_add(&writer->directory, &cell_item, cell_slack, cell_code);
 		writer->meta.built_cells++;
 		if (isfinite(cell_slack))
 			writer->slack_sum += cell_slack;
