@@ -74,31 +74,53 @@ work(const NetworkLayer *layer, bool fourier, int side)
 	return (fourier ? 4.0 : 1.0) * plan.points * plan.tiles[0] * plan.tiles[1] / shape_pixels(layer->out);
 }
 
-static TilePlan
-best_plan(const NetworkLayer *layer, bool fourier)
+/* The side with the least work, the smaller one of equals; 0 where none fits. */
+static int
+best_side(const NetworkLayer *layer, bool fourier)
 {
-	int			small = fourier ? 12 : 6;
-	int			large = fourier ? 20 : 8;
+	static const int sides[2][3] = {{6, 7, 8}, {12, 20, 0}};
+	double		least = INFINITY;
+	int			best = 0;
 
-	return make_plan(layer, fourier, work(layer, fourier, small) < work(layer, fourier, large) ? small : large);
+	for (int i = 0; i < 3 && sides[fourier][i] > 0; i++)
+	{
+		double		needed = work(layer, fourier, sides[fourier][i]);
+
+		if (needed < least)
+		{
+			least = needed;
+			best = sides[fourier][i];
+		}
+	}
+	return best;
 }
 
 static TilePlan
 plan_of(const NetworkLayer *layer)
 {
-	return best_plan(layer, layer->method == &conv_fourier);
+	bool		fourier = layer->method == &conv_fourier;
+
+	return make_plan(layer, fourier, best_side(layer, fourier));
+}
+
+static double
+best_work(const NetworkLayer *layer, bool fourier)
+{
+	int			side = best_side(layer, fourier);
+
+	return side > 0 ? work(layer, fourier, side) : INFINITY;
 }
 
 double
 conv_fourier_work(const NetworkLayer *layer)
 {
-	return fmin(work(layer, true, 12), work(layer, true, 20));
+	return best_work(layer, true);
 }
 
 double
 conv_winograd_work(const NetworkLayer *layer)
 {
-	return fmin(work(layer, false, 6), work(layer, false, 8));
+	return best_work(layer, false);
 }
 
 static bool

@@ -81,7 +81,7 @@ typedef struct ProductPass
 } ProductPass;
 
 /*
- * Transforms of square tiles of maps, all channels at once: Fourier's with sides 12 and 20, Winograd's with 6 and 8.
+ * Transforms of square tiles of maps, all channels at once: Fourier's with sides 12 and 20, Winograd's with 6 to 8.
  *
  * A point of Winograd's transform has, for every panel of PANEL channels, the last one filled up by zeros, real [PANEL];
  * there are side^2.  A point of Fourier's has real [2, PANEL]; of its side^2 only FOURIER_POINTS(side) are kept, the others

@@ -219,7 +219,7 @@ extern bool network_copy_weights(const Network *from, const real *from_weights, 
  * Prepared weights: what the layers need beside the weights to be fast (transformed windows of convolutions), in an order
  * that all levels of processor share.  They follow from the weights alone and may be shared by any number of workspaces.
  */
-#define NETWORK_PACKING 1		/* to be raised with every change of what network_pack() makes */
+#define NETWORK_PACKING 2		/* to be raised with every change of what network_pack() makes */
 extern size_t network_packed_count(const Network *network); /* reals; may be 0 */
 extern void network_pack(const Network *network, const real *weights, real *packed);
 
