@@ -88,12 +88,72 @@ image_otsu(const int64_t histogram[256])
 	return split.threshold;
 }
 
-static void
-count_levels(const uint8_t *plane, size_t count, int64_t histogram[256])
+#define WORD ((int) sizeof(uint64_t))	/* values at a time: most of paper is alike */
+
+static inline uint64_t
+load_word(const uint8_t *values)
 {
+	uint64_t	word;
+
+	memcpy(&word, values, WORD);
+	return word;
+}
+
+static inline bool
+all_alike(uint64_t word)
+{
+	return word == (word << 8 | word >> 56);
+}
+
+/* Neighbours have counters of their own, since adding to one that was just added to has to wait. */
+void
+image_count_levels(const uint8_t *values, size_t count, int64_t histogram[256])
+{
+	int64_t		other[3][256];
+	size_t		i = 0;
+
 	memset(histogram, 0, 256 * sizeof *histogram);
-	for (size_t i = 0; i < count; i++)
-		histogram[plane[i]]++;
+	memset(other, 0, sizeof other);
+	for (; i + WORD <= count; i += WORD)
+	{
+		uint64_t	word = load_word(values + i);
+
+		if (all_alike(word))
+		{
+			histogram[word & 255] += WORD;
+			continue;
+		}
+		for (int part = 0; part < WORD; part += 4)
+		{
+			histogram[values[i + part]]++;
+			other[0][values[i + part + 1]]++;
+			other[1][values[i + part + 2]]++;
+			other[2][values[i + part + 3]]++;
+		}
+	}
+	for (; i < count; i++)
+		histogram[values[i]]++;
+	for (int v = 0; v < 256; v++)
+		histogram[v] += other[0][v] + other[1][v] + other[2][v];
+}
+
+static void
+map_levels(uint8_t *plane, int step, size_t count, const uint8_t table[256])
+{
+	size_t		i = 0;
+
+	for (; step == 1 && i + WORD <= count; i += WORD)
+	{
+		uint64_t	word = load_word(plane + i);
+
+		if (all_alike(word))
+			memset(plane + i, table[word & 255], WORD);
+		else
+			for (int k = 0; k < WORD; k++)
+				plane[i + k] = table[plane[i + k]];
+	}
+	for (; i < count; i++)
+		plane[i * (size_t) step] = table[plane[i * (size_t) step]];
 }
 
 /*
@@ -179,22 +239,40 @@ invert(uint8_t *values, size_t count)
 		values[i] = 255 - values[i];
 }
 
-/* With one level of paper for the whole image: the median of what is lighter than the threshold. */
 static void
-lift_off_level(uint8_t *plane, int step, size_t count, const uint8_t *grey, int threshold)
+invert_histogram(int64_t histogram[256])
 {
-	int64_t		histogram[256] = {0};
+	for (int v = 0; v < 128; v++)
+	{
+		int64_t		swap = histogram[v];
+
+		histogram[v] = histogram[255 - v];
+		histogram[255 - v] = swap;
+	}
+}
+
+/*
+ * With one level of paper for the whole image: the median of what is lighter than the threshold.  histogram is grey's,
+ * which a raster of one channel is itself.
+ */
+static void
+lift_off_level(uint8_t *plane, int step, size_t count, const uint8_t *grey, const int64_t histogram[256], int threshold)
+{
+	int64_t		light[256] = {0};
 	uint8_t		ink[256];
 	int			paper;
 
-	for (size_t i = 0; i < count; i++)
-		if (grey[i] > threshold)
-			histogram[plane[i * (size_t) step]]++;
-	paper = image_quantile(histogram, 0.5);
+	if (step == 1)
+		for (int v = threshold + 1; v < 256; v++)
+			light[v] = histogram[v];
+	else
+		for (size_t i = 0; i < count; i++)
+			if (grey[i] > threshold)
+				light[plane[i * (size_t) step]]++;
+	paper = image_quantile(light, 0.5);
 	for (int v = 0; v < 256; v++)
 		ink[v] = v >= paper ? 0 : (uint8_t) (((paper - v) * 255 + paper / 2) / paper);
-	for (size_t i = 0; i < count; i++)
-		plane[i * (size_t) step] = ink[plane[i * (size_t) step]];
+	map_levels(plane, step, count, ink);
 }
 
 static void
@@ -210,8 +288,11 @@ mix_grey(const ImageRaster *raster, uint8_t *grey)
 }
 
 static bool
-lift_off(ImageRaster *raster, const uint8_t *grey, int threshold, bool uneven, const Host *host, Status *status)
+lift_off(ImageRaster *raster, const uint8_t *grey, const int64_t histogram[256], bool uneven, const Host *host,
+		 Status *status)
 {
+	int			threshold = split_histogram(histogram).threshold;
+
 	for (int c = 0; c < raster->channels; c++)
 	{
 		uint8_t    *plane = raster->pixels + c;
@@ -220,7 +301,8 @@ lift_off(ImageRaster *raster, const uint8_t *grey, int threshold, bool uneven, c
 			return false;
 		if (!uneven)
 		{
-			lift_off_level(plane, raster->channels, (size_t) raster->width * (size_t) raster->height, grey, threshold);
+			lift_off_level(plane, raster->channels, (size_t) raster->width * (size_t) raster->height, grey, histogram,
+						   threshold);
 			continue;
 		}
 		if (!image_lift_off_uneven(plane, raster->channels, raster->width, raster->height, host, status))
@@ -237,7 +319,7 @@ clear_paper(ImageRaster *raster, uint8_t *ink)
 	int64_t		histogram[256];
 	int			threshold;
 
-	count_levels(ink, count, histogram);
+	image_count_levels(ink, count, histogram);
 	threshold = image_otsu(histogram);
 	if (threshold < 0)
 		threshold = 255;
@@ -264,22 +346,20 @@ image_ink_extract(ImageRaster *raster, ImagePolarity polarity, bool remove_backg
 	if (grey == NULL)
 		return false;
 	mix_grey(raster, grey);
-	if (polarity == IMAGE_POLARITY_AUTO)
+	image_count_levels(grey, count, histogram);
+	if (polarity == IMAGE_POLARITY_AUTO &&
+		!find_polarity(grey, raster->width, raster->height, histogram, host, &dark_ink, status))
 	{
-		count_levels(grey, count, histogram);
-		if (!find_polarity(grey, raster->width, raster->height, histogram, host, &dark_ink, status))
-		{
-			host_release(host, grey);
-			return false;
-		}
+		host_release(host, grey);
+		return false;
 	}
 	if (!dark_ink)
 	{
 		invert(raster->pixels, count * (size_t) raster->channels);
 		invert(grey, count);
+		invert_histogram(histogram);
 	}
-	count_levels(grey, count, histogram);
-	if (!lift_off(raster, grey, split_histogram(histogram).threshold, remove_background, host, status))
+	if (!lift_off(raster, grey, histogram, remove_background, host, status))
 	{
 		host_release(host, grey);
 		return false;

@@ -169,6 +169,8 @@ extern bool image_lift_off_uneven(uint8_t *plane, int step, int width, int heigh
 extern bool image_ink_extract(ImageRaster *raster, ImagePolarity polarity, bool remove_background,
 							  const Host *host, uint8_t **ink, Status *status);
 
+extern void image_count_levels(const uint8_t *values, size_t count, int64_t histogram[256]);
+
 /* The level that best splits a histogram in two (Otsu 1979): values <= it are the lower class; -1 if all are alike. */
 extern int	image_otsu(const int64_t histogram[256]);
 

@@ -181,8 +181,18 @@ convert_narrow_rows(PIX *pix, int depth, const ImageHeader *header, ImageRaster 
 	for (int y = 0; y < raster->height; y++)
 	{
 		const l_uint32 *line = pixGetData(pix) + (size_t) y * (size_t) pixGetWpl(pix);
+		int			x = 0;
 
-		for (int x = 0; x < raster->width; x++, out += raster->channels)
+		/* the usual kind, a word at a time */
+		for (; depth == 8 && raster->channels == 1 && x + 4 <= raster->width; x += 4, line++)
+		{
+			*out++ = grey[*line >> 24];
+			*out++ = grey[*line >> 16 & 0xFF];
+			*out++ = grey[*line >> 8 & 0xFF];
+			*out++ = grey[*line & 0xFF];
+		}
+		line -= x / 4;
+		for (; x < raster->width; x++, out += raster->channels)
 		{
 			int			bit = x * depth;
 			uint32_t	value = line[bit >> 5] >> (32 - depth - (bit & 31)) & ((1u << depth) - 1);

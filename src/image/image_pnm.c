@@ -197,6 +197,7 @@ image_pnm_decode(const uint8_t *bytes, size_t length, const ImageHeader *header,
 				 const Host *host, ImageRaster *raster, Status *status)
 {
 	size_t		position = header->data_start;
+	bool		plain = bytes[1] == '5' && header->sample_max == 255 && channels == 1;
 	size_t		row_bytes = bytes[1] == '4' ? ((size_t) header->width + 7) / 8 :
 		(size_t) header->width * (size_t) header->samples * (size_t) (header->bits / 8);
 
@@ -218,6 +219,8 @@ image_pnm_decode(const uint8_t *bytes, size_t length, const ImageHeader *header,
 
 		if (bytes[1] == '4')
 			decode_bit_row(bytes + position + (size_t) y * row_bytes, header->width, channels, row);
+		else if (plain)
+			memcpy(row, bytes + position + (size_t) y * row_bytes, row_bytes);
 		else
 			done = decode_row(bytes, length, &position, header, channels, row);
 		if (!done || ((y & 255) == 255 && host_interrupted(host, status)))
