@@ -40,6 +40,7 @@
 #define FOLDER "base/" PG_TEMP_FILES_DIR
 #define FILE_PREFIX PG_TEMP_FILE_PREFIX "_siamese_"
 #define HEADER_BYTES 4096
+#define WRITTEN_AT_ONCE ((size_t) 8 * 1024 * 1024)
 #define MAGIC UINT64_C(0x5349414d45534531)
 #define KEPT_SECONDS (24 * 60 * 60)	/* a file that nobody has opened for so long is removed */
 #define ADVISORY_CLASS 0x5349	/* of the lock: users' advisory locks have 1 and 2 */
@@ -199,77 +200,73 @@ fill(const Model *model, Jsonb *definition, real *weights, real *packed)
 	network_pack(model->network, weights, packed);
 }
 
-/* What the file holds, through its mapping; an error takes mapping and file with it. */
-static void
-fill_file(const Model *model, Jsonb *definition, const Plan *plan, const char *path, char *base)
+/* What the file holds, in memory of the current context. */
+static char *
+make_contents(const Model *model, Jsonb *definition, const Plan *plan)
 {
-	SharedHeader *header = (SharedHeader *) base;
+	Status		status;
+	char	   *contents = host_allocate_zero(host_server(), plan->bytes, 1, &status);
+	SharedHeader *header = (SharedHeader *) contents;
 
-	PG_TRY();
-	{
-		fill(model, definition, (real *) (base + HEADER_BYTES), (real *) (base + plan->packed_at));
-		*header = (SharedHeader) {
-			.magic = MAGIC, .fingerprint = model->fingerprint, .packing = NETWORK_PACKING,
-			.weights = plan->weights, .packed = plan->packed
-		};
-		exported_digest(base + HEADER_BYTES, plan->bytes - HEADER_BYTES, header->digest);
-	}
-	PG_CATCH();
-	{
-		munmap(base, plan->bytes);
-		(void) unlink(path);
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
+	if (contents == NULL)
+		check_raise_status(&status);
+	fill(model, definition, (real *) (contents + HEADER_BYTES), (real *) (contents + plan->packed_at));
+	*header = (SharedHeader) {
+		.magic = MAGIC, .fingerprint = model->fingerprint, .packing = NETWORK_PACKING,
+		.weights = plan->weights, .packed = plan->packed
+	};
+	exported_digest(contents + HEADER_BYTES, plan->bytes - HEADER_BYTES, header->digest);
+	return contents;
 }
 
-/* Writes through the mapping end with msync: what reaches the file later would break the seal. */
+/*
+ * Written, not mapped and filled: the system then keeps the file in large pieces, which it maps at once.  What a sync has
+ * brought to the disk cannot be lost behind the seal.  Returns an errno, 0 when it is done; EINTR also for a cancel.
+ */
 static int
-seal_file(int fd, char *base, const Plan *plan)
+write_contents(int fd, const char *contents, size_t bytes)
 {
-	struct timespec times[2] = {{.tv_nsec = UTIME_NOW}, seal_of(((SharedHeader *) base)->digest)};
-	int			failure = msync(base, plan->bytes, MS_SYNC) != 0 ? errno : 0;
+	struct timespec times[2] = {{.tv_nsec = UTIME_NOW}, seal_of(((const SharedHeader *) contents)->digest)};
+	Status		status;
 
-	munmap(base, plan->bytes);
-	if (failure == 0 && futimens(fd, times) != 0)
-		failure = errno;
-	return failure;
+	for (size_t done = 0; done < bytes;)
+	{
+		ssize_t		some = pwrite(fd, contents + done, Min(bytes - done, WRITTEN_AT_ONCE), (off_t) done);
+
+		if (some < 0 && errno != EINTR)
+			return errno;
+		if (host_interrupted(host_server(), &status))
+			return EINTR;
+		done += Max(some, 0);
+	}
+	return fsync(fd) != 0 || futimens(fd, times) != 0 ? errno : 0;
 }
 
 /* False, with errno, when the disk does not let it.  Raises when the weights are damaged. */
 static bool
 make_file(const Model *model, Jsonb *definition, const Plan *plan)
 {
+	char	   *contents = make_contents(model, definition, plan);
 	char		path[MAXPGPATH];
-	int			fd;
-	int			failure;
-	char	   *base;
+	int			fd = -1;
+	int			failure = 0;
 
-	if (MakePGDirectory(FOLDER) != 0 && errno != EEXIST)
-		return false;
 	snprintf(path, sizeof path, "%s.%d", plan->path, MyProcPid);
 	(void) unlink(path);
-	fd = OpenTransientFile(path, O_RDWR | O_CREAT | O_EXCL | PG_BINARY);
-	if (fd < 0)
-		return false;
-	/* with its room reserved, writing through the mapping cannot fail */
-	failure = posix_fallocate(fd, 0, (off_t) plan->bytes);
-	if (failure == 0)
-	{
-		base = mmap(NULL, plan->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-		if (base == MAP_FAILED)
-			failure = errno;
-		else
-		{
-			fill_file(model, definition, plan, path, base);
-			failure = seal_file(fd, base, plan);
-		}
-	}
-	if (failure == 0 && rename(path, plan->path) != 0)
+	if ((MakePGDirectory(FOLDER) != 0 && errno != EEXIST) ||
+		(fd = OpenTransientFile(path, O_RDWR | O_CREAT | O_EXCL | PG_BINARY)) < 0)
 		failure = errno;
-	CloseTransientFile(fd);
-	if (failure != 0)
-		(void) unlink(path);
+	if (fd >= 0)
+	{
+		failure = write_contents(fd, contents, plan->bytes);
+		if (failure == 0 && rename(path, plan->path) != 0)
+			failure = errno;
+		CloseTransientFile(fd);
+		if (failure != 0)
+			(void) unlink(path);
+	}
+	host_release(host_server(), contents);
+	CHECK_FOR_INTERRUPTS();
 	errno = failure;
 	return failure == 0;
 }
