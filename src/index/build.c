@@ -27,7 +27,8 @@
 #include "index/build.h"
 #include "index/index.h"
 
-#define FOLLOW 0.25				/* of the squared distance to its centre: a row as near to the leader goes with it */
+#define FOLLOW 0.25				/* of a leader's squared distance to its centre: a row as near to it goes with it */
+#define USUAL_LEADERS 256		/* that the usual reach is a mean of, about */
 #define LEAST_PART 64			/* rows of a region that are grouped together, however little memory there is */
 
 /* ---- one pass over the heap -------------------------------------------------------------------------------------- */
@@ -59,6 +60,7 @@ begin_assigning(IndexBuild *build)
 	kmeans_halves(build->centres, build->regions, n, build->halves);
 	build->scratch = MemoryContextAllocHuge(build->context, sizeof(float) * (Size) KMEANS_BATCH * build->regions);
 	build->batch_vectors = MemoryContextAllocHuge(build->context, sizeof(float) * (Size) KMEANS_BATCH * n);
+	build->chosen_vectors = MemoryContextAllocHuge(build->context, sizeof(float) * (Size) KMEANS_BATCH * n);
 	build->leader = MemoryContextAlloc(build->context, sizeof(float) * n);
 	build->leader_region = -1;
 	if (build->reach == NULL)
@@ -127,23 +129,74 @@ build_sort_row(IndexBuild *build, int region, ItemPointer tid, const Embedding *
 	tuplesort_puttupleslot(build->sort, slot);
 }
 
-/*
- * Rows of one identity often come together in a table, and the planes between regions cut through many identities.  So a row
- * that is much nearer to the one before it than to the centre of its region goes with that one, and the identity becomes one cell.
- */
-static int
-follow_leader(IndexBuild *build, int nearest, const float *vector)
+static double
+squared_distance(const IndexBuild *build, const float *a, const float *b)
+{
+	return distance_kernels()->l2_squared(a, b, build->layout.dimensions);
+}
+
+/* The nearest regions of some rows of the batch, whose vectors are moved together for that. */
+static void
+find_nearest_regions(IndexBuild *build, const int *rows, int count, int32 *regions)
 {
 	int			n = build->layout.dimensions;
-	double		(*distance) (const float *, const float *, int) = distance_kernels()->l2_squared;
+	int32		nearest[KMEANS_BATCH];
 
-	if (build->leader_region < 0 ||
-		distance(vector, build->leader, n) > FOLLOW * distance(vector, build->centres + (Size) nearest * n, n))
+	if (count == 0)
+		return;
+	for (int i = 0; i < count; i++)
+		memcpy(build->chosen_vectors + (Size) i * n, build->batch_vectors + (Size) rows[i] * n, n * sizeof(float));
+	kmeans_assign(build->chosen_vectors, n, count, build->centres, build->halves, build->regions, n, build->scratch, nearest);
+	for (int i = 0; i < count; i++)
+		regions[rows[i]] = nearest[i];
+}
+
+/*
+ * Rows of one identity often come together in a table, and the planes between regions cut through many identities.  So a row
+ * that is much nearer to one before it, the leader, than that one to the centre of its region goes to the same region, and the
+ * identity becomes one cell.  Whether it does is known when the leader's region is; which rows are leaders is guessed before,
+ * so that for those that follow no region need be sought.
+ */
+static void
+assign_regions(IndexBuild *build, int32 *regions)
+{
+	int			n = build->layout.dimensions;
+	int			chosen[KMEANS_BATCH] = {0};
+	int			leaders[KMEANS_BATCH];	/* each row's: itself, or one before it; -1: of the batch before */
+	int			count = 0;
+	int			last = -1;
+
+	for (int i = 0; i < build->batch_count; i++)
 	{
-		memcpy(build->leader, vector, n * sizeof(float));
-		build->leader_region = nearest;
+		const float *leader = last >= 0 ? build->batch_vectors + (Size) last * n : build->leader;
+		double		reach = last < 0 ? build->leader_reach : build->usual_reach;
+
+		if ((last < 0 && build->leader_region < 0) || squared_distance(build, build->batch_vectors + (Size) i * n, leader) > reach)
+			chosen[count++] = last = i;
+		leaders[i] = last;
 	}
-	return build->leader_region;
+	find_nearest_regions(build, chosen, count, regions);
+	count = 0;
+	for (int i = 0; i < build->batch_count; i++)
+	{
+		const float *vector = build->batch_vectors + (Size) i * n;
+		const float *leader = leaders[i] >= 0 ? build->batch_vectors + (Size) leaders[i] * n : build->leader;
+
+		if (leaders[i] == i)
+		{
+			build->leader_region = regions[i];
+			build->leader_reach = FOLLOW * squared_distance(build, vector, build->centres + (Size) regions[i] * n);
+			build->leaders = Min(build->leaders + 1, USUAL_LEADERS);
+			build->usual_reach += (build->leader_reach - build->usual_reach) / build->leaders;
+		}
+		else if (squared_distance(build, vector, leader) <= build->leader_reach)
+			regions[i] = build->leader_region;
+		else
+			chosen[count++] = i;
+	}
+	find_nearest_regions(build, chosen, count, regions);
+	if (last >= 0)
+		memcpy(build->leader, build->batch_vectors + (Size) last * n, n * sizeof(float));
 }
 
 /* The rows of a full batch get their regions and go to the sort, or wherever put_row sends them. */
@@ -151,7 +204,7 @@ static void
 assign_batch(IndexBuild *build)
 {
 	int			n = build->layout.dimensions;
-	int32		nearest[KMEANS_BATCH];
+	int32		regions[KMEANS_BATCH];
 
 	if (build->batch_count == 0)
 		return;
@@ -170,14 +223,11 @@ assign_batch(IndexBuild *build)
 		begin_assigning(build);
 	for (int i = 0; i < build->batch_count; i++)
 		index_vector(build->batch[i], build->batch_vectors + (Size) i * n);
-	kmeans_assign(build->batch_vectors, n, build->batch_count, build->centres, build->halves, build->regions, n, build->scratch, nearest);
+	assign_regions(build, regions);
 	for (int i = 0; i < build->batch_count; i++)
 	{
-		const float *vector = build->batch_vectors + (Size) i * n;
-		int			region = follow_leader(build, nearest[i], vector);
-
-		note_reach(build, region, vector);
-		build->put_row(build, region, &build->batch_tids[i], build->batch[i]);
+		note_reach(build, regions[i], build->batch_vectors + (Size) i * n);
+		build->put_row(build, regions[i], &build->batch_tids[i], build->batch[i]);
 	}
 	build->tuples += build->batch_count;
 	build_report_rows(build, build->batch_count);

@@ -55,8 +55,12 @@ struct IndexBuild
 	Embedding  *batch[KMEANS_BATCH];
 	ItemPointerData batch_tids[KMEANS_BATCH];
 	float	   *batch_vectors;	/* [KMEANS_BATCH, n] */
-	float	   *leader;			/* [n], a row that those after it in the table may follow, and its region; -1: none */
+	float	   *chosen_vectors; /* [KMEANS_BATCH, n] */
+	float	   *leader;			/* [n], a row that those after it in the table may follow; region -1: none */
 	int			leader_region;
+	double		leader_reach;	/* squared, of those that follow it */
+	double		usual_reach;	/* the same as far as one can tell before the leader's region is known: a mean of so many */
+	int			leaders;
 	RegionReach *reach;			/* [regions] */
 	void		(*put_row) (IndexBuild *build, int region, ItemPointer tid, const Embedding *row);
 	void		(*put_null) (IndexBuild *build, ItemPointer tid);

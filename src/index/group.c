@@ -23,6 +23,7 @@
 #endif
 
 #define GROUP_RUN 1024			/* rows that are compared pair by pair */
+#define GROUP_BLOCK 128			/* rows of a product */
 #define GROUP_LANES 16			/* that compilers turn into vectors */
 #define GROUP_ROUNDS 3			/* of 2-means */
 #define GROUP_REACH 1.6f		/* times the median distance of nearest rows: what a cell may reach */
@@ -160,6 +161,39 @@ halve(Grouping *state, int first, int count)
 	return below;
 }
 
+/* From squared lengths and products: squared distances, which are noted where they are the least so far. */
+static void
+finish_distances(float square, const float *restrict squares, int count, float *restrict distances, float *restrict nearest)
+{
+	for (int i = 0; i < count; i++)
+	{
+		float		sum = square + squares[i];
+		float		distance = sum - 2 * distances[i];
+
+		/* what rounding leaves of zero */
+		distance = distance > 1e-6f * sum ? distance : 0;
+		distances[i] = distance;
+		nearest[i] = distance < nearest[i] ? distance : nearest[i];
+	}
+}
+
+static float
+least(const float *values, int count)
+{
+	float		lanes[GROUP_LANES];
+
+	for (int lane = 0; lane < GROUP_LANES; lane++)
+		lanes[lane] = INFINITY;
+	for (int i = 0; i + GROUP_LANES <= count; i += GROUP_LANES)
+		for (int lane = 0; lane < GROUP_LANES; lane++)
+			lanes[lane] = values[i + lane] < lanes[lane] ? values[i + lane] : lanes[lane];
+	for (int i = count - count % GROUP_LANES; i < count; i++)
+		lanes[0] = Min(lanes[0], values[i]);
+	for (int lane = 1; lane < GROUP_LANES; lane++)
+		lanes[0] = Min(lanes[0], lanes[lane]);
+	return lanes[0];
+}
+
 /* Squared distances of all pairs of a run, and each row's to its nearest. */
 static void
 measure_run(Grouping *state, int first, int count)
@@ -167,50 +201,47 @@ measure_run(Grouping *state, int first, int count)
 	int			n = state->n;
 	float	   *mean = state->left;
 	float	   *squares = state->projection;
+	float		share = 1.0f / count;
 
 	/* Around the mean, so that differences of squares keep their digits. */
 	memset(mean, 0, n * sizeof(float));
 	for (int i = 0; i < count; i++)
+	{
+		const float *row = row_at(state, first + i);
+
 		for (int j = 0; j < n; j++)
-			mean[j] += row_at(state, first + i)[j] / count;
+			mean[j] += row[j] * share;
+	}
 	for (int i = 0; i < count; i++)
 	{
-		float	   *row = state->centred + (Size) i * n;
+		const float *row = row_at(state, first + i);
 
-		squares[i] = 0;
 		for (int j = 0; j < n; j++)
-		{
-			row[j] = row_at(state, first + i)[j] - mean[j];
-			squares[i] += row[j] * row[j];
-		}
+			state->centred[(Size) i * n + j] = row[j] - mean[j];
 	}
-	gemm(false, true, count, count, n, state->centred, n, state->centred, n, 0, state->distances, count);
+	/* Of a symmetric matrix what is on the right of the diagonal, in blocks of rows. */
+	for (int i = 0; i < count; i += GROUP_BLOCK)
+		gemm(false, true, Min(GROUP_BLOCK, count - i), count - i, n, state->centred + (Size) i * n, n, state->centred + (Size) i * n, n,
+			 0, state->distances + (Size) i * count + i, count);
+	for (int i = 0; i < count; i++)
+	{
+		squares[i] = state->distances[(Size) i * count + i];
+		state->nearest[i] = INFINITY;
+	}
 	for (int i = 0; i < count; i++)
 	{
 		float	   *distances = state->distances + (Size) i * count;
-		float		nearest[GROUP_LANES];
 
-		for (int j = 0; j < count; j++)
-		{
-			float		sum = squares[i] + squares[j];
-			float		distance = sum - 2 * distances[j];
-
-			/* what rounding leaves of zero */
-			distances[j] = distance > 1e-6f * sum ? distance : 0;
-		}
-		distances[i] = INFINITY;
-		for (int lane = 0; lane < GROUP_LANES; lane++)
-			nearest[lane] = INFINITY;
-		for (int j = 0; j + GROUP_LANES <= count; j += GROUP_LANES)
-			for (int lane = 0; lane < GROUP_LANES; lane++)
-				nearest[lane] = distances[j + lane] < nearest[lane] ? distances[j + lane] : nearest[lane];
-		for (int j = count - count % GROUP_LANES; j < count; j++)
-			nearest[0] = Min(nearest[0], distances[j]);
-		for (int lane = 1; lane < GROUP_LANES; lane++)
-			nearest[0] = Min(nearest[0], nearest[lane]);
 		distances[i] = 0;
-		state->nearest[i] = nearest[0];
+		finish_distances(squares[i], squares + i + 1, count - i - 1, distances + i + 1, state->nearest + i + 1);
+		state->nearest[i] = Min(state->nearest[i], least(distances + i + 1, count - i - 1));
 	}
+	/* The other half, in tiles that stay in the cache. */
+	for (int first_row = 0; first_row < count; first_row += GROUP_LANES)
+		for (int first_column = 0; first_column <= first_row; first_column += GROUP_LANES)
+			for (int i = first_row; i < Min(first_row + GROUP_LANES, count); i++)
+				for (int j = first_column; j < Min(first_column + GROUP_LANES, i); j++)
+					state->distances[(Size) i * count + j] = state->distances[(Size) j * count + i];
 }
 
 /* Rows no farther apart than this may share a cell: the usual distance of nearest rows, and some more. */

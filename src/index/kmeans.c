@@ -22,7 +22,7 @@
 #define KMEANS_EARLY_ROUNDS 5	/* with every fourth row, if those are still some for each centre */
 #define KMEANS_EARLY_STRIDE 4
 #define KMEANS_EARLY_ROWS 8
-#define KMEANS_ROUNDS 9			/* together */
+#define KMEANS_ROUNDS 7			/* together */
 #define KMEANS_CONVERGED 0.01	/* share of the rows that still change */
 
 /* In lanes, which compilers turn into vectors; of equal ones the first. */

@@ -181,6 +181,11 @@ index_vector(const Embedding *embedding, float *vector)
 {
 	double		scale = index_scale(embedding);
 
+	if (scale == 1)
+	{
+		memcpy(vector, embedding->x, sizeof(float) * embedding->dimensions);
+		return;
+	}
 	for (int i = 0; i < embedding->dimensions; i++)
 		vector[i] = (float) (embedding->x[i] * scale);
 }

@@ -203,11 +203,12 @@ write_cell(IndexWriter *writer, uint32 region, Embedding *const *rows, const Ite
 	IndexRegion *record = &writer->regions[region];
 	const float *centre = writer->centres + (Size) region * n;
 	IndexItem	cell_item = {0};
+	float		share = 1.0f / (end - first);
 
 	memset(mean, 0, head * sizeof(float));
 	for (int i = first; i < end; i++)
 		for (int j = 0; j < head; j++)
-			mean[j] += vectors[(Size) order[i] * n + j] / (end - first);
+			mean[j] += vectors[(Size) order[i] * n + j] * share;
 	code_row(writer->metric == METRIC_COSINE ? METRIC_L2 : writer->metric, mean, 1, centre, record->step, head, cell_code, NULL);
 
 	while (first < end)
@@ -268,8 +269,7 @@ index_writer_rows(IndexWriter *writer, uint32 region, Embedding *const *rows, co
 	for (int i = 0; i < count; i++)
 	{
 		scales[i] = index_scale(rows[i]);
-		for (int j = 0; j < n; j++)
-			vectors[(Size) i * n + j] = (float) (rows[i]->x[j] * scales[i]);
+		index_vector(rows[i], vectors + (Size) i * n);
 	}
 	cells = group_rows(vectors, count, n, order, ends);
 	for (int i = 0; i < cells; i++)
