@@ -34,37 +34,68 @@ step_l2(__m512i sum, __m512i a, __m512i b)
 	return _mm512_add_epi32(sum, _mm512_madd_epi16(high, high));
 }
 
+/* The sum of sixteen numbers of 32 bits; those of l1 are the even ones of numbers of 64 bits, whose upper halves are 0. */
 AVX512_INLINE uint32_t
-fold_l1(__m512i sum)
-{
-	return (uint32_t) _mm512_reduce_add_epi64(sum);
-}
-
-AVX512_INLINE uint32_t
-fold_l2(__m512i sum)
+fold(__m512i sum)
 {
 	return (uint32_t) _mm512_reduce_add_epi32(sum);
 }
 
+/* The same for four at once. */
+AVX512_INLINE __m128i
+fold_four(__m512i a, __m512i b, __m512i c, __m512i d)
+{
+	__m512i		ab = _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
+	__m512i		cd = _mm512_add_epi32(_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d));
+	__m512i		all = _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
+	__m256i		half = _mm256_add_epi32(_mm512_castsi512_si256(all), _mm512_extracti64x4_epi64(all, 1));
+
+	return _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
+}
+
 typedef __m512i (*StepFunction) (__m512i sum, __m512i a, __m512i b);
-typedef uint32_t (*FoldFunction) (__m512i sum);
+
+/* Bytes i .. i + 63 of a row, or those of the mask. */
+AVX512_INLINE __m512i
+load(const uint8_t *codes, int i, __mmask64 rest)
+{
+	return rest ? _mm512_maskz_loadu_epi8(rest, codes + i) : _mm512_loadu_si512(codes + i);
+}
 
 AVX512_INLINE void
-sum_rows(StepFunction step, FoldFunction fold, const uint8_t *query, const uint8_t *codes, int n, size_t stride, int count,
-		 uint32_t *sums)
+sum_rows(StepFunction step, const uint8_t *query, const uint8_t *codes, int n, size_t stride, int count, uint32_t *sums)
 {
-	int			whole = n & ~63;
-	__mmask64	rest = n & 63 ? ~UINT64_C(0) >> (64 - (n & 63)) : 0;
+	int			row = 0;
 
-	for (int row = 0; row < count; row++, codes += stride)
+	for (; row + 4 <= count; row += 4, codes += 4 * stride)
+	{
+		__m512i		a = _mm512_setzero_si512();
+		__m512i		b = a;
+		__m512i		c = a;
+		__m512i		d = a;
+
+		for (int i = 0; i < n; i += 64)
+		{
+			__mmask64	rest = n - i < 64 ? ~UINT64_C(0) >> (64 - (n - i)) : 0;
+			__m512i		x = load(query, i, rest);
+
+			a = step(a, x, load(codes, i, rest));
+			b = step(b, x, load(codes + stride, i, rest));
+			c = step(c, x, load(codes + 2 * stride, i, rest));
+			d = step(d, x, load(codes + 3 * stride, i, rest));
+		}
+		_mm_storeu_si128((__m128i *) (sums + row), _mm_add_epi32(_mm_loadu_si128((__m128i *) (sums + row)), fold_four(a, b, c, d)));
+	}
+	for (; row < count; row++, codes += stride)
 	{
 		__m512i		sum = _mm512_setzero_si512();
-		int			i = 0;
 
-		for (; i < whole; i += 64)
-			sum = step(sum, _mm512_loadu_si512(query + i), _mm512_loadu_si512(codes + i));
-		if (rest)
-			sum = step(sum, _mm512_maskz_loadu_epi8(rest, query + i), _mm512_maskz_loadu_epi8(rest, codes + i));
+		for (int i = 0; i < n; i += 64)
+		{
+			__mmask64	rest = n - i < 64 ? ~UINT64_C(0) >> (64 - (n - i)) : 0;
+
+			sum = step(sum, load(query, i, rest), load(codes, i, rest));
+		}
 		sums[row] += fold(sum);
 	}
 }
@@ -72,13 +103,13 @@ sum_rows(StepFunction step, FoldFunction fold, const uint8_t *query, const uint8
 AVX512 static void
 avx512_l1(const uint8_t *query, const uint8_t *codes, int n, size_t stride, int count, uint32_t *sums)
 {
-	sum_rows(step_l1, fold_l1, query, codes, n, stride, count, sums);
+	sum_rows(step_l1, query, codes, n, stride, count, sums);
 }
 
 AVX512 static void
 avx512_l2_squared(const uint8_t *query, const uint8_t *codes, int n, size_t stride, int count, uint32_t *sums)
 {
-	sum_rows(step_l2, fold_l2, query, codes, n, stride, count, sums);
+	sum_rows(step_l2, query, codes, n, stride, count, sums);
 }
 
 AVX512 static void

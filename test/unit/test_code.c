@@ -65,7 +65,7 @@ for_each_level(void (*check) (const CodeKernels *kernels, Random *random, int n)
 static void
 check_sums(const CodeKernels *kernels, Random *random, int n)
 {
-	int			count = (int) random_below(random, 6);
+	int			count = (int) random_below(random, 12);
 	size_t		stride = n + random_below(random, 5);
 	uint8_t    *query = odd(n);
 	uint8_t    *codes = odd(count > 0 ? (count - 1) * stride + n : 0);
