@@ -17,7 +17,7 @@
 #include "index/build.h"
 #include "index/index.h"
 
-#define SAMPLE_ROWS_PER_REGION 64
+#define SAMPLE_ROWS_PER_REGION 32
 #define LEAVES_PER_REGION 4		/* fewer would leave much of their last one empty */
 
 typedef struct SampleState

@@ -105,27 +105,43 @@ allowed_regions(const Search *search)
 	return allowed;
 }
 
-/* The regions that will be visited at most, all or the allowed number of nearest ones, the nearest first. */
+/* A lower bound of the distances of a region's rows. */
+static float
+region_bound(const Search *search, const IndexCache *cache, int region)
+{
+	double		distance = search->distances[region];
+	double		bound;
+
+	if (search->metric == METRIC_L1)
+		distance = distance_kernels()->l1(search->vector, index_cache_centre(cache, region), search->layout.dimensions);
+	else
+		distance = sqrt(distance);
+	bound = distance * REGION_ROUNDING - (double) search->regions[region].radius * cache->values[region];
+	if (search->metric == METRIC_COSINE)
+		bound -= COSINE_ROUNDING;
+	return bound > 0 ? (float) Min(bound * REGION_ROUNDING, FLT_MAX) : 0;
+}
+
+/*
+ * The regions that will be visited at most, all or the allowed number of nearest ones, the nearest first.  Near is Euclidean,
+ * whatever the metric: so rows got their regions.
+ */
 static void
 order_regions(Search *search, const IndexCache *cache, int allowed)
 {
 	int			regions = search->meta.regions;
-	bool		l1 = search->metric == METRIC_L1;
-	double		(*distance) (const float *, const float *, int) = l1 ? distance_kernels()->l1 : distance_kernels()->l2_squared;
-	float		most = INFINITY;
+	double		most = INFINITY;
 
 	for (int i = 0; i < regions; i++)
-	{
-		double		one = distance(search->vector, index_cache_centre(cache, i), search->layout.dimensions);
-
-		search->distances[i] = (float) Min(l1 ? one : sqrt(one), FLT_MAX);
-	}
+		search->distances[i] = distance_kernels()->l2_squared(search->vector, index_cache_centre(cache, i), search->layout.dimensions);
 	if (allowed > 0 && allowed < regions)
 	{
 		float	   *selected = palloc(sizeof(float) * regions);
 
-		memcpy(selected, search->distances, sizeof(float) * regions);
-		most = select_floats(selected, regions, allowed);
+		for (int i = 0; i < regions; i++)
+			selected[i] = (float) Min(search->distances[i], FLT_MAX);
+		/* some more than allowed if floats do not tell them apart */
+		most = select_floats(selected, regions, allowed) * (1 + 1e-6);
 		pfree(selected);
 	}
 	else
@@ -133,15 +149,12 @@ order_regions(Search *search, const IndexCache *cache, int allowed)
 	search->order_count = 0;
 	for (int i = 0; i < regions && search->order_count < allowed; i++)
 	{
-		double		bound = search->distances[i] * REGION_ROUNDING - (double) search->regions[i].radius * cache->values[i];
 		RegionOrder *order = &search->order[search->order_count];
 
-		if (search->distances[i] > most)
+		if (Min(search->distances[i], FLT_MAX) > most)
 			continue;
-		if (search->metric == METRIC_COSINE)
-			bound -= COSINE_ROUNDING;
 		order->region = i;
-		order->bound = bound > 0 ? (float) (bound * REGION_ROUNDING) : 0;
+		order->bound = region_bound(search, cache, i);
 		if (search->distances[i] < search->distances[search->order[0].region])
 		{
 			RegionOrder swapped = search->order[0];
@@ -218,7 +231,8 @@ free_query(Search *search)
 	for (int i = 0; i < lengthof(arrays); i++)
 		if (arrays[i] != NULL)
 			pfree(arrays[i]);
-	search->vector = search->distances = NULL;
+	search->vector = NULL;
+	search->distances = NULL;
 	search->head = search->codes = NULL;
 	search->queries = NULL;
 	search->coded = NULL;
@@ -248,7 +262,7 @@ search_start(Search *search, const Embedding *query, double limit, bool approxim
 		search->queries = palloc(sizeof(CodeQuery) * search->meta.regions);
 		search->codes = MemoryContextAllocHuge(search->context, (Size) n * search->meta.regions);
 		search->coded = palloc(sizeof(bool) * search->meta.regions);
-		search->distances = palloc(sizeof(float) * search->meta.regions);
+		search->distances = palloc(sizeof(double) * search->meta.regions);
 		search->order = palloc(sizeof(RegionOrder) * search->meta.regions);
 		search->coded_regions = search->meta.regions;
 		search->coded_dimensions = n;

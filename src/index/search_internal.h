@@ -49,7 +49,7 @@ struct Search
 	bool	   *coded;			/* [regions] */
 	uint32		coded_regions;	/* of these arrays */
 	int			coded_dimensions;
-	float	   *distances;		/* [regions], to the centres */
+	double	   *distances;		/* [regions], squared Euclidean, to the centres */
 	float		limit;
 	RegionOrder *order;
 	int			order_count;
