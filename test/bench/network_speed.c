@@ -2,11 +2,14 @@
  * network_speed.c: how fast the built-in networks run, without a server.
  *
  *	network_speed peak						GFLOP/s of a loop of multiply-adds in registers, one thread
+ *	network_speed level						for which level of processor its kernels are
  *	network_speed forward NETWORK N			images a second at inference, batches of N, one thread
+ *	network_speed steady NETWORK SECONDS	images a second by the clock, one after the other, over all of the time
  *	network_speed train NETWORK N THREADS	images a second of steps (forth, back, sum, optimizer) with batches of N
  *	network_speed layers NETWORK N			milliseconds a batch of each layer, forth and back
  *	network_speed write NETWORK N FILE		weights, N inputs and their embeddings as float32, for the peers
  *	network_speed work NETWORK				multiplications of one image by the plain algorithm
+ *	network_speed weights NETWORK			how many weights it has
  *	network_speed once NETWORK				one image; for counting instructions
  *
  * Weights and inputs are the numbers of test/unit/forward/make_forward.py.  The best of several runs counts; time is the
@@ -17,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
 #include "common/cpu.h"
@@ -25,6 +29,7 @@
 
 #define SECONDS 1.5				/* of a measurement */
 #define MOST_THREADS 8
+#define LARGE_PAGE ((size_t) 2 * 1024 * 1024)
 
 typedef struct Preset
 {
@@ -47,10 +52,21 @@ typedef struct Share
 	real	   *gradient;
 } Share;
 
+/* Inference has its weights in large pages, as the server maps them. */
+static bool large_pages;
+
 static void *
 allocate(void *context, size_t size)
 {
-	return aligned_alloc(64, (size + 63) / 64 * 64);
+	bool		large = large_pages && size >= LARGE_PAGE;
+	size_t		alignment = large ? LARGE_PAGE : 64;
+	void	   *pointer = aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+
+#ifdef MADV_HUGEPAGE
+	if (large && pointer != NULL)
+		(void) madvise(pointer, size, MADV_HUGEPAGE);
+#endif
+	return pointer;
 }
 
 static void
@@ -296,6 +312,28 @@ time_forward(const char *name, int n)
 	return n / best;
 }
 
+/* What an endless run reaches, with all that disturbs it. */
+static double
+time_steady(const char *name, double seconds)
+{
+	Network    *network = make_network(name);
+	Share		share = make_share(network, make_weights(network), 1, false);
+	struct timespec start;
+	struct timespec end;
+	double		passed = 0;
+	long		images = 0;
+
+	forward(&share);
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	for (; passed < seconds; images++)
+	{
+		forward(&share);
+		clock_gettime(CLOCK_MONOTONIC, &end);
+		passed = end.tv_sec - start.tv_sec + (end.tv_nsec - start.tv_nsec) * 1e-9;
+	}
+	return images / passed;
+}
+
 static double
 time_training(const char *name, int n, int threads)
 {
@@ -429,10 +467,15 @@ main(int argc, char **argv)
 		if (strcmp(cpu_level_name(i), level) == 0 && !cpu_force_level(i))
 			fail("this processor does not have the level");
 	}
+	large_pages = strcmp(what, "forward") == 0 || strcmp(what, "steady") == 0;
 	if (strcmp(what, "peak") == 0)
 		printf("%.1f\n", peak());
+	else if (strcmp(what, "level") == 0)
+		puts(cpu_level_name(cpu_level()));
 	else if (strcmp(what, "forward") == 0 && argc == 4)
 		printf("%.1f\n", time_forward(argv[2], atoi(argv[3])));
+	else if (strcmp(what, "steady") == 0 && argc == 4)
+		printf("%.1f\n", time_steady(argv[2], atof(argv[3])));
 	else if (strcmp(what, "train") == 0 && argc == 5)
 		printf("%.1f\n", time_training(argv[2], atoi(argv[3]), atoi(argv[4])));
 	else if (strcmp(what, "layers") == 0 && argc == 4)
@@ -441,6 +484,8 @@ main(int argc, char **argv)
 		write_file(argv[2], atoi(argv[3]), argv[4]);
 	else if (strcmp(what, "work") == 0 && argc == 3)
 		printf("%.0f\n", plain_work(make_network(argv[2])));
+	else if (strcmp(what, "weights") == 0 && argc == 3)
+		printf("%zu\n", network_weight_count(make_network(argv[2])));
 	else if (strcmp(what, "once") == 0 && argc == 3)
 	{
 		Network    *network = make_network(argv[2]);
