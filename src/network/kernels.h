@@ -7,6 +7,8 @@
 #ifndef SIAMESE_NETWORK_KERNELS_H
 #define SIAMESE_NETWORK_KERNELS_H
 
+#include <string.h>
+
 #include "network/network.h"
 
 /* Place of a pixel in a pooling window; as wide as real, so that vectors of both have the same lanes. */
@@ -70,6 +72,7 @@ typedef struct ProductPass
 	size_t		a_segment;
 	size_t		a_step;			/* from a value of a segment to the next */
 	const real *b;
+	const uint16_t *half;		/* of product_half: b as bf16 */
 	size_t		b_step;			/* from a row to the next */
 	real	   *c;
 	size_t		c_row;
@@ -112,9 +115,30 @@ typedef struct TilePass
 	bool		relu;
 } TilePass;
 
+/* bf16: a float's sign, exponent and first 7 bits of the fraction, rounded to the nearest, ties to even. */
+static inline uint16_t
+half_of(float value)
+{
+	uint32_t	bits;
+
+	memcpy(&bits, &value, sizeof(bits));
+	return (uint16_t) ((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
+}
+
+static inline float
+half_value(uint16_t half)
+{
+	uint32_t	bits = (uint32_t) half << 16;
+	float		value;
+
+	memcpy(&value, &bits, sizeof(value));
+	return value;
+}
+
 typedef struct NetworkKernels
 {
 	void		(*product) (const ProductPass *product);
+	void		(*product_half) (const ProductPass *product);
 	void		(*product_complex) (const ProductPass *product);
 	/* y [width] += sum over count rows of factor[row] * row */
 	void		(*add_rows) (const real *factor, const real *rows, size_t lead, size_t count, size_t width, real *y);

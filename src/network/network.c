@@ -238,16 +238,28 @@ network_packed_count(const Network *network)
 	return network->packed_count;
 }
 
-void
-network_pack(const Network *network, const real *weights, real *packed)
+static void
+pack_layers(const Network *network, const real *weights, bool training, real *packed)
 {
 	for (int i = 0; i < network->layer_count; i++)
 	{
 		const NetworkLayer *layer = &network->layers[i];
 
-		if (layer->packed_count > 0)
+		if (layer->packed_count > 0 && !(training && layer->packed_for_inference))
 			layer->type->pack(layer, weights, packed + layer->packed_offset);
 	}
+}
+
+void
+network_pack(const Network *network, const real *weights, real *packed)
+{
+	pack_layers(network, weights, false, packed);
+}
+
+void
+network_pack_training(const Network *network, const real *weights, real *packed)
+{
+	pack_layers(network, weights, true, packed);
 }
 
 bool

@@ -219,9 +219,12 @@ extern bool network_copy_weights(const Network *from, const real *from_weights, 
  * Prepared weights: what the layers need beside the weights to be fast (transformed windows of convolutions), in an order
  * that all levels of processor share.  They follow from the weights alone and may be shared by any number of workspaces.
  */
-#define NETWORK_PACKING 2		/* to be raised with every change of what network_pack() makes */
+#define NETWORK_PACKING 3		/* to be raised with every change of what network_pack() makes */
 extern size_t network_packed_count(const Network *network); /* reals; may be 0 */
 extern void network_pack(const Network *network, const real *weights, real *packed);
+
+/* Of these, only what network_forward_training() and network_backward() need: a step of training makes them anew. */
+extern void network_pack_training(const Network *network, const real *weights, real *packed);
 
 typedef struct NetworkWorkspace NetworkWorkspace;
 

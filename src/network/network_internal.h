@@ -108,6 +108,13 @@ typedef struct NetworkShape
 
 typedef struct LayerType LayerType;
 
+/* How weights are prepared for inference; training has them as they are. */
+typedef enum StoredWeights
+{
+	STORED_FLOAT,
+	STORED_BF16
+} StoredWeights;
+
 struct NetworkLayer
 {
 	const LayerType *type;
@@ -132,6 +139,7 @@ struct NetworkLayer
 	double		beta;
 	double		constant;
 	LayerReference from;		/* of add */
+	int			stored;			/* of a dense layer: StoredWeights */
 
 	/* worked out by network_define */
 	NetworkShape in;
@@ -159,6 +167,7 @@ struct NetworkLayer
 	const struct ConvMethod *method;	/* of a convolution */
 	bool		spare_memory;	/* network_spare_memory() */
 	const Host *host;			/* of the network: asked whether to stop */
+	bool		packed_for_inference;	/* only */
 	size_t		packed_count;	/* reals of its prepared weights */
 	size_t		packed_offset;
 };

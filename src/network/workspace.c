@@ -201,13 +201,15 @@ network_workspace_use(NetworkWorkspace *workspace, const real *packed)
 
 /* NULL: there is no memory. */
 static const real *
-prepared_weights(const Network *network, const real *weights, NetworkWorkspace *workspace, Status *status)
+prepared_weights(const Network *network, const real *weights, NetworkWorkspace *workspace, bool training, Status *status)
 {
 	if (workspace->used_packed != NULL)
 		return workspace->used_packed;
 	if (workspace->packed == NULL)
 		workspace->packed = host_allocate(workspace->host, network->packed_count + 1, sizeof(real), status);
-	if (workspace->packed != NULL)
+	if (workspace->packed != NULL && training)
+		network_pack_training(network, weights, workspace->packed);
+	else if (workspace->packed != NULL)
 		network_pack(network, weights, workspace->packed);
 	return workspace->packed;
 }
@@ -261,7 +263,7 @@ network_forward(const Network *network, const real *weights, NetworkWorkspace *w
 				const real *input, int n, real *embedding, Status *status)
 {
 	LayerPass	pass = make_pass(network, weights, workspace, n);
-	const real *packed = prepared_weights(network, weights, workspace, status);
+	const real *packed = prepared_weights(network, weights, workspace, false, status);
 	const real *current = input;
 
 	if (packed == NULL)
@@ -354,7 +356,7 @@ network_forward_training(const Network *network, const real *weights, NetworkWor
 {
 	LayerPass	pass = make_pass(network, weights, workspace, n);
 	Status		status;
-	const real *packed = prepared_weights(network, weights, workspace, &status);
+	const real *packed = prepared_weights(network, weights, workspace, true, &status);
 
 	if (packed == NULL)
 		return false;

@@ -357,7 +357,7 @@ learner_step(Learner *learner, double *loss)
 	if (buffers->workspace == NULL)
 		prepare_round(learner);
 	sampler_next(learner->sampler, &buffers->batch);
-	network_pack(learner->network, learner->weights, buffers->packed);
+	network_pack_training(learner->network, learner->weights, buffers->packed);
 	if (host_interrupted(host_server(), &status))
 		return false;
 	buffers->rounds = (buffers->batch.n + buffers->threads * learner->samples_at_once - 1) /

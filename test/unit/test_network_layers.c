@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "common/cpu.h"
 #include "host.h"
 #include "network/network_internal.h"
 #include "network_help.h"
@@ -198,6 +199,89 @@ test_dense(void **state)
 		}
 	}
 	finish(&run);
+}
+
+/* The nearest number of 8 significant bits, ties to even: by arithmetic on the number, not on its bits. */
+static double
+to_bf16(double x)
+{
+	int			exponent;
+	double		fraction = frexp(x, &exponent);
+
+	return ldexp(nearbyint(ldexp(fraction, 8)), exponent - 8);
+}
+
+/* Inference has rounded weights, at every level.  More rows than a block, more units than a panel. */
+static void
+test_dense_bf16(void **state)
+{
+	enum {IN = 40 * 10, UNITS = 45};
+
+	for (int level = 0; level < CPU_LEVEL_COUNT; level++)
+	{
+		Run			run;
+
+		if (!cpu_force_level(level))
+			continue;
+		run = start("{'input':{'width':40,'height':10},'layers':[{'type':'dense','units':45,'weights':'bf16'},"
+					"{'type':'batch_norm'},{'type':'relu'},{'type':'dense','units':45,'bias':false}]}");
+		/* what the last layer passes on is the first one's output */
+		memset(run.weights + run.network->layers[3].parameter_offset, 0, UNITS * UNITS * sizeof(real));
+		for (int unit = 0; unit < UNITS; unit++)
+		{
+			run.weights[run.network->layers[3].parameter_offset + unit * UNITS + unit] = 1;
+			run.weights[run.network->layers[1].statistic_offset + unit] = 0;
+			run.weights[run.network->layers[1].statistic_offset + UNITS + unit] = 1;
+		}
+		/* halfway between two: to the even one, down and up */
+		run.weights[0] = (real) (1 + 1.0 / 256);
+		run.weights[UNITS] = (real) (1 + 3.0 / 256);
+		infer(&run);
+		for (int i = 0; i < SAMPLES * UNITS; i++)
+		{
+			const NetworkLayer *norm = &run.network->layers[1];
+			int			unit = i % UNITS;
+			double		scale = run.weights[norm->parameter_offset + unit] / sqrt(1 + 1e-5);
+			double		sum = run.weights[IN * UNITS + unit];
+			double		exact = sum;
+			double		squares = 0;
+			double		sizes = 0;
+
+			for (int k = 0; k < IN; k++)
+			{
+				double		x = run.input[i / UNITS * IN + k];
+				double		weight = run.weights[k * UNITS + unit];
+
+				sum += x * to_bf16(weight);
+				exact += x * weight;
+				sizes += fabs(x * weight);
+				squares += x * weight * x * weight;
+			}
+			/* the bounds that dense.c states */
+			assert_true(fabs(sum - exact) <= sizes / 256);
+			assert_true(fabs(sum - exact) <= 3 * sqrt(squares) / 256);
+			check("dense, bf16", i, fmax(scale * sum + run.weights[norm->parameter_offset + UNITS + unit], 0), run.output[i]);
+		}
+		finish(&run);
+	}
+	cpu_unforce_level();
+}
+
+/* In training, bf16 changes nothing. */
+static void
+test_dense_bf16_training(void **state)
+{
+	Run			rounded = start("{'input':{'width':7,'height':3},'layers':[{'type':'dense','units':19,'weights':'bf16'}]}");
+	Run			plain = start("{'input':{'width':7,'height':3},'layers':[{'type':'dense','units':19,'weights':'float'}]}");
+
+	assert_true(network_forward_training(rounded.network, rounded.weights, rounded.workspace, rounded.input, SAMPLES, 1,
+										 rounded.output));
+	assert_true(network_forward_training(plain.network, plain.weights, plain.workspace, plain.input, SAMPLES, 1, plain.output));
+	assert_memory_equal(rounded.output, plain.output, SAMPLES * 19 * sizeof(real));
+	infer(&rounded);
+	assert_memory_not_equal(rounded.output, plain.output, SAMPLES * 19 * sizeof(real));
+	finish(&rounded);
+	finish(&plain);
 }
 
 #define THROUGH(layer) "{'input':{'width':11,'height':9,'colour':'colour'},'layers':[" \
@@ -530,6 +614,8 @@ main(void)
 		cmocka_unit_test(test_conv),
 		cmocka_unit_test(test_conv_chunks),
 		cmocka_unit_test(test_dense),
+		cmocka_unit_test(test_dense_bf16),
+		cmocka_unit_test(test_dense_bf16_training),
 		cmocka_unit_test(test_pools),
 		cmocka_unit_test(test_points),
 		cmocka_unit_test(test_attention_pool),
