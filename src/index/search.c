@@ -485,15 +485,14 @@ search_next_unordered(Search *search, ItemPointerData *tid)
 	search->heap.keep = INT_MAX;
 	while (search->heap.count == 0 && search->order_next < search->order_count)
 	{
+		RegionOrder *next = &search->order[search->order_next++];
+
+		if (next->bound > search->limit)
+			continue;
 		search->node_count = 0;
 		search->cell_count = 0;
-		if (search->order[search->order_next].bound > search->limit)
-			search->order_next++;
-		else
-		{
-			open_regions(search, 0, true);
-			search_open_cells(search, Min(search->limit, FLT_MAX));
-		}
+		search_open_region(search, next->region, search->order_next < search->order_count ? next[1].region : next->region);
+		search_open_cells(search, Min(search->limit, FLT_MAX));
 	}
 	MemoryContextSwitchTo(previous);
 	if (search->heap.count == 0)
