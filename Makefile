@@ -168,8 +168,8 @@ run-bench-index:
 	@test/bench/index
 
 # Instructions of one image at inference, by valgrind: they show a later slow-down on a noisy machine, too.
-.PHONY: bench-instructions
-bench-instructions: build/network_speed
+.PHONY: run-bench-instructions
+run-bench-instructions: build/network_speed
 	test/bench/network instructions > test/bench/instructions.md.new && mv test/bench/instructions.md.new test/bench/instructions.md
 
 # A benchmark is a program in test/bench; it finds a running server with the extension's files.
