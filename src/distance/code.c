@@ -154,9 +154,9 @@ code_query(Metric metric, const float *x, const float *centre, float step, int n
 	query->clip = (l1 ? sums[2] : sqrtf(sums[2])) * (1 - summing) - rounding;
 	if (metric == METRIC_COSINE)
 	{
-		query->error += 1.2e-7f / step;
-		query->clip -= 1.2e-7f / step;
-		query->distance -= 1.2e-7f / step;
+		query->error += (float) CODE_UNIT_ROUNDING / step;
+		query->clip -= (float) CODE_UNIT_ROUNDING / step;
+		query->distance -= (float) CODE_UNIT_ROUNDING / step;
 	}
 	if (!(query->clip > 0))
 		query->clip = 0;

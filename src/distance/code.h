@@ -48,6 +48,8 @@ typedef struct CodeKernels
 extern const CodeKernels *code_kernels_of(CpuLevel level);	/* NULL if this build has none for it */
 extern const CodeKernels *code_kernels(void);
 
+#define CODE_UNIT_ROUNDING 1.2e-7	/* by so much a unit vector that is rounded to float is moved at most */
+
 /* A query (for cosine a unit vector rounded to float) -> its code uint8 [n] and the errors in units. */
 extern void code_query(Metric metric, const float *x, const float *centre, float step, int n, uint8_t *code, CodeQuery *query);
 

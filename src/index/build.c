@@ -163,6 +163,7 @@ assign_regions(IndexBuild *build, int32 *regions)
 	int			n = build->layout.dimensions;
 	int			chosen[KMEANS_BATCH] = {0};
 	int			leaders[KMEANS_BATCH];	/* each row's: itself, or one before it; -1: of the batch before */
+	double		distances[KMEANS_BATCH];	/* squared, of those that are not leaders, to theirs */
 	int			count = 0;
 	int			last = -1;
 
@@ -171,7 +172,9 @@ assign_regions(IndexBuild *build, int32 *regions)
 		const float *leader = last >= 0 ? build->batch_vectors + (Size) last * n : build->leader;
 		double		reach = last < 0 ? build->leader_reach : build->usual_reach;
 
-		if ((last < 0 && build->leader_region < 0) || squared_distance(build, build->batch_vectors + (Size) i * n, leader) > reach)
+		distances[i] = last < 0 && build->leader_region < 0 ? INFINITY :
+			squared_distance(build, build->batch_vectors + (Size) i * n, leader);
+		if (distances[i] > reach)
 			chosen[count++] = last = i;
 		leaders[i] = last;
 	}
@@ -179,17 +182,15 @@ assign_regions(IndexBuild *build, int32 *regions)
 	count = 0;
 	for (int i = 0; i < build->batch_count; i++)
 	{
-		const float *vector = build->batch_vectors + (Size) i * n;
-		const float *leader = leaders[i] >= 0 ? build->batch_vectors + (Size) leaders[i] * n : build->leader;
-
 		if (leaders[i] == i)
 		{
 			build->leader_region = regions[i];
-			build->leader_reach = FOLLOW * squared_distance(build, vector, build->centres + (Size) regions[i] * n);
+			build->leader_reach = FOLLOW * squared_distance(build, build->batch_vectors + (Size) i * n,
+															build->centres + (Size) regions[i] * n);
 			build->leaders = Min(build->leaders + 1, USUAL_LEADERS);
 			build->usual_reach += (build->leader_reach - build->usual_reach) / build->leaders;
 		}
-		else if (squared_distance(build, vector, leader) <= build->leader_reach)
+		else if (distances[i] <= build->leader_reach)
 			regions[i] = build->leader_region;
 		else
 			chosen[count++] = i;

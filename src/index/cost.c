@@ -24,7 +24,6 @@
 #define BALL_SPREAD 8.0			/* leaves that a condition opens, by those that its rows would fill */
 #define CACHED_PAGE 0.5			/* by one of the table: a quarter as many, and the same ones for every query */
 #define NEVER 1e20				/* more than what a disabled path costs */
-#define ROWS_PER_CELL 8.0		/* while the meta page does not know better */
 
 void
 index_cost(PlannerInfo *root, IndexPath *path, double loop_count, Cost *startup, Cost *total, Selectivity *selectivity,
@@ -36,9 +35,9 @@ index_cost(PlannerInfo *root, IndexPath *path, double loop_count, Cost *startup,
 	double		dimensions = 128;
 	double		leaf_rows = 50;
 	double		directory_cells = 50;
-	double		cells = rows / ROWS_PER_CELL;
+	double		cells = rows / INDEX_ROWS_PER_CELL;
 	double		regions = 1;
-	double		head = 64;
+	double		head = index_default_head((int) dimensions);
 	double		directory_pages;
 	double		directory_pages_a_node = 1;
 	double		leaf_pages;

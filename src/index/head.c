@@ -21,8 +21,7 @@
 #define HEAD_STEPS 32			/* more than 512 dimensions are not tried */
 #define HEAD_CANDIDATES 1000	/* rows of the sample that stand for cells, about */
 #define HEAD_SHARE 4			/* of the queries a quarter is taken, those with the nearest rows */
-#define HEAD_ROWS_PER_CELL 8
-#define HEAD_ITEM 12			/* bytes of an item beside its code */
+#define HEAD_ITEM (sizeof(IndexItem) + sizeof(float))	/* bytes of an item beside its code: with its slack */
 #define HEAD_TELLS 0.5			/* if more of the leaves would be opened, the sample tells nothing */
 
 /* The distance of a metric by its sum over some of the dimensions. */
@@ -88,7 +87,7 @@ build_head(const IndexBuild *build, const float *rows, int count, const SampleQu
 	bool		l1 = build->like->metric == METRIC_L1;
 	int			steps = Min(n / HEAD_STEP, HEAD_STEPS);
 	double		leaf_rows = Max(build->layout.capacity * build->fill / 100, 1);
-	double		leaf_cells = Max(leaf_rows / HEAD_ROWS_PER_CELL, 1);
+	double		leaf_cells = Max(leaf_rows / INDEX_ROWS_PER_CELL, 1);
 	double		least = INFINITY;
 	int			head = index_default_head(n);
 	int64		opened[HEAD_STEPS] = {0};

@@ -137,6 +137,9 @@ typedef struct IndexLayout
 
 extern void index_layout(IndexLayout *layout, int dimensions);
 extern int	index_default_head(int dimensions);	/* while no row tells better */
+
+#define INDEX_ROWS_PER_CELL 8.0	/* while no cell is counted */
+
 extern void index_page_init(Page page, IndexPageKind kind);
 extern void index_node_init(Page page, IndexPageKind kind, const IndexLayout *layout, uint32 region, const BlockNumber *more);
 
@@ -208,8 +211,8 @@ extern void index_check_embedding(Relation index, const IndexMeta *meta, const E
 /* 1 / length for cosine, 0 for a zero vector; 1 for the others. */
 extern double index_scale(const Embedding *embedding);
 
-/* The vector as the index sees it, float [dimensions]: for cosine of length one. */
-extern void index_vector(const Embedding *embedding, float *vector);
+/* The vector as the index sees it, float [dimensions]: for cosine of length one.  Returns index_scale(). */
+extern double index_vector(const Embedding *embedding, float *vector);
 
 /* A step that is neither zero nor denormal, for residuals up to reach around a centre [n]. */
 extern float index_step(double reach, const float *centre, int n);

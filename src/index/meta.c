@@ -176,7 +176,7 @@ index_scale(const Embedding *embedding)
 	return length > 0 ? 1 / length : 0;
 }
 
-void
+double
 index_vector(const Embedding *embedding, float *vector)
 {
 	double		scale = index_scale(embedding);
@@ -184,10 +184,11 @@ index_vector(const Embedding *embedding, float *vector)
 	if (scale == 1)
 	{
 		memcpy(vector, embedding->x, sizeof(float) * embedding->dimensions);
-		return;
+		return scale;
 	}
 	for (int i = 0; i < embedding->dimensions; i++)
 		vector[i] = (float) (embedding->x[i] * scale);
+	return scale;
 }
 
 float

@@ -27,7 +27,6 @@
 #define SEARCH_FIRST_KEEP 256	/* rows */
 #define SEARCH_KEEP_GROWTH 16
 #define REGION_ROUNDING (1 - 3e-6)
-#define COSINE_ROUNDING 1.2e-7	/* of a unit vector that is rounded to float */
 
 /*
  * A search's memory is large enough to come from the system and go back to it each time, and pages that are touched for the
@@ -118,7 +117,7 @@ region_bound(const Search *search, const IndexCache *cache, int region)
 		distance = sqrt(distance);
 	bound = distance * REGION_ROUNDING - (double) search->regions[region].radius * cache->values[region];
 	if (search->metric == METRIC_COSINE)
-		bound -= COSINE_ROUNDING;
+		bound -= CODE_UNIT_ROUNDING;
 	return bound > 0 ? (float) Min(bound * REGION_ROUNDING, FLT_MAX) : 0;
 }
 

@@ -130,17 +130,23 @@ want_leaf(Search *search, uint32 region, BlockNumber block)
 	search->leaves[search->leaf_count++] = block;
 }
 
-/* The query in the units of a region. */
+/* The first dimensions of the query in the units of a region. */
+static void
+code_dimensions(const Search *search, uint32 region, int dimensions, uint8 *code, CodeQuery *query)
+{
+	const IndexCache *cache = index_cache(search->index, &search->meta);
+
+	code_query(search->metric, search->vector, index_cache_centre(cache, region), cache->values[region], dimensions, code, query);
+}
+
+/* All of them, once. */
 static void
 code_for_region(Search *search, uint32 region)
 {
-	const IndexCache *cache;
-
 	if (search->coded[region])
 		return;
-	cache = index_cache(search->index, &search->meta);
-	code_query(search->metric, search->vector, index_cache_centre(cache, region), cache->values[region], search->layout.dimensions,
-			   search->codes + (Size) region * search->layout.dimensions, &search->queries[region]);
+	code_dimensions(search, region, search->layout.dimensions, search->codes + (Size) region * search->layout.dimensions,
+					&search->queries[region]);
 	search->coded[region] = true;
 	search->blur = Max(search->blur, 2 * search->queries[region].error * search->queries[region].step);
 }
@@ -224,12 +230,7 @@ search_open_region(Search *search, uint32 region, uint32 next)
 
 	search->counts.regions++;
 	if (!search->every)
-	{
-		const IndexCache *cache = index_cache(search->index, &search->meta);
-
-		code_query(search->metric, search->vector, index_cache_centre(cache, region), cache->values[region], layout->dimensions,
-				   search->head, &query);
-	}
+		code_dimensions(search, region, layout->dimensions, search->head, &query);
 	while (BlockNumberIsValid(block))
 	{
 		Buffer		buffer = visit(search, block, INDEX_PAGE_DIRECTORY);

@@ -267,10 +267,7 @@ index_writer_rows(IndexWriter *writer, uint32 region, Embedding *const *rows, co
 	int			cells;
 
 	for (int i = 0; i < count; i++)
-	{
-		scales[i] = index_scale(rows[i]);
-		index_vector(rows[i], vectors + (Size) i * n);
-	}
+		scales[i] = index_vector(rows[i], vectors + (Size) i * n);
 	cells = group_rows(vectors, count, n, order, ends);
 	for (int i = 0; i < cells; i++)
 	{
