@@ -88,17 +88,6 @@ image_otsu(const int64_t histogram[256])
 	return split.threshold;
 }
 
-#define WORD ((int) sizeof(uint64_t))	/* values at a time: most of paper is alike */
-
-static inline uint64_t
-load_word(const uint8_t *values)
-{
-	uint64_t	word;
-
-	memcpy(&word, values, WORD);
-	return word;
-}
-
 static inline bool
 all_alike(uint64_t word)
 {
@@ -114,16 +103,16 @@ image_count_levels(const uint8_t *values, size_t count, int64_t histogram[256])
 
 	memset(histogram, 0, 256 * sizeof *histogram);
 	memset(other, 0, sizeof other);
-	for (; i + WORD <= count; i += WORD)
+	for (; i + IMAGE_WORD <= count; i += IMAGE_WORD)
 	{
-		uint64_t	word = load_word(values + i);
+		uint64_t	word = image_load_word(values + i);
 
 		if (all_alike(word))
 		{
-			histogram[word & 255] += WORD;
+			histogram[word & 255] += IMAGE_WORD;
 			continue;
 		}
-		for (int part = 0; part < WORD; part += 4)
+		for (int part = 0; part < IMAGE_WORD; part += 4)
 		{
 			histogram[values[i + part]]++;
 			other[0][values[i + part + 1]]++;
@@ -142,14 +131,14 @@ map_levels(uint8_t *plane, int step, size_t count, const uint8_t table[256])
 {
 	size_t		i = 0;
 
-	for (; step == 1 && i + WORD <= count; i += WORD)
+	for (; step == 1 && i + IMAGE_WORD <= count; i += IMAGE_WORD)
 	{
-		uint64_t	word = load_word(plane + i);
+		uint64_t	word = image_load_word(plane + i);
 
 		if (all_alike(word))
-			memset(plane + i, table[word & 255], WORD);
+			memset(plane + i, table[word & 255], IMAGE_WORD);
 		else
-			for (int k = 0; k < WORD; k++)
+			for (int k = 0; k < IMAGE_WORD; k++)
 				plane[i + k] = table[plane[i + k]];
 	}
 	for (; i < count; i++)

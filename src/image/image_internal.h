@@ -8,6 +8,8 @@
 #ifndef SIAMESE_IMAGE_INTERNAL_H
 #define SIAMESE_IMAGE_INTERNAL_H
 
+#include <string.h>
+
 #include "image/image.h"
 
 typedef enum ImageFormat
@@ -168,6 +170,17 @@ extern bool image_lift_off_uneven(uint8_t *plane, int step, int width, int heigh
 /* image_ink.c: pixels in place become ink: 0 paper to 255.  *ink is then uint8 [height, width], owned by the caller. */
 extern bool image_ink_extract(ImageRaster *raster, ImagePolarity polarity, bool remove_background,
 							  const Host *host, uint8_t **ink, Status *status);
+
+#define IMAGE_WORD ((int) sizeof(uint64_t))	/* values at a time: most of paper is alike */
+
+static inline uint64_t
+image_load_word(const uint8_t *values)
+{
+	uint64_t	word;
+
+	memcpy(&word, values, IMAGE_WORD);
+	return word;
+}
 
 extern void image_count_levels(const uint8_t *values, size_t count, int64_t histogram[256]);
 

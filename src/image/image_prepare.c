@@ -76,15 +76,14 @@ mean_position(const int64_t *mass, int first, int end)
 	return moment / sum;
 }
 
-/* Whether any of eight values is above the threshold: sums that reach the highest bit of their byte. */
+/* Whether any of a word's values is above the threshold: sums that reach the highest bit of their byte. */
 static inline bool
 any_above(const uint8_t *values, int threshold)
 {
 	const uint64_t each = UINT64_C(0x0101010101010101);
 	const uint64_t high = each << 7;
-	uint64_t	word;
+	const uint64_t word = image_load_word(values);
 
-	memcpy(&word, values, sizeof word);
 	if (threshold < 128)
 		return ((((word & ~high) + each * (uint64_t) (127 - threshold)) | word) & high) != 0;
 	return (((word & ~high) + each * (uint64_t) (255 - threshold)) & word & high) != 0;
@@ -110,9 +109,9 @@ find_ink(const uint8_t *ink, int width, int height, const Host *host, InkPlace *
 
 		for (int x = 0; x < width; x++)
 		{
-			/* paper is passed over eight pixels at a time */
-			while (x + 8 <= width && !any_above(row + x, threshold))
-				x += 8;
+			/* paper is passed over a word at a time */
+			while (x + IMAGE_WORD <= width && !any_above(row + x, threshold))
+				x += IMAGE_WORD;
 			if (x == width || row[x] <= threshold)
 				continue;
 			columns[x] += row[x];

@@ -75,7 +75,6 @@ plan(NetworkLayer *layer)
 {
 	size_t		values = shape_values(layer->in) * PANELS(layer->maps) * PANEL;
 
-	layer->packed_for_inference = layer->stored == STORED_BF16;
 	layer->packed_count = layer->stored == STORED_BF16 ? (values * sizeof(uint16_t) + sizeof(real) - 1) / sizeof(real) : 0;
 }
 
@@ -197,6 +196,7 @@ backward(const LayerPass *pass)
 
 const LayerType layer_dense = {
 	.name = "dense",
+	.packed_for_inference = true,
 	.rules = rules,
 	.defaults = defaults,
 	.shape = shape,

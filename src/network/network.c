@@ -245,7 +245,7 @@ pack_layers(const Network *network, const real *weights, bool training, real *pa
 	{
 		const NetworkLayer *layer = &network->layers[i];
 
-		if (layer->packed_count > 0 && !(training && layer->packed_for_inference))
+		if (layer->packed_count > 0 && !(training && layer->type->packed_for_inference))
 			layer->type->pack(layer, weights, packed + layer->packed_offset);
 	}
 }

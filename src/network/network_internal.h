@@ -167,7 +167,6 @@ struct NetworkLayer
 	const struct ConvMethod *method;	/* of a convolution */
 	bool		spare_memory;	/* network_spare_memory() */
 	const Host *host;			/* of the network: asked whether to stop */
-	bool		packed_for_inference;	/* only */
 	size_t		packed_count;	/* reals of its prepared weights */
 	size_t		packed_offset;
 };
@@ -209,6 +208,7 @@ struct LayerType
 	const SettingRule *rules;	/* offsets in NetworkLayer; NULL: none */
 	bool		in_place;		/* both passes can overwrite their input */
 	bool		needs_output;	/* the way back reads the layer's output */
+	bool		packed_for_inference;	/* only: training uses no prepared weights */
 	void		(*defaults) (NetworkLayer *layer);
 
 	/* out, parameter_count, decay_count and statistic_count from in and the settings; NULL: out is in, no parameters */
