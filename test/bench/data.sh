@@ -1,13 +1,18 @@
-# Sourced by the benchmarks that use real data: unpacks an archive of the data folder where the server can read it.
-# unpack NAME... sets $data, a folder that goes with the benchmark; without the data folder the benchmark is skipped.
+# Sourced by benchmarks.  make_data sets $data, a folder that the server can read and that goes with the benchmark.
+make_data() {
+	data=$(mktemp -d "${TMPDIR:-/tmp}/siamese-data.XXXXXX") || exit 2
+	trap 'rm -rf "$data"' EXIT
+	chmod a+rx "$data"
+}
+
+# unpack NAME... makes it and unpacks archives of real data there; without the data folder the benchmark is skipped.
 unpack() {
 	local source=${SIAMESE_DATA:-../shared/data}
 	if [ ! -x "$source/unpack.sh" ]; then
 		echo "skipped: there is no data folder at $source (set SIAMESE_DATA)"
 		exit 0
 	fi
-	data=$(mktemp -d "${TMPDIR:-/tmp}/siamese-data.XXXXXX") || exit 2
-	trap 'rm -rf "$data"' EXIT
+	make_data
 	"$source/unpack.sh" "$data" "$@" || exit 2
 	chmod -R a+rX "$data"
 }
