@@ -5,6 +5,16 @@
 
 #include "distance/distance_internal.h"
 
+/*
+ * No fused multiply-add: where the processor always has it (64-bit ARM) a compiler takes it.  That gives other bits than
+ * elsewhere, and no symmetry: of two products whose difference is wanted, one alone can be fused.
+ */
+#if defined(__clang__)
+#pragma STDC FP_CONTRACT OFF
+#elif defined(__GNUC__)
+#pragma GCC optimize("fp-contract=off")
+#endif
+
 /* Below this squared chord the difference of 2 and 2 cos has lost digits. */
 #define NEARLY_SAME_DIRECTION 1e-5
 
@@ -35,21 +45,14 @@ distance_kernels(void)
 	return distance_kernels_of(cpu_level());
 }
 
-/*
- * Sum of (a / |a| - b / |b|)^2, for vectors of nearly the same direction.  A compiler may fuse one of the two products
- * with the subtraction, but not both: symmetry to the last bit therefore needs an order of the vectors, by length.
- */
+/* Sum of (a / |a| - b / |b|)^2, for vectors of nearly the same direction. */
 static double
 chord_squared_near(const float *a, double a_length, const float *b, double b_length, int n)
 {
-	double		a_scale;
-	double		b_scale;
+	double		a_scale = 1 / a_length;
+	double		b_scale = 1 / b_length;
 	double		sum = 0;
 
-	if (a_length > b_length)
-		return chord_squared_near(b, b_length, a, a_length, n);
-	a_scale = 1 / a_length;
-	b_scale = 1 / b_length;
 	for (int i = 0; i < n; i++)
 	{
 		double		difference = a[i] * a_scale - b[i] * b_scale;

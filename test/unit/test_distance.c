@@ -297,6 +297,39 @@ test_triangle(void **state)
 	}
 }
 
+/* Nearly the same direction: the same bits on every processor, so each product is rounded, whatever could be fused. */
+static void
+test_near_direction(void **state)
+{
+	Random		random = random_stream(4, 0);
+
+	for (int i = 0; i < 100; i++)
+	{
+		float		a[8];
+		float		b[8];
+		double		a_length;
+		double		b_length;
+		double		sum = 0;
+
+		for (int k = 0; k < 8; k++)
+		{
+			a[k] = (float) random_normal(&random);
+			b[k] = 1.7f * a[k] + 1e-4f * (float) random_normal(&random);
+		}
+		a_length = sqrt(distance_kernels()->inner(a, a, 8));
+		b_length = sqrt(distance_kernels()->inner(b, b, 8));
+		for (int k = 0; k < 8; k++)
+		{
+			volatile double a_part = a[k] * (1 / a_length);
+			volatile double b_part = b[k] * (1 / b_length);
+			volatile double square = (a_part - b_part) * (a_part - b_part);
+
+			sum += square;
+		}
+		assert_true(sum < 1e-6 && distance_chord_squared(a, b, 8) == sum);
+	}
+}
+
 static void
 test_levels(void **state)
 {
@@ -319,6 +352,7 @@ main(void)
 		cmocka_unit_test(test_large),
 		cmocka_unit_test(test_long_sum),
 		cmocka_unit_test(test_triangle),
+		cmocka_unit_test(test_near_direction),
 		cmocka_unit_test(test_levels),
 	};
 
