@@ -14,6 +14,9 @@ network_kernels(void)
 			return &network_kernels_avx512;
 		case CPU_AVX2:
 			return &network_kernels_avx2;
+#elif defined(__aarch64__)
+		case CPU_NEON:
+			return &network_kernels_neon;
 #endif
 		default:
 			return &network_kernels_portable;

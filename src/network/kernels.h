@@ -201,6 +201,8 @@ extern const NetworkKernels network_kernels_portable;
 #if defined(__x86_64__)
 extern const NetworkKernels network_kernels_avx2;
 extern const NetworkKernels network_kernels_avx512;
+#elif defined(__aarch64__)
+extern const NetworkKernels network_kernels_neon;
 #endif
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * kernels_portable.c: the kernels for any processor; on 64-bit ARM the compiler's baseline is NEON.
+ * kernels_portable.c: the kernels for any processor.
  */
 #include <math.h>
 #include <string.h>
@@ -14,12 +14,7 @@
 
 #define KERNELS network_kernels_portable
 #define VECTOR_BYTES 16
-#if defined(__aarch64__)
-#define PRODUCT_ROWS 12			/* of 32 registers */
-#define COMPLEX_ROWS 6
-#else
 #define PRODUCT_ROWS 6
 #define COMPLEX_ROWS 3
-#endif
 
 #include "network/kernels.inc"

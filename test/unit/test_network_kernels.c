@@ -240,6 +240,8 @@ test_choice(void **state)
 		assert_ptr_equal(network_kernels(), &network_kernels_avx512);
 	else if (cpu_supports(CPU_AVX2))
 		assert_ptr_equal(network_kernels(), &network_kernels_avx2);
+#elif defined(__aarch64__)
+	assert_ptr_equal(network_kernels(), &network_kernels_neon);
 #endif
 }
 
