@@ -152,7 +152,7 @@ test_shared_mirror(void **state)
 					int			x = way & 1 ? SIDE - 1 - i % SIDE : i % SIDE;
 					int			y = way & 2 ? SIDE - 1 - i / SIDE : i / SIDE;
 
-					apart = fmax(apart, fabs(copy[i] - plain[y * SIDE + x]));
+					apart += fabs(copy[i] - plain[y * SIDE + x]);
 				}
 				if (apart < 1e-4)
 				{
