@@ -56,7 +56,7 @@ LEPTONICA ?= $(if $(wildcard /usr/lib/$(MULTIARCH)/liblept.so /usr/lib/*/liblept
 
 WARNINGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare $(WERROR)
 LIBRARY_FLAGS = $(addprefix -isystem ,$(LEPTONICA_INCLUDE))
-LIBRARIES = $(LEPTONICA) -lpthread -lm
+LIBRARIES = $(LEPTONICA) -ldeflate -lpthread -lm
 
 PG_CPPFLAGS = -Isrc $(LIBRARY_FLAGS)
 # PGDLLEXPORT means nothing yet to PostgreSQL 15.  _FORTIFY_SOURCE and the like are PostgreSQL's own choice.

@@ -83,7 +83,11 @@ image_decode(const uint8_t *bytes, size_t length, int channels, int wanted_side,
 		while (reduction < 8 && side / (reduction * 2) >= wanted_side)
 			reduction *= 2;
 	}
-	if (header.format == IMAGE_FORMAT_PNM)
+	if (header.format == IMAGE_FORMAT_PNG && !image_png_decode(bytes, length, &header, channels, host, raster, status))
+		return false;
+	if (raster->pixels != NULL)
+		decoded = true;
+	else if (header.format == IMAGE_FORMAT_PNM)
 		decoded = image_pnm_decode(bytes, length, &header, channels, host, raster, status);
 	else
 	{

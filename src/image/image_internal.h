@@ -3,7 +3,7 @@
  *
  * The way of an image: image_header_read (sniff, sizes, limits; nothing decoded) -> image_decode (a plain raster of
  * grey or RGB, upright) -> image_ink_extract (polarity, paper, background) -> image_resample (crop, centre, fit).
- * Only image_leptonica.c sees Leptonica.
+ * Only image_leptonica.c sees Leptonica, only image_png.c libdeflate.
  */
 #ifndef SIAMESE_IMAGE_INTERNAL_H
 #define SIAMESE_IMAGE_INTERNAL_H
@@ -105,6 +105,30 @@ image_luminance(int red, int green, int blue)
 	return (uint8_t) ((299 * red + 587 * green + 114 * blue + 500) / 1000); /* ITU-R BT.601, as JPEG's Y */
 }
 
+/* A colour over white; alpha 255 is opaque. */
+static inline uint8_t
+image_over_white(uint32_t colour, uint32_t alpha, ImageAlpha kind)
+{
+	uint32_t	value = kind == IMAGE_ALPHA_PREMULTIPLIED ? colour + 255 - alpha : (colour * alpha + 255 * (255 - alpha) + 127) / 255;
+
+	return value > 255 ? 255 : (uint8_t) value;
+}
+
+static inline bool
+image_is_clear(const ImageHeader *header, const uint8_t rgb[3])
+{
+	return header->clear_colour[0] == rgb[0] && header->clear_colour[1] == rgb[1] && header->clear_colour[2] == rgb[2];
+}
+
+static inline void
+image_put_pixel(const uint8_t rgb[3], int channels, uint8_t *out)
+{
+	if (channels == 1)
+		out[0] = image_luminance(rgb[0], rgb[1], rgb[2]);
+	else
+		memcpy(out, rgb, 3);
+}
+
 /* image_header.c */
 extern const char *image_format_name(ImageFormat format);
 extern bool image_broken(ImageFormat format, const char *what, Status *status);	/* fills STATUS_IMAGE_BROKEN, returns false */
@@ -135,6 +159,13 @@ extern bool image_tiff_pack(const uint8_t *bytes, size_t length, const Host *hos
 
 /* image_pnm.c: the pixels that stand behind the header. */
 extern bool image_pnm_decode(const uint8_t *bytes, size_t length, const ImageHeader *header, int channels,
+							 const Host *host, ImageRaster *raster, Status *status);
+
+/*
+ * image_png.c: the pixels of a PNG that is neither interlaced, damaged, very large nor of an unusual order; for those, raster->pixels
+ * is NULL and true returned: Leptonica's reader is to be asked.
+ */
+extern bool image_png_decode(const uint8_t *bytes, size_t length, const ImageHeader *header, int channels,
 							 const Host *host, ImageRaster *raster, Status *status);
 
 /* image_leptonica.c: one reader's work; reduction is 1, or 2, 4, 8 for a JPEG. */

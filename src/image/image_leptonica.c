@@ -109,21 +109,6 @@ read_pix(const uint8_t *bytes, size_t length, const ImageHeader *header, int cha
 	return pix;
 }
 
-/* A colour over white; alpha 255 is opaque. */
-static inline uint32_t
-over_white(uint32_t colour, uint32_t alpha, ImageAlpha kind)
-{
-	uint32_t	value = kind == IMAGE_ALPHA_PREMULTIPLIED ? colour + 255 - alpha : (colour * alpha + 255 * (255 - alpha) + 127) / 255;
-
-	return value > 255 ? 255 : value;
-}
-
-static inline bool
-is_clear(const ImageHeader *header, const uint8_t rgb[3])
-{
-	return header->clear_colour[0] == rgb[0] && header->clear_colour[1] == rgb[1] && header->clear_colour[2] == rgb[2];
-}
-
 /* What each value of a sample of up to 8 bits looks like. */
 static void
 fill_table(PIX *pix, int depth, const ImageHeader *header, uint8_t table[256][3])
@@ -144,9 +129,9 @@ fill_table(PIX *pix, int depth, const ImageHeader *header, uint8_t table[256][3]
 		{
 			if (value >= pixcmapGetCount(colours) || pixcmapGetRGBA(colours, value, &red, &green, &blue, &alpha) != 0)
 				continue;
-			rgb[0] = (uint8_t) over_white((uint32_t) red, (uint32_t) alpha, IMAGE_ALPHA_STRAIGHT);
-			rgb[1] = (uint8_t) over_white((uint32_t) green, (uint32_t) alpha, IMAGE_ALPHA_STRAIGHT);
-			rgb[2] = (uint8_t) over_white((uint32_t) blue, (uint32_t) alpha, IMAGE_ALPHA_STRAIGHT);
+			rgb[0] = image_over_white((uint32_t) red, (uint32_t) alpha, IMAGE_ALPHA_STRAIGHT);
+			rgb[1] = image_over_white((uint32_t) green, (uint32_t) alpha, IMAGE_ALPHA_STRAIGHT);
+			rgb[2] = image_over_white((uint32_t) blue, (uint32_t) alpha, IMAGE_ALPHA_STRAIGHT);
 		}
 		else
 		{
@@ -154,18 +139,9 @@ fill_table(PIX *pix, int depth, const ImageHeader *header, uint8_t table[256][3]
 
 			memset(rgb, (invert ? most - value : value) * 255 / most, 3);
 		}
-		if (value == header->clear_index || is_clear(header, rgb))
+		if (value == header->clear_index || image_is_clear(header, rgb))
 			memset(rgb, 255, 3);
 	}
-}
-
-static void
-put_pixel(const uint8_t rgb[3], int channels, uint8_t *out)
-{
-	if (channels == 1)
-		out[0] = image_luminance(rgb[0], rgb[1], rgb[2]);
-	else
-		memcpy(out, rgb, 3);
 }
 
 static void
@@ -230,11 +206,11 @@ convert_wide_rows(PIX *pix, int depth, const ImageHeader *header, ImageRaster *r
 				{
 					uint32_t	colour = line[x] >> (24 - 8 * c) & 0xFF;
 
-					rgb[c] = (uint8_t) (has_alpha ? over_white(colour, line[x] & 0xFF, header->alpha) : colour);
+					rgb[c] = (uint8_t) (has_alpha ? image_over_white(colour, line[x] & 0xFF, header->alpha) : colour);
 				}
-			if (is_clear(header, rgb))
+			if (image_is_clear(header, rgb))
 				memset(rgb, 255, 3);
-			put_pixel(rgb, raster->channels, out);
+			image_put_pixel(rgb, raster->channels, out);
 		}
 	}
 }

@@ -1,0 +1,310 @@
+/*
+ * test_image_png.c: the PNG reader of our own beside Leptonica's: the same pixels, for made-up files of every kind, whole and
+ * damaged.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include <libdeflate.h>
+
+#include "common/random.h"
+#include "host.h"
+#include "image/image_internal.h"
+#include "image_samples.h"
+
+#define FILES 4000
+#define DAMAGES 20000
+#define PIXELS 4000000
+#define SIDE_MAX 40
+#define ROOM 65536
+
+typedef struct Kind
+{
+	int			colour_type;
+	int			bits;
+	int			samples;
+} Kind;
+
+static const Kind kinds[] = {
+	{0, 1, 1}, {0, 2, 1}, {0, 4, 1}, {0, 8, 1}, {0, 16, 1}, {2, 8, 3}, {2, 16, 3}, {3, 1, 1}, {3, 2, 1}, {3, 4, 1}, {3, 8, 1},
+	{4, 8, 2}, {4, 16, 2}, {6, 8, 4}, {6, 16, 4}
+};
+
+typedef struct File
+{
+	uint8_t		bytes[ROOM];
+	size_t		length;
+} File;
+
+static void
+put(File *file, const void *data, size_t length)
+{
+	assert_true(file->length + length <= ROOM);
+	memcpy(file->bytes + file->length, data, length);
+	file->length += length;
+}
+
+static void
+put_32(File *file, uint32_t value)
+{
+	uint8_t		bytes[4] = {(uint8_t) (value >> 24), (uint8_t) (value >> 16), (uint8_t) (value >> 8), (uint8_t) value};
+
+	put(file, bytes, 4);
+}
+
+static void
+put_chunk(File *file, const char *type, const void *data, size_t length)
+{
+	size_t		start;
+
+	put_32(file, (uint32_t) length);
+	start = file->length;
+	put(file, type, 4);
+	put(file, data, length);
+	put_32(file, libdeflate_crc32(0, file->bytes + start, length + 4));
+}
+
+static void
+fill_random(uint8_t *bytes, size_t length, Random *random)
+{
+	for (size_t i = 0; i < length; i++)
+		bytes[i] = (uint8_t) random_below(random, 256);
+}
+
+static void
+put_colours(File *file, const Kind *kind, Random *random)
+{
+	uint8_t		bytes[3 * 256];
+
+	if (kind->colour_type == 3)
+	{
+		size_t		colours = (size_t) 1 << kind->bits;
+
+		fill_random(bytes, 3 * colours, random);
+		put_chunk(file, "PLTE", bytes, 3 * colours);
+		if (random_below(random, 2) == 0)
+		{
+			fill_random(bytes, colours, random);
+			put_chunk(file, "tRNS", bytes, 1 + random_below(random, (uint32_t) colours));
+		}
+	}
+	else if (kind->samples % 2 == 1 && random_below(random, 3) == 0)
+	{
+		fill_random(bytes, 6, random);
+		put_chunk(file, "tRNS", bytes, 2 * (size_t) kind->samples);
+	}
+}
+
+/* Rows that are all noise or all nearly alike, each with a filter of its own; compressed, in up to four pieces. */
+static void
+put_pixels(File *file, const Kind *kind, int width, int height, Random *random)
+{
+	size_t		row_bytes = ((size_t) width * (size_t) (kind->samples * kind->bits) + 7) / 8;
+	size_t		length = (row_bytes + 1) * (size_t) height;
+	uint8_t    *raw = malloc(length);
+	size_t		room = length + 1024;
+	uint8_t    *packed = malloc(room);
+	struct libdeflate_compressor *compressor = libdeflate_alloc_compressor((int) random_below(random, 10));
+	bool		noise = random_below(random, 2) == 0;
+	size_t		done = 0;
+
+	for (size_t i = 0; i < length; i++)
+		raw[i] = (uint8_t) (i % (row_bytes + 1) == 0 ? random_below(random, 5) : random_below(random, noise ? 256 : 3));
+	length = libdeflate_zlib_compress(compressor, raw, length, packed, room);
+	assert_true(length > 0);
+	while (done < length)
+	{
+		size_t		piece = random_below(random, 3) == 0 ? length - done : 1 + random_below(random, (uint32_t) (length - done));
+
+		put_chunk(file, "IDAT", packed + done, piece);
+		done += piece;
+	}
+	libdeflate_free_compressor(compressor);
+	free(packed);
+	free(raw);
+}
+
+static void
+make_file(File *file, const Kind *kind, Random *random)
+{
+	int			width = 1 + (int) random_below(random, SIDE_MAX);
+	int			height = 1 + (int) random_below(random, SIDE_MAX);
+	uint8_t		header[13] = {0, 0, 0, (uint8_t) width, 0, 0, 0, (uint8_t) height, (uint8_t) kind->bits, (uint8_t) kind->colour_type};
+
+	file->length = 0;
+	put(file, "\x89PNG\r\n\x1a\n", 8);
+	put_chunk(file, "IHDR", header, sizeof header);
+	if (random_below(random, 3) == 0)
+		put_chunk(file, "tEXt", "Comment\0none", 12);
+	put_colours(file, kind, random);
+	put_pixels(file, kind, width, height, random);
+	put_chunk(file, "IEND", "", 0);
+}
+
+/* As image_decode() calls it; pixels NULL: refused. */
+static void
+decode_by_leptonica(const uint8_t *bytes, size_t length, const ImageHeader *header, int channels, const Host *host,
+					ImageRaster *raster)
+{
+	Status		status;
+	uint8_t    *packed;
+	size_t		packed_length;
+
+	memset(raster, 0, sizeof *raster);
+	if (image_png_pack(bytes, length, header, host, &packed, &packed_length, &status))
+	{
+		(void) image_leptonica_decode(packed, packed_length, header, channels, 1, host, raster, &status);
+		host_release(host, packed);
+	}
+}
+
+static void
+assert_same(const ImageRaster *ours, const ImageRaster *theirs, const char *what, int number)
+{
+	size_t		values = (size_t) ours->width * (size_t) ours->height * (size_t) ours->channels;
+
+	assert_int_equal(ours->width, theirs->width);
+	assert_int_equal(ours->height, theirs->height);
+	for (size_t i = 0; i < values; i++)
+		if (ours->pixels[i] != theirs->pixels[i])
+			fail_msg("%s %d: %d instead of %d at %zu", what, number, ours->pixels[i], theirs->pixels[i], i);
+}
+
+static void
+whole_files_have_the_same_pixels(void **state)
+{
+	Host	   *host = test_host();
+	static File file;
+
+	for (int i = 0; i < FILES; i++)
+	{
+		Random		random = random_stream(1, (uint64_t) i);
+		int			channels = random_below(&random, 2) == 0 ? 1 : 3;
+		ImageHeader header;
+		ImageRaster ours = {0};
+		ImageRaster theirs;
+		Status		status = {0};
+
+		make_file(&file, &kinds[i % (int) (sizeof kinds / sizeof kinds[0])], &random);
+		if (!image_header_read(file.bytes, file.length, PIXELS, &header, &status) ||
+			!image_png_decode(file.bytes, file.length, &header, channels, host, &ours, &status))
+			fail_msg("file %d: %s", i, status.detail);
+		decode_by_leptonica(file.bytes, file.length, &header, channels, host, &theirs);
+		if (ours.pixels == NULL || theirs.pixels == NULL)
+			fail_msg("file %d was not decoded", i);
+		assert_same(&ours, &theirs, "file", i);
+		host_release(host, ours.pixels);
+		host_release(host, theirs.pixels);
+	}
+	assert_int_equal(test_host_outstanding(), 0);
+}
+
+/* A byte of a chunk is changed, and its checksum made to fit again or not. */
+static void
+damage(File *file, Random *random)
+{
+	size_t		at = 8;
+
+	for (uint32_t skip = random_below(random, 5); skip > 0; skip--)
+	{
+		size_t		next = at + 12 + image_be32(file->bytes + at);
+
+		if (next + 12 > file->length)
+			break;
+		at = next;
+	}
+	{
+		uint32_t	size = image_be32(file->bytes + at);
+		uint32_t	sum;
+
+		file->bytes[at + 4 + random_below(random, size + 4)] ^= (uint8_t) (1 << random_below(random, 8));
+		if (random_below(random, 4) == 0)
+			return;
+		sum = libdeflate_crc32(0, file->bytes + at + 4, size + 4);
+		for (int i = 0; i < 4; i++)
+			file->bytes[at + 8 + size + (uint32_t) i] = (uint8_t) (sum >> (24 - 8 * i));
+	}
+}
+
+/* What our reader makes of a damaged file is what Leptonica makes of it; in doubt it leaves the file to Leptonica. */
+static void
+damaged_files_have_no_other_pixels(void **state)
+{
+	Host	   *host = test_host();
+	static File file;
+	int			decoded = 0;
+	int			left = 0;
+
+	for (int i = 0; i < DAMAGES; i++)
+	{
+		Random		random = random_stream(2, (uint64_t) i);
+		ImageHeader header;
+		ImageRaster ours = {0};
+		ImageRaster theirs;
+		Status		status = {0};
+
+		make_file(&file, &kinds[i % (int) (sizeof kinds / sizeof kinds[0])], &random);
+		damage(&file, &random);
+		if (!image_header_read(file.bytes, file.length, PIXELS, &header, &status))
+			continue;
+		if (!image_png_decode(file.bytes, file.length, &header, 3, host, &ours, &status))
+			fail_msg("file %d: %s", i, status.detail);
+		if (ours.pixels == NULL)
+		{
+			left++;
+			continue;
+		}
+		decoded++;
+		decode_by_leptonica(file.bytes, file.length, &header, 3, host, &theirs);
+		if (theirs.pixels == NULL)
+			fail_msg("file %d: Leptonica refuses it", i);
+		assert_same(&ours, &theirs, "file", i);
+		host_release(host, ours.pixels);
+		host_release(host, theirs.pixels);
+	}
+	assert_true(decoded > DAMAGES / 10 && left > DAMAGES / 10);
+	assert_int_equal(test_host_outstanding(), 0);
+}
+
+static void
+only_unusual_files_are_left_to_leptonica(void **state)
+{
+	size_t		count;
+	const ImageSample *samples = image_samples(&count);
+	Host	   *host = test_host();
+	int			seen = 0;
+
+	for (size_t i = 0; i < count; i++)
+	{
+		ImageHeader header;
+		ImageRaster raster = {0};
+		Status		status = {0};
+
+		if (strncmp(samples[i].name, "PNG", 3) != 0)
+			continue;
+		assert_true(image_header_read(samples[i].bytes, samples[i].length, PIXELS, &header, &status));
+		assert_true(image_png_decode(samples[i].bytes, samples[i].length, &header, 1, host, &raster, &status));
+		if ((raster.pixels == NULL) != (strstr(samples[i].name, "interlaced") != NULL))
+			fail_msg("%s is%s left to Leptonica", samples[i].name, raster.pixels == NULL ? "" : " not");
+		host_release(host, raster.pixels);
+		seen++;
+	}
+	assert_true(seen > 20);
+	assert_int_equal(test_host_outstanding(), 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(whole_files_have_the_same_pixels),
+		cmocka_unit_test(damaged_files_have_no_other_pixels),
+		cmocka_unit_test(only_unusual_files_are_left_to_leptonica),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
