@@ -6,6 +6,7 @@
 #   make bench               the benchmarks; make bench-NAME for one of test/bench
 #   make lint                the rules of the house
 #   make check-sanitize      the pure rooms' tests under the address and undefined behaviour sanitizers
+#   make check-neon          the pure rooms' unit tests for 64-bit ARM, with a cross compiler and qemu
 #   make shell               psql on a throw-away server with the extension
 #   make packages            installs the Debian packages that are missing; the goals above from "make check" on do this first
 #
@@ -23,6 +24,9 @@ ifneq ($(STAGED),)
 .PHONY: packages $(MAKECMDGOALS)
 packages:
 	@test/packages
+ifneq ($(filter check-neon,$(MAKECMDGOALS)),)
+	@test/packages neon
+endif
 
 $(STAGED): packages
 	@$(MAKE) --no-print-directory $(if $(V),,-s) $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc)) WERROR=-Werror run-$@
@@ -77,6 +81,7 @@ endif
 
 .DEFAULT_GOAL = all
 .PHONY: packages run-check run-check-unit run-check-fuzz run-check-regress run-check-isolation run-check-tap run-check-sanitize
+.PHONY: run-check-neon
 .PHONY: run-lint run-demo run-bench run-shell
 .DELETE_ON_ERROR:
 
@@ -90,7 +95,8 @@ $(DATA_built): sql/siamese.sql $(wildcard sql/network/*.json)
 $(OBJS): $(MAKEFILE_LIST)
 
 # Unit tests and fuzzers.  build/float uses the objects of the extension itself; build/double has the network in double
-# precision, for gradients; build/sanitize and build/sanitize-double are both again under the sanitizers.
+# precision, for gradients; build/sanitize and build/sanitize-double are both again under the sanitizers; build/neon is the
+# float one for 64-bit ARM.
 UNIT_NAMES = $(basename $(notdir $(sort $(wildcard test/unit/test_*.c))))
 FUZZ_NAMES = $(basename $(notdir $(sort $(wildcard test/fuzz/fuzz_*.c))))
 TEST_HELPERS = $(sort $(filter-out $(wildcard test/unit/test_*.c test/fuzz/fuzz_*.c),$(wildcard test/unit/*.c test/fuzz/*.c)))
@@ -101,9 +107,13 @@ FUZZ_PROGRAMS = $(FUZZ_NAMES:%=build/sanitize/%)
 TEST_CFLAGS = -std=gnu11 -g $(TEST_LEVEL) $(WARNINGS) -MMD -MP -Isrc -Itest -Ibuild $(LIBRARY_FLAGS)
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 TEST_LEVEL = -O2
+CMOCKA = -lcmocka
 build/double/% build/sanitize/% build/sanitize-double/%: TEST_LEVEL = -O1
 build/double/% build/sanitize-double/%: TEST_CFLAGS += -DNETWORK_DOUBLE
 build/sanitize/% build/sanitize-double/%: TEST_CFLAGS += $(SANITIZE)
+build/neon/%: CC = aarch64-linux-gnu-gcc
+build/neon/%: LIBRARIES = $(patsubst %,-l:%,$(notdir $(wildcard $(addprefix /usr/lib/aarch64-linux-gnu/lib,lept*.so.? deflate.so.?)))) -lpthread -lm
+build/neon/%: CMOCKA = -l:libcmocka.so.0
 
 # The built-in networks as C.
 build/presets.h: test/unit/settings.pl $(sort $(wildcard sql/network/*.json))
@@ -117,11 +127,11 @@ build/$(1)/%.o: %.c $$(MAKEFILE_LIST) | build/presets.h
 	$$(CC) $$(TEST_CFLAGS) -c $$< -o $$@
 $(1)_OBJECTS = $$(TEST_HELPERS:%.c=build/$(1)/%.o) $(if $(filter float,$(1)),$$(PURE_OBJECTS),$$(PURE_SOURCES:%.c=build/$(1)/%.o))
 build/$(1)/test_%: build/$(1)/test/unit/test_%.o $$($(1)_OBJECTS)
-	$$(CC) $$(TEST_CFLAGS) $$^ -o $$@ -lcmocka $$(LIBRARIES)
+	$$(CC) $$(TEST_CFLAGS) $$^ -o $$@ $$(CMOCKA) $$(LIBRARIES)
 build/$(1)/fuzz_%: build/$(1)/test/fuzz/fuzz_%.o $$($(1)_OBJECTS)
 	$$(CC) $$(TEST_CFLAGS) $$^ -o $$@ $$(LIBRARIES)
 endef
-$(foreach kind,float double sanitize sanitize-double,$(eval $(call test_programs,$(kind))))
+$(foreach kind,float double sanitize sanitize-double neon,$(eval $(call test_programs,$(kind))))
 .SECONDARY:
 
 run-check-unit: $(if $(UNIT),$(filter %/$(UNIT),$(UNIT_PROGRAMS)),$(UNIT_PROGRAMS))
@@ -134,6 +144,10 @@ run-check-fuzz: $(if $(FUZZ),$(filter %/$(FUZZ),$(FUZZ_PROGRAMS)),$(FUZZ_PROGRAM
 
 run-check-sanitize: $(SANITIZED_PROGRAMS) $(FUZZ_PROGRAMS)
 	@test/run-programs unit $(SANITIZED_PROGRAMS) && FUZZ_SEED=$(FUZZ_SEED) FUZZ_COUNT=$(FUZZ_COUNT) test/run-programs fuzz $(FUZZ_PROGRAMS)
+
+NEON_NAMES = $(filter-out test_double_%,$(UNIT_NAMES))
+run-check-neon: $(patsubst %,build/neon/%,$(if $(UNIT),$(UNIT),$(NEON_NAMES)))
+	@RUN_WITH=qemu-aarch64 PROGRAM_SECONDS=3600 test/run-programs unit $^
 
 # Tests on a server.
 run-check-regress: all
