@@ -122,16 +122,16 @@ code_bounds_portable(bool l1, const uint32_t *sums, const float *slacks, int cou
 }
 
 void
-code_portable_row_code(bool l1, const float *x, double scale, const float *centre, double inverse, int n, uint8_t *code, double *slack,
+code_portable_row_code(bool l1, const float *x, const float *centre, double inverse, int n, uint8_t *code, double *slack,
 				 double *outside)
 {
-	code_rows_code(l1, x, scale, centre, inverse, n, code, slack, outside);
+	code_rows_code(l1, x, centre, inverse, n, code, slack, outside);
 }
 
 double
-code_portable_row_distance(bool l1, const float *x, double scale, const float *centre, double inverse, int n, const uint8_t *code)
+code_portable_row_distance(bool l1, const float *x, const float *centre, double inverse, int n, const uint8_t *code)
 {
-	return code_rows_distance(l1, x, scale, centre, inverse, n, code);
+	return code_rows_distance(l1, x, centre, inverse, n, code);
 }
 
 const CodeKernels code_portable = {portable_l1, portable_l2_squared, code_quantise_portable, code_bounds_portable,
@@ -140,24 +140,18 @@ code_portable_row_code, code_portable_row_distance};
 /* ---- queries and rows -------------------------------------------------------------------------------------------- */
 
 void
-code_query(Metric metric, const float *x, const float *centre, float step, int n, uint8_t *code, CodeQuery *query)
+code_query(Metric metric, const float *x, double rounding, const float *centre, float step, int n, uint8_t *code, CodeQuery *query)
 {
 	bool		l1 = metric == METRIC_L1;
 	float		sums[3];
-	float		rounding = CODE_QUERY_ROUNDING * (l1 ? (float) n : sqrtf((float) n));
+	float		blur = CODE_QUERY_ROUNDING * (l1 ? (float) n : sqrtf((float) n)) + (float) (rounding / step);
 	float		summing = 2e-6f + n * 1.2e-7f;	/* n additions in float, relative */
 
 	code_kernels()->quantise(l1, x, centre, 1 / step, n, code, sums);
 	query->step = step;
-	query->distance = (l1 ? sums[0] : sqrtf(sums[0])) * (1 - summing);
-	query->error = (l1 ? sums[1] : sqrtf(sums[1])) * (1 + summing) + rounding;
-	query->clip = (l1 ? sums[2] : sqrtf(sums[2])) * (1 - summing) - rounding;
-	if (metric == METRIC_COSINE)
-	{
-		query->error += (float) CODE_UNIT_ROUNDING / step;
-		query->clip -= (float) CODE_UNIT_ROUNDING / step;
-		query->distance -= (float) CODE_UNIT_ROUNDING / step;
-	}
+	query->distance = (l1 ? sums[0] : sqrtf(sums[0])) * (1 - summing) - (float) (rounding / step);
+	query->error = (l1 ? sums[1] : sqrtf(sums[1])) * (1 + summing) + blur;
+	query->clip = (l1 ? sums[2] : sqrtf(sums[2])) * (1 - summing) - blur;
 	if (!(query->clip > 0))
 		query->clip = 0;
 	/* larger ones may have overflowed */
@@ -176,23 +170,23 @@ round_up(double units)
 }
 
 float
-code_row(Metric metric, const float *x, double scale, const float *centre, float step, int n, uint8_t *code, float *clipped)
+code_row(Metric metric, const float *x, double rounding, const float *centre, float step, int n, uint8_t *code, float *clipped)
 {
 	double		sum;
 	double		outside;
 
-	code_kernels()->row_code(metric == METRIC_L1, x, scale, centre, 1 / (double) step, n, code, &sum, &outside);
+	code_kernels()->row_code(metric == METRIC_L1, x, centre, 1 / (double) step, n, code, &sum, &outside);
 	if (clipped)
 		*clipped = round_up(metric == METRIC_L1 ? outside : sqrt(outside));
-	return round_up(metric == METRIC_L1 ? sum : sqrt(sum));
+	return round_up((metric == METRIC_L1 ? sum : sqrt(sum)) + rounding / step);
 }
 
 float
-code_row_distance(Metric metric, const float *x, double scale, const float *centre, float step, int n, const uint8_t *code)
+code_row_distance(Metric metric, const float *x, double rounding, const float *centre, float step, int n, const uint8_t *code)
 {
-	double		sum = code_kernels()->row_distance(metric == METRIC_L1, x, scale, centre, 1 / (double) step, n, code);
+	double		sum = code_kernels()->row_distance(metric == METRIC_L1, x, centre, 1 / (double) step, n, code);
 
-	return round_up(metric == METRIC_L1 ? sum : sqrt(sum));
+	return round_up((metric == METRIC_L1 ? sum : sqrt(sum)) + rounding / step);
 }
 
 double

@@ -17,7 +17,7 @@
 #define CODE_ZERO 128
 #define CODE_REACH 127			/* a byte stands for -127 .. 127 steps */
 
-/* A query in one region's units; METRIC_COSINE is METRIC_L2 of unit vectors. */
+/* A query in one region's units; METRIC_COSINE is METRIC_L2 of unit vectors, here and below. */
 typedef struct CodeQuery
 {
 	float		distance;		/* to the centre, not more than the true one, and less by 2e-3 relative at most */
@@ -39,29 +39,32 @@ typedef struct CodeKernels
 	void		(*bounds) (bool l1, const uint32_t *sums, const float *slacks, int count, const CodeQuery *query, float *bounds);
 
 	/* for code_row() and code_row_distance(), in double: the code, the slack's sum and what the box is to blame for */
-	void		(*row_code) (bool l1, const float *x, double scale, const float *centre, double inverse, int n, uint8_t *code,
+	void		(*row_code) (bool l1, const float *x, const float *centre, double inverse, int n, uint8_t *code,
 							 double *slack, double *outside);
-	double		(*row_distance) (bool l1, const float *x, double scale, const float *centre, double inverse, int n,
+	double		(*row_distance) (bool l1, const float *x, const float *centre, double inverse, int n,
 								 const uint8_t *code);
 } CodeKernels;
 
 extern const CodeKernels *code_kernels_of(CpuLevel level);	/* NULL if this build has none for it */
 extern const CodeKernels *code_kernels(void);
 
-#define CODE_UNIT_ROUNDING 1.2e-7	/* by so much a unit vector that is rounded to float is moved at most */
+#define CODE_FLOAT_ROUNDING 1.2e-7	/* by so much of its length a vector is moved at most when it is rounded to floats */
 
-/* A query (for cosine a unit vector rounded to float) -> its code uint8 [n] and the errors in units. */
-extern void code_query(Metric metric, const float *x, const float *centre, float step, int n, uint8_t *code, CodeQuery *query);
+/* All below: rounding is how far, at most, x lies from the vector that it stands for. */
+
+/* A query -> its code uint8 [n] and the errors in units. */
+extern void code_query(Metric metric, const float *x, double rounding, const float *centre, float step, int n, uint8_t *code,
+					   CodeQuery *query);
 
 /*
- * A row -> its code uint8 [n]; returns the slack in units, rounded up (infinite when it overflows).  scale: 1, or for cosine
- * 1 / the length (0 for a zero vector).  clipped, if not NULL: the share of the slack that the box is to blame for.
+ * A row -> its code uint8 [n]; returns the slack in units, rounded up (infinite when it overflows).  clipped, if not NULL: the
+ * share of the slack that the box is to blame for.
  */
-extern float code_row(Metric metric, const float *x, double scale, const float *centre, float step, int n, uint8_t *code,
+extern float code_row(Metric metric, const float *x, double rounding, const float *centre, float step, int n, uint8_t *code,
 					  float *clipped);
 
 /* Distance in units of a row to the point of a code, computed in double and rounded up as a slack is. */
-extern float code_row_distance(Metric metric, const float *x, double scale, const float *centre, float step, int n,
+extern float code_row_distance(Metric metric, const float *x, double rounding, const float *centre, float step, int n,
 							   const uint8_t *code);
 
 /* From the sum of two codes: their distance in units. */

@@ -164,16 +164,16 @@ avx2_bounds(bool l1, const uint32_t *sums, const float *slacks, int count, const
 }
 
 AVX2 static void
-avx2_row_code(bool l1, const float *x, double scale, const float *centre, double inverse, int n, uint8_t *code, double *slack,
+avx2_row_code(bool l1, const float *x, const float *centre, double inverse, int n, uint8_t *code, double *slack,
 				 double *outside)
 {
-	code_rows_code(l1, x, scale, centre, inverse, n, code, slack, outside);
+	code_rows_code(l1, x, centre, inverse, n, code, slack, outside);
 }
 
 AVX2 static double
-avx2_row_distance(bool l1, const float *x, double scale, const float *centre, double inverse, int n, const uint8_t *code)
+avx2_row_distance(bool l1, const float *x, const float *centre, double inverse, int n, const uint8_t *code)
 {
-	return code_rows_distance(l1, x, scale, centre, inverse, n, code);
+	return code_rows_distance(l1, x, centre, inverse, n, code);
 }
 
 const CodeKernels code_avx2 = {avx2_l1, avx2_l2_squared, avx2_quantise, avx2_bounds, avx2_row_code, avx2_row_distance};

@@ -41,13 +41,21 @@ fold(__m512i sum)
 	return (uint32_t) _mm512_reduce_add_epi32(sum);
 }
 
-/* The same for four at once. */
-AVX512_INLINE __m128i
-fold_four(__m512i a, __m512i b, __m512i c, __m512i d)
+/* For each quarter of four registers their four sums. */
+AVX512_INLINE __m512i
+fold_lanes(__m512i a, __m512i b, __m512i c, __m512i d)
 {
 	__m512i		ab = _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
 	__m512i		cd = _mm512_add_epi32(_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d));
-	__m512i		all = _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
+
+	return _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
+}
+
+/* fold() for four at once. */
+AVX512_INLINE __m128i
+fold_four(__m512i a, __m512i b, __m512i c, __m512i d)
+{
+	__m512i		all = fold_lanes(a, b, c, d);
 	__m256i		half = _mm256_add_epi32(_mm512_castsi512_si256(all), _mm512_extracti64x4_epi64(all, 1));
 
 	return _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
@@ -62,11 +70,37 @@ load(const uint8_t *codes, int i, __mmask64 rest)
 	return rest ? _mm512_maskz_loadu_epi8(rest, codes + i) : _mm512_loadu_si512(codes + i);
 }
 
+/* Eight rows of 32 bytes, two in a register; x: the query twice. */
+AVX512_INLINE void
+add_pairs(StepFunction step, __m512i x, const uint8_t *codes, uint32_t *sums)
+{
+	__m512i		zero = _mm512_setzero_si512();
+	__m512i		a = step(zero, x, _mm512_loadu_si512(codes));
+	__m512i		b = step(zero, x, _mm512_loadu_si512(codes + 64));
+	__m512i		c = step(zero, x, _mm512_loadu_si512(codes + 128));
+	__m512i		d = step(zero, x, _mm512_loadu_si512(codes + 192));
+	__m512i		all = fold_lanes(a, b, c, d);
+	__m256i		low = _mm512_castsi512_si256(all);
+	__m256i		high = _mm512_extracti64x4_epi64(all, 1);
+	__m128i		even = _mm_add_epi32(_mm256_castsi256_si128(low), _mm256_extracti128_si256(low, 1));
+	__m128i		odd = _mm_add_epi32(_mm256_castsi256_si128(high), _mm256_extracti128_si256(high, 1));
+	__m256i		sum = _mm256_set_m128i(_mm_unpackhi_epi32(even, odd), _mm_unpacklo_epi32(even, odd));
+
+	_mm256_storeu_si256((__m256i *) sums, _mm256_add_epi32(_mm256_loadu_si256((const __m256i *) sums), sum));
+}
+
 AVX512_INLINE void
 sum_rows(StepFunction step, const uint8_t *query, const uint8_t *codes, int n, size_t stride, int count, uint32_t *sums)
 {
 	int			row = 0;
 
+	if (n == 32 && stride == 32)
+	{
+		__m512i		x = _mm512_broadcast_i64x4(_mm256_loadu_si256((const __m256i *) query));
+
+		for (; row + 8 <= count; row += 8, codes += 8 * 32)
+			add_pairs(step, x, codes, sums + row);
+	}
 	for (; row + 4 <= count; row += 4, codes += 4 * stride)
 	{
 		__m512i		a = _mm512_setzero_si512();
@@ -178,16 +212,16 @@ avx512_bounds(bool l1, const uint32_t *sums, const float *slacks, int count, con
 }
 
 AVX512 static void
-avx512_row_code(bool l1, const float *x, double scale, const float *centre, double inverse, int n, uint8_t *code, double *slack,
+avx512_row_code(bool l1, const float *x, const float *centre, double inverse, int n, uint8_t *code, double *slack,
 				 double *outside)
 {
-	code_rows_code(l1, x, scale, centre, inverse, n, code, slack, outside);
+	code_rows_code(l1, x, centre, inverse, n, code, slack, outside);
 }
 
 AVX512 static double
-avx512_row_distance(bool l1, const float *x, double scale, const float *centre, double inverse, int n, const uint8_t *code)
+avx512_row_distance(bool l1, const float *x, const float *centre, double inverse, int n, const uint8_t *code)
 {
-	return code_rows_distance(l1, x, scale, centre, inverse, n, code);
+	return code_rows_distance(l1, x, centre, inverse, n, code);
 }
 
 const CodeKernels code_avx512 = {avx512_l1, avx512_l2_squared, avx512_quantise, avx512_bounds, avx512_row_code, avx512_row_distance};

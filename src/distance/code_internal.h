@@ -19,9 +19,9 @@ extern void code_quantise_portable(bool l1, const float *x, const float *centre,
 extern void code_bounds_portable(bool l1, const uint32_t *sums, const float *slacks, int count, const CodeQuery *query,
 								 float *bounds);
 
-extern void code_portable_row_code(bool l1, const float *x, double scale, const float *centre, double inverse, int n, uint8_t *code,
+extern void code_portable_row_code(bool l1, const float *x, const float *centre, double inverse, int n, uint8_t *code,
 								   double *slack, double *outside);
-extern double code_portable_row_distance(bool l1, const float *x, double scale, const float *centre, double inverse, int n,
+extern double code_portable_row_distance(bool l1, const float *x, const float *centre, double inverse, int n,
 										 const uint8_t *code);
 
 extern const CodeKernels code_portable;

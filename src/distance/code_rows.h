@@ -25,7 +25,7 @@ code_fold(const double lanes[CODE_LANES])
 }
 
 CODE_INLINE void
-code_elements(bool l1, const float *x, double scale, const float *centre, double inverse, int count, uint8_t *code,
+code_elements(bool l1, const float *x, const float *centre, double inverse, int count, uint8_t *code,
 			  double *sums, double *outside)
 {
 	double		t[CODE_LANES];
@@ -34,7 +34,7 @@ code_elements(bool l1, const float *x, double scale, const float *centre, double
 	int			beyond = 0;
 
 	for (int i = 0; i < count; i++)
-		t[i] = (x[i] * scale - centre[i]) * inverse;
+		t[i] = (x[i] - (double) centre[i]) * inverse;
 	for (int i = 0; i < count; i++)
 	{
 		limited[i] = t[i];
@@ -60,63 +60,63 @@ code_elements(bool l1, const float *x, double scale, const float *centre, double
 }
 
 CODE_INLINE void
-code_all(bool l1, const float *x, double scale, const float *centre, double inverse, int n, uint8_t *code, double *sums,
+code_all(bool l1, const float *x, const float *centre, double inverse, int n, uint8_t *code, double *sums,
 		 double *outside)
 {
 	int			whole = n - n % CODE_LANES;
 
 	for (int i = 0; i < whole; i += CODE_LANES)
-		code_elements(l1, x + i, scale, centre + i, inverse, CODE_LANES, code + i, sums, outside);
-	code_elements(l1, x + whole, scale, centre + whole, inverse, n - whole, code + whole, sums, outside);
+		code_elements(l1, x + i, centre + i, inverse, CODE_LANES, code + i, sums, outside);
+	code_elements(l1, x + whole, centre + whole, inverse, n - whole, code + whole, sums, outside);
 }
 
 CODE_INLINE void
-distance_elements(bool l1, const float *x, double scale, const float *centre, double inverse, int count, const uint8_t *code,
+distance_elements(bool l1, const float *x, const float *centre, double inverse, int count, const uint8_t *code,
 				  double *sums)
 {
 	for (int i = 0; i < count; i++)
 	{
-		double		difference = (x[i] * scale - centre[i]) * inverse - (code[i] - CODE_ZERO);
+		double		difference = (x[i] - (double) centre[i]) * inverse - (code[i] - CODE_ZERO);
 
 		sums[i] += l1 ? fabs(difference) : difference * difference;
 	}
 }
 
 CODE_INLINE void
-distance_all(bool l1, const float *x, double scale, const float *centre, double inverse, int n, const uint8_t *code, double *sums)
+distance_all(bool l1, const float *x, const float *centre, double inverse, int n, const uint8_t *code, double *sums)
 {
 	int			whole = n - n % CODE_LANES;
 
 	for (int i = 0; i < whole; i += CODE_LANES)
-		distance_elements(l1, x + i, scale, centre + i, inverse, CODE_LANES, code + i, sums);
-	distance_elements(l1, x + whole, scale, centre + whole, inverse, n - whole, code + whole, sums);
+		distance_elements(l1, x + i, centre + i, inverse, CODE_LANES, code + i, sums);
+	distance_elements(l1, x + whole, centre + whole, inverse, n - whole, code + whole, sums);
 }
 
 /* As CodeKernels has them. */
 CODE_INLINE void
-code_rows_code(bool l1, const float *x, double scale, const float *centre, double inverse, int n, uint8_t *code, double *slack,
+code_rows_code(bool l1, const float *x, const float *centre, double inverse, int n, uint8_t *code, double *slack,
 			   double *outside)
 {
 	double		slacks[CODE_LANES] = {0};
 	double		outsides[CODE_LANES] = {0};
 
 	if (l1)
-		code_all(true, x, scale, centre, inverse, n, code, slacks, outsides);
+		code_all(true, x, centre, inverse, n, code, slacks, outsides);
 	else
-		code_all(false, x, scale, centre, inverse, n, code, slacks, outsides);
+		code_all(false, x, centre, inverse, n, code, slacks, outsides);
 	*slack = code_fold(slacks);
 	*outside = code_fold(outsides);
 }
 
 CODE_INLINE double
-code_rows_distance(bool l1, const float *x, double scale, const float *centre, double inverse, int n, const uint8_t *code)
+code_rows_distance(bool l1, const float *x, const float *centre, double inverse, int n, const uint8_t *code)
 {
 	double		sums[CODE_LANES] = {0};
 
 	if (l1)
-		distance_all(true, x, scale, centre, inverse, n, code, sums);
+		distance_all(true, x, centre, inverse, n, code, sums);
 	else
-		distance_all(false, x, scale, centre, inverse, n, code, sums);
+		distance_all(false, x, centre, inverse, n, code, sums);
 	return code_fold(sums);
 }
 

@@ -59,7 +59,6 @@ begin_assigning(IndexBuild *build)
 	build->halves = MemoryContextAlloc(build->context, sizeof(float) * build->regions);
 	kmeans_halves(build->centres, build->regions, n, build->halves);
 	build->scratch = MemoryContextAllocHuge(build->context, sizeof(float) * (Size) KMEANS_BATCH * build->regions);
-	build->batch_vectors = MemoryContextAllocHuge(build->context, sizeof(float) * (Size) KMEANS_BATCH * n);
 	build->chosen_vectors = MemoryContextAllocHuge(build->context, sizeof(float) * (Size) KMEANS_BATCH * n);
 	build->leader = MemoryContextAlloc(build->context, sizeof(float) * n);
 	build->leader_region = -1;
@@ -116,7 +115,7 @@ build_report_rows(IndexBuild *build, int count)
 }
 
 void
-build_sort_row(IndexBuild *build, int region, ItemPointer tid, const Embedding *row)
+build_sort_row(IndexBuild *build, int region, ItemPointer tid, const IndexVector *row)
 {
 	TupleTableSlot *slot = build->put_slot;
 
@@ -206,34 +205,40 @@ assign_batch(IndexBuild *build)
 {
 	int			n = build->layout.dimensions;
 	int32		regions[KMEANS_BATCH];
+	IndexVector *row;
 
 	if (build->batch_count == 0)
 		return;
 	CHECK_FOR_INTERRUPTS();
+	if (build->axes.count > 0)
+		index_images(&build->axes, build->batch_count, build->like->dimensions, build->batch_rows, build->batch_roundings,
+					 build->batch_vectors);
 	if (build->centres == NULL)
 	{
 		/* The sample saw no row: the first one is the centre of all. */
 		float	   *centre = MemoryContextAlloc(build->context, sizeof(float) * n);
 
-		index_vector(build->batch[0], centre);
+		memcpy(centre, build->batch_vectors, sizeof(float) * n);
 		build->centres = centre;
 		build->regions = 1;
 		build->head = index_default_head(n);
 	}
 	if (build->halves == NULL)
 		begin_assigning(build);
-	for (int i = 0; i < build->batch_count; i++)
-		index_vector(build->batch[i], build->batch_vectors + (Size) i * n);
 	assign_regions(build, regions);
+	row = palloc(INDEX_VECTOR_SIZE(n));
+	SET_VARSIZE(row, INDEX_VECTOR_SIZE(n));
 	for (int i = 0; i < build->batch_count; i++)
 	{
-		note_reach(build, regions[i], build->batch_vectors + (Size) i * n);
-		build->put_row(build, regions[i], &build->batch_tids[i], build->batch[i]);
+		memcpy(row->x, build->batch_vectors + (Size) i * n, sizeof(float) * n);
+		row->rounding = nextafterf((float) build->batch_roundings[i], INFINITY);
+		note_reach(build, regions[i], row->x);
+		build->put_row(build, regions[i], &build->batch_tids[i], row);
 	}
+	pfree(row);
 	build->tuples += build->batch_count;
 	build_report_rows(build, build->batch_count);
 	build->batch_count = 0;
-	MemoryContextReset(build->row_context);
 }
 
 static void
@@ -242,6 +247,7 @@ add_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive
 	IndexBuild *build = argument;
 	MemoryContext previous;
 	Embedding  *row;
+	int			n;
 
 	if (isnull[0])
 	{
@@ -251,14 +257,19 @@ add_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive
 	}
 	previous = MemoryContextSwitchTo(build->row_context);
 	row = DatumGetEmbedding(values[0]);
-	/* A value that is not a copy belongs to a page of the heap that will be left. */
-	if ((Pointer) row == DatumGetPointer(values[0]))
-		row = memcpy(palloc(VARSIZE(row)), row, VARSIZE(row));
 	build_check_row(build, row);
-	build->batch[build->batch_count] = row;
+	n = row->dimensions;
+	if (build->batch_rows == NULL)
+	{
+		build->batch_rows = MemoryContextAllocHuge(build->context, sizeof(float) * (Size) KMEANS_BATCH * n);
+		build->batch_vectors = build->axes.count == 0 ? build->batch_rows :
+			MemoryContextAllocHuge(build->context, sizeof(float) * (Size) KMEANS_BATCH * build->axes.count);
+	}
+	build->batch_roundings[build->batch_count] = index_unit_vector(row, build->batch_rows + (Size) build->batch_count * n);
 	build->batch_tids[build->batch_count++] = *tid;
 	MemoryContextSwitchTo(previous);
-	if (build->batch_count == KMEANS_BATCH || (Size) build->batch_count * VARSIZE(row) > BATCH_BYTES)
+	MemoryContextReset(build->row_context);
+	if (build->batch_count == KMEANS_BATCH)
 		assign_batch(build);
 }
 
@@ -328,9 +339,9 @@ void
 build_write_sorted(IndexBuild *build)
 {
 	int			n = build->layout.dimensions;
-	Size		row_size = MAXALIGN(EMBEDDING_SIZE(n)) + 2 * sizeof(float) * n;
+	Size		row_size = MAXALIGN(INDEX_VECTOR_SIZE(n)) + 2 * sizeof(float) * n;
 	int			most = (int) Max(Min(build->memory * 1024.0 / 2 / row_size, 1000000), LEAST_PART);
-	Embedding **rows = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(Embedding *) * most);
+	IndexVector **rows = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(IndexVector *) * most);
 	ItemPointerData *tids = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(ItemPointerData) * most);
 	int			count = 0;
 	int			region = -1;
@@ -361,7 +372,7 @@ build_write_sorted(IndexBuild *build)
 		region = next;
 		tids[count] = *(ItemPointer) DatumGetPointer(build->slot->tts_values[1]);
 		/* a copy: aligned, and with a full header, which short values lose in a tuple */
-		rows[count++] = (Embedding *) PG_DETOAST_DATUM_COPY(build->slot->tts_values[2]);
+		rows[count++] = (IndexVector *) PG_DETOAST_DATUM_COPY(build->slot->tts_values[2]);
 		CHECK_FOR_INTERRUPTS();
 	}
 	MemoryContextSwitchTo(previous);
@@ -432,7 +443,7 @@ build_alone(IndexBuild *build)
 
 		for (int i = 0; i < build->regions; i++)
 			index_region_init(&regions[i], build_region_step(build, i, &reach, 1));
-		index_writer_regions(build->writer, build->like, build->head, build->centres, regions, build->regions);
+		index_writer_regions(build->writer, build->like, &build->axes, build->head, build->centres, regions, build->regions);
 		build_write_sorted(build);
 	}
 	tuplesort_end(build->sort);

@@ -13,7 +13,6 @@
 #define SAMPLE_SEED 5
 #define REACH_SAMPLE 15
 #define OUTLIER 4				/* a region's step takes coordinates up to so many times the median row's largest */
-#define BATCH_BYTES (8 * 1024 * 1024)
 #define BUILD_PROCESSES LIMIT_BUILD_PROCESSES
 
 /* Of the rows of a region, the largest coordinate of each row's residual. */
@@ -36,15 +35,16 @@ struct IndexBuild
 	int			participants;	/* processes that may take part, the leader included */
 	int			memory;			/* kB, this process's share of maintenance_work_mem */
 	MemoryContext context;
-	MemoryContext row_context;	/* reset with each batch */
+	MemoryContext row_context;	/* reset with each row */
 	Random		random;
 
 	Embedding  *like;			/* the first row; NULL so far */
-	IndexLayout layout;			/* once there is a first row */
+	IndexLayout layout;			/* of what is coded, once there is a first row */
+	IndexAxes	axes;
 	int			sample_rows;
 	double		expected_rows;	/* by the sample */
 	int			regions;
-	const float *centres;		/* [regions, n] */
+	const float *centres;		/* [regions, n]; here and below n are the dimensions of what is coded */
 	float	   *halves;
 	float	   *scratch;
 	int			head;			/* dimensions of the cells' codes */
@@ -52,9 +52,10 @@ struct IndexBuild
 	uint16		recall[INDEX_RECALL_STEPS];
 
 	int			batch_count;
-	Embedding  *batch[KMEANS_BATCH];
 	ItemPointerData batch_tids[KMEANS_BATCH];
-	float	   *batch_vectors;	/* [KMEANS_BATCH, n] */
+	double		batch_roundings[KMEANS_BATCH];
+	float	   *batch_rows;		/* [KMEANS_BATCH, dimensions of the rows] */
+	float	   *batch_vectors;	/* [KMEANS_BATCH, n]: the same, or their images */
 	float	   *chosen_vectors; /* [KMEANS_BATCH, n] */
 	float	   *leader;			/* [n], a row that those after it in the table may follow; region -1: none */
 	int			leader_region;
@@ -62,7 +63,7 @@ struct IndexBuild
 	double		usual_reach;	/* the same as far as one can tell before the leader's region is known: a mean of so many */
 	int			leaders;
 	RegionReach *reach;			/* [regions] */
-	void		(*put_row) (IndexBuild *build, int region, ItemPointer tid, const Embedding *row);
+	void		(*put_row) (IndexBuild *build, int region, ItemPointer tid, const IndexVector *row);
 	void		(*put_null) (IndexBuild *build, ItemPointer tid);
 	struct Participant *participant;	/* parallel.c's */
 	pg_atomic_uint64 *shared_rows_done; /* of the phase, by all processes; NULL: by this one, in rows_done */
@@ -95,7 +96,7 @@ extern void build_scan_heap(IndexBuild *build, TableScanDesc scan);
 
 /* A sort by region; rows go into it by build_sort_row, and from it to the pages. */
 extern void build_begin_sort(IndexBuild *build);
-extern void build_sort_row(IndexBuild *build, int region, ItemPointer tid, const Embedding *row);
+extern void build_sort_row(IndexBuild *build, int region, ItemPointer tid, const IndexVector *row);
 extern void build_write_sorted(IndexBuild *build);
 
 /* reaches [processes]: what each noted, [regions]. */
@@ -128,6 +129,14 @@ extern int	build_queries(const IndexBuild *build, const float *rows, int count, 
 
 /* How many of a row's ten nearest the nearest regions hold, measured on the sample. */
 extern void build_recall(IndexBuild *build, const float *rows, const SampleQuery *queries, int count);
+
+/* ---- axes.c ------------------------------------------------------------------------------------------------------ */
+
+/*
+ * Whether the rows lie near a subspace, by rows [count, n] of the sample and such queries among them.  If so, fixes the build's axes and
+ * its layout, and returns the rows' images [count, axes]; the rows are spent.  NULL: the vectors themselves are coded.
+ */
+extern float *build_find_axes(IndexBuild *build, float *rows, int count, const SampleQuery *queries, int query_count);
 
 /* ---- head.c ------------------------------------------------------------------------------------------------------ */
 

@@ -61,8 +61,8 @@ index_cost(PlannerInfo *root, IndexPath *path, double loop_count, Cost *startup,
 		head = meta.head;
 		directory_pages_a_node = layout.pages;
 		directory_cells = Max(layout.capacity * meta.fill / 100, 1);
-		index_layout(&layout, meta.dimensions);
-		dimensions = meta.dimensions;
+		index_layout(&layout, index_coded(&meta));
+		dimensions = layout.dimensions;
 		node_pages = layout.pages;
 		leaf_rows = Max(layout.capacity * meta.fill / 100, 1);
 		regions = Max(meta.regions, 1);

@@ -34,8 +34,11 @@ typedef enum IndexPageKind
 	INDEX_PAGE_DIRECTORY,		/* first page of a node of cells */
 	INDEX_PAGE_LEAF,			/* first page of a node of rows */
 	INDEX_PAGE_MORE,			/* further page of a node */
-	INDEX_PAGE_NULLS
+	INDEX_PAGE_NULLS,
+	INDEX_PAGE_AXES
 } IndexPageKind;
+
+#define INDEX_PAGE_LAST INDEX_PAGE_AXES
 
 #define INDEX_PAGE_MAGIC 0x51A5
 
@@ -50,22 +53,24 @@ typedef struct IndexSpecial
 #define INDEX_PAGE_END (BLCKSZ - MAXALIGN(sizeof(IndexSpecial)))
 
 #define INDEX_META_BLOCK 0
-#define INDEX_MAGIC 0x53494132	/* "SIA2" */
+#define INDEX_MAGIC 0x53494133	/* "SIA3" */
 #define INDEX_RECALL_STEPS 32
 
 typedef struct IndexMeta
 {
 	uint32		magic;
 	uint16		dimensions;		/* 0: no row so far */
-	uint16		head;			/* so many of them, the first, the codes of cells have */
+	uint16		axes;			/* dimensions of the images that are coded; 0: the vectors themselves are */
+	uint16		head;			/* so many of what is coded, the first, the codes of cells have */
 	uint8		metric;
-	uint8		padding[7];
+	uint8		padding[5];
 	uint64		model;			/* fingerprint, 0: unbound */
 	uint32		regions;
 	uint32		built_regions;	/* by the build */
 	uint64		built_rows;
 	uint64		built_cells;
-	BlockNumber first_regions;	/* chains; regions, centres and nulls may be absent */
+	BlockNumber first_axes;		/* chains; any may be absent */
+	BlockNumber first_regions;
 	BlockNumber last_regions;
 	BlockNumber last_centres;
 	BlockNumber nulls;			/* newest page first */
@@ -76,6 +81,13 @@ typedef struct IndexMeta
 } IndexMeta;
 
 #define INDEX_META(page) ((IndexMeta *) PageGetContents(page))
+
+/* The dimensions of the codes of rows, and of centres. */
+static inline int
+index_coded(const IndexMeta *meta)
+{
+	return meta->axes > 0 ? meta->axes : meta->dimensions;
+}
 
 typedef struct IndexRegion
 {
@@ -113,7 +125,7 @@ typedef struct IndexItem
 	uint16		cell;			/* within its leaf */
 } IndexItem;
 
-/* Of nodes; follows from the dimensions of their codes: a leaf's are the index's, a directory's its head's. */
+/* Of nodes; follows from the dimensions of their codes: a leaf's are index_coded(), a directory's the head's. */
 typedef struct IndexLayout
 {
 	int			dimensions;
@@ -178,6 +190,14 @@ extern void index_raise_corrupted(Relation index, BlockNumber block, const char 
 
 /* ---- meta.c ------------------------------------------------------------------------------------------------------ */
 
+/* A map of vectors: the mean [n] is subtracted, then products are taken with rows [count, n]; count 0: none. */
+typedef struct IndexAxes
+{
+	int			count;
+	const float *mean;
+	const float *rows;
+} IndexAxes;
+
 /* What a backend keeps of an index (rd_amcache): it never changes but for growing. */
 typedef struct IndexCache
 {
@@ -186,13 +206,30 @@ typedef struct IndexCache
 	Metric		metric;
 	uint64		model;
 	uint32		regions;
-	float		values[FLEXIBLE_ARRAY_MEMBER];	/* steps [regions], then centres [regions, dimensions] */
+	uint16		axes;
+	uint16		dimensions;
+	float		values[FLEXIBLE_ARRAY_MEMBER];	/* steps [regions], centres [regions, coded], mean and axes [1 + axes, dimensions] */
 } IndexCache;
 
 static inline const float *
 index_cache_centre(const IndexCache *cache, uint32 region)
 {
 	return cache->values + cache->regions + (Size) region * cache->layout.dimensions;
+}
+
+/* Of an index that may have no row so far: cache may be NULL. */
+static inline IndexAxes
+index_cache_axes(const IndexCache *cache)
+{
+	IndexAxes	axes = {0};
+
+	if (cache != NULL && cache->axes > 0)
+	{
+		axes.count = cache->axes;
+		axes.mean = index_cache_centre(cache, cache->regions);
+		axes.rows = axes.mean + cache->dimensions;
+	}
+	return axes;
 }
 
 extern void index_meta_init(Page page, int fill);
@@ -208,14 +245,30 @@ extern Buffer index_lock_region(Relation index, const IndexMeta *meta, uint32 re
 /* Raises unless the embedding is of the index's model, metric and dimensions. */
 extern void index_check_embedding(Relation index, const IndexMeta *meta, const Embedding *embedding);
 
-/* 1 / length for cosine, 0 for a zero vector; 1 for the others. */
-extern double index_scale(const Embedding *embedding);
-
-/* The vector as the index sees it, float [dimensions]: for cosine of length one.  Returns index_scale(). */
-extern double index_vector(const Embedding *embedding, float *vector);
-
 /* A step that is neither zero nor denormal, for residuals up to reach around a centre [n]. */
 extern float index_step(double reach, const float *centre, int n);
+
+/* ---- axes.c ------------------------------------------------------------------------------------------------------ */
+
+/*
+ * The vector as the index sees it, float [coded]: for cosine of length one, and with axes its image.  Returns how far it may lie from
+ * what it stands for, by rounding.
+ */
+extern double index_vector(const IndexAxes *axes, const Embedding *embedding, float *vector);
+
+/* Its two steps, the second one for x float [count, n], which is spent: -> images float [count, axes]; what may be off is added to roundings. */
+extern double index_unit_vector(const Embedding *embedding, float *x);
+extern void index_images(const IndexAxes *axes, int count, int n, float *x, double *roundings, float *images);
+
+/* The floats of the mean and the axes. */
+static inline Size
+index_axes_floats(int axes, int dimensions)
+{
+	return axes > 0 ? (Size) (1 + axes) * dimensions : 0;
+}
+
+/* By so much, at most, rows float [count, n] as a map make a distance longer. */
+extern double index_axes_stretch(const float *rows, int count, int n);
 
 /* ---- handler.c, options.c, cost.c, validate.c -------------------------------------------------------------------- */
 
@@ -258,6 +311,16 @@ extern void kmeans_assign(const float *rows, Size lead, int count, const float *
 /* Orders rows [count, n] so that cells are runs: order int [count], ends int [count] of the cells; returns their number. */
 extern int	group_rows(const float *rows, int count, int n, int *order, int *ends);
 
+/* A row on its way through a build, a varlena for the sort. */
+typedef struct IndexVector
+{
+	int32		vl_len_;		/* do not touch directly */
+	float		rounding;		/* rounded up */
+	float		x[FLEXIBLE_ARRAY_MEMBER];	/* [coded] */
+} IndexVector;
+
+#define INDEX_VECTOR_SIZE(n) (offsetof(IndexVector, x) + sizeof(float) * (n))
+
 typedef struct IndexWriter IndexWriter;
 
 /*
@@ -267,11 +330,11 @@ typedef struct IndexWriter IndexWriter;
 extern IndexWriter *index_writer_begin(Relation index, int fill);
 extern IndexWriter *index_writer_join(Relation index, int fill);
 extern void index_region_init(IndexRegion *region, float step);
-extern void index_writer_regions(IndexWriter *writer, const Embedding *like, int head, const float *centres, IndexRegion *regions,
-								 int count);
+extern void index_writer_regions(IndexWriter *writer, const Embedding *like, const IndexAxes *axes, int head, const float *centres,
+								 IndexRegion *regions, int count);
 extern void index_writer_written(const IndexWriter *writer, uint64 *rows, uint64 *cells);
 extern void index_writer_add_written(IndexWriter *writer, uint64 rows, uint64 cells);
-extern void index_writer_rows(IndexWriter *writer, uint32 region, Embedding *const *rows, const ItemPointerData *tids, int count);
+extern void index_writer_rows(IndexWriter *writer, uint32 region, IndexVector *const *rows, const ItemPointerData *tids, int count);
 extern void index_writer_region_end(IndexWriter *writer, uint32 region);
 extern void index_writer_null(IndexWriter *writer, const ItemPointerData *tid);
 extern void index_writer_end(IndexWriter *writer, const uint16 *recall);	/* recall: NULL or [INDEX_RECALL_STEPS] */

@@ -39,7 +39,8 @@ typedef struct Insertion
 	IndexLayout directory;
 	const Embedding *row;
 	ItemPointerData tid;
-	double		scale;
+	float	   *vector;			/* [n] */
+	double		rounding;		/* of it */
 	uint32		region;
 	float		step;
 	float	   *centre;			/* [n] */
@@ -60,11 +61,11 @@ code_for_region(Insertion *insertion)
 	Metric		metric = (Metric) insertion->row->metric;
 
 	memset(insertion->code, CODE_ZERO, n);
-	insertion->radius = code_row_distance(metric, insertion->row->x, insertion->scale, insertion->centre, insertion->step, n,
+	insertion->radius = code_row_distance(metric, insertion->vector, insertion->rounding, insertion->centre, insertion->step, n,
 										  insertion->code);
-	insertion->slack = code_row(metric, insertion->row->x, insertion->scale, insertion->centre, insertion->step, n,
+	insertion->slack = code_row(metric, insertion->vector, insertion->rounding, insertion->centre, insertion->step, n,
 								insertion->code, &insertion->clipped);
-	insertion->head_slack = code_row_distance(metric, insertion->row->x, insertion->scale, insertion->centre, insertion->step,
+	insertion->head_slack = code_row_distance(metric, insertion->vector, insertion->rounding, insertion->centre, insertion->step,
 											  insertion->directory.dimensions, insertion->code);
 }
 
@@ -74,16 +75,14 @@ choose_region(Insertion *insertion)
 {
 	const IndexCache *cache = index_cache(insertion->index, &insertion->meta);
 	int			n = insertion->layout.dimensions;
-	float	   *vector = palloc(sizeof(float) * n);
 	double		least = INFINITY;
 
 	if (cache == NULL || cache->regions == 0)
 		return false;
-	index_vector(insertion->row, vector);
 	insertion->region = 0;
 	for (uint32 i = 0; i < cache->regions; i++)
 	{
-		double		distance = distance_kernels()->l2_squared(vector, index_cache_centre(cache, i), n);
+		double		distance = distance_kernels()->l2_squared(insertion->vector, index_cache_centre(cache, i), n);
 
 		if (distance < least)
 		{
@@ -93,7 +92,6 @@ choose_region(Insertion *insertion)
 	}
 	insertion->step = cache->values[insertion->region];
 	memcpy(insertion->centre, index_cache_centre(cache, insertion->region), sizeof(float) * n);
-	pfree(vector);
 	code_for_region(insertion);
 	return true;
 }
@@ -182,7 +180,7 @@ found_region(Insertion *insertion, double reach)
 	Page		page;
 	GenericXLogState *state;
 
-	index_vector(insertion->row, insertion->centre);
+	memcpy(insertion->centre, insertion->vector, sizeof(float) * n);
 	insertion->step = index_step(reach * REACH_OF_NEW, insertion->centre, n);
 
 	/* One session at a time; the others look again. */
@@ -238,12 +236,12 @@ found_region(Insertion *insertion, double reach)
 }
 
 static double
-largest(const float *values, const float *from, int n, double scale)
+largest(const float *values, const float *from, int n)
 {
 	double		most = 0;
 
 	for (int i = 0; i < n; i++)
-		most = Max(most, fabs(values[i] * scale - (from ? from[i] : 0)));
+		most = Max(most, fabs(values[i] - (from ? (double) from[i] : 0)));
 	return most;
 }
 
@@ -254,9 +252,9 @@ find_region(Insertion *insertion)
 	float		rounding = insertion->row->metric == METRIC_L1 ? n / 2.0f : sqrtf((float) n) / 2;
 
 	if (!choose_region(insertion))
-		found_region(insertion, largest(insertion->row->x, NULL, n, insertion->scale));
+		found_region(insertion, largest(insertion->vector, NULL, n));
 	else if (insertion->clipped > CLIPPED_TOO_MUCH * rounding && may_found_region(&insertion->meta))
-		found_region(insertion, largest(insertion->row->x, insertion->centre, n, insertion->scale));
+		found_region(insertion, largest(insertion->vector, insertion->centre, n));
 }
 
 static void
@@ -525,6 +523,8 @@ index_am_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid, Re
 	Insertion	insertion = {.index = index, .tid = *tid};
 	MemoryContext context;
 	MemoryContext previous;
+	IndexAxes	axes;
+	int			n;
 
 	if (isnull[0])
 	{
@@ -534,14 +534,17 @@ index_am_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid, Re
 	context = AllocSetContextCreate(CurrentMemoryContext, "siamese index insert", ALLOCSET_SMALL_SIZES);
 	previous = MemoryContextSwitchTo(context);
 	insertion.row = DatumGetEmbedding(values[0]);
-	insertion.scale = index_scale(insertion.row);
 	index_read_meta(index, &insertion.meta);
 	if (insertion.meta.dimensions > 0)
 		index_check_embedding(index, &insertion.meta, insertion.row);
-	index_layout(&insertion.layout, insertion.row->dimensions);
-	index_layout(&insertion.directory, insertion.meta.dimensions > 0 ? insertion.meta.head : index_default_head(insertion.row->dimensions));
-	insertion.centre = palloc(sizeof(float) * insertion.layout.dimensions);
-	insertion.code = palloc(insertion.layout.dimensions);
+	axes = index_cache_axes(index_cache(index, &insertion.meta));
+	n = axes.count > 0 ? axes.count : insertion.row->dimensions;
+	index_layout(&insertion.layout, n);
+	index_layout(&insertion.directory, insertion.meta.dimensions > 0 ? insertion.meta.head : index_default_head(n));
+	insertion.vector = palloc(sizeof(float) * n);
+	insertion.rounding = index_vector(&axes, insertion.row, insertion.vector);
+	insertion.centre = palloc(sizeof(float) * n);
+	insertion.code = palloc(n);
 	insert_row(&insertion);
 	MemoryContextSwitchTo(previous);
 	MemoryContextDelete(context);

@@ -23,6 +23,7 @@ index_meta_init(Page page, int fill)
 	meta = INDEX_META(page);
 	memset(meta, 0, sizeof *meta);
 	meta->magic = INDEX_MAGIC;
+	meta->first_axes = InvalidBlockNumber;
 	meta->first_regions = InvalidBlockNumber;
 	meta->last_regions = InvalidBlockNumber;
 	meta->last_centres = InvalidBlockNumber;
@@ -41,7 +42,7 @@ index_read_meta(Relation index, IndexMeta *meta)
 	UnlockReleaseBuffer(buffer);
 	if (meta->magic != INDEX_MAGIC || meta->metric >= METRIC_COUNT || meta->dimensions > LIMIT_DIMENSIONS ||
 		meta->regions > LIMIT_REGIONS || (meta->regions > 0 && meta->dimensions == 0) ||
-		meta->head > meta->dimensions || (meta->head == 0) != (meta->dimensions == 0))
+		meta->axes > meta->dimensions || (meta->axes > 0 && meta->metric == METRIC_L1) || meta->head > index_coded(meta) || (meta->head == 0) != (meta->dimensions == 0))
 		index_raise_corrupted(index, INDEX_META_BLOCK, "Its contents are impossible.");
 }
 
@@ -113,6 +114,28 @@ read_centre(Relation index, const IndexLayout *layout, const IndexRegion *region
 	}
 }
 
+static void
+read_axes(Relation index, const IndexMeta *meta, float *axes)
+{
+	BlockNumber block = meta->first_axes;
+	Size		left = index_axes_floats(meta->axes, meta->dimensions);
+
+	while (left > 0)
+	{
+		Buffer		buffer;
+		Size		count = Min(left, INDEX_FLOATS_PER_PAGE);
+
+		if (!BlockNumberIsValid(block))
+			index_raise_corrupted(index, INDEX_META_BLOCK, "The chain of axes is too short.");
+		buffer = index_read(index, block, BUFFER_LOCK_SHARE, INDEX_PAGE_AXES);
+		memcpy(axes, PageGetContents(BufferGetPage(buffer)), count * sizeof(float));
+		block = INDEX_SPECIAL(BufferGetPage(buffer))->next;
+		UnlockReleaseBuffer(buffer);
+		axes += count;
+		left -= count;
+	}
+}
+
 const IndexCache *
 index_cache(Relation index, const IndexMeta *meta)
 {
@@ -123,18 +146,21 @@ index_cache(Relation index, const IndexMeta *meta)
 
 	if (meta->dimensions == 0)
 		return NULL;
-	if (cache != NULL && cache->regions == meta->regions && cache->layout.dimensions == meta->dimensions &&
-		cache->directory.dimensions == meta->head && cache->model == meta->model && cache->metric == meta->metric)
+	if (cache != NULL && cache->regions == meta->regions && cache->axes == meta->axes &&
+		cache->layout.dimensions == index_coded(meta) && cache->directory.dimensions == meta->head && cache->model == meta->model && cache->metric == meta->metric)
 		return cache;
 
 	/* Read first, then kept: an error leaves nothing behind. */
-	size = offsetof(IndexCache, values) + sizeof(float) * (Size) meta->regions * (meta->dimensions + 1);
+	size = offsetof(IndexCache, values) +
+		sizeof(float) * ((Size) meta->regions * (index_coded(meta) + 1) + index_axes_floats(meta->axes, meta->dimensions));
 	read = MemoryContextAllocHuge(CurrentMemoryContext, size);
-	index_layout(&read->layout, meta->dimensions);
+	index_layout(&read->layout, index_coded(meta));
 	index_layout(&read->directory, meta->head);
 	read->metric = (Metric) meta->metric;
 	read->model = meta->model;
 	read->regions = meta->regions;
+	read->axes = meta->axes;
+	read->dimensions = meta->dimensions;
 	regions = index_read_regions(index, meta);
 	for (uint32 i = 0; i < meta->regions; i++)
 	{
@@ -143,6 +169,7 @@ index_cache(Relation index, const IndexMeta *meta)
 		read_centre(index, &read->layout, &regions[i], (float *) index_cache_centre(read, i));
 	}
 	pfree(regions);
+	read_axes(index, meta, (float *) index_cache_centre(read, read->regions));
 	cache = MemoryContextAllocHuge(index->rd_indexcxt, size);
 	memcpy(cache, read, size);
 	pfree(read);
@@ -163,32 +190,6 @@ index_check_embedding(Relation index, const IndexMeta *meta, const Embedding *em
 		check_different_metrics((Metric) meta->metric, (Metric) embedding->metric);
 	if (embedding->dimensions != meta->dimensions)
 		check_different_dimensions(meta->dimensions, embedding->dimensions);
-}
-
-double
-index_scale(const Embedding *embedding)
-{
-	double		length;
-
-	if (embedding->metric != METRIC_COSINE)
-		return 1;
-	length = sqrt(distance_kernels()->inner(embedding->x, embedding->x, embedding->dimensions));
-	return length > 0 ? 1 / length : 0;
-}
-
-double
-index_vector(const Embedding *embedding, float *vector)
-{
-	double		scale = index_scale(embedding);
-
-	if (scale == 1)
-	{
-		memcpy(vector, embedding->x, sizeof(float) * embedding->dimensions);
-		return scale;
-	}
-	for (int i = 0; i < embedding->dimensions; i++)
-		vector[i] = (float) (embedding->x[i] * scale);
-	return scale;
 }
 
 float

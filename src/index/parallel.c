@@ -44,7 +44,8 @@
 #define KEY_QUERY UINT64CONST(0x51A5000000000006)
 #define KEY_BUFFER_USAGE UINT64CONST(0x51A5000000000007)
 #define KEY_WAL_USAGE UINT64CONST(0x51A5000000000008)
-#define KEYS 8
+#define KEY_AXES UINT64CONST(0x51A5000000000009)
+#define KEYS 9
 
 #define PARTITIONS_PER_PROCESS 4	/* at least, so that none waits long for the last one */
 #define PARTITION_MARGIN 1.5	/* regions differ in size */
@@ -68,6 +69,7 @@ typedef struct ParallelBuild
 	int			regions;
 	uint64		model;
 	uint16		dimensions;
+	uint16		axes;
 	uint16		head;
 	uint8		metric;
 	SharedFileSet files;
@@ -94,7 +96,7 @@ typedef struct Participant
 	BufFile   **files;			/* [partitions + 1], NULL: not begun; the last one is for NULLs */
 } Participant;
 
-/* A row in a file; the embedding follows, unless it is NULL. */
+/* A row in a file; an IndexVector follows, unless it is NULL. */
 typedef struct RowHeader
 {
 	int32		region;
@@ -127,14 +129,14 @@ own_file(IndexBuild *build, int partition)
 }
 
 static void
-put_row(IndexBuild *build, int region, ItemPointer tid, const Embedding *row)
+put_row(IndexBuild *build, int region, ItemPointer tid, const IndexVector *row)
 {
 	const ParallelBuild *shared = build->participant->shared;
 	BufFile    *file = own_file(build, (int) ((int64) region * shared->partitions / shared->regions));
 	RowHeader	header = {region, *tid};
 
 	BufFileWrite(file, &header, sizeof header);
-	BufFileWrite(file, (void *) row, EMBEDDING_SIZE(shared->dimensions));
+	BufFileWrite(file, (void *) row, VARSIZE(row));
 }
 
 static void
@@ -166,7 +168,8 @@ static void
 read_partition(IndexBuild *build, int partition)
 {
 	ParallelBuild *shared = build->participant->shared;
-	Embedding  *row = palloc(EMBEDDING_SIZE(shared->dimensions));
+	Size		size = INDEX_VECTOR_SIZE(build->layout.dimensions);
+	IndexVector *row = palloc(size);
 
 	for (int process = 0; process < shared->participants; process++)
 	{
@@ -188,7 +191,7 @@ read_partition(IndexBuild *build, int partition)
 				index_writer_null(build->writer, &header.tid);
 			else
 			{
-				read_exactly(file, row, EMBEDDING_SIZE(shared->dimensions));
+				read_exactly(file, row, size);
 				build_sort_row(build, header.region, &header.tid, row);
 			}
 		}
@@ -241,7 +244,7 @@ write_partitions(IndexBuild *build)
 	ParallelBuild *shared = build->participant->shared;
 	uint32		partition;
 
-	index_writer_regions(build->writer, build->like, shared->head, build->centres, build->participant->regions, shared->regions);
+	index_writer_regions(build->writer, build->like, &build->axes, shared->head, build->centres, build->participant->regions, shared->regions);
 	while ((partition = pg_atomic_fetch_add_u32(&shared->next_partition, 1)) < shared->partitions)
 	{
 		build_begin_sort(build);
@@ -312,7 +315,10 @@ siamese_index_build_worker(dsm_segment *segment, shm_toc *toc)
 	build.like->model = shared->model;
 	build.like->metric = shared->metric;
 	build.like->dimensions = shared->dimensions;
-	index_layout(&build.layout, shared->dimensions);
+	build.axes.count = shared->axes;
+	build.axes.mean = shm_toc_lookup(toc, KEY_AXES, true);
+	build.axes.rows = build.axes.count > 0 ? build.axes.mean + shared->dimensions : NULL;
+	index_layout(&build.layout, shared->axes > 0 ? shared->axes : shared->dimensions);
 	build.writer = index_writer_join(index, shared->fill);
 	participate(&build);
 	index_writer_written(build.writer, &rows, &cells);
@@ -350,8 +356,8 @@ segment_is_available(Size size)
 static int
 choose_partitions(const IndexBuild *build)
 {
-	/* the embedding, its sort's header and item */
-	double		bytes = build->expected_rows * (EMBEDDING_SIZE(build->layout.dimensions) + 64);
+	/* the vector, its sort's header and item */
+	double		bytes = build->expected_rows * (INDEX_VECTOR_SIZE(build->layout.dimensions) + 64);
 	double		share = build->memory * 1024.0 / 2;
 	double		most = Min(Min(build->regions, LIMIT_BUILD_PARTITIONS), share / FILE_BUFFER);
 	double		wanted = Max(bytes * PARTITION_MARGIN / share, PARTITIONS_PER_PROCESS * build->participants);
@@ -363,6 +369,7 @@ typedef struct ParallelSizes
 {
 	Size		scan;
 	Size		centres;
+	Size		axes;
 	Size		reaches;
 	Size		regions;
 	Size		query;
@@ -375,12 +382,14 @@ estimate(ParallelContext *context, const IndexBuild *build, Snapshot snapshot, P
 
 	sizes->scan = table_parallelscan_estimate(build->heap, snapshot);
 	sizes->centres = sizeof(float) * (Size) build->regions * build->layout.dimensions;
+	sizes->axes = sizeof(float) * index_axes_floats(build->axes.count, build->like->dimensions);
 	sizes->reaches = sizeof(RegionReach) * (Size) build->regions * build->participants;
 	sizes->regions = sizeof(IndexRegion) * (Size) build->regions;
 	sizes->query = debug_query_string ? strlen(debug_query_string) + 1 : 0;
 	shm_toc_estimate_chunk(estimator, sizeof(ParallelBuild));
 	shm_toc_estimate_chunk(estimator, sizes->scan);
 	shm_toc_estimate_chunk(estimator, sizes->centres);
+	shm_toc_estimate_chunk(estimator, sizes->axes);
 	shm_toc_estimate_chunk(estimator, sizes->reaches);
 	shm_toc_estimate_chunk(estimator, sizes->regions);
 	shm_toc_estimate_chunk(estimator, sizes->query);
@@ -416,6 +425,7 @@ share_build(ParallelContext *context, IndexBuild *build, Snapshot snapshot, cons
 	shared->model = build->like->model;
 	shared->metric = build->like->metric;
 	shared->dimensions = build->like->dimensions;
+	shared->axes = build->axes.count;
 	shared->head = build->head;
 	SharedFileSetInit(&shared->files, context->seg);
 	BarrierInit(&shared->barrier, 0);
@@ -429,6 +439,8 @@ share_build(ParallelContext *context, IndexBuild *build, Snapshot snapshot, cons
 	participant->reaches = allocate(context, KEY_REACHES, sizes->reaches);
 	participant->regions = allocate(context, KEY_REGIONS, sizes->regions);
 	memcpy(centres, build->centres, sizes->centres);
+	if (sizes->axes > 0)
+		memcpy(allocate(context, KEY_AXES, sizes->axes), build->axes.mean, sizes->axes);
 	if (sizes->query > 0)
 		memcpy(allocate(context, KEY_QUERY, sizes->query), debug_query_string, sizes->query);
 	allocate(context, KEY_BUFFER_USAGE, sizeof(BufferUsage) * context->nworkers);

@@ -64,7 +64,7 @@ sample_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool al
 		state->wanted = Min(state->wanted, state->build->sample_rows);
 		state->rows = MemoryContextAllocHuge(state->context, row_size * state->wanted);
 	}
-	index_vector(row, state->rows + (Size) place * row->dimensions);
+	index_vector(&state->build->axes, row, state->rows + (Size) place * row->dimensions);
 	state->count = Max(state->count, place + 1);
 	MemoryContextSwitchTo(previous);
 	MemoryContextReset(state->build->row_context);
@@ -104,9 +104,10 @@ build_find_regions(IndexBuild *build)
 	BlockNumber blocks = RelationGetNumberOfBlocks(build->heap);
 	double		rows;
 	float	   *centres;
-	SampleQuery *queries;
+	SampleQuery *queries = palloc(sizeof(SampleQuery) * BUILD_QUERIES);
 	int			query_count;
 	int			wanted;
+	float	   *images;
 
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, INDEX_PHASE_SAMPLE);
 	build->sample_rows = 1000;
@@ -133,12 +134,20 @@ build_find_regions(IndexBuild *build)
 	if (state.count == 0)
 		return;
 
+	query_count = build_queries(build, state.rows, state.count, queries);
+	images = build_find_axes(build, state.rows, state.count, queries, query_count);
+	if (images)
+	{
+		/* more rows in a leaf may mean fewer regions */
+		pfree(state.rows);
+		state.rows = images;
+		wanted = Min(wanted, choose_regions(build, rows));
+	}
+
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, INDEX_PHASE_KMEANS);
 	centres = MemoryContextAllocHuge(build->context, sizeof(float) * (Size) wanted * build->layout.dimensions);
 	build->regions = kmeans_run(state.rows, state.count, build->layout.dimensions, wanted, SAMPLE_SEED, centres);
 	build->centres = centres;
-	queries = palloc(sizeof(SampleQuery) * BUILD_QUERIES);
-	query_count = build_queries(build, state.rows, state.count, queries);
 	build->head = build_head(build, state.rows, state.count, queries, query_count);
 	build_recall(build, state.rows, queries, query_count);
 	pfree(queries);

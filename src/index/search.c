@@ -115,9 +115,7 @@ region_bound(const Search *search, const IndexCache *cache, int region)
 		distance = distance_kernels()->l1(search->vector, index_cache_centre(cache, region), search->layout.dimensions);
 	else
 		distance = sqrt(distance);
-	bound = distance * REGION_ROUNDING - (double) search->regions[region].radius * cache->values[region];
-	if (search->metric == METRIC_COSINE)
-		bound -= CODE_UNIT_ROUNDING;
+	bound = distance * REGION_ROUNDING - search->rounding - (double) search->regions[region].radius * cache->values[region];
 	return bound > 0 ? (float) Min(bound * REGION_ROUNDING, FLT_MAX) : 0;
 }
 
@@ -242,6 +240,8 @@ void
 search_start(Search *search, const Embedding *query, double limit, bool approximate)
 {
 	MemoryContext previous = MemoryContextSwitchTo(search->context);
+	const IndexCache *cache;
+	IndexAxes	axes;
 	int			n;
 
 	reset(search);
@@ -266,9 +266,11 @@ search_start(Search *search, const Embedding *query, double limit, bool approxim
 		search->coded_regions = search->meta.regions;
 		search->coded_dimensions = n;
 	}
-	index_vector(query, search->vector);
+	cache = index_cache(search->index, &search->meta);
+	axes = index_cache_axes(cache);
+	search->rounding = index_vector(&axes, query, search->vector);
 	memset(search->coded, 0, sizeof(bool) * search->meta.regions);
-	order_regions(search, index_cache(search->index, &search->meta), approximate ? allowed_regions(search) : 0);
+	order_regions(search, cache, approximate ? allowed_regions(search) : 0);
 
 	/* as a float that is not less */
 	search->limit = limit >= FLT_MAX ? INFINITY : nextafterf((float) limit, INFINITY);

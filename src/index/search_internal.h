@@ -43,6 +43,7 @@ struct Search
 	/* the query, and in the units of each region whose leaves were looked into */
 	IndexRegion *regions;
 	float	   *vector;			/* [n] */
+	double		rounding;		/* of it */
 	uint8	   *head;			/* [head], of the region whose directory is being read */
 	CodeQuery  *queries;		/* [regions] */
 	uint8	   *codes;			/* [regions, n] */

@@ -136,7 +136,7 @@ code_dimensions(const Search *search, uint32 region, int dimensions, uint8 *code
 {
 	const IndexCache *cache = index_cache(search->index, &search->meta);
 
-	code_query(search->metric, search->vector, index_cache_centre(cache, region), cache->values[region], dimensions, code, query);
+	code_query(search->metric, search->vector, search->rounding, index_cache_centre(cache, region), cache->values[region], dimensions, code, query);
 }
 
 /* All of them, once. */
@@ -149,6 +149,21 @@ code_for_region(Search *search, uint32 region)
 					&search->queries[region]);
 	search->coded[region] = true;
 	search->blur = Max(search->blur, 2 * search->queries[region].error * search->queries[region].step);
+}
+
+#define ROWS_AT_ONCE 16
+
+/* Most rows are too far: of so many at once, in lanes. */
+static inline bool
+any_within(const float *bounds, int count, float most)
+{
+	int			within = 0;
+
+	if (count < ROWS_AT_ONCE)
+		return true;
+	for (int i = 0; i < ROWS_AT_ONCE; i++)
+		within |= bounds[i] <= most;
+	return within != 0;
 }
 
 static void
@@ -181,17 +196,23 @@ open_leaf(Search *search, uint32 region, BlockNumber block)
 		code_kernels()->bounds(search->metric == METRIC_L1, search->sums, index_slacks(page, layout), count,
 							   &search->queries[region], search->bounds);
 	}
-	for (int i = 0; i < count; i++)
+	for (int first = 0; first < count; first += ROWS_AT_ONCE)
 	{
-		Candidate	candidate;
+		float		most = Min(heap_cutoff(&search->heap), search->limit);
+		int			end = Min(first + ROWS_AT_ONCE, count);
 
-		if (search->bounds[i] > heap_cutoff(&search->heap) || search->bounds[i] > search->limit ||
-			!ItemPointerIsValid(&items[i].tid))
+		if (!any_within(search->bounds + first, end - first, most))
 			continue;
-		candidate.bound = search->bounds[i];
-		candidate.tid = items[i].tid;
-		if (!was_returned(search, &candidate))
-			heap_push(&search->heap, &candidate);
+		for (int i = first; i < end; i++)
+		{
+			Candidate	candidate = {search->bounds[i], items[i].tid};
+
+			if (candidate.bound <= most && ItemPointerIsValid(&candidate.tid) && !was_returned(search, &candidate))
+			{
+				heap_push(&search->heap, &candidate);
+				most = Min(heap_cutoff(&search->heap), search->limit);
+			}
+		}
 	}
 	UnlockReleaseBuffer(buffer);
 }

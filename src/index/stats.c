@@ -104,15 +104,15 @@ siamese_index_stats(PG_FUNCTION_ARGS)
 	Totals		totals = {0};
 	float		rounding = 0;
 	double		capacity;
-	Datum		values[14];
-	bool		nulls[14] = {false};
+	Datum		values[15];
+	bool		nulls[15] = {false};
 	char		model[17];
 
 	index_read_meta(index, &meta);
 	if (meta.dimensions > 0)
 	{
-		index_layout(&layout, meta.dimensions);
-		rounding = meta.metric == METRIC_L1 ? meta.dimensions / 2.0f : sqrtf(meta.dimensions) / 2;
+		index_layout(&layout, index_coded(&meta));
+		rounding = meta.metric == METRIC_L1 ? layout.dimensions / 2.0f : sqrtf(layout.dimensions) / 2;
 	}
 	for (BlockNumber block = INDEX_META_BLOCK + 1; block < blocks; block++)
 	{
@@ -148,22 +148,24 @@ siamese_index_stats(PG_FUNCTION_ARGS)
 	nulls[1] = nulls[2] = meta.dimensions == 0;
 	values[1] = CStringGetTextDatum(metric_name((Metric) meta.metric));
 	values[2] = Int32GetDatum(meta.dimensions);
-	values[3] = Int64GetDatum(totals.rows);
-	values[4] = Int64GetDatum(totals.nulls);
-	values[5] = Int64GetDatum(meta.built_rows);
-	values[6] = Int32GetDatum(meta.regions);
-	values[7] = Int64GetDatum(totals.cells);
-	values[8] = Int64GetDatum(totals.leaves);
-	values[9] = Int64GetDatum(totals.directories);
-	values[10] = Float8GetDatum(totals.rows / capacity);
-	values[11] = Float8GetDatum(totals.rows > 0 ? (double) totals.clipped / totals.rows : 0);
-	values[12] = Int64GetDatum((int64) blocks * BLCKSZ);
+	nulls[3] = meta.axes == 0;
+	values[3] = Int32GetDatum(meta.axes);
+	values[4] = Int64GetDatum(totals.rows);
+	values[5] = Int64GetDatum(totals.nulls);
+	values[6] = Int64GetDatum(meta.built_rows);
+	values[7] = Int32GetDatum(meta.regions);
+	values[8] = Int64GetDatum(totals.cells);
+	values[9] = Int64GetDatum(totals.leaves);
+	values[10] = Int64GetDatum(totals.directories);
+	values[11] = Float8GetDatum(totals.rows / capacity);
+	values[12] = Float8GetDatum(totals.rows > 0 ? (double) totals.clipped / totals.rows : 0);
+	values[13] = Int64GetDatum((int64) blocks * BLCKSZ);
 
 	/*
 	 * A new build pays when a tenth of the rows are badly coded, more than half came after the build, or most of the space is
 	 * free in an index of some size.
 	 */
-	values[13] = BoolGetDatum(totals.clipped * 10 > totals.rows ||
+	values[14] = BoolGetDatum(totals.clipped * 10 > totals.rows ||
 							  (totals.rows > 1000 && totals.rows > 2 * (int64) meta.built_rows) ||
 							  (totals.leaves > 100 && totals.rows < capacity * 0.4));
 	relation_close(index, AccessShareLock);

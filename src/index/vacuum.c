@@ -134,7 +134,7 @@ vacuum_index(Vacuum *vacuum)
 					if (vacuum->layout.dimensions == 0)
 					{
 						index_read_meta(index, &meta);
-						index_layout(&vacuum->layout, meta.dimensions);
+						index_layout(&vacuum->layout, index_coded(&meta));
 					}
 					vacuum_leaf(vacuum, buffer);
 				}

@@ -356,6 +356,33 @@ check_nulls(Check *check)
 		report(check, INDEX_META_BLOCK, "the page of NULLs with room, %u, is not in the chain", check->meta.nulls_room);
 }
 
+/* What bounds rest on: that the map makes no distance longer.  False: there is no map to look at rows with. */
+static bool
+check_axes(Check *check)
+{
+	int			n = check->meta.dimensions;
+	Size		total = index_axes_floats(check->meta.axes, n);
+	float	   *values = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(float) * total);
+	BlockNumber block = check->meta.first_axes;
+	BlockNumber from = INDEX_META_BLOCK;
+
+	for (Size done = 0; done < total; done += INDEX_FLOATS_PER_PAGE)
+	{
+		Page		page = get_page(check, block, INDEX_PAGE_AXES, from);
+
+		if (page == NULL)
+			return false;
+		memcpy(values + done, PageGetContents(page), Min(total - done, INDEX_FLOATS_PER_PAGE) * sizeof(float));
+		from = block;
+		block = INDEX_SPECIAL(page)->next;
+		pfree(page);
+	}
+	if (total > 0 && !(index_axes_stretch(values + n, check->meta.axes, n) <= 1))
+		report(check, check->meta.first_axes, "the axes make distances longer");
+	pfree(values);
+	return true;
+}
+
 /* A leaf with rows that no directory leads to.  Pages without rows may be left by a crash, and harm nothing. */
 static void
 check_unreached(Check *check)
@@ -374,7 +401,7 @@ check_unreached(Check *check)
 		if (!PageIsNew(page))
 		{
 			if (PageGetSpecialSize(page) != MAXALIGN(sizeof(IndexSpecial)) || INDEX_SPECIAL(page)->magic != INDEX_PAGE_MAGIC ||
-				INDEX_SPECIAL(page)->kind < INDEX_PAGE_META || INDEX_SPECIAL(page)->kind > INDEX_PAGE_NULLS)
+				INDEX_SPECIAL(page)->kind < INDEX_PAGE_META || INDEX_SPECIAL(page)->kind > INDEX_PAGE_LAST)
 				report(check, block, "it is no page of a siamese index");
 			else if ((INDEX_SPECIAL(page)->kind == INDEX_PAGE_LEAF && INDEX_NODE(page)->count > INDEX_NODE(page)->free) ||
 					 (INDEX_SPECIAL(page)->kind == INDEX_PAGE_NULLS && index_null_count(page) > 0))
@@ -409,6 +436,9 @@ check_heap_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, boo
 	Buffer		buffer;
 	Page		page;
 	uint8	   *code;
+	IndexAxes	axes = index_cache_axes(index_cache(check->index, &check->meta));
+	float	   *vector;
+	double		rounding;
 	int			n = check->layout.dimensions;
 
 	if (entry == NULL || isnull[0] != !BlockNumberIsValid(entry->leaf))
@@ -421,7 +451,7 @@ check_heap_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, boo
 		return;
 	previous = MemoryContextSwitchTo(check->context);
 	row = DatumGetEmbedding(values[0]);
-	if (row->dimensions != n || row->model != check->meta.model || row->metric != check->meta.metric)
+	if (row->dimensions != check->meta.dimensions || row->model != check->meta.model || row->metric != check->meta.metric)
 		report(check, entry->leaf, "row %u belongs to another model", entry->item);
 	else
 	{
@@ -431,11 +461,13 @@ check_heap_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, boo
 		buffer = index_read(check->index, entry->leaf, BUFFER_LOCK_SHARE, INDEX_PAGE_LEAF);
 		page = BufferGetPage(buffer);
 		code = palloc(n);
+		vector = palloc(sizeof(float) * n);
+		rounding = index_vector(&axes, row, vector);
 		index_node_code(check->index, page, &check->layout, entry->item, code);
 		region = INDEX_NODE(page)->region;
 		centre = index_cache_centre(index_cache(check->index, &check->meta), region);
-		if (code_row_distance(check->metric, row->x, index_scale(row), centre, check->regions[region].step, n, code) >
-			index_slacks(page, &check->layout)[entry->item] * TOLERANCE)
+		if (code_row_distance(check->metric, vector, 0, centre, check->regions[region].step, n, code) -
+			rounding / check->regions[region].step > index_slacks(page, &check->layout)[entry->item] * TOLERANCE)
 			report(check, entry->leaf, "row %u is not within its slack of the heap's value", entry->item);
 		UnlockReleaseBuffer(buffer);
 	}
@@ -475,10 +507,10 @@ siamese_index_check(PG_FUNCTION_ARGS)
 	check.metric = (Metric) check.meta.metric;
 	if (check.meta.dimensions > 0)
 	{
-		index_layout(&check.layout, check.meta.dimensions);
+		index_layout(&check.layout, index_coded(&check.meta));
 		index_layout(&check.directory, check.meta.head);
 		check.regions = index_read_regions(check.index, &check.meta);
-		index_cache(check.index, &check.meta);
+		with_heap &= check_axes(&check);
 	}
 	for (uint32 i = 0; i < check.meta.regions; i++)
 	{

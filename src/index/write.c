@@ -32,6 +32,7 @@ struct IndexWriter
 	IndexLayout layout;
 	IndexLayout directory_layout;
 	Metric		metric;
+	IndexAxes	axes;
 	const float *centres;		/* [regions, n] */
 	IndexRegion *regions;		/* [meta.regions] */
 	NodeBuilder leaf;
@@ -163,14 +164,17 @@ index_region_init(IndexRegion *region, float step)
 }
 
 void
-index_writer_regions(IndexWriter *writer, const Embedding *like, int head, const float *centres, IndexRegion *regions, int count)
+index_writer_regions(IndexWriter *writer, const Embedding *like, const IndexAxes *axes, int head, const float *centres,
+					 IndexRegion *regions, int count)
 {
 	writer->meta.dimensions = like->dimensions;
+	writer->meta.axes = axes->count;
 	writer->meta.head = head;
 	writer->meta.metric = like->metric;
 	writer->meta.model = like->model;
 	writer->metric = (Metric) like->metric;
-	index_layout(&writer->layout, like->dimensions);
+	writer->axes = *axes;
+	index_layout(&writer->layout, index_coded(&writer->meta));
 	index_layout(&writer->directory_layout, head);
 	builder_init(writer, &writer->leaf, INDEX_PAGE_LEAF, &writer->layout);
 	builder_init(writer, &writer->directory, INDEX_PAGE_DIRECTORY, &writer->directory_layout);
@@ -195,8 +199,8 @@ index_writer_add_written(IndexWriter *writer, uint64 rows, uint64 cells)
 
 /* Writes one cell: rows order[first .. end - 1]; it may go on in a second leaf, as a second cell with the same centre. */
 static void
-write_cell(IndexWriter *writer, uint32 region, Embedding *const *rows, const ItemPointerData *tids, const double *scales,
-		   const float *vectors, const int *order, int first, int end, uint8 *cell_code, uint8 *code, float *mean)
+write_cell(IndexWriter *writer, uint32 region, IndexVector *const *rows, const ItemPointerData *tids, const int *order, int first,
+		   int end, uint8 *cell_code, uint8 *code, float *mean)
 {
 	int			n = writer->layout.dimensions;
 	int			head = writer->directory_layout.dimensions;
@@ -208,8 +212,8 @@ write_cell(IndexWriter *writer, uint32 region, Embedding *const *rows, const Ite
 	memset(mean, 0, head * sizeof(float));
 	for (int i = first; i < end; i++)
 		for (int j = 0; j < head; j++)
-			mean[j] += vectors[(Size) order[i] * n + j] * share;
-	code_row(writer->metric == METRIC_COSINE ? METRIC_L2 : writer->metric, mean, 1, centre, record->step, head, cell_code, NULL);
+			mean[j] += rows[order[i]]->x[j] * share;
+	code_row(writer->metric, mean, 0, centre, record->step, head, cell_code, NULL);
 
 	while (first < end)
 	{
@@ -226,16 +230,16 @@ write_cell(IndexWriter *writer, uint32 region, Embedding *const *rows, const Ite
 		{
 			int			row = order[first++];
 			IndexItem	item;
-			float		slack = code_row(writer->metric, rows[row]->x, scales[row], centre, record->step, n, code, NULL);
+			const float *vector = rows[row]->x;
+			float		rounding = rows[row]->rounding;
+			float		slack = code_row(writer->metric, vector, rounding, centre, record->step, n, code, NULL);
 
 			item.tid = tids[row];
 			item.cell = cell_item.cell;
 			builder_add(&writer->leaf, &item, slack, code);
-			cell_slack = Max(cell_slack, code_row_distance(writer->metric, rows[row]->x, scales[row], centre, record->step, head,
-														   cell_code));
+			cell_slack = Max(cell_slack, code_row_distance(writer->metric, vector, rounding, centre, record->step, head, cell_code));
 			memset(code, CODE_ZERO, n);
-			record->radius = Max(record->radius, code_row_distance(writer->metric, rows[row]->x, scales[row], centre,
-																   record->step, n, code));
+			record->radius = Max(record->radius, code_row_distance(writer->metric, vector, rounding, centre, record->step, n, code));
 			writer->meta.built_rows++;
 		} while (first < end && !builder_is_full(&writer->leaf));
 
@@ -255,11 +259,10 @@ write_cell(IndexWriter *writer, uint32 region, Embedding *const *rows, const Ite
 }
 
 void
-index_writer_rows(IndexWriter *writer, uint32 region, Embedding *const *rows, const ItemPointerData *tids, int count)
+index_writer_rows(IndexWriter *writer, uint32 region, IndexVector *const *rows, const ItemPointerData *tids, int count)
 {
 	int			n = writer->layout.dimensions;
 	float	   *vectors = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(float) * (Size) count * n);
-	double	   *scales = palloc(sizeof(double) * count);
 	int		   *order = palloc(sizeof(int) * count);
 	int		   *ends = palloc(sizeof(int) * count);
 	uint8	   *codes = palloc(2 * (Size) n);
@@ -267,15 +270,14 @@ index_writer_rows(IndexWriter *writer, uint32 region, Embedding *const *rows, co
 	int			cells;
 
 	for (int i = 0; i < count; i++)
-		scales[i] = index_vector(rows[i], vectors + (Size) i * n);
+		memcpy(vectors + (Size) i * n, rows[i]->x, sizeof(float) * n);
 	cells = group_rows(vectors, count, n, order, ends);
 	for (int i = 0; i < cells; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		write_cell(writer, region, rows, tids, scales, vectors, order, i == 0 ? 0 : ends[i - 1], ends[i], codes, codes + n, mean);
+		write_cell(writer, region, rows, tids, order, i == 0 ? 0 : ends[i - 1], ends[i], codes, codes + n, mean);
 	}
 	pfree(vectors);
-	pfree(scales);
 	pfree(order);
 	pfree(ends);
 	pfree(codes);
@@ -368,6 +370,22 @@ write_centres(IndexWriter *writer)
 	}
 }
 
+static void
+write_axes(IndexWriter *writer)
+{
+	Size		total = index_axes_floats(writer->meta.axes, writer->meta.dimensions);
+	BlockNumber last = InvalidBlockNumber;
+
+	for (Size done = 0; done < total; done += INDEX_FLOATS_PER_PAGE)
+	{
+		Buffer		buffer = chain_page(writer, INDEX_PAGE_AXES, &writer->meta.first_axes, &last);
+
+		memcpy(PageGetContents(BufferGetPage(buffer)), writer->axes.mean + done,
+			   Min(total - done, INDEX_FLOATS_PER_PAGE) * sizeof(float));
+		UnlockReleaseBuffer(buffer);
+	}
+}
+
 void
 index_writer_end(IndexWriter *writer, const uint16 *recall)
 {
@@ -379,6 +397,7 @@ index_writer_end(IndexWriter *writer, const uint16 *recall)
 	{
 		builder_end(writer, &writer->leaf);
 		builder_end(writer, &writer->directory);
+		write_axes(writer);
 		write_centres(writer);
 		for (uint32 i = 0; i < writer->meta.regions; i += INDEX_REGIONS_PER_PAGE)
 		{

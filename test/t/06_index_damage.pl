@@ -7,7 +7,7 @@ use Test::More;
 
 my $page_size = 8192;
 my $header = 24;
-my %kind = (meta => 1, regions => 2, centres => 3, directory => 4, leaf => 5, more => 6, nulls => 7);
+my %kind = (meta => 1, regions => 2, centres => 3, directory => 4, leaf => 5, more => 6, nulls => 7, axes => 8);
 
 # Of a node of 8 dimensions, one page: header (12 bytes and 7 blocks, aligned), then 8 bytes an item, 4 a slack.
 my $items = $header + 16;
@@ -21,12 +21,14 @@ $node->safe_psql('postgres', q{
 	CREATE EXTENSION siamese;
 	SELECT setseed(0.5);
 	CREATE TABLE original AS SELECT i AS id, CASE WHEN i % 50 > 0 THEN (SELECT array_agg(random()) FROM generate_series(1, 8) WHERE i > 0)::embedding END AS e
+		FROM generate_series(1, 3000) i;
+	CREATE TABLE subspace AS SELECT i AS id, (SELECT array_agg(sin(i) * sin(j) + cos(i * 3) * cos(j)) FROM generate_series(1, 32) j)::embedding AS e
 		FROM generate_series(1, 3000) i;});
 
 sub put { my ($page, $offset, $bytes) = @_; substr($$page, $offset, length $bytes) = $bytes; }
 sub slack_offset { my ($number) = @_; return $items + $capacity * 8 + 4 * $number; }
 
-# name => [kind of the page, what is done to the first one, what the check says]
+# name => [kind of the page, what is done to the first one, what the check says, the table that is indexed (original)]
 my %damage = (
 	sound => [ 'leaf', sub { }, qr/^$/ ],
 	empty => [ 'leaf', sub { ${ $_[0] } = "\0" x $page_size }, qr/it is no page of a siamese index/ ],
@@ -46,10 +48,12 @@ my %damage = (
 	no_cells => [ 'directory', sub { put($_[0], $header, pack('S', 0)) }, qr/it has rows, but nothing leads to it/ ],
 	cycle => [ 'nulls', sub { put($_[0], $page_size - 4, pack('L', $_[1])) }, qr/it is reached twice/ ],
 	radius => [ 'regions', sub { put($_[0], $header + 4, pack('f', 0.5)) }, qr/farther from its region's centre than the region's radius/ ],
+	longer => [ 'axes', sub { put($_[0], $header + 4 * 32, pack('f', 2)) }, qr/the axes make distances longer/, 'subspace' ],
+	axes_lost => [ 'axes', sub { put($_[0], $page_size - 8, pack('S', 3)) }, qr/it is of kind 3, not 8/, 'subspace' ],
 	null_lost => [ 'nulls', sub { put($_[0], 12, pack('S', $header)) }, qr/the row \(\d+,\d+\) is not in the index/ ],
 );
 
-$node->safe_psql('postgres', join(';', map { "CREATE TABLE $_ AS SELECT * FROM original; CREATE INDEX ${_}_index ON $_ USING siamese (e)" } sort keys %damage));
+$node->safe_psql('postgres', join(';', map { "CREATE TABLE $_ AS SELECT * FROM " . ($damage{$_}[3] // 'original') . "; CREATE INDEX ${_}_index ON $_ USING siamese (e)" } sort keys %damage));
 my %file = map { $_ => $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath('${_}_index')") } keys %damage;
 $node->stop;
 

@@ -1,5 +1,5 @@
 # The index answers as a sequential scan does: generated tables of all distances, 1 to 300 dimensions, clusters, duplicates,
-# zero, denormal and huge values, deletions, updates, drift and vacuum; distances must be the same in the same order (ties
+# rows near a subspace, zero, denormal and huge values, deletions, updates, drift and vacuum; distances must be the same in the same order (ties
 # may swap), balls must hold the same rows.
 #
 # INDEX_SEED (default: the process's number and the time) and INDEX_ROUNDS (default 60) choose what is generated.
@@ -34,7 +34,8 @@ CREATE FUNCTION vector(n int, mode text, scale float8, k int) RETURNS real[] LAN
 		WHEN 'grid' THEN floor(random() * 3)
 		WHEN 'outliers' THEN CASE WHEN k % 50 = 0 THEN random() * 1e6 ELSE random() END
 		WHEN 'scales' THEN (random() - 0.5) * power(10, (k % 13) - 6)
-		END AS v FROM generate_series(1, n) i) x
+		WHEN 'subspace' THEN a * sin(i) + b * cos(i) + c * sin(2.3 * i) + 1e-3 * random()
+		END AS v FROM generate_series(1, n) i, (SELECT random() AS a, random() AS b, random() AS c OFFSET 0) r) x
 $$;
 
 CREATE FUNCTION fill(first int, last int, drift float8 DEFAULT 0) RETURNS void LANGUAGE sql AS $$
@@ -54,10 +55,12 @@ BEGIN
 	DELETE FROM chosen;
 	c.n := pick('1', '2', '3', '4', '7', '16', '31', '33', '64', '65', '128', '300')::int;
 	c.metric := pick('l1', 'l2', 'cosine');
-	c.mode := pick('uniform', 'uniform', 'clusters', 'clusters', 'duplicates', 'equal', 'zeros', 'grid', 'outliers', 'scales');
+	c.mode := pick('uniform', 'uniform', 'clusters', 'clusters', 'duplicates', 'equal', 'zeros', 'grid', 'outliers', 'scales', 'subspace', 'subspace');
 	c.scale := pick('1', '1', '1', '1e-3', '1e10', '1e-30', '1e-38', '1e32')::float8;
 	c.rows := pick('0', '1', '2', '7', '60', '300', '300', '1000', '1000', '2500')::int;
 	IF c.n > 100 THEN c.rows := least(c.rows, 300); END IF;
+	-- enough for the index to code the rows' images in their principal axes
+	IF c.mode = 'subspace' THEN c.n := pick('32', '33', '64', '100')::int; c.rows := pick('1000', '1500')::int; c.metric := pick('l2', 'cosine'); END IF;
 	c.regions := pick('0', '0', '1', '5', '40')::int;
 	c.fill := pick('90', '90', '100', '30')::int;
 	c.early := random() < 0.3;

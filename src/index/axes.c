@@ -1,0 +1,297 @@
+/*
+ * axes.c: the principal axes of a table's rows, and vectors as the index sees them.
+ *
+ * What networks learn lies near a subspace: of a hundred dimensions some thirty tell rows apart.  A linear map that makes no
+ * distance longer keeps lower bounds what they are, so codes may be those of a row's image, which has fewer dimensions.  For L2 and
+ * cosine; absolute values are not kept by a rotation.
+ *
+ * Which map it is decides how fast the index is.  What it answers depends on one thing alone, that the map makes no distance longer:
+ * index_axes_stretch() proves that of the numbers as they are stored.
+ */
+#include "postgres.h"
+
+#include <float.h>
+#include <math.h>
+
+#include "miscadmin.h"
+
+#include "common/random.h"
+#include "distance/distance.h"
+#include "index/build.h"
+#include "network/gemm.h"
+
+#define AXES_LEAST_ROWS 1000	/* fewer are read in no time */
+#define AXES_STEP 16			/* so many axes more, or less */
+#define AXES_MOST 256
+#define AXES_ROUNDS 8			/* of the iteration */
+#define AXES_ROWS 4				/* times the dimensions: so many rows are enough for a covariance */
+#define AXES_BATCH 256
+#define AXES_NEAREST 10			/* rows that a query wants */
+#define AXES_EXTRA 16			/* rows that it may look at in vain */
+
+/* ---- vectors ----------------------------------------------------------------------------------------------------- */
+
+/* Its length's inverse for cosine, 0 for a zero vector; 1 for the others. */
+static double
+scale_of(const Embedding *embedding)
+{
+	double		length;
+
+	if (embedding->metric != METRIC_COSINE)
+		return 1;
+	length = sqrt(distance_kernels()->inner(embedding->x, embedding->x, embedding->dimensions));
+	return length > 0 ? 1 / length : 0;
+}
+
+double
+index_unit_vector(const Embedding *embedding, float *x)
+{
+	double		scale = scale_of(embedding);
+
+	if (embedding->metric != METRIC_COSINE)
+	{
+		memcpy(x, embedding->x, sizeof(float) * embedding->dimensions);
+		return 0;
+	}
+	for (int i = 0; i < embedding->dimensions; i++)
+		x[i] = (float) (embedding->x[i] * scale);
+	return CODE_FLOAT_ROUNDING;
+}
+
+void
+index_images(const IndexAxes *axes, int count, int n, float *x, double *roundings, float *images)
+{
+	/* a sum of n products, each row's error below n + 2 times the rounding of one (Higham 2002, section 3.1); one alone is summed in double */
+	double		rounding = count == 1 ? 2 * CODE_FLOAT_ROUNDING : CODE_FLOAT_ROUNDING / 2 * (n + 2) * sqrt(axes->count);
+
+	for (int i = 0; i < count; i++)
+	{
+		float	   *row = x + (Size) i * n;
+
+		for (int j = 0; j < n; j++)
+			row[j] -= axes->mean[j];
+		roundings[i] += rounding * sqrt(distance_kernels()->inner(row, row, n)) + FLT_MIN;
+	}
+	if (count == 1)
+		for (int i = 0; i < axes->count; i++)
+			images[i] = (float) distance_kernels()->inner(axes->rows + (Size) i * n, x, n);
+	else
+		gemm(false, true, count, axes->count, n, x, n, axes->rows, n, 0, images, axes->count);
+
+	/* what overflowed says nothing */
+	for (int i = 0; i < count; i++)
+		for (int j = 0; j < axes->count; j++)
+			if (!isfinite(images[(Size) i * axes->count + j]))
+			{
+				images[(Size) i * axes->count + j] = 0;
+				roundings[i] = INFINITY;
+			}
+}
+
+double
+index_vector(const IndexAxes *axes, const Embedding *embedding, float *vector)
+{
+	float	   *x;
+	double		rounding;
+
+	if (axes->count == 0)
+		return index_unit_vector(embedding, vector);
+	x = palloc(sizeof(float) * embedding->dimensions);
+	rounding = index_unit_vector(embedding, x);
+	index_images(axes, 1, embedding->dimensions, x, &rounding, vector);
+	pfree(x);
+	return rounding;
+}
+
+/* The largest eigenvalue of the rows' products is at most the largest sum of their absolute values (Gershgorin 1931). */
+double
+index_axes_stretch(const float *rows, int count, int n)
+{
+	double		most = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		double		sum = 0;
+
+		CHECK_FOR_INTERRUPTS();
+		for (int j = 0; j < count; j++)
+			sum += fabs(distance_kernels()->inner(rows + (Size) i * n, rows + (Size) j * n, n));
+		most = Max(most, sum);
+	}
+	return sqrt(most) * (1 + 1e-9);
+}
+
+/* ---- finding them ------------------------------------------------------------------------------------------------ */
+
+/* The mean of rows [count, n] and their covariance float [n, n], but for a factor; false: there is none. */
+static bool
+find_covariance(const float *rows, int count, int n, float *mean, float *covariance)
+{
+	int			used = Min(count, AXES_ROWS * n);
+	double	   *sums = palloc0(sizeof(double) * n);
+	float	   *batch = palloc(sizeof(float) * AXES_BATCH * n);
+	double		most = 0;
+
+	for (int i = 0; i < used; i++)
+		for (int j = 0; j < n; j++)
+			sums[j] += rows[(Size) ((int64) count * i / used) * n + j] / (double) used;
+	for (int j = 0; j < n; j++)
+		mean[j] = (float) sums[j];
+	for (int i = 0; i < used; i++)
+		for (int j = 0; j < n; j++)
+			most = Max(most, fabs(rows[(Size) ((int64) count * i / used) * n + j] - (double) mean[j]));
+	for (int first = 0; first < used; first += AXES_BATCH)
+	{
+		int			length = Min(used - first, AXES_BATCH);
+
+		CHECK_FOR_INTERRUPTS();
+		for (int i = 0; i < length; i++)
+			for (int j = 0; j < n; j++)
+				batch[(Size) i * n + j] = (float) ((rows[(Size) ((int64) count * (first + i) / used) * n + j] - (double) mean[j]) / most);
+		gemm(true, false, n, n, length, batch, n, batch, n, first > 0, covariance, n);
+	}
+	pfree(sums);
+	pfree(batch);
+	return most > 0;
+}
+
+/* Makes rows [count, n] orthonormal, each against those before it (Gram-Schmidt); one that is a mix of those becomes zero. */
+static void
+orthonormalise(float *rows, int count, int n)
+{
+	for (int i = 0; i < count; i++)
+	{
+		float	   *row = rows + (Size) i * n;
+		double		before = distance_kernels()->inner(row, row, n);
+		double		length;
+
+		for (int j = 0; j < i; j++)
+		{
+			const float *other = rows + (Size) j * n;
+			float		share = (float) distance_kernels()->inner(row, other, n);
+
+			for (int k = 0; k < n; k++)
+				row[k] -= share * other[k];
+		}
+		length = distance_kernels()->inner(row, row, n);
+		length = length > before * 1e-10 ? 1 / sqrt(length) : 0;
+		for (int k = 0; k < n; k++)
+			row[k] = (float) (row[k] * length);
+	}
+}
+
+/* The first principal axes by orthogonal iteration (Golub and Van Loan 2013, section 8.2.4): axes float [count, n]. */
+static void
+iterate(const float *covariance, int count, int n, float *axes)
+{
+	float	   *products = palloc(sizeof(float) * (Size) count * n);
+	Random		random = random_stream(SAMPLE_SEED, 0);
+
+	for (Size i = 0; i < (Size) count * n; i++)
+		axes[i] = (float) random_normal(&random);
+	for (int round = 0; round < AXES_ROUNDS; round++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		gemm(false, false, count, n, n, axes, n, covariance, n, 0, products, n);
+		memcpy(axes, products, sizeof(float) * (Size) count * n);
+		orthonormalise(axes, count, n);
+	}
+	/* once more: what was left of the rows' products is of the order of rounding now */
+	orthonormalise(axes, count, n);
+	pfree(products);
+}
+
+/*
+ * How many of the axes are enough: with so many, hardly a row looks nearer than the nearest ones are.  Rows [count, n] of the sample,
+ * images [count, most] of them.  0: not even all.
+ */
+static int
+choose_count(const IndexBuild *build, const float *rows, const float *images, int count, int most, const SampleQuery *queries,
+			 int query_count)
+{
+	int			n = build->layout.dimensions;
+	double		share = Min(count / build->expected_rows, 1);
+	int64		extra[AXES_MOST / AXES_STEP] = {0};
+	int			asked = 0;
+
+	for (int i = 0; i < query_count; i++)
+	{
+		/* of the sample, as near as the last one wanted is in the table */
+		int			rank = Min((int) ceil(AXES_NEAREST * share), queries[i].found);
+		const float *x = rows + (Size) queries[i].row * n;
+		const float *image = images + (Size) queries[i].row * most;
+		double		reach;
+
+		if (rank == 0)
+			continue;
+		CHECK_FOR_INTERRUPTS();
+		reach = distance_kernels()->l2_squared(x, rows + (Size) queries[i].nearest[rank - 1] * n, n);
+		for (int j = 0; j < count; j++)
+		{
+			double		sum = 0;
+
+			for (int first = 0; first < most && sum <= reach; first += AXES_STEP)
+			{
+				sum += distance_kernels()->l2_squared(image + first, images + (Size) j * most + first, AXES_STEP);
+				extra[first / AXES_STEP] += sum <= reach;
+			}
+		}
+		/* the row itself, and those that are wanted */
+		for (int first = 0; first < most; first += AXES_STEP)
+			extra[first / AXES_STEP] -= 1 + rank;
+		asked++;
+	}
+	for (int step = 0; step < most / AXES_STEP && asked > 0; step++)
+		if (extra[step] <= AXES_EXTRA * share * asked)
+			return (step + 1) * AXES_STEP;
+	return 0;
+}
+
+float *
+build_find_axes(IndexBuild *build, float *rows, int count, const SampleQuery *queries, int query_count)
+{
+	int			n = build->layout.dimensions;
+	int			most = Min(n / 2 / AXES_STEP * AXES_STEP, AXES_MOST);
+	float	   *mean;
+	float	   *axes;
+	float	   *covariance;
+	float	   *images;
+	double		stretch;
+
+	if (build->like->metric == METRIC_L1 || build->expected_rows < AXES_LEAST_ROWS || most == 0 ||
+		sizeof(float) * ((double) n * (n + 2 * most + AXES_BATCH) + (double) count * most) > maintenance_work_mem * 1024.0 / 4)
+		return NULL;
+	mean = MemoryContextAlloc(build->context, sizeof(float) * (Size) (1 + most) * n);
+	axes = mean + n;
+	covariance = palloc(sizeof(float) * (Size) n * n);
+	images = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(float) * (Size) count * most);
+	if (find_covariance(rows, count, n, mean, covariance))
+	{
+		iterate(covariance, most, n, axes);
+		gemm(false, true, count, most, n, rows, n, axes, n, 0, images, most);
+		build->axes.count = choose_count(build, rows, images, count, most, queries, query_count);
+	}
+	pfree(covariance);
+
+	/* Rounding may have made the map longer than an isometry, by a millionth. */
+	stretch = index_axes_stretch(axes, build->axes.count, n);
+	for (Size i = 0; i < (Size) build->axes.count * n; i++)
+		axes[i] = (float) (axes[i] / stretch * (1 - 2 * CODE_FLOAT_ROUNDING));
+	if (build->axes.count == 0 || !(index_axes_stretch(axes, build->axes.count, n) <= 1))
+	{
+		pfree(mean);
+		pfree(images);
+		build->axes.count = 0;
+		return NULL;
+	}
+	build->axes.mean = mean;
+	build->axes.rows = axes;
+	index_layout(&build->layout, build->axes.count);
+	for (int i = 0; i < count; i += AXES_BATCH)
+	{
+		double		roundings[AXES_BATCH] = {0};
+
+		index_images(&build->axes, Min(count - i, AXES_BATCH), n, rows + (Size) i * n, roundings, images + (Size) i * build->axes.count);
+	}
+	return images;
+}
