@@ -94,6 +94,9 @@ $(DATA_built): sql/siamese.sql $(wildcard sql/network/*.json)
 
 $(OBJS): $(MAKEFILE_LIST)
 
+# Loops over pixels.
+$(filter src/image/%,$(OBJS)): override CFLAGS += -O3
+
 # Unit tests and fuzzers.  build/float uses the objects of the extension itself; build/double has the network in double
 # precision, for gradients; build/sanitize and build/sanitize-double are both again under the sanitizers; build/neon is the
 # float one for 64-bit ARM.

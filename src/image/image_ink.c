@@ -37,17 +37,22 @@ split_histogram(const int64_t histogram[256])
 		all += histogram[v];
 		sum += v * histogram[v];
 	}
-	for (int v = 0; v < 255; v++)
+	for (int v = 0; v < 255 && lower + histogram[v] < all; v++)
 	{
 		int64_t		upper;
 		double		distance;
 		double		between;
 
+		if (histogram[v] == 0)
+		{
+			/* as good as the level before */
+			if (split.threshold >= 0 && plateau == v - 1)
+				plateau = v;
+			continue;
+		}
 		lower += histogram[v];
 		lower_sum += v * histogram[v];
 		upper = all - lower;
-		if (lower == 0 || upper == 0)
-			continue;
 		distance = (double) (sum - lower_sum) / (double) upper - (double) lower_sum / (double) lower;
 		between = (double) lower * (double) upper * distance * distance;
 		if (between > best)
@@ -58,8 +63,6 @@ split_histogram(const int64_t histogram[256])
 			split.upper_mean = (double) (sum - lower_sum) / (double) upper;
 			plateau = v;
 		}
-		else if (between == best && histogram[v] == 0 && plateau == v - 1)
-			plateau = v;
 	}
 	/* Between two separate heaps every threshold is as good: take the middle one. */
 	if (split.threshold >= 0)
@@ -159,13 +162,19 @@ find_skew(const uint8_t *grey, int width, int height, const Host *host, bool *da
 		return false;
 	for (int y = 0; y < height; y++)
 	{
+		const uint8_t *levels = tiles.levels + y / tiles.side * tiles.columns;
 		int64_t		row_cubes = 0;
 
-		for (int x = 0; x < width; x++)
+		for (int x = 0; x < width; levels++)
 		{
-			int64_t		difference = (int) *grey++ - tiles.levels[y / tiles.side * tiles.columns + x / tiles.side];
+			int			right = x + tiles.side < width ? x + tiles.side : width;
 
-			row_cubes += difference * difference * difference;
+			for (; x < right; x++)
+			{
+				int			difference = *grey++ - *levels;
+
+				row_cubes += difference * difference * difference;
+			}
 		}
 		cubes += (double) row_cubes;
 	}
@@ -242,10 +251,10 @@ invert_histogram(int64_t histogram[256])
 
 /*
  * With one level of paper for the whole image: the median of what is lighter than the threshold.  histogram is grey's,
- * which a raster of one channel is itself.
+ * which a raster of one channel is itself: then it becomes that of the ink.
  */
 static void
-lift_off_level(uint8_t *plane, int step, size_t count, const uint8_t *grey, const int64_t histogram[256], int threshold)
+lift_off_level(uint8_t *plane, int step, size_t count, const uint8_t *grey, int64_t histogram[256], int threshold)
 {
 	int64_t		light[256] = {0};
 	uint8_t		ink[256];
@@ -262,6 +271,14 @@ lift_off_level(uint8_t *plane, int step, size_t count, const uint8_t *grey, cons
 	for (int v = 0; v < 256; v++)
 		ink[v] = v >= paper ? 0 : (uint8_t) (((paper - v) * 255 + paper / 2) / paper);
 	map_levels(plane, step, count, ink);
+	if (step == 1)
+	{
+		int64_t		levels[256] = {0};
+
+		for (int v = 0; v < 256; v++)
+			levels[ink[v]] += histogram[v];
+		memcpy(histogram, levels, sizeof levels);
+	}
 }
 
 static void
@@ -277,7 +294,7 @@ mix_grey(const ImageRaster *raster, uint8_t *grey)
 }
 
 static bool
-lift_off(ImageRaster *raster, const uint8_t *grey, const int64_t histogram[256], bool uneven, const Host *host,
+lift_off(ImageRaster *raster, const uint8_t *grey, int64_t histogram[256], bool uneven, const Host *host,
 		 Status *status)
 {
 	int			threshold = split_histogram(histogram).threshold;
@@ -300,18 +317,20 @@ lift_off(ImageRaster *raster, const uint8_t *grey, const int64_t histogram[256],
 	return true;
 }
 
-/* All that is on the paper's side of Otsu's threshold becomes paper; all, when there is no ink. */
+/* All that is on the paper's side of Otsu's threshold becomes paper; all, when there is no ink.  histogram: ink's, likewise. */
 static void
-clear_paper(ImageRaster *raster, uint8_t *ink)
+clear_paper(ImageRaster *raster, uint8_t *ink, int64_t histogram[256])
 {
 	size_t		count = (size_t) raster->width * (size_t) raster->height;
-	int64_t		histogram[256];
-	int			threshold;
+	int			threshold = image_otsu(histogram);
 
-	image_count_levels(ink, count, histogram);
-	threshold = image_otsu(histogram);
 	if (threshold < 0)
 		threshold = 255;
+	for (int v = 1; v <= threshold; v++)
+	{
+		histogram[0] += histogram[v];
+		histogram[v] = 0;
+	}
 	for (size_t i = 0; i < count; i++)
 	{
 		uint8_t		keep = ink[i] > threshold ? 0xFF : 0;
@@ -324,10 +343,9 @@ clear_paper(ImageRaster *raster, uint8_t *ink)
 
 bool
 image_ink_extract(ImageRaster *raster, ImagePolarity polarity, bool remove_background,
-				  const Host *host, uint8_t **ink, Status *status)
+				  const Host *host, uint8_t **ink, int64_t histogram[256], Status *status)
 {
 	size_t		count = (size_t) raster->width * (size_t) raster->height;
-	int64_t		histogram[256];
 	bool		dark_ink = polarity != IMAGE_POLARITY_LIGHT;
 	uint8_t    *grey = host_allocate(host, count, 1, status);
 
@@ -354,8 +372,10 @@ image_ink_extract(ImageRaster *raster, ImagePolarity polarity, bool remove_backg
 		return false;
 	}
 	mix_grey(raster, grey);
+	if (raster->channels != 1 || remove_background)
+		image_count_levels(grey, count, histogram);
 	if (remove_background)
-		clear_paper(raster, grey);
+		clear_paper(raster, grey, histogram);
 	*ink = grey;
 	return true;
 }

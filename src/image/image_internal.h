@@ -198,9 +198,12 @@ extern void image_tiles_free(ImageTiles *tiles, const Host *host);
 /* Levels of dark ink on light, uneven paper become ink, 0 to 255, in place. */
 extern bool image_lift_off_uneven(uint8_t *plane, int step, int width, int height, const Host *host, Status *status);
 
-/* image_ink.c: pixels in place become ink: 0 paper to 255.  *ink is then uint8 [height, width], owned by the caller. */
+/*
+ * image_ink.c: pixels in place become ink: 0 paper to 255.  *ink is then uint8 [height, width], owned by the caller, and
+ * histogram says how many of its pixels have each level.
+ */
 extern bool image_ink_extract(ImageRaster *raster, ImagePolarity polarity, bool remove_background,
-							  const Host *host, uint8_t **ink, Status *status);
+							  const Host *host, uint8_t **ink, int64_t histogram[256], Status *status);
 
 #define IMAGE_WORD ((int) sizeof(uint64_t))	/* values at a time: most of paper is alike */
 

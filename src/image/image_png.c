@@ -191,8 +191,8 @@ png_find_parts(const uint8_t *bytes, size_t length, PngParts *parts)
 	size_t		size;
 
 	memset(parts, 0, sizeof *parts);
-	(void) png_next(bytes, length, &position, &type, &size);	/* IHDR, by image_png_header() */
-	if (!png_sum_holds(type, size) || type[14] != 0 || type[15] != 0 || type[16] != 0)
+	/* IHDR, as image_png_header() has seen */
+	if (!png_next(bytes, length, &position, &type, &size) || !png_sum_holds(type, size) || type[14] != 0 || type[15] != 0 || type[16] != 0)
 		return false;
 	parts->colour_type = type[13];
 	while (png_next(bytes, length, &position, &type, &size) && !png_is(type, "IEND"))

@@ -90,19 +90,17 @@ any_above(const uint8_t *values, int threshold)
 }
 
 static bool
-find_ink(const uint8_t *ink, int width, int height, const Host *host, InkPlace *place, Status *status)
+find_ink(const uint8_t *ink, const int64_t histogram[256], int width, int height, const Host *host, InkPlace *place,
+		 Status *status)
 {
 	int64_t    *columns = host_allocate_zero(host, (size_t) width + (size_t) height, sizeof(int64_t), status);
 	int64_t    *rows;
-	int64_t		histogram[256];
 	int64_t		total = 0;
-	int			threshold;
+	int			threshold = image_otsu(histogram);
 
 	if (columns == NULL)
 		return false;
 	rows = columns + width;
-	image_count_levels(ink, (size_t) width * (size_t) height, histogram);
-	threshold = image_otsu(histogram);
 	for (int y = 0; threshold >= 0 && y < height; y++)
 	{
 		const uint8_t *row = ink + (size_t) y * (size_t) width;
@@ -204,11 +202,12 @@ fit(ImageRaster *image, const ImagePreparation *preparation, const Host *host, u
 	if (has_ink)
 	{
 		uint8_t    *ink;
+		int64_t		histogram[256];
 		bool		found;
 
-		if (!image_ink_extract(image, preparation->polarity, preparation->remove_background, host, &ink, status))
+		if (!image_ink_extract(image, preparation->polarity, preparation->remove_background, host, &ink, histogram, status))
 			return false;
-		found = find_ink(ink, image->width, image->height, host, &ink_place, status);
+		found = find_ink(ink, histogram, image->width, image->height, host, &ink_place, status);
 		host_release(host, ink);
 		if (!found || host_interrupted(host, status))
 			return false;

@@ -14,11 +14,12 @@
 #define ONE (1 << 20)			/* a weight of one */
 #define ROW_SHIFT 12			/* rows are kept with 8 bits of fraction */
 
-/* For each target pixel along one axis: the run of source pixels, and their weights; ONE less their sum goes to fill. */
+/* For each target pixel along one axis: the run of source pixels, and their weights; what they lack to ONE goes to fill. */
 typedef struct Axis
 {
 	int		   *first;			/* int [target] */
 	int		   *count;			/* int [target] */
+	uint32_t   *rest;			/* uint32 [target], ONE less the weights' sum */
 	uint32_t   *weights;		/* uint32 [target, stride] */
 	size_t		stride;
 } Axis;
@@ -39,6 +40,7 @@ axis_free(Axis *axis, const Host *host)
 {
 	host_release(host, axis->first);
 	host_release(host, axis->count);
+	host_release(host, axis->rest);
 	host_release(host, axis->weights);
 }
 
@@ -95,7 +97,8 @@ axis_make(Axis *axis, const Span *span, int size, const Host *host, Status *stat
 	axis->stride = (size_t) (fmin(ceil(scale), span->high - span->low) + 2);
 	axis->first = host_allocate_zero(host, (size_t) size, sizeof(int), status);
 	axis->count = axis->first ? host_allocate_zero(host, (size_t) size, sizeof(int), status) : NULL;
-	axis->weights = axis->count ? host_allocate_zero(host, (size_t) size * axis->stride, sizeof(uint32_t), status) : NULL;
+	axis->rest = axis->count ? host_allocate(host, (size_t) size, sizeof(uint32_t), status) : NULL;
+	axis->weights = axis->rest ? host_allocate_zero(host, (size_t) size * axis->stride, sizeof(uint32_t), status) : NULL;
 	if (axis->weights == NULL)
 		return false;
 	for (int i = 0; i < size; i++)
@@ -105,38 +108,54 @@ axis_make(Axis *axis, const Span *span, int size, const Host *host, Status *stat
 		double		start = fmax(span->source + from * scale, low);
 		double		end = fmin(span->source + to * scale, high);
 
+		axis->rest[i] = ONE;
 		if (to <= from || end <= start)
 			continue;			/* all fill */
 		if (scale >= 1.0)
 			weigh_overlap(axis, i, start, end, scale, span->low, span->high);
 		else
 			weigh_linear(axis, i, (start + end) / 2, (end - start) / scale, span->low, span->high);
+		for (int k = 0; k < axis->count[i]; k++)
+			axis->rest[i] -= axis->weights[(size_t) i * axis->stride + (size_t) k];
 	}
 	return true;
 }
 
 /* One source row brought to the target's width: uint16 [width, channels], 8 bits of fraction. */
-static void
+static inline void
 resample_row(const uint8_t *source, int channels, const Axis *axis, int width, const uint8_t fill[3], uint16_t *row)
 {
 	for (int x = 0; x < width; x++)
 	{
 		const uint32_t *weights = axis->weights + (size_t) x * axis->stride;
 		const uint8_t *pixel = source + (size_t) axis->first[x] * (size_t) channels;
+		int			count = axis->count[x];
+		uint32_t	rest = axis->rest[x];
 
 		for (int c = 0; c < channels; c++)
 		{
-			uint32_t	sum = 0;
-			uint32_t	left = ONE;
+			uint32_t	sum = rest * fill[c] + (1 << (ROW_SHIFT - 1));
 
-			for (int k = 0; k < axis->count[x]; k++)
-			{
+			for (int k = 0; k < count; k++)
 				sum += weights[k] * pixel[k * channels + c];
-				left -= weights[k];
-			}
-			*row++ = (uint16_t) ((sum + left * fill[c] + (1 << (ROW_SHIFT - 1))) >> ROW_SHIFT);
+			*row++ = (uint16_t) (sum >> ROW_SHIFT);
 		}
 	}
+}
+
+/* sums [count] of 28 bits of fraction become values. */
+static void
+round_sums(const uint64_t *sums, size_t count, uint8_t *target)
+{
+	for (size_t i = 0; i < count; i++)
+		target[i] = (uint8_t) (sums[i] >> 28);
+}
+
+static void
+add_weighted(uint64_t *sums, const uint16_t *line, size_t count, uint32_t weight)
+{
+	for (size_t i = 0; i < count; i++)
+		sums[i] += (uint64_t) weight * line[i];
 }
 
 /* Target row y out of resampled source rows, of which the last two are kept. */
@@ -144,38 +163,35 @@ static bool
 resample_rows(const ImageRaster *source, const Axis *across, const Axis *down, const uint8_t fill[3],
 			  int width, int height, uint16_t *kept, uint64_t *sums, const Host *host, uint8_t *target, Status *status)
 {
-	size_t		values = (size_t) width * (size_t) source->channels;
+	size_t		channels = (size_t) source->channels;
+	size_t		values = (size_t) width * channels;
 	int			kept_row[2] = {-1, -1};
 
 	for (int y = 0; y < height; y++)
 	{
-		uint64_t	left = ONE;
-
-		memset(sums, 0, values * sizeof *sums);
+		for (size_t c = 0; c < channels; c++)
+			for (size_t i = c; i < values; i += channels)
+				sums[i] = ((uint64_t) down->rest[y] * fill[c] << 8) + ((uint64_t) ONE << 7);
 		for (int k = 0; k < down->count[y]; k++)
 		{
 			int			row = down->first[y] + k;
-			uint64_t	weight = down->weights[(size_t) y * down->stride + (size_t) k];
+			uint32_t	weight = down->weights[(size_t) y * down->stride + (size_t) k];
 			uint16_t   *line = kept + (size_t) (row & 1) * values;
+			const uint8_t *pixels = source->pixels + (size_t) row * (size_t) source->width * channels;
 
 			if (weight == 0)
 				continue;
 			if ((row & 255) == 255 && host_interrupted(host, status))
 				return false;
-			if (kept_row[row & 1] != row)
-				resample_row(source->pixels + (size_t) row * (size_t) source->width * (size_t) source->channels,
-							 source->channels, across, width, fill, line);
+			if (kept_row[row & 1] != row && channels == 1)
+				resample_row(pixels, 1, across, width, fill, line);
+			else if (kept_row[row & 1] != row)
+				resample_row(pixels, 3, across, width, fill, line);
 			kept_row[row & 1] = row;
-			for (size_t i = 0; i < values; i++)
-				sums[i] += weight * line[i];
-			left -= weight;
+			add_weighted(sums, line, values, weight);
 		}
-		for (size_t i = 0; i < values; i++)
-		{
-			uint64_t	background = left * ((uint64_t) fill[i % (size_t) source->channels] << 8);
-
-			*target++ = (uint8_t) ((sums[i] + background + ((uint64_t) ONE << 7)) >> 28);
-		}
+		round_sums(sums, values, target);
+		target += values;
 	}
 	return true;
 }
