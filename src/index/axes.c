@@ -28,6 +28,7 @@
 #define AXES_BATCH 256
 #define AXES_NEAREST 10			/* rows that a query wants */
 #define AXES_EXTRA 16			/* rows that it may look at in vain */
+#define STRAY 4					/* times the mean squared distance from the subspace is far, if that is as far as neighbours are */
 
 /* ---- vectors ----------------------------------------------------------------------------------------------------- */
 
@@ -101,6 +102,22 @@ index_vector(const IndexAxes *axes, const Embedding *embedding, float *vector)
 	index_images(axes, 1, embedding->dimensions, x, &rounding, vector);
 	pfree(x);
 	return rounding;
+}
+
+bool
+index_is_stray(const IndexAxes *axes, const Embedding *embedding, const float *image)
+{
+	float	   *x;
+	double		squared;
+
+	if (axes->count == 0)
+		return false;
+	x = palloc(sizeof(float) * embedding->dimensions);
+	index_unit_vector(embedding, x);
+	squared = distance_kernels()->l2_squared(x, axes->mean, embedding->dimensions) -
+		distance_kernels()->inner(image, image, axes->count);
+	pfree(x);
+	return squared > axes->stray;
 }
 
 /* The largest eigenvalue of the rows' products is at most the largest sum of their absolute values (Gershgorin 1931). */
@@ -203,11 +220,11 @@ iterate(const float *covariance, int count, int n, float *axes)
 
 /*
  * How many of the axes are enough: with so many, hardly a row looks nearer than the nearest ones are.  Rows [count, n] of the sample,
- * images [count, most] of them.  0: not even all.
+ * images [count, most] of them.  0: not even all.  reaches: the mean of how far, squared, queries reach for what they want.
  */
 static int
 choose_count(const IndexBuild *build, const float *rows, const float *images, int count, int most, const SampleQuery *queries,
-			 int query_count)
+			 int query_count, double *reaches)
 {
 	int			n = build->layout.dimensions;
 	double		share = Min(count / build->expected_rows, 1);
@@ -226,6 +243,7 @@ choose_count(const IndexBuild *build, const float *rows, const float *images, in
 			continue;
 		CHECK_FOR_INTERRUPTS();
 		reach = distance_kernels()->l2_squared(x, rows + (Size) queries[i].nearest[rank - 1] * n, n);
+		*reaches += (reach - *reaches) / (asked + 1);
 		for (int j = 0; j < count; j++)
 		{
 			double		sum = 0;
@@ -257,6 +275,8 @@ build_find_axes(IndexBuild *build, float *rows, int count, const SampleQuery *qu
 	float	   *covariance;
 	float	   *images;
 	double		stretch;
+	double		reaches = 0;
+	double		outside = 0;
 
 	if (build->like->metric == METRIC_L1 || build->expected_rows < AXES_LEAST_ROWS || most == 0 ||
 		sizeof(float) * ((double) n * (n + 2 * most + AXES_BATCH) + (double) count * most) > maintenance_work_mem * 1024.0 / 4)
@@ -269,7 +289,7 @@ build_find_axes(IndexBuild *build, float *rows, int count, const SampleQuery *qu
 	{
 		iterate(covariance, most, n, axes);
 		gemm(false, true, count, most, n, rows, n, axes, n, 0, images, most);
-		build->axes.count = choose_count(build, rows, images, count, most, queries, query_count);
+		build->axes.count = choose_count(build, rows, images, count, most, queries, query_count, &reaches);
 	}
 	pfree(covariance);
 
@@ -293,5 +313,10 @@ build_find_axes(IndexBuild *build, float *rows, int count, const SampleQuery *qu
 
 		index_images(&build->axes, Min(count - i, AXES_BATCH), n, rows + (Size) i * n, roundings, images + (Size) i * build->axes.count);
 	}
+	for (int i = 0; i < count; i++)
+		outside += (distance_kernels()->inner(rows + (Size) i * n, rows + (Size) i * n, n) -
+					distance_kernels()->inner(images + (Size) i * build->axes.count, images + (Size) i * build->axes.count,
+											  build->axes.count)) / count;
+	build->axes.stray = (float) Max(reaches, STRAY * outside);
 	return images;
 }

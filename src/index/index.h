@@ -63,12 +63,14 @@ typedef struct IndexMeta
 	uint16		axes;			/* dimensions of the images that are coded; 0: the vectors themselves are */
 	uint16		head;			/* so many of what is coded, the first, the codes of cells have */
 	uint8		metric;
-	uint8		padding[5];
+	uint8		padding;
+	float		stray;			/* IndexAxes has it */
 	uint64		model;			/* fingerprint, 0: unbound */
 	uint32		regions;
 	uint32		built_regions;	/* by the build */
 	uint64		built_rows;
 	uint64		built_cells;
+	uint64		strays;			/* inserted ones, about */
 	BlockNumber first_axes;		/* chains; any may be absent */
 	BlockNumber first_regions;
 	BlockNumber last_regions;
@@ -196,6 +198,7 @@ typedef struct IndexAxes
 	int			count;
 	const float *mean;
 	const float *rows;
+	float		stray;			/* a vector whose squared distance from the axes' subspace is more is badly told by them */
 } IndexAxes;
 
 /* What a backend keeps of an index (rd_amcache): it never changes but for growing. */
@@ -208,6 +211,7 @@ typedef struct IndexCache
 	uint32		regions;
 	uint16		axes;
 	uint16		dimensions;
+	float		stray;
 	float		values[FLEXIBLE_ARRAY_MEMBER];	/* steps [regions], centres [regions, coded], mean and axes [1 + axes, dimensions] */
 } IndexCache;
 
@@ -228,6 +232,7 @@ index_cache_axes(const IndexCache *cache)
 		axes.count = cache->axes;
 		axes.mean = index_cache_centre(cache, cache->regions);
 		axes.rows = axes.mean + cache->dimensions;
+		axes.stray = cache->stray;
 	}
 	return axes;
 }
@@ -266,6 +271,9 @@ index_axes_floats(int axes, int dimensions)
 {
 	return axes > 0 ? (Size) (1 + axes) * dimensions : 0;
 }
+
+/* Whether a vector with this image is badly told by it. */
+extern bool index_is_stray(const IndexAxes *axes, const Embedding *embedding, const float *image);
 
 /* By so much, at most, rows float [count, n] as a map make a distance longer. */
 extern double index_axes_stretch(const float *rows, int count, int n);

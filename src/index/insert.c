@@ -9,6 +9,7 @@
 #include <float.h>
 #include <math.h>
 
+#include "common/hashfn.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -19,6 +20,7 @@
 #define CHOICES 4				/* near cells whose leaves are tried */
 #define CLIPPED_TOO_MUCH 4		/* times what rounding takes: such a row founds a region */
 #define REACH_OF_NEW 2			/* a new region's box reaches so many times as far as the nearest centre */
+#define STRAYS_AT_ONCE 16
 #define ROWS_PER_CELL 4			/* a leaf gets no new cell unless its cells have that many rows, but for the first two */
 
 typedef struct Choice
@@ -516,6 +518,23 @@ insert_row(Insertion *insertion)
 	set_last(insertion, InvalidBlockNumber, leaf);
 }
 
+/* For index_stats: one of some is counted, for them all. */
+static void
+count_stray(Insertion *insertion)
+{
+	Buffer		buffer;
+	GenericXLogState *state;
+
+	if (murmurhash32(ItemPointerGetBlockNumber(&insertion->tid) * MaxOffsetNumber + ItemPointerGetOffsetNumber(&insertion->tid)) %
+		STRAYS_AT_ONCE != 0)
+		return;
+	buffer = index_read(insertion->index, INDEX_META_BLOCK, BUFFER_LOCK_EXCLUSIVE, INDEX_PAGE_META);
+	state = GenericXLogStart(insertion->index);
+	INDEX_META(GenericXLogRegisterBuffer(state, buffer, 0))->strays += STRAYS_AT_ONCE;
+	GenericXLogFinish(state);
+	UnlockReleaseBuffer(buffer);
+}
+
 bool
 index_am_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid, Relation heap, IndexUniqueCheck check_unique,
 			 bool unchanged, struct IndexInfo *info)
@@ -546,6 +565,8 @@ index_am_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid, Re
 	insertion.centre = palloc(sizeof(float) * n);
 	insertion.code = palloc(n);
 	insert_row(&insertion);
+	if (index_is_stray(&axes, insertion.row, insertion.vector))
+		count_stray(&insertion);
 	MemoryContextSwitchTo(previous);
 	MemoryContextDelete(context);
 	return false;

@@ -161,6 +161,7 @@ index_cache(Relation index, const IndexMeta *meta)
 	read->regions = meta->regions;
 	read->axes = meta->axes;
 	read->dimensions = meta->dimensions;
+	read->stray = meta->stray;
 	regions = index_read_regions(index, meta);
 	for (uint32 i = 0; i < meta->regions; i++)
 	{

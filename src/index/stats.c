@@ -104,6 +104,7 @@ siamese_index_stats(PG_FUNCTION_ARGS)
 	Totals		totals = {0};
 	float		rounding = 0;
 	double		capacity;
+	int64		bad;
 	Datum		values[15];
 	bool		nulls[15] = {false};
 	char		model[17];
@@ -140,6 +141,7 @@ siamese_index_stats(PG_FUNCTION_ARGS)
 			}
 		UnlockReleaseBuffer(buffer);
 	}
+	bad = totals.clipped + meta.strays;
 	capacity = Max((double) totals.leaves * layout.capacity, 1);
 	snprintf(model, sizeof model, "%016llx", (unsigned long long) meta.model);
 
@@ -158,14 +160,14 @@ siamese_index_stats(PG_FUNCTION_ARGS)
 	values[9] = Int64GetDatum(totals.leaves);
 	values[10] = Int64GetDatum(totals.directories);
 	values[11] = Float8GetDatum(totals.rows / capacity);
-	values[12] = Float8GetDatum(totals.rows > 0 ? (double) totals.clipped / totals.rows : 0);
+	values[12] = Float8GetDatum(totals.rows > 0 ? Min((double) bad / totals.rows, 1) : 0);
 	values[13] = Int64GetDatum((int64) blocks * BLCKSZ);
 
 	/*
 	 * A new build pays when a tenth of the rows are badly coded, more than half came after the build, or most of the space is
 	 * free in an index of some size.
 	 */
-	values[14] = BoolGetDatum(totals.clipped * 10 > totals.rows ||
+	values[14] = BoolGetDatum(bad * 10 > totals.rows ||
 							  (totals.rows > 1000 && totals.rows > 2 * (int64) meta.built_rows) ||
 							  (totals.leaves > 100 && totals.rows < capacity * 0.4));
 	relation_close(index, AccessShareLock);

@@ -169,6 +169,7 @@ index_writer_regions(IndexWriter *writer, const Embedding *like, const IndexAxes
 {
 	writer->meta.dimensions = like->dimensions;
 	writer->meta.axes = axes->count;
+	writer->meta.stray = axes->stray;
 	writer->meta.head = head;
 	writer->meta.metric = like->metric;
 	writer->meta.model = like->model;

@@ -174,7 +174,7 @@ sub measure_siamese
 	stamp($set, $metric, 'siamese', sql("SELECT 'siamese ' || extversion FROM pg_extension WHERE extname = 'siamese'"));
 	note_build($set, $metric, 'siamese', '', 'CREATE INDEX item_index ON item USING siamese (e)');
 	note_search($set, $metric, 'siamese', 'exact', $truth, '<->', '');
-	for my $probes (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
+	for my $probes (1, 2, 3, 4, 6, 8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 256)
 	{
 		last if note_search($set, $metric, 'siamese', "probes=$probes", $truth, '<->', "-c siamese.probes=$probes") >= 0.9995;
 	}
@@ -203,7 +203,7 @@ sub measure_pgvector
 	make_tables($name, "v::vector($n)", '');
 	stamp($set, $metric, 'pgvector', sql("SELECT 'pgvector ' || extversion FROM pg_extension WHERE extname = 'vector'"));
 	note_build($set, $metric, 'hnsw', '', "CREATE INDEX item_index ON item USING hnsw (e vector_${metric}_ops) WITH (m = 16, ef_construction = 64)");
-	for my $ef (10, 15, 20, 30, 40, 60, 80, 120, 160, 240, 320, 480, 640, 1000)
+	for my $ef (10, 15, 20, 25, 30, 35, 40, 50, 60, 70, 80, 100, 120, 140, 160, 200, 240, 280, 320, 400, 480, 560, 640, 800, 1000)
 	{
 		last if note_search($set, $metric, 'hnsw', "ef_search=$ef", $truth, $operator, "-c hnsw.ef_search=$ef") >= 0.9975;
 	}
