@@ -6,12 +6,14 @@
 #include <limits.h>
 
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "utils/guc.h"
 
 #include "common/check.h"
 #include "common/cpu.h"
 #include "common/limits.h"
 #include "common/settings.h"
+#include "image/image.h"
 #include "network/network.h"
 
 PG_MODULE_MAGIC;
@@ -97,4 +99,11 @@ _PG_init(void)
 							 &setting_kernel_level, -1, kernel_levels,
 							 PGC_SUSET, GUC_NOT_IN_SAMPLE, check_kernel_level, assign_kernel_level, NULL);
 	MarkGUCPrefixReserved("siamese");
+	if (process_shared_preload_libraries_in_progress)
+	{
+		Status		status;
+
+		/* Sessions inherit it; if it is missing, the first image says so. */
+		(void) image_load_leptonica(&status);
+	}
 }

@@ -21,6 +21,7 @@ typedef enum StatusCode
 	STATUS_INTERRUPTED,			/* the host's interrupted returned true */
 	STATUS_IMAGE_FORMAT,		/* empty, or no known image format */
 	STATUS_IMAGE_TOO_LARGE,		/* the header asks for more pixels than the limit */
+	STATUS_LIBRARY,				/* a library that is needed cannot be loaded */
 	STATUS_IMAGE_BROKEN,		/* header or data cannot be decoded */
 	STATUS_PEN,					/* a trajectory is not usable; detail names the row */
 	STATUS_PEN_FORMAT,			/* a file of pen data cannot be read */

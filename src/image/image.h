@@ -44,10 +44,13 @@ typedef struct ImagePreparation
 
 /*
  * Decodes and prepares.  raster: uint8 [height, width, channels] as in the preparation, owned by the caller.
- * Returns false with STATUS_IMAGE_FORMAT, _TOO_LARGE, _BROKEN, STATUS_NO_MEMORY or STATUS_INTERRUPTED.
+ * Returns false with STATUS_IMAGE_FORMAT, _TOO_LARGE, _BROKEN, STATUS_LIBRARY, _NO_MEMORY or _INTERRUPTED.
  */
 extern bool image_prepare(const uint8_t *bytes, size_t length, const ImagePreparation *preparation,
 						  int64_t max_pixels, const Host *host, uint8_t *raster, Status *status);
+
+/* Loads Leptonica now, so that processes forked from this one have it; false with STATUS_LIBRARY. */
+extern bool image_load_leptonica(Status *status);
 
 /* The same raster as a PNG (for siamese.preview).  *png is allocated by the host. */
 extern bool image_encode_png(const uint8_t *raster, int width, int height, int channels,

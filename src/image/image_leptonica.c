@@ -11,11 +11,61 @@
 
 #include "image/image_internal.h"
 
+#include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <leptonica/allheaders.h>
+
+/*
+ * Leptonica comes with a dozen other libraries: loading them takes three milliseconds, which a new connection that reads PNG and
+ * PNM need not wait for.  So it is loaded when an image first needs it.
+ */
+#define FUNCTIONS(DO) \
+	DO(setMsgSeverity) DO(lept_free) DO(pixCreate) DO(pixDestroy) DO(pixGetData) DO(pixGetWpl) DO(pixGetDimensions) DO(pixGetSpp) \
+	DO(pixGetColormap) DO(pixcmapGetCount) DO(pixcmapGetRGBA) DO(pixReadMemPng) DO(pixReadMemJpeg) DO(pixReadMemTiff) \
+	DO(pixReadMemBmp) DO(pixReadMemGif) DO(pixReadMemWebP) DO(pixWriteMemPng)
+
+#define TEXT(name) #name
+#define TEXT_OF(name) TEXT(name)
+
+static struct
+{
+#define DECLARE(name) __typeof__(name) *name;
+	FUNCTIONS(DECLARE)
+}			lept;
+static pthread_mutex_t load_lock = PTHREAD_MUTEX_INITIALIZER;
+static void *library;			/* all of lept is there */
+
+static bool
+find_functions(void *loaded)
+{
+#define FIND(name) if ((lept.name = (__typeof__(name) *) dlsym(loaded, #name)) == NULL) return false;
+	FUNCTIONS(FIND)
+	return true;
+}
+
+bool
+image_load_leptonica(Status *status)
+{
+	bool		done;
+
+	pthread_mutex_lock(&load_lock);
+	if (library == NULL)
+	{
+		void	   *loaded = dlopen(TEXT_OF(LEPTONICA_LIBRARY), RTLD_NOW | RTLD_LOCAL);
+
+		if (loaded != NULL && find_functions(loaded))
+			library = loaded;
+		else
+			status_set(status, STATUS_LIBRARY, "Install Leptonica on the server, of the version that the extension was built with.", "%s",
+					   dlerror());
+	}
+	done = library != NULL;
+	pthread_mutex_unlock(&load_lock);
+	return done;
+}
 
 static pthread_mutex_t quiet_lock = PTHREAD_MUTEX_INITIALIZER;
 static int	quiet_users;
@@ -41,7 +91,7 @@ quiet_begin(void)
 	pthread_mutex_lock(&quiet_lock);
 	if (quiet_users++ == 0)
 	{
-		quiet_severity = setMsgSeverity(L_SEVERITY_NONE);
+		quiet_severity = lept.setMsgSeverity(L_SEVERITY_NONE);
 #ifdef __GLIBC__
 		if (quiet_sink == NULL)
 		{
@@ -63,7 +113,7 @@ quiet_end(void)
 	pthread_mutex_lock(&quiet_lock);
 	if (--quiet_users == 0)
 	{
-		setMsgSeverity(quiet_severity);
+		lept.setMsgSeverity(quiet_severity);
 #ifdef __GLIBC__
 		stderr = quiet_stderr;
 #endif
@@ -81,30 +131,30 @@ read_pix(const uint8_t *bytes, size_t length, const ImageHeader *header, int cha
 	switch (header->format)
 	{
 		case IMAGE_FORMAT_PNG:
-			pix = pixReadMemPng(bytes, length);
+			pix = lept.pixReadMemPng(bytes, length);
 			break;
 		case IMAGE_FORMAT_JPEG:
 			/* Bad data is not continued with: half a face must not become an embedding. */
-			pix = pixReadMemJpeg(bytes, length, 0, reduction, &warnings,
+			pix = lept.pixReadMemJpeg(bytes, length, 0, reduction, &warnings,
 								 channels == 1 && header->samples == 3 ? L_JPEG_READ_LUMINANCE : 0);
 			break;
 		case IMAGE_FORMAT_TIFF:
-			pix = pixReadMemTiff(bytes, length, 0);
+			pix = lept.pixReadMemTiff(bytes, length, 0);
 			break;
 		case IMAGE_FORMAT_BMP:
-			pix = pixReadMemBmp(bytes, length);
+			pix = lept.pixReadMemBmp(bytes, length);
 			break;
 		case IMAGE_FORMAT_GIF:
-			pix = pixReadMemGif(bytes, length);
+			pix = lept.pixReadMemGif(bytes, length);
 			break;
 		case IMAGE_FORMAT_WEBP:
-			pix = pixReadMemWebP(bytes, length);
+			pix = lept.pixReadMemWebP(bytes, length);
 			break;
 		default:
 			break;
 	}
 	if (warnings > 0)
-		pixDestroy(&pix);
+		lept.pixDestroy(&pix);
 	quiet_end();
 	return pix;
 }
@@ -113,7 +163,7 @@ read_pix(const uint8_t *bytes, size_t length, const ImageHeader *header, int cha
 static void
 fill_table(PIX *pix, int depth, const ImageHeader *header, uint8_t table[256][3])
 {
-	PIXCMAP    *colours = pixGetColormap(pix);
+	PIXCMAP    *colours = lept.pixGetColormap(pix);
 	int			most = (1 << depth) - 1;
 
 	memset(table, 255, 256 * 3);
@@ -127,7 +177,7 @@ fill_table(PIX *pix, int depth, const ImageHeader *header, uint8_t table[256][3]
 
 		if (colours != NULL)
 		{
-			if (value >= pixcmapGetCount(colours) || pixcmapGetRGBA(colours, value, &red, &green, &blue, &alpha) != 0)
+			if (value >= lept.pixcmapGetCount(colours) || lept.pixcmapGetRGBA(colours, value, &red, &green, &blue, &alpha) != 0)
 				continue;
 			rgb[0] = image_over_white((uint32_t) red, (uint32_t) alpha, IMAGE_ALPHA_STRAIGHT);
 			rgb[1] = image_over_white((uint32_t) green, (uint32_t) alpha, IMAGE_ALPHA_STRAIGHT);
@@ -156,7 +206,7 @@ convert_narrow_rows(PIX *pix, int depth, const ImageHeader *header, ImageRaster 
 		grey[value] = image_luminance(table[value][0], table[value][1], table[value][2]);
 	for (int y = 0; y < raster->height; y++)
 	{
-		const l_uint32 *line = pixGetData(pix) + (size_t) y * (size_t) pixGetWpl(pix);
+		const l_uint32 *line = lept.pixGetData(pix) + (size_t) y * (size_t) lept.pixGetWpl(pix);
 		int			x = 0;
 
 		/* the usual kind, a word at a time */
@@ -184,12 +234,12 @@ convert_narrow_rows(PIX *pix, int depth, const ImageHeader *header, ImageRaster 
 static void
 convert_wide_rows(PIX *pix, int depth, const ImageHeader *header, ImageRaster *raster)
 {
-	bool		has_alpha = depth == 32 && pixGetSpp(pix) == 4 && header->alpha != IMAGE_ALPHA_IGNORED;
+	bool		has_alpha = depth == 32 && lept.pixGetSpp(pix) == 4 && header->alpha != IMAGE_ALPHA_IGNORED;
 	uint8_t    *out = raster->pixels;
 
 	for (int y = 0; y < raster->height; y++)
 	{
-		const l_uint32 *line = pixGetData(pix) + (size_t) y * (size_t) pixGetWpl(pix);
+		const l_uint32 *line = lept.pixGetData(pix) + (size_t) y * (size_t) lept.pixGetWpl(pix);
 
 		for (int x = 0; x < raster->width; x++, out += raster->channels)
 		{
@@ -219,19 +269,22 @@ bool
 image_leptonica_decode(const uint8_t *bytes, size_t length, const ImageHeader *header, int channels,
 					   int reduction, const Host *host, ImageRaster *raster, Status *status)
 {
-	PIX		   *pix = read_pix(bytes, length, header, channels, reduction);
+	PIX		   *pix;
 	l_int32		width;
 	l_int32		height;
 	l_int32		depth;
 
+	if (!image_load_leptonica(status))
+		return false;
+	pix = read_pix(bytes, length, header, channels, reduction);
 	if (pix == NULL)
 		return image_broken(header->format, "cannot be decoded: its data is damaged or of an unsupported kind", status);
 	/* The reader must have seen the size that was checked (a JPEG may be smaller, by its reduction). */
-	if (pixGetDimensions(pix, &width, &height, &depth) != 0 ||
+	if (lept.pixGetDimensions(pix, &width, &height, &depth) != 0 ||
 		width > header->width || height > header->height ||
 		(depth != 1 && depth != 2 && depth != 4 && depth != 8 && depth != 16 && depth != 32))
 	{
-		pixDestroy(&pix);
+		lept.pixDestroy(&pix);
 		return image_broken(header->format, "holds another image than its header says", status);
 	}
 	raster->width = width;
@@ -245,7 +298,7 @@ image_leptonica_decode(const uint8_t *bytes, size_t length, const ImageHeader *h
 		else
 			convert_wide_rows(pix, depth, header, raster);
 	}
-	pixDestroy(&pix);
+	lept.pixDestroy(&pix);
 	return raster->pixels != NULL;
 }
 
@@ -263,8 +316,10 @@ image_encode_png(const uint8_t *raster, int width, int height, int channels,
 	if (width < 1 || height < 1 || (channels != 1 && channels != 3))
 		return status_set(status, STATUS_ARGUMENT, NULL, "A raster of %d x %d pixels and %d channels cannot be a PNG.",
 						  width, height, channels);
+	if (!image_load_leptonica(status))
+		return false;
 	quiet_begin();
-	pix = pixCreate(width, height, channels == 1 ? 8 : 32);
+	pix = lept.pixCreate(width, height, channels == 1 ? 8 : 32);
 	if (pix == NULL)
 	{
 		quiet_end();
@@ -272,7 +327,7 @@ image_encode_png(const uint8_t *raster, int width, int height, int channels,
 	}
 	for (int y = 0; y < height; y++)
 	{
-		l_uint32   *line = pixGetData(pix) + (size_t) y * (size_t) pixGetWpl(pix);
+		l_uint32   *line = lept.pixGetData(pix) + (size_t) y * (size_t) lept.pixGetWpl(pix);
 		const uint8_t *row = raster + (size_t) y * (size_t) width * (size_t) channels;
 
 		for (int x = 0; x < width; x++)
@@ -283,8 +338,8 @@ image_encode_png(const uint8_t *raster, int width, int height, int channels,
 				line[x] = (l_uint32) row[3 * x] << 24 | (l_uint32) row[3 * x + 1] << 16 | (l_uint32) row[3 * x + 2] << 8;
 		}
 	}
-	failed = pixWriteMemPng(&encoded, &encoded_length, pix, 0.0);
-	pixDestroy(&pix);
+	failed = lept.pixWriteMemPng(&encoded, &encoded_length, pix, 0.0);
+	lept.pixDestroy(&pix);
 	quiet_end();
 	if (!failed && encoded != NULL)
 	{
@@ -297,6 +352,6 @@ image_encode_png(const uint8_t *raster, int width, int height, int channels,
 	}
 	else
 		status_set(status, STATUS_NO_MEMORY, NULL, "Could not encode a PNG of %d x %d pixels.", width, height);
-	lept_free(encoded);
+	lept.lept_free(encoded);
 	return *png != NULL;
 }
