@@ -219,104 +219,128 @@ iterate(const float *covariance, int count, int n, float *axes)
 }
 
 /*
- * How many of the axes are enough: with so many, hardly a row looks nearer than the nearest ones are.  Rows [count, n] of the sample,
- * images [count, most] of them.  0: not even all.  reaches: the mean of how far, squared, queries reach for what they want.
+ * How many of the axes are enough: with so many, hardly a row of the sample, rows [count, n], looks nearer than the nearest ones are.
+ * 0: not even all, axes [most, n].  reach: the mean of how far, squared, queries reach for what they want.
  */
 static int
-choose_count(const IndexBuild *build, const float *rows, const float *images, int count, int most, const SampleQuery *queries,
-			 int query_count, double *reaches)
+choose_count(const IndexBuild *build, const float *rows, int count, const float *axes, int most, const SampleQuery *queries,
+			 int query_count, double *reach)
 {
 	int			n = build->layout.dimensions;
 	double		share = Min(count / build->expected_rows, 1);
+	float	   *asked = palloc(sizeof(float) * BUILD_QUERIES * n);
+	float	   *asked_images = palloc(sizeof(float) * BUILD_QUERIES * most);
+	float	   *images = palloc(sizeof(float) * AXES_BATCH * most);
+	double		reaches[BUILD_QUERIES];
+	int			asked_count = 0;
 	int64		extra[AXES_MOST / AXES_STEP] = {0};
-	int			asked = 0;
+	int			chosen = 0;
 
+	*reach = 0;
 	for (int i = 0; i < query_count; i++)
 	{
 		/* of the sample, as near as the last one wanted is in the table */
 		int			rank = Min((int) ceil(AXES_NEAREST * share), queries[i].found);
 		const float *x = rows + (Size) queries[i].row * n;
-		const float *image = images + (Size) queries[i].row * most;
-		double		reach;
 
 		if (rank == 0)
 			continue;
-		CHECK_FOR_INTERRUPTS();
-		reach = distance_kernels()->l2_squared(x, rows + (Size) queries[i].nearest[rank - 1] * n, n);
-		*reaches += (reach - *reaches) / (asked + 1);
-		for (int j = 0; j < count; j++)
-		{
-			double		sum = 0;
-
-			for (int first = 0; first < most && sum <= reach; first += AXES_STEP)
-			{
-				sum += distance_kernels()->l2_squared(image + first, images + (Size) j * most + first, AXES_STEP);
-				extra[first / AXES_STEP] += sum <= reach;
-			}
-		}
+		reaches[asked_count] = distance_kernels()->l2_squared(x, rows + (Size) queries[i].nearest[rank - 1] * n, n);
+		*reach += (reaches[asked_count] - *reach) / (asked_count + 1);
+		memcpy(asked + (Size) asked_count++ * n, x, sizeof(float) * n);
 		/* the row itself, and those that are wanted */
 		for (int first = 0; first < most; first += AXES_STEP)
 			extra[first / AXES_STEP] -= 1 + rank;
-		asked++;
 	}
-	for (int step = 0; step < most / AXES_STEP && asked > 0; step++)
-		if (extra[step] <= AXES_EXTRA * share * asked)
-			return (step + 1) * AXES_STEP;
-	return 0;
+	gemm(false, true, asked_count, most, n, asked, n, axes, n, 0, asked_images, most);
+	for (int begin = 0; begin < count; begin += AXES_BATCH)
+	{
+		int			length = Min(count - begin, AXES_BATCH);
+
+		CHECK_FOR_INTERRUPTS();
+		gemm(false, true, length, most, n, rows + (Size) begin * n, n, axes, n, 0, images, most);
+		for (int i = 0; i < asked_count; i++)
+			for (int j = 0; j < length; j++)
+			{
+				double		sum = 0;
+
+				for (int first = 0; first < most && sum <= reaches[i]; first += AXES_STEP)
+				{
+					sum += distance_kernels()->l2_squared(asked_images + (Size) i * most + first, images + (Size) j * most + first,
+														  AXES_STEP);
+					extra[first / AXES_STEP] += sum <= reaches[i];
+				}
+			}
+	}
+	for (int step = 0; step < most / AXES_STEP && asked_count > 0 && chosen == 0; step++)
+		if (extra[step] <= AXES_EXTRA * share * asked_count)
+			chosen = (step + 1) * AXES_STEP;
+	pfree(asked);
+	pfree(asked_images);
+	pfree(images);
+	return chosen;
 }
 
-float *
+/* Rows [count, n] become their images [count, axes], in place.  Returns their mean squared distance from the axes' subspace. */
+static double
+map_rows(const IndexAxes *axes, float *rows, int count, int n)
+{
+	float	   *images = palloc(sizeof(float) * AXES_BATCH * axes->count);
+	double		outside = 0;
+
+	for (int begin = 0; begin < count; begin += AXES_BATCH)
+	{
+		double		roundings[AXES_BATCH] = {0};
+		int			length = Min(count - begin, AXES_BATCH);
+		float	   *x = rows + (Size) begin * n;
+
+		index_images(axes, length, n, x, roundings, images);
+		for (int i = 0; i < length; i++)
+			outside += (distance_kernels()->inner(x + (Size) i * n, x + (Size) i * n, n) -
+						distance_kernels()->inner(images + (Size) i * axes->count, images + (Size) i * axes->count, axes->count)) / count;
+		memcpy(rows + (Size) begin * axes->count, images, sizeof(float) * length * axes->count);
+	}
+	pfree(images);
+	return outside;
+}
+
+void
 build_find_axes(IndexBuild *build, float *rows, int count, const SampleQuery *queries, int query_count)
 {
 	int			n = build->layout.dimensions;
 	int			most = Min(n / 2 / AXES_STEP * AXES_STEP, AXES_MOST);
+	IndexAxes	found = {0};
 	float	   *mean;
 	float	   *axes;
 	float	   *covariance;
-	float	   *images;
 	double		stretch;
-	double		reaches = 0;
-	double		outside = 0;
+	double		reach;
 
 	if (build->like->metric == METRIC_L1 || build->expected_rows < AXES_LEAST_ROWS || most == 0 ||
-		sizeof(float) * ((double) n * (n + 2 * most + AXES_BATCH) + (double) count * most) > maintenance_work_mem * 1024.0 / 4)
-		return NULL;
+		sizeof(float) * (double) n * (n + 2 * most + AXES_BATCH) > maintenance_work_mem * 1024.0 / 4)
+		return;
 	mean = MemoryContextAlloc(build->context, sizeof(float) * (Size) (1 + most) * n);
 	axes = mean + n;
 	covariance = palloc(sizeof(float) * (Size) n * n);
-	images = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(float) * (Size) count * most);
 	if (find_covariance(rows, count, n, mean, covariance))
 	{
 		iterate(covariance, most, n, axes);
-		gemm(false, true, count, most, n, rows, n, axes, n, 0, images, most);
-		build->axes.count = choose_count(build, rows, images, count, most, queries, query_count, &reaches);
+		found.count = choose_count(build, rows, count, axes, most, queries, query_count, &reach);
 	}
 	pfree(covariance);
 
 	/* Rounding may have made the map longer than an isometry, by a millionth. */
-	stretch = index_axes_stretch(axes, build->axes.count, n);
-	for (Size i = 0; i < (Size) build->axes.count * n; i++)
+	stretch = index_axes_stretch(axes, found.count, n);
+	for (Size i = 0; i < (Size) found.count * n; i++)
 		axes[i] = (float) (axes[i] / stretch * (1 - 2 * CODE_FLOAT_ROUNDING));
-	if (build->axes.count == 0 || !(index_axes_stretch(axes, build->axes.count, n) <= 1))
+	if (found.count == 0 || !(index_axes_stretch(axes, found.count, n) <= 1))
 	{
 		pfree(mean);
-		pfree(images);
-		build->axes.count = 0;
-		return NULL;
+		return;
 	}
-	build->axes.mean = mean;
-	build->axes.rows = axes;
-	index_layout(&build->layout, build->axes.count);
-	for (int i = 0; i < count; i += AXES_BATCH)
-	{
-		double		roundings[AXES_BATCH] = {0};
-
-		index_images(&build->axes, Min(count - i, AXES_BATCH), n, rows + (Size) i * n, roundings, images + (Size) i * build->axes.count);
-	}
-	for (int i = 0; i < count; i++)
-		outside += (distance_kernels()->inner(rows + (Size) i * n, rows + (Size) i * n, n) -
-					distance_kernels()->inner(images + (Size) i * build->axes.count, images + (Size) i * build->axes.count,
-											  build->axes.count)) / count;
-	build->axes.stray = (float) Max(reaches, STRAY * outside);
-	return images;
+	found.mean = mean;
+	found.rows = axes;
+	found.stray = (float) Max(reach, STRAY * map_rows(&found, rows, count, n));
+	build->axes = found;
+	index_layout(&build->layout, found.count);
 }

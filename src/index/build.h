@@ -134,9 +134,9 @@ extern void build_recall(IndexBuild *build, const float *rows, const SampleQuery
 
 /*
  * Whether the rows lie near a subspace, by rows [count, n] of the sample and such queries among them.  If so, fixes the build's axes and
- * its layout, and returns the rows' images [count, axes]; the rows are spent.  NULL: the vectors themselves are coded.
+ * its layout, and makes images [count, axes] of the rows, in place.
  */
-extern float *build_find_axes(IndexBuild *build, float *rows, int count, const SampleQuery *queries, int query_count);
+extern void build_find_axes(IndexBuild *build, float *rows, int count, const SampleQuery *queries, int query_count);
 
 /* ---- head.c ------------------------------------------------------------------------------------------------------ */
 

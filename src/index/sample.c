@@ -107,7 +107,6 @@ build_find_regions(IndexBuild *build)
 	SampleQuery *queries = palloc(sizeof(SampleQuery) * BUILD_QUERIES);
 	int			query_count;
 	int			wanted;
-	float	   *images;
 
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, INDEX_PHASE_SAMPLE);
 	build->sample_rows = 1000;
@@ -135,14 +134,10 @@ build_find_regions(IndexBuild *build)
 		return;
 
 	query_count = build_queries(build, state.rows, state.count, queries);
-	images = build_find_axes(build, state.rows, state.count, queries, query_count);
-	if (images)
-	{
-		/* more rows in a leaf may mean fewer regions */
-		pfree(state.rows);
-		state.rows = images;
+	build_find_axes(build, state.rows, state.count, queries, query_count);
+	/* shorter codes, more rows in a leaf: perhaps fewer regions */
+	if (build->axes.count > 0)
 		wanted = Min(wanted, choose_regions(build, rows));
-	}
 
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, INDEX_PHASE_KMEANS);
 	centres = MemoryContextAllocHuge(build->context, sizeof(float) * (Size) wanted * build->layout.dimensions);
