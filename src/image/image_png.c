@@ -252,7 +252,8 @@ png_inflate(const uint8_t *data, size_t length, uint8_t *raw, size_t raw_bytes)
 	bool		done = inflater != NULL &&
 		libdeflate_zlib_decompress_ex(inflater, data, length, raw, raw_bytes, &read, &written) == LIBDEFLATE_SUCCESS;
 
-	libdeflate_free_decompressor(inflater);
+	if (inflater != NULL)
+		libdeflate_free_decompressor(inflater);
 	return done && written == raw_bytes;
 }
 
