@@ -32,29 +32,21 @@
 
 /* ---- vectors ----------------------------------------------------------------------------------------------------- */
 
-/* Its length's inverse for cosine, 0 for a zero vector; 1 for the others. */
-static double
-scale_of(const Embedding *embedding)
-{
-	double		length;
-
-	if (embedding->metric != METRIC_COSINE)
-		return 1;
-	length = sqrt(distance_kernels()->inner(embedding->x, embedding->x, embedding->dimensions));
-	return length > 0 ? 1 / length : 0;
-}
-
 double
 index_unit_vector(const Embedding *embedding, float *x)
 {
-	double		scale = scale_of(embedding);
+	int			n = embedding->dimensions;
+	double		length;
+	double		scale;
 
 	if (embedding->metric != METRIC_COSINE)
 	{
-		memcpy(x, embedding->x, sizeof(float) * embedding->dimensions);
+		memcpy(x, embedding->x, sizeof(float) * n);
 		return 0;
 	}
-	for (int i = 0; i < embedding->dimensions; i++)
+	length = sqrt(distance_kernels()->inner(embedding->x, embedding->x, n));
+	scale = length > 0 ? 1 / length : 0;	/* a zero vector stays zero */
+	for (int i = 0; i < n; i++)
 		x[i] = (float) (embedding->x[i] * scale);
 	return CODE_FLOAT_ROUNDING;
 }

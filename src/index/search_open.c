@@ -15,6 +15,8 @@
 
 #include "index/search_internal.h"
 
+#define ROWS_AT_ONCE 16
+
 /* ---- pages ------------------------------------------------------------------------------------------------------- */
 
 void
@@ -136,7 +138,8 @@ code_dimensions(const Search *search, uint32 region, int dimensions, uint8 *code
 {
 	const IndexCache *cache = index_cache(search->index, &search->meta);
 
-	code_query(search->metric, search->vector, search->rounding, index_cache_centre(cache, region), cache->values[region], dimensions, code, query);
+	code_query(search->metric, search->vector, search->rounding, index_cache_centre(cache, region), cache->values[region], dimensions, code,
+			   query);
 }
 
 /* All of them, once. */
@@ -150,8 +153,6 @@ code_for_region(Search *search, uint32 region)
 	search->coded[region] = true;
 	search->blur = Max(search->blur, 2 * search->queries[region].error * search->queries[region].step);
 }
-
-#define ROWS_AT_ONCE 16
 
 /* Most rows are too far: of so many at once, in lanes. */
 static inline bool
