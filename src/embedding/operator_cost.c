@@ -42,6 +42,8 @@ typedef struct Argument
 static void
 look_at(PlannerInfo *root, Node *node, Argument *argument)
 {
+	int32		typmod;
+
 	while (IsA(node, RelabelType))
 		node = (Node *) ((RelabelType *) node)->arg;
 	if (IsA(node, Const))
@@ -49,18 +51,26 @@ look_at(PlannerInfo *root, Node *node, Argument *argument)
 		const Const *constant = (const Const *) node;
 
 		if (!constant->constisnull && constant->constlen == -1)
-			argument->dimensions = Max(argument->dimensions,
-									   (int) ((VARSIZE_ANY(DatumGetPointer(constant->constvalue)) - offsetof(Embedding, x)) / sizeof(float)));
+		{
+			int			dimensions = (int) ((VARSIZE_ANY(DatumGetPointer(constant->constvalue)) - offsetof(Embedding, x)) / sizeof(float));
+
+			argument->dimensions = Max(argument->dimensions, dimensions);
+		}
 		return;
 	}
-	argument->dimensions = Max(argument->dimensions, exprTypmod(node));
+	typmod = exprTypmod(node);
+	argument->dimensions = Max(argument->dimensions, typmod);
 	if (IsA(node, Var) && root != NULL && ((Var *) node)->varlevelsup == 0 && ((Var *) node)->varattno > 0)
 	{
 		const Var  *var = (const Var *) node;
 		const RangeTblEntry *entry = planner_rt_fetch(var->varno, root);
 
 		if (entry->rtekind == RTE_RELATION)
-			argument->width = Max(argument->width, get_attavgwidth(entry->relid, var->varattno));
+		{
+			int32		width = get_attavgwidth(entry->relid, var->varattno);
+
+			argument->width = Max(argument->width, width);
+		}
 	}
 }
 

@@ -307,6 +307,7 @@ build_find_axes(IndexBuild *build, float *rows, int count, const SampleQuery *qu
 	float	   *covariance;
 	double		stretch;
 	double		reach;
+	double		outside;
 
 	if (build->like->metric == METRIC_L1 || build->expected_rows < AXES_LEAST_ROWS || most == 0 ||
 		sizeof(float) * (double) n * (n + 2 * most + AXES_BATCH) > maintenance_work_mem * 1024.0 / 4)
@@ -332,7 +333,8 @@ build_find_axes(IndexBuild *build, float *rows, int count, const SampleQuery *qu
 	}
 	found.mean = mean;
 	found.rows = axes;
-	found.stray = (float) Max(reach, STRAY * map_rows(&found, rows, count, n));
+	outside = map_rows(&found, rows, count, n);
+	found.stray = (float) Max(reach, STRAY * outside);
 	build->axes = found;
 	index_layout(&build->layout, found.count);
 }

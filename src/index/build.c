@@ -456,8 +456,9 @@ index_am_build(Relation heap, Relation index, IndexInfo *info)
 	IndexBuildResult *result = palloc(sizeof *result);
 	IndexBuild	build = {0};
 	MemoryContext previous;
-	int			workers = Min(compat_parallel_build_workers(heap, index, info), BUILD_PROCESSES - 1);
+	int			workers = compat_parallel_build_workers(heap, index, info);
 
+	workers = Min(workers, BUILD_PROCESSES - 1);
 	if (RelationGetNumberOfBlocks(index) != 0)
 		elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(index));
 	build_begin(&build, heap, index, info, maintenance_work_mem, 0);

@@ -231,10 +231,12 @@ measure_run(Grouping *state, int first, int count)
 	for (int i = 0; i < count; i++)
 	{
 		float	   *distances = state->distances + (Size) i * count;
+		float		nearest;
 
 		distances[i] = 0;
 		finish_distances(squares[i], squares + i + 1, count - i - 1, distances + i + 1, state->nearest + i + 1);
-		state->nearest[i] = Min(state->nearest[i], least(distances + i + 1, count - i - 1));
+		nearest = least(distances + i + 1, count - i - 1);
+		state->nearest[i] = Min(state->nearest[i], nearest);
 	}
 	/* The other half, in tiles that stay in the cache. */
 	for (int first_row = 0; first_row < count; first_row += GROUP_LANES)

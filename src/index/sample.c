@@ -137,7 +137,11 @@ build_find_regions(IndexBuild *build)
 	build_find_axes(build, state.rows, state.count, queries, query_count);
 	/* shorter codes, more rows in a leaf: perhaps fewer regions */
 	if (build->axes.count > 0)
-		wanted = Min(wanted, choose_regions(build, rows));
+	{
+		int			fewer = choose_regions(build, rows);
+
+		wanted = Min(wanted, fewer);
+	}
 
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, INDEX_PHASE_KMEANS);
 	centres = MemoryContextAllocHuge(build->context, sizeof(float) * (Size) wanted * build->layout.dimensions);

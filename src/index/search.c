@@ -372,7 +372,8 @@ expand(Search *search)
 	{
 		/* its nearest cell: often that holds a row as near as those that are wanted */
 		open_regions(search, 0, true);
-		search_open_cells(search, Min(least_cell(search), search->limit));
+		least = least_cell(search);
+		search_open_cells(search, Min(least, search->limit));
 		return true;
 	}
 	if (search->heap.count == 0 && isinf(least))
@@ -393,11 +394,12 @@ expand(Search *search)
 	wanted = Min(wanted, search->limit);
 	if (search->next_region <= wanted)
 		open_regions(search, wanted, false);
+	least = least_cell(search);
 	if (search->heap.count == 0)
-		wanted = Min(wanted, least_cell(search));
-	if (isinf(least_cell(search)) && search->order_next >= search->order_count)
+		wanted = Min(wanted, least);
+	if (isinf(least) && search->order_next >= search->order_count)
 		return false;
-	if (least_cell(search) > search->limit && search->next_region > search->limit)
+	if (least > search->limit && search->next_region > search->limit)
 		return false;
 	search_open_cells(search, batch_end(search, wanted));
 	return true;
@@ -443,7 +445,8 @@ search_next(Search *search, ItemPointerData *tid, double *bound)
 
 	while (!found && search->order_count > 0)
 	{
-		float		frontier = Min(search->next_region, least_cell(search));
+		float		least = least_cell(search);
+		float		frontier = Min(search->next_region, least);
 		Candidate	first;
 
 		if (search->heap.count > 0)

@@ -49,6 +49,7 @@ visit(Search *search, BlockNumber block, IndexPageKind kind)
 {
 	SearchVisit *visit = block < search->visit_space ? &search->visits[block] : NULL;
 	Buffer		buffer;
+	Page		page;
 
 	if (visit == NULL)
 		return index_read(search->index, block, BUFFER_LOCK_SHARE, kind);
@@ -58,8 +59,9 @@ visit(Search *search, BlockNumber block, IndexPageKind kind)
 	else
 		buffer = visit->buffer = ReadBuffer(search->index, block);
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	index_check_page(search->index, block, BufferGetPage(buffer), kind);
-	visit->used = Min(((PageHeader) BufferGetPage(buffer))->pd_lower, BLCKSZ);
+	page = BufferGetPage(buffer);
+	index_check_page(search->index, block, page, kind);
+	visit->used = Min(((PageHeader) page)->pd_lower, BLCKSZ);
 	return buffer;
 }
 
@@ -154,6 +156,15 @@ code_for_region(Search *search, uint32 region)
 	search->blur = Max(search->blur, 2 * search->queries[region].error * search->queries[region].step);
 }
 
+/* What a row's bound may be at most. */
+static float
+most_wanted(const Search *search)
+{
+	float		cutoff = heap_cutoff(&search->heap);
+
+	return Min(cutoff, search->limit);
+}
+
 /* Most rows are too far: of so many at once, in lanes. */
 static inline bool
 any_within(const float *bounds, int count, float most)
@@ -199,7 +210,7 @@ open_leaf(Search *search, uint32 region, BlockNumber block)
 	}
 	for (int first = 0; first < count; first += ROWS_AT_ONCE)
 	{
-		float		most = Min(heap_cutoff(&search->heap), search->limit);
+		float		most = most_wanted(search);
 		int			end = Min(first + ROWS_AT_ONCE, count);
 
 		if (!any_within(search->bounds + first, end - first, most))
@@ -211,7 +222,7 @@ open_leaf(Search *search, uint32 region, BlockNumber block)
 			if (candidate.bound <= most && ItemPointerIsValid(&candidate.tid) && !was_returned(search, &candidate))
 			{
 				heap_push(&search->heap, &candidate);
-				most = Min(heap_cutoff(&search->heap), search->limit);
+				most = most_wanted(search);
 			}
 		}
 	}

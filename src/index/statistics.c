@@ -124,7 +124,11 @@ take_distances(VacAttrStats *stats, AnalyzeAttrFetchFunc fetch, const int *place
 		if (statistics_same_kind(value, samples[0]))
 		{
 			for (int i = 0; i < count; i++)
-				distances[(Size) i * rows + taken] = (float) Min(embedding_distance(value, samples[i]), FLT_MAX);
+			{
+				double		distance = embedding_distance(value, samples[i]);
+
+				distances[(Size) i * rows + taken] = (float) Min(distance, FLT_MAX);
+			}
 			taken++;
 		}
 		MemoryContextSwitchTo(previous);
@@ -148,6 +152,7 @@ add_statistics(VacAttrStats *stats, AnalyzeAttrFetchFunc fetch, int samplerows)
 	int			ranks[STATISTICS_POINTS];
 	int			points;
 	int			slot = 0;
+	Size		size;
 	Embedding **samples;
 	float	   *distances;
 	float	   *numbers;
@@ -171,7 +176,8 @@ add_statistics(VacAttrStats *stats, AnalyzeAttrFetchFunc fetch, int samplerows)
 	rows = Min(values, STATISTICS_ROWS);
 	for (int i = 0; i < rows; i++)
 		places[i] = places[(int64) values * i / rows];
-	count = Max((int) (STATISTICS_BYTES / Max(toast_raw_datum_size(fetch(stats, places[0], &isnull)), 1)), STATISTICS_LEAST);
+	size = toast_raw_datum_size(fetch(stats, places[0], &isnull));
+	count = Max((int) (STATISTICS_BYTES / Max(size, 1)), STATISTICS_LEAST);
 	count = Min(Min(count, STATISTICS_MOST), Min(Max(stats->minrows / 300, 1), rows));
 	samples = palloc(sizeof(Embedding *) * count);
 	for (int i = 0; i < count; i++)

@@ -234,13 +234,16 @@ write_cell(IndexWriter *writer, uint32 region, IndexVector *const *rows, const I
 			const float *vector = rows[row]->x;
 			float		rounding = rows[row]->rounding;
 			float		slack = code_row(writer->metric, vector, rounding, centre, record->step, n, code, NULL);
+			float		distance;
 
 			item.tid = tids[row];
 			item.cell = cell_item.cell;
 			builder_add(&writer->leaf, &item, slack, code);
-			cell_slack = Max(cell_slack, code_row_distance(writer->metric, vector, rounding, centre, record->step, head, cell_code));
+			distance = code_row_distance(writer->metric, vector, rounding, centre, record->step, head, cell_code);
+			cell_slack = Max(cell_slack, distance);
 			memset(code, CODE_ZERO, n);
-			record->radius = Max(record->radius, code_row_distance(writer->metric, vector, rounding, centre, record->step, n, code));
+			distance = code_row_distance(writer->metric, vector, rounding, centre, record->step, n, code);
+			record->radius = Max(record->radius, distance);
 			writer->meta.built_rows++;
 		} while (first < end && !builder_is_full(&writer->leaf));
 

@@ -82,7 +82,8 @@ calibration_threshold(const ModelCalibration *calibration, double far)
 	if (calibration->rates == 0 || far < rate[calibration->rates - 1].rate * (1 - 1e-9))
 	{
 		bool		grouped = calibration->groups > 0;
-		int			more = Max(groups_needed(calibration, far) - (grouped ? calibration->groups : calibration->identities), 1);
+		int			missing = groups_needed(calibration, far) - (grouped ? calibration->groups : calibration->identities);
+		int			more = Max(missing, 1);
 		char	   *held_out = grouped
 			? psprintf("held-out groups (%d)", calibration->groups)
 			: psprintf("%d held-out identities", calibration->identities);

@@ -230,7 +230,11 @@ weigh_trials(const PairDistances *pairs, Binned *binned)
 	if (random)
 		binned->impostor_trial += (skilled ? 0.5 : 1.0) / (identities * (identities - 1) / 2);
 	if (skilled)
-		binned->impostor_trial += (random ? 0.5 : 1.0) / Max(count_forgeries(pairs), 1);
+	{
+		int			forgeries = count_forgeries(pairs);
+
+		binned->impostor_trial += (random ? 0.5 : 1.0) / Max(forgeries, 1);
+	}
 }
 
 static void

@@ -101,6 +101,14 @@ read_count(JsonbContainer *object, const char *key)
 	return (int64) number;
 }
 
+static int
+read_int(JsonbContainer *object, const char *key)
+{
+	int64		count = read_count(object, key);
+
+	return (int) Min(count, PG_INT32_MAX);
+}
+
 /* An array of that key with so many elements. */
 static JsonbContainer *
 read_array(JsonbContainer *object, const char *key, int least, int most)
@@ -222,10 +230,10 @@ calibration_from_jsonb(Jsonb *json, ModelCalibration *calibration)
 	calibration->method = read_method(root);
 	read_knots(root, calibration);
 	read_rates(root, calibration);
-	calibration->identities = (int) Min(read_count(root, "identities"), PG_INT32_MAX);
+	calibration->identities = read_int(root, "identities");
 	if (getKeyJsonValueFromContainer(root, "groups", 6, &value) != NULL)
-		calibration->groups = (int) Min(read_count(root, "groups"), PG_INT32_MAX);
-	calibration->samples = (int) Min(read_count(root, "samples"), PG_INT32_MAX);
+		calibration->groups = read_int(root, "groups");
+	calibration->samples = read_int(root, "samples");
 	pairs = getKeyJsonValueFromContainer(root, "pairs", 5, &value);
 	if (pairs == NULL || pairs->type != jbvBinary || !JsonContainerIsObject(pairs->val.binary.data))
 		refuse("pairs");

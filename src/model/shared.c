@@ -334,6 +334,7 @@ model_provide_weights(Model *model, Jsonb *definition, bool share)
 	MemoryContext caller;
 	real	   *weights;
 	real	   *packed;
+	size_t		packed_count;
 	Status		status;
 
 	if (share && setting_share_weights && map_or_make(model, definition))
@@ -342,7 +343,8 @@ model_provide_weights(Model *model, Jsonb *definition, bool share)
 	weights = host_allocate(host_server(), network_weight_count(model->network), sizeof(real), &status);
 	if (weights == NULL)
 		check_raise_status(&status);
-	packed = host_allocate(host_server(), Max(network_packed_count(model->network), 1), sizeof(real), &status);
+	packed_count = network_packed_count(model->network);
+	packed = host_allocate(host_server(), Max(packed_count, 1), sizeof(real), &status);
 	if (packed == NULL)
 		check_raise_status(&status);
 	MemoryContextSwitchTo(caller);

@@ -354,6 +354,7 @@ siamese_embed_table(PG_FUNCTION_ARGS)
 	MemoryContext context;
 	Filling		filling = {0};
 	LOCKTAG		tag;
+	double		seconds;
 
 	check_call(fcinfo);
 	INSTR_TIME_SET_CURRENT(filling.start);
@@ -393,9 +394,10 @@ siamese_embed_table(PG_FUNCTION_ARGS)
 		LockRelease(&tag, ExclusiveLock, true);
 	}
 	PG_END_TRY();
+	seconds = loop_seconds_since(filling.start);
 	ereport(NOTICE,
 			(errmsg("%lld rows embedded, %lld left out, %.0f a second", (long long) filling.rows, (long long) filling.failed,
-					(double) filling.rows / Max(loop_seconds_since(filling.start), 1e-9))));
+					(double) filling.rows / Max(seconds, 1e-9))));
 	MemoryContextSwitchTo(outer);
 	MemoryContextDelete(context);
 	return (Datum) 0;

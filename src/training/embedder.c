@@ -30,7 +30,8 @@ embedder_create(const Network *network, const real *weights, const real *packed,
 
 	if (packed == NULL)
 	{
-		real	   *own = host_allocate(host_server(), Max(network_packed_count(network), 1), sizeof(real), &status);
+		size_t		count = network_packed_count(network);
+		real	   *own = host_allocate(host_server(), Max(count, 1), sizeof(real), &status);
 
 		if (own == NULL)
 			check_raise_status(&status);

@@ -288,8 +288,9 @@ static void
 update_part(Learner *learner, size_t first, size_t last)
 {
 	LearnerBuffers *buffers = learner->buffers;
-	size_t		parameters = Min(last, network_parameter_count(learner->network));
+	size_t		parameters = network_parameter_count(learner->network);
 
+	parameters = Min(last, parameters);
 	if (first < parameters)
 	{
 		if (!network_clips(learner->network))

@@ -79,6 +79,7 @@ memory_plan(MemoryPlan *plan, const NetworkDefinition *definition, const Network
 	Size		parameters = network_parameter_count(network);
 	int			batch = definition->training.classes * definition->training.samples;
 	int			dimensions = network_dimensions(network);
+	int			one_round;
 
 	plan->network = network;
 	plan->threads = threads;
@@ -88,7 +89,8 @@ memory_plan(MemoryPlan *plan, const NetworkDefinition *definition, const Network
 										  parameters * threads);
 	/* embeddings and their gradients; within the losses, distances of all pairs and one more copy */
 	plan->fixed += (Size) batch * (3 * (Size) dimensions * sizeof(real) + batch * sizeof(double));
-	plan->least_samples = has_batch_norm(network) ? Min(BATCH_NORM_SAMPLES, samples_for_rounds(plan, batch, 1)) : 1;
+	one_round = samples_for_rounds(plan, batch, 1);
+	plan->least_samples = has_batch_norm(network) ? Min(BATCH_NORM_SAMPLES, one_round) : 1;
 	plan->needed = saturated_sum(plan->fixed + LEAST_EXAMPLES, activations(plan, plan->least_samples));
 	plan->whole = saturated_sum(plan->fixed + LEAST_EXAMPLES, activations(plan, samples_for_rounds(plan, batch, 1)));
 	if (plan->total < plan->needed)

@@ -40,7 +40,8 @@ set_epochs(Training *training, int epochs)
 static double
 time_steps(Training *training)
 {
-	double		most = Min(TRIAL_SECONDS, TRIAL_SHARE * limit(training));
+	double		seconds = limit(training);
+	double		most = Min(TRIAL_SECONDS, TRIAL_SHARE * seconds);
 	instr_time	start;
 	double		loss;
 	int			steps;

@@ -67,6 +67,7 @@ prepare(Training *training)
 	MemoryPlan	plan;
 	Network    *network;
 	Learner    *learner;
+	int			held_out;
 	Status		status;
 
 	training->definition = definition_from_jsonb(training->options.definition);
@@ -87,8 +88,9 @@ prepare(Training *training)
 	}
 	training->examples = examples_read(training->query, training->definition, plan.examples, plan.most_examples);
 	check_same_examples(training);
+	held_out = HELD_OUT_VALUES / network_dimensions(network);
 	training->split = split_identities(training->examples, training->definition->training.held_out,
-									   Min(HELD_OUT_SAMPLES, HELD_OUT_VALUES / network_dimensions(network)),
+									   Min(HELD_OUT_SAMPLES, held_out),
 									   (uint64) training->seed, training->options.strict);
 	training->learner = learner = learner_create(training->definition, network, training->examples, training->split,
 												 (uint64) training->seed, training->options.threads);

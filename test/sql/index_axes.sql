@@ -104,6 +104,22 @@ SELECT axes FROM siamese.index_stats('face_e');
 TRUNCATE face;
 INSERT INTO face SELECT i, near_subspace(i, 64, 1e-3, 0, 'l2') FROM generate_series(1, 1500) i;
 SELECT axes, rows FROM siamese.index_stats('face_e');
+-- a curve without clusters: each region has the rows it was made of, and the codes of cells have the dimensions that tell them apart
+SET max_parallel_maintenance_workers = 0;
+CREATE TABLE curve (id int, e embedding(128));
+INSERT INTO curve SELECT i, (SELECT array_agg(sin(i * 0.01 * j) ORDER BY j) FROM generate_series(1, 128) j) FROM generate_series(1, 20000) i;
+CREATE INDEX curve_e ON curve USING siamese (e);
+SELECT axes FROM siamese.index_stats('curve_e');
+SELECT * FROM siamese.index_check('curve_e');
+CREATE FUNCTION codes_looked_at(q embedding, OUT codes bigint) LANGUAGE plpgsql SET enable_seqscan = off AS $$
+BEGIN
+	PERFORM FROM (SELECT FROM curve ORDER BY e <-> q LIMIT 10) nearest;
+	codes := (siamese.index_scan()).codes;
+END
+$$;
+SELECT avg(codes_looked_at(e)) < 1000 AS few_codes FROM curve WHERE id % 500 = 77;
+DROP FUNCTION codes_looked_at;
+DROP TABLE curve;
 -- all rows equal, but for one
 TRUNCATE face;
 INSERT INTO face SELECT i, near_subspace(i / 2000, 64, 1e-3, 0, 'l2') FROM generate_series(1, 2000) i;
