@@ -72,14 +72,20 @@ embedding_allocate(int dimensions, Metric metric, uint64 model)
 }
 
 bool
-embedding_is_type(Oid type)
+embedding_is_own_type(Oid type, const char *name)
 {
 	HeapTuple	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
-	bool		same = HeapTupleIsValid(tuple) && strcmp(NameStr(((Form_pg_type) GETSTRUCT(tuple))->typname), "embedding") == 0;
+	bool		same = HeapTupleIsValid(tuple) && strcmp(NameStr(((Form_pg_type) GETSTRUCT(tuple))->typname), name) == 0;
 
 	if (HeapTupleIsValid(tuple))
 		ReleaseSysCache(tuple);
 	return same && getExtensionOfObject(TypeRelationId, type) == get_extension_oid("siamese", false);
+}
+
+bool
+embedding_is_type(Oid type)
+{
+	return embedding_is_own_type(type, "embedding");
 }
 
 Embedding *

@@ -50,8 +50,9 @@ extern Ball *ball_of_datum(Datum datum);
 #define PG_GETARG_BALL(n) DatumGetBall(PG_GETARG_DATUM(n))
 #define PG_RETURN_BALL(ball) PG_RETURN_POINTER(ball)
 
-/* Whether it is the type embedding of this extension; not for each row: it reads catalogs. */
+/* Whether it is the type embedding of this extension, or the one of that name; not for each row: it reads catalogs. */
 extern bool embedding_is_type(Oid type);
+extern bool embedding_is_own_type(Oid type, const char *name);
 
 /* A new one in the CurrentMemoryContext, all values 0; raises unless 1 <= dimensions <= LIMIT_DIMENSIONS. */
 extern Embedding *embedding_make(int dimensions, Metric metric, uint64 model);

@@ -42,11 +42,18 @@ typedef struct Condition
 
 /* ---- what is known ----------------------------------------------------------------------------------------------- */
 
+/* A constant of one of the extension's types?  Other operators may be declared with these estimates, too. */
+static bool
+is_constant(const Node *node, const char *type)
+{
+	return IsA(node, Const) && (((const Const *) node)->constisnull || embedding_is_own_type(((const Const *) node)->consttype, type));
+}
+
 /* `ball(centre, radius)` whose radius is a constant, or a constant ball. */
 static void
 read_ball(Node *node, Condition *condition)
 {
-	if (IsA(node, Const))
+	if (is_constant(node, "ball"))
 	{
 		const Const *constant = (const Const *) node;
 		const Ball *ball;
@@ -80,7 +87,7 @@ read_ball(Node *node, Condition *condition)
 static void
 read_embedding(Node *node, Condition *condition)
 {
-	if (IsA(node, Const))
+	if (is_constant(node, "embedding"))
 	{
 		condition->never = ((Const *) node)->constisnull;
 		if (!condition->never)

@@ -257,6 +257,8 @@ statistics_read(VariableStatData *variable, Oid function)
 	if (!HeapTupleIsValid(variable->statsTuple) || !statistic_proc_security_check(variable, function) ||
 		!get_attstatsslot(&slot, variable->statsTuple, STATISTICS_KIND, InvalidOid, ATTSTATSSLOT_VALUES | ATTSTATSSLOT_NUMBERS))
 		return NULL;
+	if (!embedding_is_type(slot.valuetype))
+		return NULL;			/* of an operator on another type, whose statistics are of the same private kind */
 	statistics = palloc0(sizeof *statistics);
 	statistics->count = slot.nvalues;
 	statistics->points = slot.nnumbers >= STATISTICS_HEADER ? (int) slot.numbers[1] : -1;

@@ -109,9 +109,13 @@ PG_FUNCTION_INFO_V1(siamese_reference_unpack);
 Datum
 siamese_reference_unpack(PG_FUNCTION_ARGS)
 {
-	bytea	   *packed = PG_GETARG_BYTEA_PP(0);
-	Model	   *model = model_by_name(PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	bytea	   *packed;
+	Model	   *model;
 
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	packed = PG_GETARG_BYTEA_PP(0);
+	model = model_by_name(PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1)));
 	PG_RETURN_POINTER(reference_unpack((const uint8 *) VARDATA_ANY(packed), VARSIZE_ANY_EXHDR(packed), model->dimensions,
 									   model->metric, model->fingerprint));
 }
