@@ -427,6 +427,32 @@ wants_cell(const IndexNode *node)
 	return node->cells < UINT16_MAX && node->cells < 2 + (node->count - node->free) / ROWS_PER_CELL;
 }
 
+/* The region's first directory node; regions without rows have none. */
+static BlockNumber
+first_directory(Insertion *insertion)
+{
+	IndexRegion *record;
+	Buffer		buffer = index_lock_region(insertion->index, &insertion->meta, insertion->region, BUFFER_LOCK_EXCLUSIVE, &record);
+	BlockNumber block = record->directory;
+
+	/* another session may have been faster */
+	if (!BlockNumberIsValid(block))
+	{
+		GenericXLogState *state;
+		Page		page;
+
+		block = new_node(insertion->index, &insertion->directory, INDEX_PAGE_DIRECTORY, insertion->region);
+		state = GenericXLogStart(insertion->index);
+		page = GenericXLogRegisterBuffer(state, buffer, 0);
+		record = &INDEX_REGIONS(page)[insertion->region % INDEX_REGIONS_PER_PAGE];
+		record->directory = record->last_directory = block;
+		GenericXLogFinish(state);
+	}
+	UnlockReleaseBuffer(buffer);
+	insertion->record.directory = insertion->record.last_directory = block;
+	return block;
+}
+
 /* The row becomes a cell of its own, in a leaf that is locked and has room: first the cell's number, then the cell, then the row. */
 static void
 put_new_cell(Insertion *insertion, Buffer leaf)
@@ -445,6 +471,8 @@ put_new_cell(Insertion *insertion, Buffer leaf)
 	state = GenericXLogStart(index);
 	INDEX_NODE(GenericXLogRegisterBuffer(state, leaf, 0))->cells++;
 	GenericXLogFinish(state);
+	if (!BlockNumberIsValid(block))
+		block = first_directory(insertion);
 	for (;;)
 	{
 		Page		page;
@@ -543,6 +571,7 @@ index_am_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid, Re
 	MemoryContext context;
 	MemoryContext previous;
 	IndexAxes	axes;
+	bool		stray;
 	int			n;
 
 	if (isnull[0])
@@ -564,8 +593,10 @@ index_am_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid, Re
 	insertion.rounding = index_vector(&axes, insertion.row, insertion.vector);
 	insertion.centre = palloc(sizeof(float) * n);
 	insertion.code = palloc(n);
+	/* the axes are the cache's: what comes now may let it go */
+	stray = index_is_stray(&axes, insertion.row, insertion.vector);
 	insert_row(&insertion);
-	if (index_is_stray(&axes, insertion.row, insertion.vector))
+	if (stray)
 		count_stray(&insertion);
 	MemoryContextSwitchTo(previous);
 	MemoryContextDelete(context);

@@ -139,8 +139,12 @@ index_check_node(Relation index, BlockNumber block, Page page, const IndexLayout
 Buffer
 index_read(Relation index, BlockNumber block, int lock, IndexPageKind kind)
 {
-	Buffer		buffer = ReadBuffer(index, block);
+	Buffer		buffer;
 
+	/* which would be a new page */
+	if (unlikely(!BlockNumberIsValid(block)))
+		index_raise_corrupted(index, block, "A pointer to a page is empty.");
+	buffer = ReadBuffer(index, block);
 	LockBuffer(buffer, lock);
 	index_check_page(index, block, BufferGetPage(buffer), kind);
 	return buffer;

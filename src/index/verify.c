@@ -209,7 +209,7 @@ check_directory(Check *check, uint32 region)
 {
 	BlockNumber block = check->regions[region].directory;
 	BlockNumber from = check->meta.first_regions;
-	bool		found_last = false;
+	bool		found_last = !BlockNumberIsValid(block) && !BlockNumberIsValid(check->regions[region].last_directory);
 
 	while (BlockNumberIsValid(block))
 	{
@@ -436,7 +436,6 @@ check_heap_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, boo
 	Buffer		buffer;
 	Page		page;
 	uint8	   *code;
-	IndexAxes	axes = index_cache_axes(index_cache(check->index, &check->meta));
 	float	   *vector;
 	double		rounding;
 	int			n = check->layout.dimensions;
@@ -455,6 +454,9 @@ check_heap_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, boo
 		report(check, entry->leaf, "row %u belongs to another model", entry->item);
 	else
 	{
+		/* after the value was read, perhaps from a table of its own, which may let the cache go */
+		const IndexCache *cache = index_cache(check->index, &check->meta);
+		IndexAxes	axes = index_cache_axes(cache);
 		const float *centre;
 		uint32		region;
 
@@ -465,7 +467,7 @@ check_heap_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, boo
 		rounding = index_vector(&axes, row, vector);
 		index_node_code(check->index, page, &check->layout, entry->item, code);
 		region = INDEX_NODE(page)->region;
-		centre = index_cache_centre(index_cache(check->index, &check->meta), region);
+		centre = index_cache_centre(cache, region);
 		if (code_row_distance(check->metric, vector, 0, centre, check->regions[region].step, n, code) -
 			rounding / check->regions[region].step > index_slacks(page, &check->layout)[entry->item] * TOLERANCE)
 			report(check, entry->leaf, "row %u is not within its slack of the heap's value", entry->item);
