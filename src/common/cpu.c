@@ -6,6 +6,7 @@
 #include "common/cpu.h"
 
 static int	forced = -1;
+static CpuLevel best;			/* found before main, or when the library is loaded: threads only read it */
 
 const char *
 cpu_level_name(CpuLevel level)
@@ -37,17 +38,23 @@ cpu_supports(CpuLevel level)
 	}
 }
 
+static void __attribute__((constructor))
+find_best(void)
+{
+	int			level = CPU_LEVEL_COUNT - 1;
+
+#if defined(__x86_64__)
+	__builtin_cpu_init();		/* constructors have no order */
+#endif
+	while (!cpu_supports((CpuLevel) level))
+		level--;
+	best = (CpuLevel) level;
+}
+
 CpuLevel
 cpu_level(void)
 {
-	static int	best = -1;
-
-	if (forced >= 0)
-		return (CpuLevel) forced;
-	if (best < 0)
-		for (best = CPU_LEVEL_COUNT - 1; !cpu_supports((CpuLevel) best); best--)
-			;
-	return (CpuLevel) best;
+	return forced >= 0 ? (CpuLevel) forced : best;
 }
 
 bool

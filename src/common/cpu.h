@@ -1,5 +1,5 @@
 /*
- * cpu.h: what the processor (and the operating system) can do; found once, forceable in tests.
+ * cpu.h: what the processor (and the operating system) can do; found at load, forceable in tests.
  *
  * Rooms with kernels of several levels hold one table a level and take the one of cpu_level().
  */
@@ -21,7 +21,8 @@ typedef enum CpuLevel
 extern const char *cpu_level_name(CpuLevel level);	/* "portable", "neon", "avx2", "avx512" */
 extern bool cpu_supports(CpuLevel level);
 extern CpuLevel cpu_level(void);	/* the forced level, else the best one supported */
-extern bool cpu_force_level(CpuLevel level);	/* false and no change when not supported; tests and siamese.kernel_level */
+/* Not while threads run; false and no change when not supported; tests and siamese.kernel_level */
+extern bool cpu_force_level(CpuLevel level);
 extern void cpu_unforce_level(void);
 
 #endif
