@@ -2,8 +2,8 @@
  * gemm.c: matrix products, in blocks for the caches around kernels' product.
  *
  * Both matrices are copied into blocks whose lines lie well for the processor, as Goto and van de Geijn (2008) do it.  A
- * product of one row only reads the matrix once; it adds in another order, so an embedding may differ in the last bits
- * between alone and in a batch.
+ * product of one row reads the matrix as it lies, and adds in the same order as one of many rows: as long as b is not
+ * turned, a row of c has the same bits whatever the other rows, so that an image has one embedding, alone or in a batch.
  */
 #include <string.h>
 
@@ -141,12 +141,33 @@ multiply_turned(const Product *product, int k, const real *a, const real *b, boo
 static void
 multiply_vector(const Product *product, int k, const real *a, const real *b, bool add, real *c)
 {
+	enum {STRIP = 4096};
+	real		sum[STRIP];
+
+	for (int start = 0; start < k; start += MOST_DEPTH)
+	{
+		int			depth = k - start < MOST_DEPTH ? k - start : MOST_DEPTH;
+
+		for (int column = 0; column < product->n; column += STRIP)
+		{
+			int			columns = product->n - column < STRIP ? product->n - column : STRIP;
+			real	   *to = add || start > 0 ? sum : c + column;
+
+			memset(to, 0, columns * sizeof(real));
+			product->kernels->add_rows(a + start, b + start * product->b_lead + column, product->b_lead, depth, columns, to);
+			if (to == sum)
+				product->kernels->add(sum, columns, c + column);
+		}
+	}
+}
+
+/* The same with b stored by columns. */
+static void
+multiply_vector_turned(const Product *product, int k, const real *a, const real *b, bool add, real *c)
+{
 	if (!add)
 		memset(c, 0, product->n * sizeof(real));
-	if (product->b_turned)
-		product->kernels->dot_rows(a, b, product->b_lead, product->n, k, c);
-	else
-		product->kernels->add_rows(a, b, product->b_lead, k, product->n, c);
+	product->kernels->dot_rows(a, b, product->b_lead, product->n, k, c);
 }
 
 void
@@ -156,7 +177,9 @@ gemm(bool a_turned, bool b_turned, int m, int n, int k, const real *a, size_t a_
 	bool		add = keep != 0;
 	Product		product = {network_kernels(), m, n, a_turned, b_turned, a_lead, b_lead, c_lead};
 
-	if (m == 1 && !a_turned)
+	if (m == 1 && !a_turned && b_turned)
+		multiply_vector_turned(&product, k, a, b, add, c);
+	else if (m == 1 && !a_turned)
 		multiply_vector(&product, k, a, b, add, c);
 	else if (b_turned && m < n / 4)
 		multiply_turned(&product, k, a, b, add, c);

@@ -78,7 +78,7 @@ typedef struct ProductPass
 	size_t		c_row;
 	bool		add;			/* to what is in c */
 	/* of real numbers only: y = scale c + shift, then ReLU; behind the last product of a sum */
-	const real *scale;			/* [columns]; NULL: 1 */
+	const real *scale;			/* [columns]; NULL: 1; needs shift */
 	const real *shift;			/* [columns]; NULL: 0 */
 	bool		relu;
 } ProductPass;
