@@ -137,28 +137,53 @@ code_portable_row_distance(bool l1, const float *x, const float *centre, double 
 const CodeKernels code_portable = {portable_l1, portable_l2_squared, code_quantise_portable, code_bounds_portable,
 code_portable_row_code, code_portable_row_distance};
 
+/* As quantise, in double, for values whose differences or squares overflow in float. */
+static void
+quantise_far(bool l1, const float *x, const float *centre, double inverse, int n, uint8_t *code, double sums[3])
+{
+	sums[0] = sums[1] = sums[2] = 0;
+	for (int i = 0; i < n; i++)
+	{
+		double		t = (x[i] - (double) centre[i]) * inverse;
+		double		limited = t < -CODE_REACH ? -CODE_REACH : t > CODE_REACH ? CODE_REACH : t;
+		double		integer = rint(limited);
+		double		error = limited - integer;
+		double		clip = t - limited;
+
+		code[i] = (uint8_t) (CODE_ZERO + (int) integer);
+		sums[0] += l1 ? fabs(t) : t * t;
+		sums[1] += l1 ? fabs(error) : error * error;
+		sums[2] += l1 ? fabs(clip) : clip * clip;
+	}
+}
+
 /* ---- queries and rows -------------------------------------------------------------------------------------------- */
+
+/* A lower bound in units: not below 0, and no more than the bounds' arithmetic takes. */
+static float
+limited(double bound)
+{
+	return bound > 0 ? (float) fmin(bound, CODE_LIMIT) : 0;
+}
 
 void
 code_query(Metric metric, const float *x, double rounding, const float *centre, float step, int n, uint8_t *code, CodeQuery *query)
 {
 	bool		l1 = metric == METRIC_L1;
-	float		sums[3];
+	float		narrow[3];
+	double		sums[3];
 	float		blur = CODE_QUERY_ROUNDING * (l1 ? (float) n : sqrtf((float) n)) + (float) (rounding / step);
 	float		summing = 2e-6f + n * 1.2e-7f;	/* n additions in float, relative */
 
-	code_kernels()->quantise(l1, x, centre, 1 / step, n, code, sums);
+	code_kernels()->quantise(l1, x, centre, 1 / step, n, code, narrow);
+	for (int i = 0; i < 3; i++)
+		sums[i] = narrow[i];
+	if (!isfinite(narrow[0]))
+		quantise_far(l1, x, centre, 1 / (double) step, n, code, sums);
 	query->step = step;
-	query->distance = (l1 ? sums[0] : sqrtf(sums[0])) * (1 - summing) - (float) (rounding / step);
-	query->error = (l1 ? sums[1] : sqrtf(sums[1])) * (1 + summing) + blur;
-	query->clip = (l1 ? sums[2] : sqrtf(sums[2])) * (1 - summing) - blur;
-	if (!(query->clip > 0))
-		query->clip = 0;
-	/* larger ones may have overflowed */
-	if (!(query->distance < CODE_LIMIT))
-		query->distance = CODE_LIMIT;
-	if (!(query->clip < CODE_LIMIT))
-		query->clip = CODE_LIMIT;
+	query->distance = limited((l1 ? sums[0] : sqrt(sums[0])) * (1 - summing) - rounding / step);
+	query->error = (float) (l1 ? sums[1] : sqrt(sums[1])) * (1 + summing) + blur;
+	query->clip = limited((l1 ? sums[2] : sqrt(sums[2])) * (1 - summing) - blur);
 }
 
 static float

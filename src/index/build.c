@@ -56,8 +56,18 @@ begin_assigning(IndexBuild *build)
 {
 	int			n = build->layout.dimensions;
 
+	build->scaled_centres = build->centres;
+	if (build->scale != 1)
+	{
+		Size		values = (Size) build->regions * n;
+		float	   *scaled = MemoryContextAllocHuge(build->context, sizeof(float) * values);
+
+		memcpy(scaled, build->centres, sizeof(float) * values);
+		kmeans_multiply(scaled, values, build->scale);
+		build->scaled_centres = scaled;
+	}
 	build->halves = MemoryContextAlloc(build->context, sizeof(float) * build->regions);
-	kmeans_halves(build->centres, build->regions, n, build->halves);
+	kmeans_halves(build->scaled_centres, build->regions, n, build->halves);
 	build->scratch = MemoryContextAllocHuge(build->context, sizeof(float) * (Size) KMEANS_BATCH * build->regions);
 	build->chosen_vectors = MemoryContextAllocHuge(build->context, sizeof(float) * (Size) KMEANS_BATCH * n);
 	build->leader = MemoryContextAlloc(build->context, sizeof(float) * n);
@@ -145,7 +155,8 @@ find_nearest_regions(IndexBuild *build, const int *rows, int count, int32 *regio
 		return;
 	for (int i = 0; i < count; i++)
 		memcpy(build->chosen_vectors + (Size) i * n, build->batch_vectors + (Size) rows[i] * n, n * sizeof(float));
-	kmeans_assign(build->chosen_vectors, n, count, build->centres, build->halves, build->regions, n, build->scratch, nearest);
+	kmeans_multiply(build->chosen_vectors, (Size) count * n, build->scale);
+	kmeans_assign(build->chosen_vectors, n, count, build->scaled_centres, build->halves, build->regions, n, build->scratch, nearest);
 	for (int i = 0; i < count; i++)
 		regions[rows[i]] = nearest[i];
 }
@@ -409,6 +420,7 @@ build_begin(IndexBuild *build, Relation heap, Relation index, IndexInfo *info, i
 	build->info = info;
 	build->memory = memory;
 	build->random = random_stream(SAMPLE_SEED, 1 + process);
+	build->scale = 1;
 	build->context = AllocSetContextCreate(CurrentMemoryContext, "siamese index build", ALLOCSET_DEFAULT_SIZES);
 	build->row_context = AllocSetContextCreate(build->context, "siamese index build: rows", ALLOCSET_DEFAULT_SIZES);
 	previous = MemoryContextSwitchTo(build->context);

@@ -45,6 +45,8 @@ struct IndexBuild
 	double		expected_rows;	/* by the sample */
 	int			regions;
 	const float *centres;		/* [regions, n]; here and below n are the dimensions of what is coded */
+	float		scale;			/* kmeans_scale() of the sample */
+	const float *scaled_centres;	/* [regions, n]: times that */
 	float	   *halves;
 	float	   *scratch;
 	int			head;			/* dimensions of the cells' codes */

@@ -146,7 +146,7 @@ halve(Grouping *state, int first, int count)
 
 	/* Outliers one by one would take as many rounds as there are: cut such a run in the middle. */
 	below = divide(state, first, count, cut);
-	if (below == 0 || below == count || (Min(below, count - below) < count / 32))
+	if (Min(below, count - below) < count / 32)
 	{
 		float	   *sorted = palloc(count * sizeof(float));
 
@@ -155,10 +155,9 @@ halve(Grouping *state, int first, int count)
 		qsort(sorted, count, sizeof(float), compare_floats);
 		below = divide(state, first, count, sorted[count / 2 - 1]);
 		pfree(sorted);
-		if (below == count)
-			below = count / 2;
 	}
-	return below;
+	/* both halves are shorter than the run, whatever the values are */
+	return below > 0 && below < count ? below : count / 2;
 }
 
 /* From squared lengths and products: squared distances, which are noted where they are the least so far. */
@@ -347,7 +346,7 @@ divide_run(Grouping *state, int first, int count)
 }
 
 int
-group_rows(const float *rows, int count, int n, int *order, int *ends)
+group_rows(float *rows, int count, int n, int *order, int *ends)
 {
 	Grouping	state = {.rows = rows, .n = n, .order = order, .ends = ends};
 	int			most = Min(count, GROUP_RUN);
@@ -367,6 +366,7 @@ group_rows(const float *rows, int count, int n, int *order, int *ends)
 	state.left_rows = palloc(sizeof(int) * Max(most, 1));
 	for (int i = 0; i < count; i++)
 		order[i] = i;
+	kmeans_multiply(rows, (Size) count * n, kmeans_scale(rows, (Size) count * n));
 	if (count > 0)
 		divide_run(&state, 0, count);
 	MemoryContextSwitchTo(previous);

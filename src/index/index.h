@@ -307,6 +307,13 @@ extern IndexBuildResult *index_am_build(Relation heap, Relation index, struct In
 extern void index_build_empty(Relation index);
 extern char *index_build_phase(int64 phase);
 
+/*
+ * A power of two by which to multiply values float [count] so that sums of their squares neither overflow nor vanish in single
+ * precision; 1 for values as networks make them.
+ */
+extern float kmeans_scale(const float *values, Size count);
+extern void kmeans_multiply(float *values, Size count, float scale);
+
 /* Lloyd's algorithm on rows float [count, n] -> centres float [k, n]; returns how many are in use (no two are equal). */
 extern int	kmeans_run(const float *rows, int count, int n, int k, uint64 seed, float *centres);
 
@@ -316,8 +323,11 @@ extern void kmeans_assign(const float *rows, Size lead, int count, const float *
 						  float *scratch, int32 *nearest);
 #define KMEANS_BATCH 256		/* rows of kmeans_assign at once; scratch is float [KMEANS_BATCH, k] */
 
-/* Orders rows [count, n] so that cells are runs: order int [count], ends int [count] of the cells; returns their number. */
-extern int	group_rows(const float *rows, int count, int n, int *order, int *ends);
+/*
+ * Orders rows [count, n], which are spent, so that cells are runs: order int [count], ends int [count] of the cells; returns their
+ * number.
+ */
+extern int	group_rows(float *rows, int count, int n, int *order, int *ends);
 
 /* A row on its way through a build, a varlena for the sort. */
 typedef struct IndexVector

@@ -2,10 +2,12 @@
  * kmeans.c: Lloyd's k-means (Lloyd 1982) with matrix products, for the centres of the regions.
  *
  * The nearest centre of x is the one with the largest x c - |c|^2 / 2: one product a batch of rows.  Where the centres lie
- * decides how fast the index is, never what it answers; so overflows need no care.
+ * decides how fast the index is, never what it answers.  All this is in single precision: values near the ends of its range are
+ * multiplied by kmeans_scale() before.
  */
 #include "postgres.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "miscadmin.h"
@@ -24,6 +26,33 @@
 #define KMEANS_EARLY_ROWS 8
 #define KMEANS_ROUNDS 7			/* together */
 #define KMEANS_CONVERGED 0.01	/* share of the rows that still change */
+#define KMEANS_LEAST_EXPONENT (-40) /* of the largest value: squares of its 2^-20 are normal numbers */
+#define KMEANS_MOST_EXPONENT 50 /* sums of LIMIT_DIMENSIONS squares of differences are */
+
+float
+kmeans_scale(const float *values, Size count)
+{
+	float		most = 0;
+	int			exponent;
+
+	for (Size i = 0; i < count; i++)
+	{
+		float		value = fabsf(values[i]);
+
+		most = Max(most, value);
+	}
+	frexpf(most, &exponent);
+	if (most == 0 || (exponent >= KMEANS_LEAST_EXPONENT && exponent <= KMEANS_MOST_EXPONENT))
+		return 1;
+	return ldexpf(1, Min(KMEANS_MOST_EXPONENT - exponent, FLT_MAX_EXP - 2));
+}
+
+void
+kmeans_multiply(float *values, Size count, float scale)
+{
+	for (Size i = 0; i < count && scale != 1; i++)
+		values[i] *= scale;
+}
 
 /* In lanes, which compilers turn into vectors; of equal ones the first. */
 static int32

@@ -72,6 +72,7 @@ typedef struct ParallelBuild
 	uint16		axes;
 	uint16		head;
 	uint8		metric;
+	float		scale;
 	SharedFileSet files;
 	Barrier		barrier;
 	pg_atomic_uint32 next_partition;
@@ -311,6 +312,7 @@ siamese_index_build_worker(dsm_segment *segment, shm_toc *toc)
 	build.fill = shared->fill;
 	build.centres = shm_toc_lookup(toc, KEY_CENTRES, false);
 	build.regions = shared->regions;
+	build.scale = shared->scale;
 	build.like = MemoryContextAllocZero(build.context, EMBEDDING_SIZE(0));
 	build.like->model = shared->model;
 	build.like->metric = shared->metric;
@@ -427,6 +429,7 @@ share_build(ParallelContext *context, IndexBuild *build, Snapshot snapshot, cons
 	shared->dimensions = build->like->dimensions;
 	shared->axes = build->axes.count;
 	shared->head = build->head;
+	shared->scale = build->scale;
 	SharedFileSetInit(&shared->files, context->seg);
 	BarrierInit(&shared->barrier, 0);
 	pg_atomic_init_u32(&shared->next_partition, 0);

@@ -107,6 +107,7 @@ build_find_regions(IndexBuild *build)
 	SampleQuery *queries = palloc(sizeof(SampleQuery) * BUILD_QUERIES);
 	int			query_count;
 	int			wanted;
+	Size		values;
 
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, INDEX_PHASE_SAMPLE);
 	build->sample_rows = 1000;
@@ -145,7 +146,12 @@ build_find_regions(IndexBuild *build)
 
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, INDEX_PHASE_KMEANS);
 	centres = MemoryContextAllocHuge(build->context, sizeof(float) * (Size) wanted * build->layout.dimensions);
+	values = (Size) state.count * build->layout.dimensions;
+	build->scale = kmeans_scale(state.rows, values);
+	kmeans_multiply(state.rows, values, build->scale);
 	build->regions = kmeans_run(state.rows, state.count, build->layout.dimensions, wanted, SAMPLE_SEED, centres);
+	kmeans_multiply(state.rows, values, 1 / build->scale);
+	kmeans_multiply(centres, (Size) build->regions * build->layout.dimensions, 1 / build->scale);
 	build->centres = centres;
 	build->head = build_head(build, state.rows, state.count, queries, query_count);
 	build_recall(build, state.rows, queries, query_count);

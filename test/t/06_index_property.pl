@@ -1,5 +1,5 @@
 # The index answers as a sequential scan does: generated tables of all distances, 1 to 300 dimensions, clusters, duplicates,
-# rows near a subspace, zero, denormal and huge values, deletions, updates, drift and vacuum; distances must be the same in the same order (ties
+# rows near a subspace, zero and denormal values, the largest floats of both signs, deletions, updates, drift and vacuum; distances must be the same in the same order (ties
 # may swap), balls must hold the same rows.
 #
 # INDEX_SEED (default: the process's number and the time) and INDEX_ROUNDS (default 60) choose what is generated.
@@ -25,7 +25,7 @@ CREATE TABLE chosen (n int, metric text, mode text, scale float8, rows int, regi
 
 -- n random values of the mode; k chooses a cluster.
 CREATE FUNCTION vector(n int, mode text, scale float8, k int) RETURNS real[] LANGUAGE sql VOLATILE AS $$
-	SELECT array_agg(CASE WHEN abs(v) < 1e-44 THEN 0 ELSE least(greatest(v, -3e38), 3e38) END::real ORDER BY i) FROM (SELECT i, scale * CASE mode
+	SELECT array_agg(CASE WHEN abs(v) < 1e-45 THEN 0 ELSE least(greatest(v, -3.4028234e38), 3.4028234e38) END::real ORDER BY i) FROM (SELECT i, scale * CASE mode
 		WHEN 'uniform' THEN random() - 0.3
 		WHEN 'clusters' THEN sin(k * 37 + i * 11 + k * i) + 0.05 * random()
 		WHEN 'duplicates' THEN CASE WHEN k % 20 > 0 THEN sin(i) ELSE random() END
@@ -34,13 +34,17 @@ CREATE FUNCTION vector(n int, mode text, scale float8, k int) RETURNS real[] LAN
 		WHEN 'grid' THEN floor(random() * 3)
 		WHEN 'outliers' THEN CASE WHEN k % 50 = 0 THEN random() * 1e6 ELSE random() END
 		WHEN 'scales' THEN (random() - 0.5) * power(10, (k % 13) - 6)
+		WHEN 'ends' THEN sign(random() - 0.5) * CASE floor(random() * 5)
+			WHEN 0 THEN 3.4028234e38 WHEN 1 THEN random() * 3.4e38 WHEN 2 THEN random() * 1e-38 WHEN 3 THEN floor(random() * 3) * 1.4e-45
+			ELSE power(10, random() * 76 - 38) END
+		WHEN 'opposite' THEN CASE WHEN k % 2 = 0 THEN 1 ELSE -1 END * (1 - 0.01 * random()) * 3.4028234e38
 		WHEN 'subspace' THEN a * sin(i) + b * cos(i) + c * sin(2.3 * i) + 1e-3 * random()
 		END AS v FROM generate_series(1, n) i, (SELECT random() AS a, random() AS b, random() AS c OFFSET 0) r) x
 $$;
 
 CREATE FUNCTION fill(first int, last int, drift float8 DEFAULT 0) RETURNS void LANGUAGE sql AS $$
 	INSERT INTO round SELECT i, CASE WHEN i % 97 = 5 THEN NULL ELSE to_embedding(
-			(SELECT array_agg(least(v + drift * c.scale, 3e38)::real) FROM unnest(vector(c.n, c.mode, c.scale, (random() * 40)::int + 0 * i)) v), c.metric) END
+			(SELECT array_agg(least(v + drift * c.scale, 3.4028234e38)::real) FROM unnest(vector(c.n, c.mode, c.scale, (random() * 40)::int + 0 * i)) v), c.metric) END
 		FROM chosen c, generate_series(first, last) i
 $$;
 
@@ -55,8 +59,8 @@ BEGIN
 	DELETE FROM chosen;
 	c.n := pick('1', '2', '3', '4', '7', '16', '31', '33', '64', '65', '128', '300')::int;
 	c.metric := pick('l1', 'l2', 'cosine');
-	c.mode := pick('uniform', 'uniform', 'clusters', 'clusters', 'duplicates', 'equal', 'zeros', 'grid', 'outliers', 'scales', 'subspace', 'subspace');
-	c.scale := pick('1', '1', '1', '1e-3', '1e10', '1e-30', '1e-38', '1e32')::float8;
+	c.mode := pick('uniform', 'uniform', 'clusters', 'clusters', 'duplicates', 'equal', 'zeros', 'grid', 'outliers', 'scales', 'subspace', 'subspace', 'ends', 'opposite');
+	c.scale := pick('1', '1', '1', '1e-3', '1e10', '1e-30', '1e-38', '1e32', '1e38')::float8;
 	c.rows := pick('0', '1', '2', '7', '60', '300', '300', '1000', '1000', '2500')::int;
 	IF c.n > 100 THEN c.rows := least(c.rows, 300); END IF;
 	-- enough for the index to code the rows' images in their principal axes

@@ -122,6 +122,8 @@ typedef enum Data
 	DATA_HUGE,
 	DATA_TINY,
 	DATA_ZERO,					/* some vectors are zero */
+	DATA_ENDS,					/* of the floats: FLT_MAX of both signs, denormal values, and what lies between */
+	DATA_OPPOSITE,				/* rows near FLT_MAX, the query near -FLT_MAX */
 	DATA_KINDS
 } Data;
 
@@ -137,6 +139,40 @@ typedef struct Case
 	float	   *centre;			/* [n], of the space of the codes: for cosine of unit vectors */
 	float		step;
 } Case;
+
+/* Any float, most of them near the ends of what there is. */
+static float
+any_float(Random *random)
+{
+	float		sign = random_below(random, 2) ? 1 : -1;
+
+	switch (random_below(random, 5))
+	{
+		case 0:
+			return sign * FLT_MAX;
+		case 1:
+			return sign * FLT_MAX * (float) random_uniform(random);
+		case 2:
+			return sign * 1e-38f * (float) random_uniform(random);
+		case 3:
+			return sign * FLT_TRUE_MIN * random_below(random, 3);
+		default:
+			return sign * exp2f(-126 + 250 * (float) random_uniform(random));
+	}
+}
+
+static void
+make_ends(Case *made, Random *random)
+{
+	for (int i = 0; i < made->n; i++)
+	{
+		bool		opposite = made->data == DATA_OPPOSITE;
+
+		for (int row = 0; row < ROWS; row++)
+			made->rows[(size_t) row * made->n + i] = opposite ? FLT_MAX * (1 - 0.01f * (float) random_uniform(random)) : any_float(random);
+		made->query[i] = opposite ? -FLT_MAX * (1 - 0.01f * (float) random_uniform(random)) : any_float(random);
+	}
+}
 
 static void
 make_vectors(Case *made, Random *random)
@@ -391,7 +427,7 @@ check_bounds(const CodeKernels *kernels, Random *random, int n)
 	for (int data = 0; data < DATA_KINDS; data++)
 	{
 		made.data = (Data) data;
-		make_vectors(&made, random);
+		(data < DATA_ENDS ? make_vectors : make_ends) (&made, random);
 		for (int metric = 0; metric < METRIC_COUNT; metric++)
 		{
 			made.metric = (Metric) metric;
