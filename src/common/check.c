@@ -296,6 +296,15 @@ check_window_changed(int before, int window)
 }
 
 void
+check_spread(int index, double spread, double most)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			 errmsg("the embeddings of a reference are too far apart"),
+			 errdetail("Component %d has a spread of %g; it may be %g at most.", index + 1, spread, most)));
+}
+
+void
 check_array_nulls(void)
 {
 	ereport(ERROR,

@@ -63,6 +63,9 @@ extern void check_different_dimensions(int a, int b) __attribute__((noreturn));
 extern void check_window(int window, int most) __attribute__((noreturn));
 extern void check_window_changed(int before, int window) __attribute__((noreturn));
 
+/* Always fails: what a reference knows of component number index (from 0) varies too much. */
+extern void check_spread(int index, double spread, double most) __attribute__((noreturn));
+
 /* Always fail: an array that cannot be an embedding. */
 extern void check_array_nulls(void) __attribute__((noreturn));
 extern void check_array_dimensions(int dimensions) __attribute__((noreturn));

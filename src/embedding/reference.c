@@ -57,6 +57,20 @@ reference_make(int dimensions, Metric metric, uint64 model, int window)
 }
 
 void
+reference_finish(Reference *reference)
+{
+	int			dimensions = reference->dimensions;
+
+	for (int i = 0; i < 2 * dimensions; i++)
+	{
+		if (reference->x[i] == 0)
+			reference->x[i] = 0;
+		if (i >= dimensions && !(reference->x[i] <= REFERENCE_LARGEST_SPREAD * REFERENCE_LARGEST_SPREAD))
+			check_spread(i - dimensions, sqrt(reference->x[i]), REFERENCE_LARGEST_SPREAD);
+	}
+}
+
+void
 reference_point(Metric metric, const float *x, int dimensions, float *point)
 {
 	double		part[LANES] = {0};
@@ -104,6 +118,7 @@ reference_of_points(const float *point, int count, int dimensions, Metric metric
 		reference->x[i] = (float) mean;
 		reference->x[dimensions + i] = (float) (square / used);
 	}
+	reference_finish(reference);
 	return reference;
 }
 
@@ -254,5 +269,6 @@ siamese_reference_update(PG_FUNCTION_ARGS)
 		reference->x[dimensions + i] = (float) ((1 - weight) * (reference_variance(old)[i] + weight * difference * difference));
 	}
 	pfree(point);
+	reference_finish(reference);
 	PG_RETURN_POINTER(reference);
 }

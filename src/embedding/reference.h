@@ -20,6 +20,7 @@
 #define REFERENCE_WINDOW 6		/* the last so many embeddings count, unless told otherwise */
 #define REFERENCE_LARGEST_WINDOW 1000
 #define REFERENCE_SHRINKAGE 8.0
+#define REFERENCE_LARGEST_SPREAD 1e17	/* of a component: sums of some thousand squares stay within a float */
 
 typedef struct Reference
 {
@@ -48,6 +49,9 @@ reference_variance(const Reference *reference)
 
 /* All values 0, count 0: the caller fills them.  Raises unless 1 <= dimensions <= LIMIT_DIMENSIONS. */
 extern Reference *reference_make(int dimensions, Metric metric, uint64 model, int window);
+
+/* Raises unless every spread is at most the largest, and turns -0 into 0: the last step of whoever fills the values. */
+extern void reference_finish(Reference *reference);
 
 /* Components of an embedding as a reference has them: point [dimensions]. */
 extern void reference_point(Metric metric, const float *x, int dimensions, float *point);

@@ -3,6 +3,8 @@
  *
  *   (6/6,[0.1,...]@cosine:0123456789abcdef,[0.2,...])    count / window, mean, spread: the root of each variance
  *
+ * A spread has as many digits as it takes for its square to be the same variance again, bit for bit.
+ *
  * Message, in network byte order: uint16 dimensions, uint8 metric, uint8 version, uint64 fingerprint, uint16 count, uint16
  * window, float4 means, float4 variances.
  */
@@ -10,6 +12,7 @@
 
 #include <math.h>
 
+#include "common/shortest_dec.h"
 #include "fmgr.h"
 #include "libpq/pqformat.h"
 
@@ -41,12 +44,35 @@ is_count(double value, double most)
 	return value >= 1 && value <= most && value == floor(value);
 }
 
+static bool
+parse_spreads(TextParser *parser, Reference *reference)
+{
+	int			count = 0;
+
+	if (!take(parser, '[', "The spread must begin with \"[\"."))
+		return false;
+	do
+	{
+		double		spread;
+
+		if (!text_parse_double(parser, &spread, "There must be a number before each comma and before \"]\"."))
+			return false;
+		if (!(spread >= 0 && spread <= REFERENCE_LARGEST_SPREAD))
+			return text_fail(parser, "A spread must be 0 to 1e17.");
+		if (count < reference->dimensions)
+			reference->x[reference->dimensions + count] = (float) (spread * spread);
+		count++;
+	} while (text_take(parser, ','));
+	if (count != reference->dimensions)
+		return text_fail(parser, "Mean and spread must have the same number of dimensions.");
+	return take(parser, ']', "There must be a comma or \"]\" after each number.");
+}
+
 static Reference *
 parse_reference(TextParser *parser)
 {
 	Reference  *reference;
 	Embedding  *mean;
-	Embedding  *spread;
 	double		count;
 	double		window;
 
@@ -63,27 +89,13 @@ parse_reference(TextParser *parser)
 	}
 	if (!take(parser, ',', "There must be a comma behind the window.") ||
 		(mean = text_parse_embedding(parser)) == NULL ||
-		!take(parser, ',', "There must be a comma behind the mean.") ||
-		(spread = text_parse_embedding(parser)) == NULL ||
-		!take(parser, ')', "There must be \")\" behind the spread."))
+		!take(parser, ',', "There must be a comma behind the mean."))
 		return NULL;
-	if (spread->dimensions != mean->dimensions)
-	{
-		text_fail(parser, "Mean and spread must have the same number of dimensions.");
-		return NULL;
-	}
 	reference = reference_make(mean->dimensions, (Metric) mean->metric, mean->model, (int) window);
 	reference->count = (uint16) count;
-	for (int i = 0; i < mean->dimensions; i++)
-	{
-		reference->x[i] = mean->x[i];
-		reference->x[mean->dimensions + i] = spread->x[i] * spread->x[i];
-		if (spread->x[i] < 0 || !isfinite(spread->x[i] * spread->x[i]))
-		{
-			text_fail(parser, "A spread must be 0 or more, and its square within the range of real.");
-			return NULL;
-		}
-	}
+	memcpy(reference->x, mean->x, sizeof(float) * mean->dimensions);
+	if (!parse_spreads(parser, reference) || !take(parser, ')', "There must be \")\" behind the spread."))
+		return NULL;
 	return reference;
 }
 
@@ -99,22 +111,40 @@ siamese_reference_in(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(reference);
 }
 
+/* The root of a variance: short if it was given so, else long enough. */
+static void
+append_spread(StringInfo out, float variance)
+{
+	char		number[DOUBLE_SHORTEST_DECIMAL_LEN];
+	double		read;
+
+	float_to_shortest_decimal_buf(sqrtf(variance), number);
+	read = strtod(number, NULL);
+	if ((float) (read * read) != variance)
+		double_to_shortest_decimal_buf(sqrt(variance), number);
+	appendStringInfoString(out, number);
+}
+
 Datum
 siamese_reference_out(PG_FUNCTION_ARGS)
 {
 	Reference  *reference = PG_GETARG_REFERENCE(0);
-	Embedding  *part = embedding_make(reference->dimensions, (Metric) reference->metric, reference->model);
+	Embedding  *mean = embedding_make(reference->dimensions, (Metric) reference->metric, reference->model);
 	StringInfoData out;
 
 	initStringInfo(&out);
 	appendStringInfo(&out, "(%d/%d,", reference->count, reference->window);
-	memcpy(part->x, reference->x, sizeof(float) * reference->dimensions);
-	text_append_embedding(&out, part);
+	memcpy(mean->x, reference->x, sizeof(float) * reference->dimensions);
+	text_append_embedding(&out, mean);
 	appendStringInfoChar(&out, ',');
-	part = embedding_make(reference->dimensions, METRIC_L2, 0);
+	appendStringInfoChar(&out, '[');
 	for (int i = 0; i < reference->dimensions; i++)
-		part->x[i] = sqrtf(reference_variance(reference)[i]);
-	text_append_embedding(&out, part);
+	{
+		if (i > 0)
+			appendStringInfoChar(&out, ',');
+		append_spread(&out, reference_variance(reference)[i]);
+	}
+	appendStringInfoChar(&out, ']');
 	appendStringInfoChar(&out, ')');
 	PG_RETURN_CSTRING(out.data);
 }
@@ -161,6 +191,7 @@ siamese_reference_recv(PG_FUNCTION_ARGS)
 		if (i >= dimensions && reference->x[i] < 0)
 			check_bad_binary("reference", "Variance %d is negative.", i - dimensions + 1);
 	}
+	reference_finish(reference);
 	PG_RETURN_POINTER(reference);
 }
 

@@ -8,7 +8,7 @@ SELECT '(2/6,[1,2],[0.5,0])'::reference, ' ( 1/ 1, [ 1 ]@cosine:00000000000000ff
 \set VERBOSITY terse
 CREATE TABLE bad (text text);
 INSERT INTO bad VALUES (''), ('('), ('(x/6,[1],[1])'), ('(1,[1],[1])'), ('(0/6,[1],[1])'), ('(7/6,[1],[1])'), ('(1.5/6,[1],[1])'), ('(1/1001,[1],[1])'),
-	('(1/6[1],[1])'), ('(1/6,[1][1])'), ('(1/6,[1],[1]'), ('(1/6,[1],[1,2])'), ('(1/6,[1],[-1])'), ('(1/6,[1],[1e30])'), ('(1/6,[],[])'), ('(1/6,[1],[1])x'), ('(1/6,[NaN],[1])');
+	('(1/6[1],[1])'), ('(1/6,[1][1])'), ('(1/6,[1],[1]'), ('(1/6,[1],[1,2])'), ('(1/6,[1,2],[1])'), ('(1/6,[1],1)'), ('(1/6,[1],[1,])'), ('(1/6,[1],[1 2])'), ('(1/6,[1],[1]@l1)'), ('(1/6,[1],[NaN])'), ('(1/6,[1],[-1])'), ('(1/6,[1],[1.1e17])'), ('(1/6,[],[])'), ('(1/6,[1],[1])x'), ('(1/6,[NaN],[1])');
 CREATE FUNCTION refusal(text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE detail text;
 BEGIN
@@ -19,6 +19,24 @@ EXCEPTION WHEN OTHERS THEN
 END $$;
 SELECT text, refusal(text) FROM bad;
 \set VERBOSITY default
+
+-- what is printed is read to the same bits, whatever the values; the same for embeddings and balls
+SELECT '(6/6,[-0,1e-45,3.4028235e38],[1e17,1e-23,3.7433924e-23])'::reference;
+SELECT setseed(0.5);
+CREATE TABLE given AS SELECT i, array_agg(x)::embedding AS e FROM (SELECT i, ((random() - 0.5) * 10 ^ CASE WHEN i % 2 = 0 THEN random() * 50 - 35 ELSE random() * 3 - 2 END)::real AS x
+	FROM generate_series(1, 6000) i, generate_series(1, 6)) s GROUP BY i;
+CREATE TABLE made AS SELECT reference(e, 1 + i / 12 % 6) AS r FROM given GROUP BY i / 12, i % 4 / 2;
+SELECT count(*) AS references, count(*) FILTER (WHERE reference_send(r::text::reference) <> reference_send(r)) AS changed,
+	count(*) FILTER (WHERE reference_send(reference_update(r, e)::text::reference) <> reference_send(reference_update(r, e))) AS changed_updated FROM made, given WHERE i = 1;
+SELECT count(*) AS embeddings, count(*) FILTER (WHERE embedding_send(e::text::embedding) <> embedding_send(e)) AS changed, count(*) FILTER (WHERE ball_send(ball(e, r)::text::ball) <> ball_send(ball(e, r))) AS balls_changed
+	FROM given, LATERAL (SELECT random() * 10 ^ (600 * random() - 300) + 0 * i AS r) s;
+SELECT count(*) FILTER (WHERE ball_send(b::text::ball) <> ball_send(b)) AS changed FROM (SELECT ball(('[' || x || ']')::embedding, r) AS b
+	FROM unnest('{0,-0,1e-45,-1.1754942e-38,3.4028235e38}'::text[]) x, unnest('{0,-0,5e-324,2.2250738585072009e-308,1.7976931348623157e308,Infinity}'::float8[]) r) s;
+-- what lies too far apart makes no reference
+SELECT reference(e) FROM (VALUES ('[1,1e30]'::embedding), ('[1,-1e30]')) v (e);
+SELECT reference_update('(1/6,[1e30],[0])', '[-1e30]');
+SELECT reference(e) FROM (VALUES ('[1e17]'::embedding), ('[-1e17]')) v (e);
+SELECT distance(r, '[0]'), distance(r, '[1e17]') FROM (VALUES ('(1000/1000,[0],[1e17])'::reference), ('(1/1,[0],[1e17])')) v (r);
 
 -- the aggregate: mean and root of the mean square over the last ones
 CREATE TABLE e (n int, e embedding);
@@ -142,5 +160,5 @@ SELECT (verify(r, e)).answer FROM person, print LIMIT 1;
 
 DROP EXTENSION siamese CASCADE;
 DROP TABLE specimen, bad, packed;
-DROP TABLE IF EXISTS e, print, person;
+DROP TABLE IF EXISTS e, print, person, given, made;
 DROP FUNCTION refusal;

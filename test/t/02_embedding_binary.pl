@@ -56,6 +56,20 @@ is($node->safe_psql('postgres', "SELECT encode(ball_send(b), 'hex') FROM balls L
 is(copy_in('three', $bound), '', 'the type modifier holds for binary input');
 is(copy_in('embeddings', embedding(0, 0, (1) x 16000)), '', 'the largest embedding is received');
 
+# ---- dumped and restored: the same bits
+
+$node->safe_psql('postgres', "CREATE TABLE kept AS SELECT reference(e, 1 + n % 7) AS r, (array_agg(e))[1] AS e, ball((array_agg(e))[1], random()) AS b FROM
+	(SELECT k, n, array_agg((random() - 0.5)::real)::embedding AS e FROM generate_series(1, 200) k, generate_series(1, 6) n, generate_series(1, 5) GROUP BY 1, 2) s GROUP BY k, 1 + n % 7;
+	CREATE TABLE again (LIKE kept); CREATE TABLE binary_again (LIKE kept)");
+$node->safe_psql('postgres', "\\copy kept TO '$folder/text'\n\\copy again FROM '$folder/text'");
+$node->safe_psql('postgres', "\\copy kept TO '$folder/binary' (FORMAT binary)\n\\copy binary_again FROM '$folder/binary' (FORMAT binary)");
+my $sent = 'SELECT reference_send(r), embedding_send(e), ball_send(b) FROM';
+for my $table ('again', 'binary_again')
+{
+	is($node->safe_psql('postgres', "SELECT count(*) > 0 FROM $table"), 't', "$table has rows");
+	is($node->safe_psql('postgres', "SELECT count(*) FROM (($sent kept EXCEPT ALL $sent $table) UNION ALL ($sent $table EXCEPT ALL $sent kept)) d"), 0, "$table has the same bits");
+}
+
 # ---- what is refused
 
 for (
