@@ -20,7 +20,6 @@
 #include "training/raster_store.h"
 #include "training/training.h"
 
-#define ROWS_AT_ONCE 64
 #define DIGEST_BYTES 16			/* kept of a raster's SHA-256 */
 #define ROWS_BETWEEN_LIMITS 256
 #define NO_GROUP (-1)
@@ -54,8 +53,9 @@ typedef struct Reader
 } Reader;
 
 static void
-check_columns(TupleDesc descriptor, Reader *reader)
+check_columns(void *argument, TupleDesc descriptor)
 {
+	Reader	   *reader = argument;
 	bool		varlena;
 
 	if (descriptor->natts < 2 || descriptor->natts > 4)
@@ -188,8 +188,9 @@ digest_of(Reader *reader, const uint8 *bytes, size_t count, uint8 *digest)
 }
 
 static void
-read_row(Reader *reader, HeapTuple tuple, TupleDesc descriptor)
+read_row(void *argument, HeapTuple tuple, TupleDesc descriptor)
 {
+	Reader	   *reader = argument;
 	Examples   *examples = reader->examples;
 	bool		sample_null;
 	bool		label_null;
@@ -368,10 +369,7 @@ Examples *
 examples_read(const char *query, const NetworkDefinition *definition, Size memory, Size most)
 {
 	Reader		reader = {0};
-	MemoryContext rows = AllocSetContextCreate(CurrentMemoryContext, "siamese rows", ALLOCSET_DEFAULT_SIZES);
 	int			raster_bytes = (int) network_sample_bytes(definition);
-	SPIPlanPtr	plan;
-	Portal		portal;
 
 	reader.context = CurrentMemoryContext;
 	reader.definition = definition;
@@ -387,37 +385,9 @@ examples_read(const char *query, const NetworkDefinition *definition, Size memor
 	reader.entry = palloc(sizeof(Entry) * reader.room);
 	reader.examples->label = palloc(sizeof(ExampleLabel) * reader.label_room);
 
-	plan = SPI_prepare(query, 0, NULL);
-	if (plan == NULL)
-		elog(ERROR, "could not prepare the examples' query: %s", SPI_result_code_string(SPI_result));
-	if (!SPI_is_cursor_plan(plan))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("the examples are not a query that returns rows"),
-				 errhint("Pass a SELECT that returns (sample, label), (sample, label, genuine) or (sample, label, genuine, group).")));
-	portal = SPI_cursor_open(NULL, plan, NULL, NULL, false);
-	check_columns(portal->tupDesc, &reader);
-	for (;;)
-	{
-		SPI_cursor_fetch(portal, true, ROWS_AT_ONCE);
-		if (SPI_processed == 0)
-			break;
-		for (uint64 i = 0; i < SPI_processed; i++)
-		{
-			MemoryContext caller = MemoryContextSwitchTo(rows);
-
-			CHECK_FOR_INTERRUPTS();
-			read_row(&reader, SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
-			MemoryContextSwitchTo(caller);
-			MemoryContextReset(rows);
-		}
-		SPI_freetuptable(SPI_tuptable);
-	}
-	SPI_cursor_close(portal);
-	SPI_freeplan(plan);
+	examples_query(query, check_columns, read_row, &reader);
 	MemoryContextSwitchTo(reader.context);	/* SPI leaves its own behind, which ends with the connection */
 	sort_examples(&reader);
-	MemoryContextDelete(rows);
 	names_end(reader.labels);
 	if (reader.groups != NULL)
 		names_end(reader.groups);

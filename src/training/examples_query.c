@@ -1,0 +1,108 @@
+/*
+ * examples_query.c: the query of the examples, which can read and nothing else.
+ *
+ * A statement within it that changes data is refused by its form.  What a function does shows only when it runs: so the
+ * transaction is read-only meanwhile, for everything that it does to other than temporary tables.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/plancache.h"
+
+#include "training/training.h"
+
+#define ROWS_AT_ONCE 64
+
+static void
+check_reads_only(SPIPlanPtr plan)
+{
+	const CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(plan));
+
+	for (int i = 0; i < list_length(source->query_list); i++)
+	{
+		const Query *query = list_nth_node(Query, source->query_list, i);
+
+		if (query->commandType != CMD_SELECT || query->hasModifyingCTE || query->rowMarks != NIL)
+			ereport(ERROR,
+					(errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
+					 errmsg("the examples' query may only read"),
+					 query->hasModifyingCTE ? errdetail("One of its WITH clauses changes data.") :
+					 query->rowMarks != NIL ? errdetail("It locks rows.") :
+					 errdetail("It is not a SELECT.")));
+	}
+}
+
+static Portal
+open_query(SPIPlanPtr plan)
+{
+	if (plan == NULL)
+		elog(ERROR, "could not prepare the examples' query: %s", SPI_result_code_string(SPI_result));
+	if (!SPI_is_cursor_plan(plan))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the examples are not a query that returns rows"),
+				 errhint("Pass a SELECT that returns (sample, label), (sample, label, genuine) or (sample, label, genuine, group).")));
+	check_reads_only(plan);
+	return SPI_cursor_open(NULL, plan, NULL, NULL, false);
+}
+
+static void
+fetch_rows(Portal portal, ExamplesRow work, void *argument)
+{
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "siamese rows", ALLOCSET_DEFAULT_SIZES);
+
+	for (;;)
+	{
+		SPI_cursor_fetch(portal, true, ROWS_AT_ONCE);
+		if (SPI_processed == 0)
+			break;
+		for (uint64 i = 0; i < SPI_processed; i++)
+		{
+			MemoryContext caller = MemoryContextSwitchTo(scratch);
+
+			CHECK_FOR_INTERRUPTS();
+			work(argument, SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
+			MemoryContextSwitchTo(caller);
+			MemoryContextReset(scratch);
+		}
+		SPI_freetuptable(SPI_tuptable);
+	}
+	MemoryContextDelete(scratch);
+}
+
+/* PostgreSQL's own message tells which command was refused, but not who made the transaction read-only. */
+static void
+tell_read_only(void *argument)
+{
+	if (geterrcode() == ERRCODE_READ_ONLY_SQL_TRANSACTION)
+		errhint("Examples are read in a read-only transaction. Change data before, by a statement of its own.");
+}
+
+void
+examples_query(const char *query, ExamplesColumns columns, ExamplesRow row, void *argument)
+{
+	ErrorContextCallback callback = {.previous = error_context_stack, .callback = tell_read_only};
+	bool		read_only = XactReadOnly;
+
+	error_context_stack = &callback;
+	XactReadOnly = true;
+	PG_TRY();
+	{
+		SPIPlanPtr	plan = SPI_prepare(query, 0, NULL);
+		Portal		portal = open_query(plan);
+
+		columns(argument, portal->tupDesc);
+		fetch_rows(portal, row, argument);
+		SPI_cursor_close(portal);
+		SPI_freeplan(plan);
+	}
+	PG_FINALLY();
+	{
+		XactReadOnly = read_only;
+	}
+	PG_END_TRY();
+	error_context_stack = callback.previous;
+}
