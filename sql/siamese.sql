@@ -406,7 +406,7 @@ CREATE TABLE siamese.model (
 	threads integer NOT NULL,
 	options jsonb NOT NULL DEFAULT '{}',
 	created_by name NOT NULL DEFAULT current_user,
-	created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	created_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
 	finished_at timestamptz,
 	PRIMARY KEY (name, version)
 );
@@ -496,12 +496,6 @@ CREATE VIEW siamese.training AS
 COMMENT ON VIEW siamese.training IS
 	'one row an epoch (loss, error on held-out identities, speed, elapsed and estimated remaining time), also of trainings that run now';
 GRANT SELECT ON siamese.training TO PUBLIC;
-
-CREATE FUNCTION siamese.model_changed() RETURNS trigger LANGUAGE c
-	AS 'MODULE_PATHNAME', 'siamese_model_changed';
-COMMENT ON FUNCTION siamese.model_changed() IS 'tells every session that siamese.model changed';
-CREATE TRIGGER model_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON siamese.model
-	FOR EACH STATEMENT EXECUTE FUNCTION siamese.model_changed();
 
 CREATE FUNCTION siamese.model_removed() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 BEGIN

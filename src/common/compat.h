@@ -71,11 +71,13 @@
 #define compat_locator(relation) ((relation)->rd_node)
 #endif
 
-/* 16 has one function for all kinds of objects; needs catalog/pg_class.h, miscadmin.h and utils/acl.h. */
+/* 16 has one function for all kinds of objects; needs catalog/pg_class.h, catalog/pg_namespace.h, miscadmin.h and utils/acl.h. */
 #if PG_VERSION_NUM >= 160000
 #define compat_owns_relation(oid) object_ownercheck(RelationRelationId, (oid), GetUserId())
+#define compat_namespace_right(oid, role, right) object_aclcheck(NamespaceRelationId, (oid), (role), (right))
 #else
 #define compat_owns_relation(oid) pg_class_ownercheck((oid), GetUserId())
+#define compat_namespace_right(oid, role, right) pg_namespace_aclcheck((oid), (role), (right))
 #endif
 
 #endif

@@ -151,13 +151,22 @@ extern Model *model_by_name(const char *name);
 /* The same for a fingerprint whose row the caller has read as the current user. */
 extern Model *model_by_fingerprint(uint64 fingerprint);
 
+/* ---- rows of siamese.model, read as the current user (lookup.c) ----------------------------------------------------- */
+
 /*
- * The fingerprint of a version, or of the newest finished one when *version is 0, and which it is.  Read as the current user;
- * raises when there is none.
+ * The fingerprint of a version, or of the newest finished one when *version is 0, and which it is; raises when there is none that
+ * the user may read.
  */
 extern uint64 model_find(const char *name, int *version);
 
-/* The newest calibration of the models with this fingerprint; raises when there is none. */
+/* The same of "name" or "name@3", read once a statement. */
+extern uint64 model_find_named(const char *name);
+
+/*
+ * The calibration that counts for embeddings with this fingerprint: of the version that the setting siamese.model names, if it
+ * has the fingerprint; else of the name that has had it for longest.  Valid until the end of the transaction, whatever is
+ * called meanwhile.  Raises when there is none that the user may read.
+ */
 extern const ModelCalibration *model_calibration(uint64 fingerprint);
 
 /* The same, but NULL when there is none that the user may read: for the planner. */
@@ -179,6 +188,9 @@ extern void model_provide_weights(Model *model, Jsonb *definition, bool share);
 
 /* Splits name[@version]; version 0: the newest.  plain: char [LIMIT_MODEL_NAME + 1].  Raises on a malformed one. */
 extern void model_parse_name(const char *name, char *plain, int *version);
+
+/* False for a malformed one: version -1 if it is that which is wrong. */
+extern bool model_try_parse_name(const char *name, char *plain, int *version);
 
 /* The row that a name means, as the end of a query: $1 the plain name (text), $2 the version (integer), 0: the newest. */
 #define MODEL_ROW_OF_NAME \

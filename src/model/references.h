@@ -56,12 +56,12 @@ extern Jsonb *calibration_with_references(Jsonb *calibration, const ReferenceCal
 /* In the current memory context; NULL if there is no such part.  Raises "model is damaged" if it is not what it must be. */
 extern ReferenceCalibration *references_from_jsonb(Jsonb *calibration);
 
-/* Of the newest calibration of the models with this fingerprint (cache.c); NULL if it has no such part. */
+/* Of the calibration that model_calibration() gives, and valid as long; NULL if it has no such part (lookup.c). */
 extern const ReferenceCalibration *model_references(uint64 fingerprint);
 
 /*
  * What is known of people for a reference, read as the current user; NULL: nothing.  Raises when it does not fit, or when
- * the model of the reference is not here (verify_reference.c).
+ * the model of the reference is not here.  Valid until the end of the transaction (verify_reference.c).
  */
 extern const ReferenceCalibration *references_of(const Reference *reference);
 

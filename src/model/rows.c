@@ -12,8 +12,8 @@
 #include "common/check.h"
 #include "model/model.h"
 
-void
-model_parse_name(const char *name, char *plain, int *version)
+bool
+model_try_parse_name(const char *name, char *plain, int *version)
 {
 	const char *at = strrchr(name, '@');
 	size_t		length = at ? (size_t) (at - name) : strlen(name);
@@ -24,20 +24,29 @@ model_parse_name(const char *name, char *plain, int *version)
 		char	   *end;
 		long		number = strtol(at + 1, &end, 10);
 
-		if (at[1] < '1' || at[1] > '9' || *end != '\0' || number > PG_INT32_MAX)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_NAME),
-					 errmsg("invalid version of a model: \"%s\"", name),
-					 errhint("Write name@version, for example \"signatures@3\".")));
-		*version = (int) number;
+		*version = at[1] < '1' || at[1] > '9' || *end != '\0' || number > PG_INT32_MAX ? -1 : (int) number;
 	}
-	if (length == 0 || length > LIMIT_MODEL_NAME)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_NAME),
-				 errmsg("invalid name of a model: \"%s\"", name),
-				 errdetail("A name has 1 to %d bytes.", LIMIT_MODEL_NAME)));
+	if (*version < 0 || length == 0 || length > LIMIT_MODEL_NAME)
+		return false;
 	memset(plain, 0, LIMIT_MODEL_NAME + 1);
 	memcpy(plain, name, length);
+	return true;
+}
+
+void
+model_parse_name(const char *name, char *plain, int *version)
+{
+	if (model_try_parse_name(name, plain, version))
+		return;
+	if (*version < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_NAME),
+				 errmsg("invalid version of a model: \"%s\"", name),
+				 errhint("Write name@version, for example \"signatures@3\".")));
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_NAME),
+			 errmsg("invalid name of a model: \"%s\"", name),
+			 errdetail("A name has 1 to %d bytes.", LIMIT_MODEL_NAME)));
 }
 
 void

@@ -149,6 +149,28 @@ INSERT INTO siamese.network (name, definition) VALUES ('places', '{"layers": [{"
 CALL siamese.train('places', 'SELECT pen, signer FROM specimen', 'places', 1);
 SELECT array_agg(DISTINCT section) AS sections, count(*) FROM (SELECT reference(embed(pen, 'places')) AS r FROM specimen WHERE signer = 1 AND genuine) p, LATERAL (SELECT embed(pen, 'places') AS e FROM specimen LIMIT 1) q, explain_verification(r, e);
 
+-- the same under row security, where the model's row is read again for each call
+CREATE TABLE explained AS SELECT signer, x.* FROM person JOIN print q USING (signer), explain_verification(r, e) x WHERE n = 4 AND sample = 8 AND genuine;
+CREATE ROLE siamese_regress_secured;
+GRANT SELECT ON person, print, specimen, explained TO siamese_regress_secured;
+ALTER TABLE siamese.model ENABLE ROW LEVEL SECURITY;
+-- a policy that overwrites memory which was given back
+CREATE POLICY all_of_them ON siamese.model FOR SELECT TO siamese_regress_secured USING
+	((SELECT sum(length(x)) FROM generate_series(12000, 24000, 50) n, LATERAL (SELECT repeat(name, n) OFFSET 0) r (x)) > 0);
+\c -
+SET client_min_messages = warning;
+SET ROLE siamese_regress_secured;
+SELECT count(*) AS components, count(*) = (SELECT count(*) FROM explained) AS as_many FROM (
+	SELECT signer, x.* FROM person JOIN print q USING (signer), explain_verification(r, e) x WHERE n = 4 AND sample = 8 AND genuine INTERSECT SELECT * FROM explained) s;
+SELECT count(*) AS parts, bool_and(x.distance = distance(r, embed(pen, 'm'))) AS distance
+	FROM person p JOIN specimen q USING (signer), explain_verification(r, pen, 'm') x WHERE signer = 2 AND n = 4 AND NOT genuine AND sample = 8;
+RESET ROLE;
+DROP POLICY all_of_them ON siamese.model;
+ALTER TABLE siamese.model DISABLE ROW LEVEL SECURITY;
+REVOKE ALL ON person, print, specimen, explained FROM siamese_regress_secured;
+DROP ROLE siamese_regress_secured;
+DROP TABLE explained;
+
 -- a model without the row, or without the calibration
 UPDATE siamese.model SET calibration = calibration - 'references' WHERE name = 'm';
 SELECT distance(r, e) >= 0 AS distance FROM person, print LIMIT 1;
