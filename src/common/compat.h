@@ -62,6 +62,13 @@
 #define compat_count_index_search(scan) ((void) 0)
 #endif
 
+/* 18 compares how many nodes of a path are disabled before it compares costs; before, only the cost can tell. */
+#if PG_VERSION_NUM >= 180000
+#define compat_disable_path(path) ((path)->disabled_nodes += 2)
+#else
+#define compat_disable_path(path) ((void) (path))
+#endif
+
 /* 16 renamed what names a relation's files. */
 #if PG_VERSION_NUM >= 160000
 #define CompatLocator RelFileLocator

@@ -48,11 +48,16 @@ index_cost(PlannerInfo *root, IndexPath *path, double loop_count, Cost *startup,
 	double		page_cost;
 	QualCost	recheck;
 	bool		ordered = path->indexorderbys != NIL;
-	Relation	index = index_open(info->indexoid, NoLock);
-	IndexMeta	meta;
+	IndexMeta	meta = {0};
 
-	index_read_meta(index, &meta);
-	index_close(index, NoLock);
+	/* one that an extension only imagines has no pages to read */
+	if (!info->hypothetical)
+	{
+		Relation	index = index_open(info->indexoid, NoLock);
+
+		index_read_meta(index, &meta);
+		index_close(index, NoLock);
+	}
 	if (meta.dimensions > 0)
 	{
 		IndexLayout layout;
@@ -102,8 +107,12 @@ index_cost(PlannerInfo *root, IndexPath *path, double loop_count, Cost *startup,
 
 	/*
 	 * The planner takes any index for one that can count rows without the heap.  This one holds no pins on its pages
-	 * while it returns their rows, so that vacuum could let such a scan count dead ones.
+	 * while it returns their rows, so that vacuum could let such a scan count dead ones.  A sequential scan can always do
+	 * the same, and with one disabled node less even where it is disabled.
 	 */
 	if (path->path.pathtype == T_IndexOnlyScan)
+	{
 		*startup = *total = NEVER;
+		compat_disable_path(&path->path);
+	}
 }

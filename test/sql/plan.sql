@@ -43,6 +43,20 @@ RESET plan_cache_mode;
 -- for each of few rows its nearest
 EXPLAIN (COSTS off) SELECT f.id, near.id FROM few f, LATERAL (SELECT id FROM many ORDER BY e <-> f.e LIMIT 3) near WHERE f.id < 5;
 EXPLAIN (COSTS off) SELECT count(*) FROM few f JOIN many m ON m.e <@ ball(f.e, 1.5) WHERE f.id < 5;
+-- queries that need no column: never by the index alone, which cannot count rows, whatever is disabled
+CREATE INDEX few_part ON few USING siamese (e) WHERE id > 50;
+SET enable_seqscan = off;
+SELECT choice('SELECT count(*) FROM few') AS all_rows, choice('SELECT count(*) FROM few WHERE id > 50') AS of_a_partial_index,
+	choice('SELECT 1 FROM few') AS constants;
+SET enable_indexscan = off;
+SET enable_bitmapscan = off;
+SELECT choice('SELECT count(*) FROM few') AS all_rows, choice('SELECT count(*) FROM few WHERE id > 50') AS of_a_partial_index,
+	choice('SELECT 1 FROM few') AS constants;
+RESET enable_bitmapscan;
+RESET enable_indexscan;
+SELECT count(*), (SELECT count(*) FROM few WHERE id > 50) AS some, (SELECT count(*) FROM (SELECT 1 FROM few) x) AS constants,
+	EXISTS (SELECT FROM few) FROM few;
+RESET enable_seqscan;
 DEALLOCATE ALL;
 DROP TABLE few, many, long;
 DROP FUNCTION choice, person, noise;
