@@ -631,11 +631,11 @@ CREATE FUNCTION siamese.index_stats(index regclass, OUT model text, OUT metric t
 	OUT fill double precision, OUT badly_coded double precision, OUT bytes bigint, OUT reindex_pays boolean)
 	LANGUAGE c VOLATILE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'siamese_index_stats';
 COMMENT ON FUNCTION siamese.index_stats(regclass) IS
-	'what a siamese index is made of (reads all of it); axes: dimensions of a row''s code if rows lie near a subspace, else NULL; fill: share of the leaves'' room in use, badly_coded: share of rows outside of what their region or the axes were built for; reindex_pays: many of those, or mostly rows newer than the build, or mostly free room';
+	'what a siamese index is made of (reads all of it); axes: dimensions of a row''s code if rows lie near a subspace, else NULL; fill: share of the leaves'' room in use, badly_coded: share of rows outside of what their region or the axes were built for; reindex_pays: many of those, or mostly rows newer than the build, or mostly free room; for the table''s owner and those who may maintain it';
 CREATE FUNCTION siamese.index_check(index regclass, heap boolean DEFAULT false, OUT block bigint, OUT problem text) RETURNS SETOF record
 	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'siamese_index_check';
 COMMENT ON FUNCTION siamese.index_check(regclass, boolean) IS
-	'reads a whole siamese index and returns a row for everything that does not fit together, none if it is sound; heap: also looks up each row of the table; writers wait meanwhile';
+	'reads a whole siamese index and returns a row for everything that does not fit together, none if it is sound; heap: also looks up each row of the table; writers wait meanwhile; for the table''s owner and those who may maintain it';
 
 CREATE FUNCTION @extschema@.distance(reference @extschema@.reference, embedding @extschema@.embedding) RETURNS float8
 	LANGUAGE c STABLE STRICT PARALLEL SAFE COST 30 AS 'MODULE_PATHNAME', 'siamese_distance_reference';

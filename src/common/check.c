@@ -375,6 +375,26 @@ check_index_model(const char *index, uint64 index_model, uint64 other)
 }
 
 void
+check_index_missing(Oid oid)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("there is no index with the OID %u", oid)));
+	pg_unreachable();
+}
+
+void
+check_index_partitioned(const char *index)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+			 errmsg("index \"%s\" is partitioned", index),
+			 errdetail("It has no rows of its own."),
+			 errhint("Ask for the indexes of its partitions, which pg_partition_tree() lists.")));
+	pg_unreachable();
+}
+
+void
 check_index_kind(const char *relation)
 {
 	ereport(ERROR,

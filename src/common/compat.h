@@ -62,6 +62,15 @@
 #define compat_count_index_search(scan) ((void) 0)
 #endif
 
+/* 17 lets owners grant others to maintain a table, and sets a safe search path for what those run as its owner.  Needs utils/acl.h, utils/guc.h. */
+#if PG_VERSION_NUM >= 170000
+#define compat_may_maintain(oid) (pg_class_aclcheck((oid), GetUserId(), ACL_MAINTAIN) == ACLCHECK_OK)
+#define compat_restrict_search_path() RestrictSearchPath()
+#else
+#define compat_may_maintain(oid) false
+#define compat_restrict_search_path() ((void) 0)
+#endif
+
 /* 18 compares how many nodes of a path are disabled before it compares costs; before, only the cost can tell. */
 #if PG_VERSION_NUM >= 180000
 #define compat_disable_path(path) ((path)->disabled_nodes += 2)

@@ -385,9 +385,23 @@ extern int64 index_scan_bitmap(IndexScanDesc scan, TIDBitmap *bitmap);
 extern void index_scan_end(IndexScanDesc scan);
 extern const struct SearchCounts *index_last_scan(void);
 
-/* ---- stats.c, verify.c ------------------------------------------------------------------------------------------- */
+/* ---- inspect.c, stats.c, verify.c ------------------------------------------------------------------------------------------- */
 
-/* Raises unless it is an index of this access method that the user may look into. */
-extern Relation index_open_siamese(Oid oid, int lock);
+typedef struct IndexInspection
+{
+	Relation	heap;
+	Relation	index;
+	int			lock;			/* of the table */
+	Oid			user;			/* what to go back to */
+	int			security;
+	int			nest_level;
+} IndexInspection;
+
+/*
+ * Opens an index and its table and becomes the table's owner.  Raises, before anything is locked, unless it is an index of this access
+ * method and the user owns the table or may maintain it.
+ */
+extern void index_inspect_begin(IndexInspection *inspection, Oid index, int lock);
+extern void index_inspect_end(IndexInspection *inspection);
 
 #endif

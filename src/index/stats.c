@@ -6,14 +6,9 @@
 #include <math.h>
 
 #include "access/htup_details.h"
-#include "access/relation.h"
-#include "catalog/pg_am.h"
-#include "catalog/pg_class.h"
-#include "commands/defrem.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
 
@@ -44,20 +39,6 @@ siamese_index_scan(PG_FUNCTION_ARGS)
 	bool		nulls[lengthof(values)] = {false};
 
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(descriptor, values, nulls)));
-}
-
-Relation
-index_open_siamese(Oid oid, int lock)
-{
-	Relation	index = relation_open(oid, lock);
-
-	if (index->rd_rel->relkind != RELKIND_INDEX || index->rd_rel->relam != get_index_am_oid("siamese", false))
-		check_index_kind(RelationGetRelationName(index));
-	if (!compat_owns_relation(oid) && pg_class_aclcheck(index->rd_index->indrelid, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
-		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_INDEX, RelationGetRelationName(index));
-	if (RELATION_IS_OTHER_TEMP(index))
-		check_index_other_temp();
-	return index;
 }
 
 typedef struct Totals
@@ -96,9 +77,10 @@ add_leaf(Totals *totals, Page page, const IndexLayout *layout, float rounding)
 Datum
 siamese_index_stats(PG_FUNCTION_ARGS)
 {
-	Relation	index = index_open_siamese(PG_GETARG_OID(0), AccessShareLock);
 	TupleDesc	descriptor = result_descriptor(fcinfo);
-	BlockNumber blocks = RelationGetNumberOfBlocks(index);
+	IndexInspection inspection;
+	Relation	index;
+	BlockNumber blocks;
 	IndexLayout layout = {0};
 	IndexMeta	meta;
 	Totals		totals = {0};
@@ -109,6 +91,9 @@ siamese_index_stats(PG_FUNCTION_ARGS)
 	bool		nulls[15] = {false};
 	char		model[17];
 
+	index_inspect_begin(&inspection, PG_GETARG_OID(0), AccessShareLock);
+	index = inspection.index;
+	blocks = RelationGetNumberOfBlocks(index);
 	index_read_meta(index, &meta);
 	if (meta.dimensions > 0)
 	{
@@ -170,6 +155,6 @@ siamese_index_stats(PG_FUNCTION_ARGS)
 	values[14] = BoolGetDatum(bad * 10 > totals.rows ||
 							  (totals.rows > 1000 && totals.rows > 2 * (int64) meta.built_rows) ||
 							  (totals.leaves > 100 && totals.rows < capacity * 0.4));
-	relation_close(index, AccessShareLock);
+	index_inspect_end(&inspection);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(descriptor, values, nulls)));
 }

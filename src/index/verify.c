@@ -492,15 +492,15 @@ check_heap(Check *check, Relation heap, Snapshot snapshot)
 Datum
 siamese_index_check(PG_FUNCTION_ARGS)
 {
-	Oid			oid = PG_GETARG_OID(0);
 	bool		with_heap = PG_GETARG_BOOL(1);
-	int			lock = RecoveryInProgress() ? AccessShareLock : ShareLock;
-	Oid			heap_oid = IndexGetRelation(oid, true);
-	Relation	heap = OidIsValid(heap_oid) ? table_open(heap_oid, lock) : NULL;
-	Check		check = {.index = index_open_siamese(oid, AccessShareLock)};
-	Snapshot	snapshot = RegisterSnapshot(GetTransactionSnapshot());
+	IndexInspection inspection;
+	Check		check = {0};
+	Snapshot	snapshot;
 
 	InitMaterializedSRF(fcinfo, 0);
+	index_inspect_begin(&inspection, PG_GETARG_OID(0), RecoveryInProgress() ? AccessShareLock : ShareLock);
+	check.index = inspection.index;
+	snapshot = RegisterSnapshot(GetTransactionSnapshot());
 	check.result = (ReturnSetInfo *) fcinfo->resultinfo;
 	check.context = AllocSetContextCreate(CurrentMemoryContext, "siamese index check", ALLOCSET_DEFAULT_SIZES);
 	check.blocks = RelationGetNumberOfBlocks(check.index);
@@ -526,12 +526,10 @@ siamese_index_check(PG_FUNCTION_ARGS)
 	check_nulls(&check);
 	check_unreached(&check);
 	check_twice(&check);
-	if (with_heap && heap != NULL)
-		check_heap(&check, heap, snapshot);
+	if (with_heap)
+		check_heap(&check, inspection.heap, snapshot);
 
 	UnregisterSnapshot(snapshot);
-	relation_close(check.index, AccessShareLock);
-	if (heap != NULL)
-		table_close(heap, lock);
+	index_inspect_end(&inspection);
 	return (Datum) 0;
 }
