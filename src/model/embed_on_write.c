@@ -65,17 +65,21 @@ find_columns(const TriggerData *data, MemoryContext context)
 		refuse(trigger, psprintf("Column \"%s\" is of type %s, not bytea or real[].", trigger->tgargs[0],
 								 format_type_be(columns->source_type)));
 	type = TupleDescAttr(descriptor, columns->destination - 1)->atttypid;
-	if (!embedding_is_type(type))
+	if (!embedding_is_type(getBaseType(type)))
 		refuse(trigger, psprintf("Column \"%s\" is of type %s, not embedding.", trigger->tgargs[1], format_type_be(type)));
 	return columns;
 }
 
-/* A type modifier of the column is checked as an assignment would. */
+/* The column's type modifier, and a domain's conditions, are checked as an assignment would. */
 static void
-check_modifier(const TriggerData *data, int number, const Embedding *embedding)
+check_assignment(const TriggerData *data, int number, const Embedding *embedding)
 {
-	check_expected_dimensions(TupleDescAttr(RelationGetDescr(data->tg_relation), number - 1)->atttypmod,
-							  embedding->dimensions, NULL);
+	const FormData_pg_attribute *column = TupleDescAttr(RelationGetDescr(data->tg_relation), number - 1);
+	int32		modifier = column->atttypmod;
+
+	if (getBaseTypeAndTypmod(column->atttypid, &modifier) != column->atttypid)
+		domain_check(PointerGetDatum(embedding), false, column->atttypid, NULL, NULL);
+	check_expected_dimensions(modifier, embedding->dimensions, NULL);
 }
 
 /* Whether an update left the column as it was.  Values out of line are compared by what they hold. */
@@ -129,7 +133,7 @@ siamese_embed_on_write(PG_FUNCTION_ARGS)
 		if (model_sample_type(model->definition) != columns->source_type)
 			check_raise_input_kind(model->definition->input_kind == INPUT_PEN);
 		embedding = model_embed_datum(model, value);
-		check_modifier(data, columns->destination, embedding);
+		check_assignment(data, columns->destination, embedding);
 		value = PointerGetDatum(embedding);
 	}
 	return PointerGetDatum(heap_modify_tuple_by_cols(tuple, RelationGetDescr(data->tg_relation), 1,

@@ -72,7 +72,7 @@ check_column(Oid relation, const char *name, Oid wanted, const char *wanted_name
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
 				 errmsg("column \"%s\" of table \"%s\" does not exist", name, get_rel_name(relation))));
 	type = get_atttype(relation, number);
-	if (wanted != InvalidOid ? getBaseType(type) != wanted : !embedding_is_type(type))
+	if (wanted != InvalidOid ? getBaseType(type) != wanted : !embedding_is_type(getBaseType(type)))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("column \"%s\" is of type %s, not %s", name, format_type_be(type), wanted_name)));
@@ -316,14 +316,15 @@ prepare_filling(Filling *filling)
 {
 	const Model *model = filling->model = model_by_name(filling->model_name);
 	size_t		bytes = MAXALIGN(network_sample_bytes(model->definition));
+	Oid			type;
 	int32		modifier;
 	Oid			collation;
 
 	check_column(filling->target, filling->source, model_sample_type(model->definition),
 				 format_type_be(model_sample_type(model->definition)));
 	check_column(filling->target, filling->destination, InvalidOid, "embedding");
-	get_atttypetypmodcoll(filling->target, get_attnum(filling->target, filling->destination), &filling->embedding_type,
-						  &modifier, &collation);
+	get_atttypetypmodcoll(filling->target, get_attnum(filling->target, filling->destination), &type, &modifier, &collation);
+	filling->embedding_type = getBaseTypeAndTypmod(type, &modifier);
 	check_expected_dimensions(modifier, model->dimensions, NULL);
 	filling->samples = palloc_extended(bytes * filling->batch, MCXT_ALLOC_HUGE);
 	filling->sample = palloc(sizeof(uint8 *) * filling->batch);

@@ -52,6 +52,13 @@ typedef struct Reader
 	int64		row;
 } Reader;
 
+/* Of a domain the type that it is over. */
+static Oid
+column_type(TupleDesc descriptor, int column)
+{
+	return getBaseType(TupleDescAttr(descriptor, column)->atttypid);
+}
+
 static void
 check_columns(void *argument, TupleDesc descriptor)
 {
@@ -64,7 +71,7 @@ check_columns(void *argument, TupleDesc descriptor)
 				 errmsg_plural("the examples' query returns %d column", "the examples' query returns %d columns",
 							   descriptor->natts, descriptor->natts),
 				 errdetail("It must return (sample, label), (sample, label, genuine) or (sample, label, genuine, group).")));
-	if (TupleDescAttr(descriptor, 0)->atttypid != model_sample_type(reader->definition))
+	if (column_type(descriptor, 0) != model_sample_type(reader->definition))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("the first column of the examples is of type %s, not %s",
@@ -74,7 +81,7 @@ check_columns(void *argument, TupleDesc descriptor)
 				 errhint("The network takes trajectories of a pen: rows of x, y, then pressure, then time.") :
 				 errhint("It is the image itself, not its path or its text form.")));
 	reader->has_genuine = descriptor->natts > 2;
-	if (reader->has_genuine && TupleDescAttr(descriptor, 2)->atttypid != BOOLOID)
+	if (reader->has_genuine && column_type(descriptor, 2) != BOOLOID)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("the third column of the examples is of type %s, not boolean",
@@ -187,6 +194,23 @@ digest_of(Reader *reader, const uint8 *bytes, size_t count, uint8 *digest)
 		elog(ERROR, "could not compute a SHA-256");
 }
 
+/* NULL is neither: a sample of unknown worth would be counted as somebody's own, or as forged. */
+static bool
+is_genuine(const Reader *reader, HeapTuple tuple, TupleDesc descriptor, const char *label)
+{
+	bool		isnull;
+	Datum		value = SPI_getbinval(tuple, descriptor, 3, &isnull);
+
+	if (isnull)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("the third column of the examples is NULL in row " INT64_FORMAT, reader->row),
+				 errdetail("The row's label is \"%s\". The column tells genuine samples (true) from forgeries of the label (false).",
+						   label),
+				 errhint("If NULL means genuine, write coalesce(..., true); else leave these rows out.")));
+	return DatumGetBool(value);
+}
+
 static void
 read_row(void *argument, HeapTuple tuple, TupleDesc descriptor)
 {
@@ -194,7 +218,6 @@ read_row(void *argument, HeapTuple tuple, TupleDesc descriptor)
 	Examples   *examples = reader->examples;
 	bool		sample_null;
 	bool		label_null;
-	bool		genuine_null = true;
 	Datum		sample = SPI_getbinval(tuple, descriptor, 1, &sample_null);
 	Datum		label = SPI_getbinval(tuple, descriptor, 2, &label_null);
 	bool		genuine = true;
@@ -209,13 +232,9 @@ read_row(void *argument, HeapTuple tuple, TupleDesc descriptor)
 		examples->null_rows++;
 		return;
 	}
-	if (reader->has_genuine)
-	{
-		Datum		value = SPI_getbinval(tuple, descriptor, 3, &genuine_null);
-
-		genuine = genuine_null || DatumGetBool(value);
-	}
 	name = OidOutputFunctionCall(reader->label_output, label);
+	if (reader->has_genuine)
+		genuine = is_genuine(reader, tuple, descriptor, name);
 	if (!model_try_prepare_sample(reader->definition, sample, reader->raster, &status))
 	{
 		if (status.code == STATUS_NO_MEMORY || status.code == STATUS_INTERRUPTED)
@@ -261,12 +280,98 @@ compare_entries(const void *a, const void *b)
 {
 	const Entry *x = a;
 	const Entry *y = b;
+	int			order;
 
 	if (x->label != y->label)
 		return x->label < y->label ? -1 : 1;
 	if (x->genuine != y->genuine)
 		return x->genuine ? -1 : 1;
-	return memcmp(x->digest, y->digest, DIGEST_BYTES);
+	order = memcmp(x->digest, y->digest, DIGEST_BYTES);
+	return order != 0 ? order : (x->slot > y->slot) - (x->slot < y->slot);
+}
+
+static int
+compare_digests(const void *a, const void *b, void *argument)
+{
+	const Entry *entry = argument;
+	int			x = *(const int *) a;
+	int			y = *(const int *) b;
+	int			order = memcmp(entry[x].digest, entry[y].digest, DIGEST_BYTES);
+
+	return order != 0 ? order : (x > y) - (x < y);
+}
+
+/*
+ * Of rows that are the same to the network, under the same label, the first counts: a pair of copies is at distance 0
+ * whatever the network, and would make any look good.  The entries are sorted.
+ */
+static void
+leave_out_copies(Reader *reader)
+{
+	Examples   *examples = reader->examples;
+	int			kept = 0;
+
+	for (int i = 0; i < examples->count; i++)
+	{
+		const Entry *before = kept > 0 ? &reader->entry[kept - 1] : NULL;
+		const Entry *entry = &reader->entry[i];
+
+		if (before != NULL && before->label == entry->label && before->genuine == entry->genuine &&
+			memcmp(before->digest, entry->digest, DIGEST_BYTES) == 0)
+			continue;
+		reader->entry[kept++] = *entry;
+	}
+	examples->copies = examples->count - kept;
+	examples->count = kept;
+}
+
+/*
+ * Two rows of the same sample that cannot both be right: a genuine one of two labels, or genuine and forged under one.  That
+ * somebody's own sample is a forgery of another is well possible.  order: by content, then by label, genuine ones first.
+ */
+static bool
+find_contradiction(const Entry *entry, const int *order, int count, const Entry **a, const Entry **b)
+{
+	const Entry *genuine = NULL;
+
+	for (int i = 0; i < count; i++)
+	{
+		*a = i > 0 && entry[order[i]].label == entry[order[i - 1]].label ? &entry[order[i - 1]] : genuine;
+		*b = &entry[order[i]];
+		if (*a != NULL && ((*b)->genuine || (*a)->label == (*b)->label))
+			return true;
+		if ((*b)->genuine)
+			genuine = *b;
+	}
+	return false;
+}
+
+/* The entries are sorted, and no copies are left. */
+static void
+count_contradictions(Reader *reader)
+{
+	Examples   *examples = reader->examples;
+	const Entry *entry = reader->entry;
+	int		   *order = palloc_extended(sizeof(int) * (examples->count + 1), MCXT_ALLOC_HUGE);
+
+	for (int i = 0; i < examples->count; i++)
+		order[i] = i;
+	qsort_arg(order, examples->count, sizeof(int), compare_digests, reader->entry);
+	for (int i = 0, end; i < examples->count; i = end)
+	{
+		const Entry *a;
+		const Entry *b;
+
+		for (end = i + 1; end < examples->count && memcmp(entry[order[i]].digest, entry[order[end]].digest, DIGEST_BYTES) == 0; end++)
+			;
+		if (!find_contradiction(entry, order + i, end - i, &a, &b) || examples->contradictions++ > 0)
+			continue;
+		examples->first_contradiction = a->label != b->label
+			? psprintf("One of them is a genuine one of \"%s\" and of \"%s\".", examples->label[a->label].name,
+					   examples->label[b->label].name)
+			: psprintf("One of them is a genuine one and a forgery of \"%s\".", examples->label[a->label].name);
+	}
+	pfree(order);
 }
 
 /* What the rows were, whatever their order: labels by name, and of each its group and its samples. */
@@ -322,6 +427,8 @@ sort_examples(Reader *reader)
 	for (int i = 0; i < examples->count; i++)
 		reader->entry[i].label = rank[reader->entry[i].label];
 	qsort(reader->entry, examples->count, sizeof(Entry), compare_entries);
+	leave_out_copies(reader);
+	count_contradictions(reader);
 	examples->digest = digest_of_all(reader);
 	pfree(order);
 	pfree(rank);
@@ -363,6 +470,18 @@ warn_of_rows(const Examples *examples)
 							   "%lld rows were left out: their samples cannot be used",
 							   examples->bad_rows, (long long) examples->bad_rows),
 				 errdetail("%s", examples->first_bad)));
+	if (examples->copies > 0)
+		ereport(WARNING,
+				(errmsg_plural("%lld row was left out: another one of its label has the same sample",
+							   "%lld rows were left out: others of their labels have the same samples",
+							   examples->copies, (long long) examples->copies)));
+	if (examples->contradictions > 0)
+		ereport(WARNING,
+				(errmsg_plural("%lld sample stands under two labels, or as genuine and as forged",
+							   "%lld samples stand under two labels, or as genuine and as forged",
+							   examples->contradictions, (long long) examples->contradictions),
+				 errdetail("%s", examples->first_contradiction),
+				 errhint("What is the same cannot be told apart: the error rates are worse than they would be without these rows.")));
 }
 
 Examples *

@@ -53,11 +53,14 @@ typedef struct Examples
 	int64		null_rows;		/* a NULL sample or label: left out */
 	int64		bad_rows;		/* not decodable: left out */
 	char	   *first_bad;		/* describes the first of them */
+	int64		copies;			/* the same, prepared, as another one of the label: left out */
+	int64		contradictions; /* samples that are genuine ones of two labels, or genuine and forged under one */
+	char	   *first_contradiction;	/* describes the first of them */
 } Examples;
 
 /*
  * Runs the query inside the current SPI connection; everything lives in the current memory context.  Columns: sample
- * bytea, label of any type, genuine boolean (NULL counts as true) if there is a third, and group of any type if there is a
+ * bytea or real[], label of any type, genuine boolean (NULL is an error) if there is a third, and group of any type if there is a
  * fourth: of a label's rows all that name one (are not NULL) name the same, and without any it is a group of its own.  The
  * result depends on the set of rows, not on their order.  Rasters that do not fit into memory bytes go to a temporary file.  Warns of rows
  * that were left out; raises if the query or its columns are wrong, or if the list of the rows alone takes more than most

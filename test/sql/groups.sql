@@ -35,7 +35,7 @@ SELECT DISTINCT identities, groups FROM held_out WHERE name LIKE 'large%';
 -- NULL says nothing: a label without any group is a group of its own, so that no group at all is the same as no column
 CALL siamese.train('plain', 'SELECT image, signer, genuine FROM even', 'tiny', seed => 5);
 CALL siamese.train('null', 'SELECT image, signer, genuine, NULL FROM even', 'tiny', seed => 5);
-CALL siamese.train('own', 'SELECT image, signer, NULL::boolean, signer + 0.5 FROM even', 'tiny', seed => 5);
+CALL siamese.train('own', 'SELECT image, signer, true, signer + 0.5 FROM even', 'tiny', seed => 5);
 SELECT count(DISTINCT fingerprint) AS networks, array_agg(groups ORDER BY name) AS groups FROM held_out WHERE name IN ('plain', 'null', 'own');
 -- some rows of a label may name it, in any order
 CALL siamese.train('whole', 'SELECT image, signer, genuine, branch FROM even', 'tiny', seed => 5);
