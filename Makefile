@@ -58,12 +58,15 @@ LEPTONICA_INCLUDE ?= $(firstword $(wildcard /usr/include/leptonica /usr/local/in
 # The library is called liblept until 1.82 and libleptonica from 1.83 on.
 LEPTONICA ?= $(if $(wildcard /usr/lib/$(MULTIARCH)/liblept.so /usr/lib/*/liblept.so /usr/local/lib/liblept.so),-llept,-lleptonica)
 
-# Loaded when an image first needs it, under this name.
-LEPTONICA_SONAME := $(shell objdump -p "$$($(CC) -print-file-name=lib$(LEPTONICA:-l%=%).so)" 2>/dev/null | sed -n 's/ *SONAME *//p')
+# Loaded when an image first needs them, under these names.
+loaded_name = $(shell objdump -p "$$($(CC) -print-file-name=lib$(1).so)" 2>/dev/null | sed -n 's/ *SONAME *//p')
+LEPTONICA_SONAME := $(call loaded_name,$(LEPTONICA:-l%=%))
+SONAMES := -DLEPTONICA_LIBRARY=$(LEPTONICA_SONAME) -DLIBJPEG_LIBRARY=$(call loaded_name,jpeg) -DLIBTIFF_LIBRARY=$(call loaded_name,tiff) \
+	-DLIBWEBP_LIBRARY=$(call loaded_name,webp)
 
 WARNINGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare $(WERROR)
-LIBRARY_FLAGS = $(addprefix -isystem ,$(LEPTONICA_INCLUDE)) -DLEPTONICA_LIBRARY=$(LEPTONICA_SONAME)
-LIBRARIES = -ldeflate -lpthread -ldl -lm
+LIBRARY_FLAGS = $(addprefix -isystem ,$(LEPTONICA_INCLUDE)) $(SONAMES)
+LIBRARIES = -ldeflate -lz -lpthread -ldl -lm
 
 PG_CPPFLAGS = -Isrc $(LIBRARY_FLAGS)
 # PGDLLEXPORT means nothing yet to PostgreSQL 15.  _FORTIFY_SOURCE and the like are PostgreSQL's own choice.
@@ -118,7 +121,8 @@ build/double/% build/sanitize/% build/sanitize-double/%: TEST_LEVEL = -O1
 build/double/% build/sanitize-double/%: TEST_CFLAGS += -DNETWORK_DOUBLE
 build/sanitize/% build/sanitize-double/%: TEST_CFLAGS += $(SANITIZE)
 build/neon/%: CC = aarch64-linux-gnu-gcc
-build/neon/%: LIBRARIES = $(patsubst %,-l:%,$(notdir $(wildcard $(addprefix /usr/lib/aarch64-linux-gnu/lib,deflate.so.?)))) -lpthread -ldl -lm
+build/neon/%: TEST_CFLAGS += -idirafter /usr/include/$(MULTIARCH)
+build/neon/%: LIBRARIES = $(patsubst %,-l:%,$(notdir $(wildcard $(addprefix /usr/lib/aarch64-linux-gnu/lib,deflate.so.? z.so.?)))) -lpthread -ldl -lm
 build/neon/%: LEPTONICA = -l:$(LEPTONICA_SONAME)
 build/neon/%: CMOCKA = -l:libcmocka.so.0
 

@@ -100,10 +100,5 @@ _PG_init(void)
 							 PGC_SUSET, GUC_NOT_IN_SAMPLE, check_kernel_level, assign_kernel_level, NULL);
 	MarkGUCPrefixReserved("siamese");
 	if (process_shared_preload_libraries_in_progress)
-	{
-		Status		status;
-
-		/* Sessions inherit it; if it is missing, the first image says so. */
-		(void) image_load_leptonica(&status);
-	}
+		image_load_libraries(); /* sessions inherit them; if one is missing, the first image says so */
 }

@@ -1,9 +1,14 @@
 /*
- * image.h: bytes of an image file -> the raster that a network sees.        Pure C over Leptonica.
+ * image.h: bytes of an image file -> the raster that a network sees.        Pure C over libjpeg, libtiff and libwebp.
  *
  * The header is read first: what asks for more than max_pixels is refused before a pixel is decoded.  The format is
- * sniffed from the first bytes and that one reader is called.  PNG, JPEG (its EXIF orientation applied), TIFF (first
- * page), BMP, PNM (PBM, PGM, PPM, PAM), GIF (first frame) and WebP, of any depth, with palette or alpha (laid over white).
+ * sniffed from the first bytes and that one reader is called.  PNG, JPEG (its EXIF orientation applied), TIFF (the first page
+ * that is no thumbnail), BMP, PNM (PBM, PGM, PPM, PAM), GIF (first frame) and WebP, of any depth, with palette or alpha (laid
+ * over white).  What is damaged or cut off is refused, what is only odd is read.
+ *
+ * Of 16-bit samples the upper 8 bits count; unless no sample of the image exceeds 12, 10 or 8 bits, as cameras and scanners
+ * write them: then the upper 8 of those.  Colours and alpha are looked at apart.  A PNM whose maximum is not 65535 is taken at its
+ * word.
  */
 #ifndef SIAMESE_IMAGE_H
 #define SIAMESE_IMAGE_H
@@ -49,8 +54,8 @@ typedef struct ImagePreparation
 extern bool image_prepare(const uint8_t *bytes, size_t length, const ImagePreparation *preparation,
 						  int64_t max_pixels, const Host *host, uint8_t *raster, Status *status);
 
-/* Loads Leptonica now, so that processes forked from this one have it; false with STATUS_LIBRARY. */
-extern bool image_load_leptonica(Status *status);
+/* Loads the libraries that read images now, so that processes forked from this one have them; those that are missing are left out. */
+extern void image_load_libraries(void);
 
 /* The same raster as a PNG (for siamese.preview).  *png is allocated by the host. */
 extern bool image_encode_png(const uint8_t *raster, int width, int height, int channels,

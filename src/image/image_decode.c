@@ -5,6 +5,24 @@
 
 #include <string.h>
 
+bool
+image_raster_allocate(ImageRaster *raster, int64_t width, int64_t height, int channels, const Host *host, Status *status)
+{
+	raster->width = (int) width;
+	raster->height = (int) height;
+	raster->channels = channels;
+	raster->pixels = host_allocate(host, (size_t) width * (size_t) height, (size_t) channels, status);
+	return raster->pixels != NULL;
+}
+
+bool
+image_raster_drop(ImageRaster *raster, const Host *host)
+{
+	host_release(host, raster->pixels);
+	raster->pixels = NULL;
+	return false;
+}
+
 /*
  * EXIF orientation: where the stored image's first row and first column are seen.  Written as steps: the pixel of the
  * upright image at (x, y) is the stored one at start + x * column step + y * row step.
@@ -38,6 +56,11 @@ make_upright(ImageRaster *raster, int orientation, const Host *host, Status *sta
 	{
 		const uint8_t *in = start + y * (swapped ? along : down);
 
+		if (host_interrupted(host, status))
+		{
+			host_release(host, upright);
+			return false;
+		}
 		for (int x = 0; x < raster->width; x++, in += swapped ? down : along)
 			for (int c = 0; c < channels; c++)
 				*out++ = in[c];
@@ -47,19 +70,33 @@ make_upright(ImageRaster *raster, int orientation, const Host *host, Status *sta
 	return true;
 }
 
-static bool
-pack(const uint8_t *bytes, size_t length, const ImageHeader *header, const Host *host,
-	 uint8_t **packed, size_t *packed_length, Status *status)
+/*
+ * 16-bit samples of which only the lower 8, 10 or 12 bits are ever used, as cameras and scanners write them, are values of that
+ * many bits; else the upper 8 bits count.
+ */
+static int
+bits_to_drop(uint32_t used)
 {
-	*packed = NULL;
-	if (header->format == IMAGE_FORMAT_PNG)
-		return image_png_pack(bytes, length, header, host, packed, packed_length, status);
-	if (header->format == IMAGE_FORMAT_GIF)
-		return image_gif_pack(bytes, header, host, packed, packed_length, status);
-	if (header->format == IMAGE_FORMAT_WEBP && header->animated)
-		return image_webp_pack(bytes, header, host, packed, packed_length, status);
-	if (header->format == IMAGE_FORMAT_TIFF && header->orientation != 1)
-		return image_tiff_pack(bytes, length, host, packed, packed_length, status);
+	return used == 0 || used > 0xFFF ? 8 : used > 0x3FF ? 4 : used > 0xFF ? 2 : 0;
+}
+
+/* Whether the pixels, now that all are known, mean something else than was assumed: says so in the header. */
+static bool
+reconsider(ImageHeader *header, const ImageRaster *raster)
+{
+	int			dropped = bits_to_drop(raster->used);
+	int			dropped_alpha = bits_to_drop(raster->used_alpha);
+
+	/* Many writers of bitmaps leave 0 where alpha would be. */
+	if (header->format == IMAGE_FORMAT_BMP && header->alpha != IMAGE_ALPHA_IGNORED && raster->used_alpha == 0)
+	{
+		header->alpha = IMAGE_ALPHA_IGNORED;
+		return true;
+	}
+	if (header->bits != 16 || (dropped == header->dropped && dropped_alpha == header->dropped_alpha))
+		return false;
+	header->dropped = dropped;
+	header->dropped_alpha = dropped_alpha;
 	return true;
 }
 
@@ -68,10 +105,7 @@ image_decode(const uint8_t *bytes, size_t length, int channels, int wanted_side,
 			 const Host *host, ImageRaster *raster, Status *status)
 {
 	ImageHeader header;
-	uint8_t    *packed;
-	size_t		packed_length = 0;
-	int			reduction = 1;
-	bool		decoded;
+	const ImageReader *reader;
 
 	memset(raster, 0, sizeof *raster);
 	if (!image_header_read(bytes, length, max_pixels, &header, status) || host_interrupted(host, status))
@@ -80,30 +114,19 @@ image_decode(const uint8_t *bytes, size_t length, int channels, int wanted_side,
 	{
 		int64_t		side = header.width < header.height ? header.width : header.height;
 
-		while (reduction < 8 && side / (reduction * 2) >= wanted_side)
-			reduction *= 2;
+		while (header.reduction < 8 && side / (header.reduction * 2) >= wanted_side)
+			header.reduction *= 2;
 	}
-	if (header.format == IMAGE_FORMAT_PNG && !image_png_decode(bytes, length, &header, channels, host, raster, status))
+	reader = image_reader(header.format);
+	if (!reader->decode(bytes, length, &header, channels, host, raster, status))
 		return false;
-	if (raster->pixels != NULL)
-		decoded = true;
-	else if (header.format == IMAGE_FORMAT_PNM)
-		decoded = image_pnm_decode(bytes, length, &header, channels, host, raster, status);
-	else
+	if (reconsider(&header, raster))
 	{
-		if (!pack(bytes, length, &header, host, &packed, &packed_length, status))
+		image_raster_drop(raster, host);
+		if (!reader->decode(bytes, length, &header, channels, host, raster, status))
 			return false;
-		decoded = image_leptonica_decode(packed ? packed : bytes, packed ? packed_length : length, &header, channels,
-										 reduction, host, raster, status);
-		host_release(host, packed);
 	}
-	if (!decoded)
-		return false;
 	if (!make_upright(raster, header.orientation, host, status) || host_interrupted(host, status))
-	{
-		host_release(host, raster->pixels);
-		raster->pixels = NULL;
-		return false;
-	}
+		return image_raster_drop(raster, host);
 	return true;
 }

@@ -8,21 +8,33 @@
 
 #include "common/limits.h"
 
-/* What any reader of this room can be made to hold in one dimension; Leptonica has similar bounds. */
+/* What any reader of this room can be made to hold in one dimension; the libraries have similar bounds. */
 #define SIDE_MAX 1000000
 
-const char *
-image_format_name(ImageFormat format)
-{
-	static const char *const names[] = {"PNG", "JPEG", "TIFF", "BMP", "PNM", "GIF", "WebP"};
+/* An image of as many pixels as are allowed may have so many scans; a smaller one has more. */
+#define SCANS_OF_LARGEST 20
 
-	return names[format];
+/* A new format is a line here, one in ImageFormat and one in sniff(). */
+const ImageReader *
+image_reader(ImageFormat format)
+{
+	static const ImageReader readers[] = {
+		[IMAGE_FORMAT_PNG] = {"PNG", image_png_header, image_png_decode},
+		[IMAGE_FORMAT_JPEG] = {"JPEG", image_jpeg_header, image_jpeg_decode},
+		[IMAGE_FORMAT_TIFF] = {"TIFF", image_tiff_header, image_tiff_decode},
+		[IMAGE_FORMAT_BMP] = {"BMP", image_bmp_header, image_bmp_decode},
+		[IMAGE_FORMAT_PNM] = {"PNM", image_pnm_header, image_pnm_decode},
+		[IMAGE_FORMAT_GIF] = {"GIF", image_gif_header, image_gif_decode},
+		[IMAGE_FORMAT_WEBP] = {"WebP", image_webp_header, image_webp_decode},
+	};
+
+	return &readers[format];
 }
 
 bool
 image_broken(ImageFormat format, const char *what, Status *status)
 {
-	return status_set(status, STATUS_IMAGE_BROKEN, NULL, "The %s image %s.", image_format_name(format), what);
+	return status_set(status, STATUS_IMAGE_BROKEN, NULL, "The %s image %s.", image_reader(format)->name, what);
 }
 
 static bool
@@ -55,41 +67,10 @@ sniff(const uint8_t *bytes, size_t length, ImageFormat *format)
 	return true;
 }
 
-/* Uncompressed bitmaps with the 40-byte header or one of its longer successors. */
-static bool
-bmp_header(const uint8_t *bytes, size_t length, ImageHeader *header, Status *status)
-{
-	int64_t		height;
-	uint64_t	row_bytes;
-	uint64_t	start;
-
-	if (length < 54)
-		return image_broken(IMAGE_FORMAT_BMP, "ends within its header", status);
-	if (image_le32(bytes + 14) < 40)
-		return image_broken(IMAGE_FORMAT_BMP, "has a header of the OS/2 kind, which is not supported", status);
-	if (image_le32(bytes + 30) != 0)
-		return image_broken(IMAGE_FORMAT_BMP, "is compressed, which is not supported", status);
-	height = (int32_t) image_le32(bytes + 22);	/* negative: the first row is the upper one */
-	header->width = (int32_t) image_le32(bytes + 18);
-	header->height = height < 0 ? -height : height;
-	header->bits = (int) image_le16(bytes + 28);
-	header->samples = header->bits > 8 ? 3 : 1;
-	header->alpha = IMAGE_ALPHA_IGNORED;	/* without masks the fourth byte is undefined, and mostly 0 */
-	if (header->bits != 1 && header->bits != 4 && header->bits != 8 && header->bits != 24 && header->bits != 32)
-		return image_broken(IMAGE_FORMAT_BMP, "has an unsupported number of bits a pixel", status);
-	if (header->width < 1 || header->width > SIDE_MAX || header->height < 1 || header->height > SIDE_MAX)
-		return true;			/* the caller words it */
-	row_bytes = ((uint64_t) header->width * (uint64_t) header->bits + 31) / 32 * 4;
-	start = image_le32(bytes + 10);
-	if (start > length || row_bytes * (uint64_t) header->height > length - start)
-		return image_broken(IMAGE_FORMAT_BMP, "ends before its last row", status);
-	return true;
-}
-
 bool
 image_header_read(const uint8_t *bytes, size_t length, int64_t max_pixels, ImageHeader *header, Status *status)
 {
-	bool		known;
+	const char *name;
 
 	memset(header, 0, sizeof *header);
 	if (length == 0)
@@ -104,41 +85,25 @@ image_header_read(const uint8_t *bytes, size_t length, int64_t max_pixels, Image
 						  bytes[0], length > 1 ? bytes[1] : 0, length > 2 ? bytes[2] : 0, length > 3 ? bytes[3] : 0);
 	header->orientation = 1;
 	header->clear_index = -1;
-	header->clear_colour[0] = -1;
-	switch (header->format)
-	{
-		case IMAGE_FORMAT_PNG:
-			known = image_png_header(bytes, length, header, status);
-			break;
-		case IMAGE_FORMAT_JPEG:
-			known = image_jpeg_header(bytes, length, header, status);
-			break;
-		case IMAGE_FORMAT_TIFF:
-			known = image_tiff_header(bytes, length, header, status);
-			break;
-		case IMAGE_FORMAT_PNM:
-			known = image_pnm_header(bytes, length, header, status);
-			break;
-		case IMAGE_FORMAT_GIF:
-			known = image_gif_header(bytes, length, header, status);
-			break;
-		case IMAGE_FORMAT_WEBP:
-			known = image_webp_header(bytes, length, header, status);
-			break;
-		default:
-			known = bmp_header(bytes, length, header, status);
-			break;
-	}
-	if (!known)
+	header->dropped = header->dropped_alpha = 8;
+	header->scans = header->reduction = 1;
+	name = image_reader(header->format)->name;
+	if (!image_reader(header->format)->header(bytes, length, header, status))
 		return false;
 	if (header->width < 1 || header->height < 1)
 		return status_set(status, STATUS_IMAGE_BROKEN, NULL, "The %s image has a size of %" PRId64 " x %" PRId64 " pixels.",
-						  image_format_name(header->format), header->width, header->height);
+						  name, header->width, header->height);
 	/* Sides are below 2^32 in every format, so the product of two could only overflow after this test has failed. */
 	if (header->width > max_pixels / header->height || header->width > SIDE_MAX || header->height > SIDE_MAX)
 		return status_set(status, STATUS_IMAGE_TOO_LARGE,
 						  "Make the image smaller, or have the limit raised by the setting siamese.max_pixels.",
 						  "The %s image has %" PRId64 " x %" PRId64 " pixels; the limit is %" PRId64 " pixels.",
-						  image_format_name(header->format), header->width, header->height, max_pixels);
+						  name, header->width, header->height, max_pixels);
+	if (header->scans > 1 && header->width * header->height / SCANS_OF_LARGEST > max_pixels / header->scans)
+		return status_set(status, STATUS_IMAGE_TOO_LARGE,
+						  "Save the image with fewer scans, or have the limit raised by the setting siamese.max_pixels.",
+						  "The %s image of %" PRId64 " x %" PRId64 " pixels has %d scans; the limit for this size is %.0f.", name,
+						  header->width, header->height, header->scans,
+						  (double) max_pixels * SCANS_OF_LARGEST / (double) (header->width * header->height));
 	return true;
 }

@@ -3,7 +3,9 @@
  *
  * The way of an image: image_header_read (sniff, sizes, limits; nothing decoded) -> image_decode (a plain raster of
  * grey or RGB, upright) -> image_ink_extract (polarity, paper, background) -> image_resample (crop, centre, fit).
- * Only image_leptonica.c sees Leptonica, only image_png.c libdeflate.
+ *
+ * A format is a header reader and a decoder, one line in image_header.c.  PNG, BMP, PNM and GIF are read by code of this room;
+ * JPEG, TIFF and WebP through libjpeg, libtiff and libwebp, each in one file and loaded when an image first needs it.
  */
 #ifndef SIAMESE_IMAGE_INTERNAL_H
 #define SIAMESE_IMAGE_INTERNAL_H
@@ -30,6 +32,15 @@ typedef enum ImageAlpha
 	IMAGE_ALPHA_IGNORED			/* the fourth byte means nothing */
 } ImageAlpha;
 
+/* A half-open rectangle in pixels. */
+typedef struct ImageBox
+{
+	int			left;
+	int			top;
+	int			right;
+	int			bottom;
+} ImageBox;
+
 /* What the first bytes say.  Sizes are within the limit when image_header_read has returned true. */
 typedef struct ImageHeader
 {
@@ -40,13 +51,19 @@ typedef struct ImageHeader
 	int			bits;			/* per sample, 1 to 16 */
 	int			orientation;	/* EXIF's numbers, 1 to 8; the readers leave it to us */
 	ImageAlpha	alpha;
-	bool		invert;			/* 0 is white, and the reader leaves that to us */
-	int			clear_index;	/* palette index that is transparent, or -1 */
-	int			clear_colour[3];	/* colour that is transparent, of 8 bits; [0] is -1 when there is none */
-	size_t		data_start;		/* PNM: first byte of the pixels; GIF, WebP: of the first frame */
+	int			dropped;		/* low bits of a colour's 16-bit sample that are dropped: 8, or fewer when the high ones are not used */
+	int			dropped_alpha;	/* the same of the alpha samples */
+	int			clear_index;	/* GIF: palette index that is transparent, or -1 */
+	bool		has_clear;		/* PNG: the colour of just these samples is transparent */
+	uint32_t	clear_colour[3];
+	size_t		data_start;		/* first byte of the pixels, of the first frame, or of the directory that counts */
 	size_t		data_end;		/* GIF, WebP: one past the first frame */
+	ImageBox	frame;			/* GIF, WebP: where the first frame stands; the rest of the image is white */
 	int			sample_max;		/* PNM: value of full intensity */
 	bool		animated;		/* WebP: the first frame has to be taken out of an animation */
+	bool		has_end;		/* JPEG: there is an end marker */
+	int			scans;			/* JPEG: passes over the pixels, at least */
+	int			reduction;		/* JPEG: decode at this fraction of the size: 1, 2, 4 or 8 */
 } ImageHeader;
 
 typedef struct ImageRaster
@@ -55,16 +72,9 @@ typedef struct ImageRaster
 	int			width;
 	int			height;
 	int			channels;		/* 1 or 3 */
+	uint32_t	used;			/* 16-bit samples: bits that any colour has set */
+	uint32_t	used_alpha;		/* bits that any alpha has set */
 } ImageRaster;
-
-/* A half-open rectangle in pixels. */
-typedef struct ImageBox
-{
-	int			left;
-	int			top;
-	int			right;
-	int			bottom;
-} ImageBox;
 
 /* The same with fractions of pixels; may reach beyond the image. */
 typedef struct ImageArea
@@ -114,12 +124,6 @@ image_over_white(uint32_t colour, uint32_t alpha, ImageAlpha kind)
 	return value > 255 ? 255 : (uint8_t) value;
 }
 
-static inline bool
-image_is_clear(const ImageHeader *header, const uint8_t rgb[3])
-{
-	return header->clear_colour[0] == rgb[0] && header->clear_colour[1] == rgb[1] && header->clear_colour[2] == rgb[2];
-}
-
 static inline void
 image_put_pixel(const uint8_t rgb[3], int channels, uint8_t *out)
 {
@@ -130,47 +134,70 @@ image_put_pixel(const uint8_t rgb[3], int channels, uint8_t *out)
 }
 
 /* image_header.c */
-extern const char *image_format_name(ImageFormat format);
+typedef struct ImageReader
+{
+	const char *name;
+	bool		(*header) (const uint8_t *bytes, size_t length, ImageHeader *header, Status *status);	/* decodes nothing */
+	/* raster->pixels of the host; NULL when it fails */
+	bool		(*decode) (const uint8_t *bytes, size_t length, const ImageHeader *header, int channels, const Host *host,
+						   ImageRaster *raster, Status *status);
+} ImageReader;
+
+extern const ImageReader *image_reader(ImageFormat format);
 extern bool image_broken(ImageFormat format, const char *what, Status *status);	/* fills STATUS_IMAGE_BROKEN, returns false */
 extern bool image_header_read(const uint8_t *bytes, size_t length, int64_t max_pixels, ImageHeader *header, Status *status);
 
-/* One file a format: fills *header from the bytes alone. */
-extern bool image_jpeg_header(const uint8_t *bytes, size_t length, ImageHeader *header, Status *status);
-extern bool image_tiff_header(const uint8_t *bytes, size_t length, ImageHeader *header, Status *status);
+/* Sets the raster's size and takes memory for its pixels. */
+extern bool image_raster_allocate(ImageRaster *raster, int64_t width, int64_t height, int channels, const Host *host,
+								  Status *status);
+extern bool image_raster_drop(ImageRaster *raster, const Host *host);	/* releases the pixels; false */
+
+/* One file a format. */
+#define IMAGE_READER(name) \
+	extern bool image_##name##_header(const uint8_t *bytes, size_t length, ImageHeader *header, Status *status); \
+	extern bool image_##name##_decode(const uint8_t *bytes, size_t length, const ImageHeader *header, int channels, \
+									  const Host *host, ImageRaster *raster, Status *status)
+IMAGE_READER(bmp);
+IMAGE_READER(gif);
+IMAGE_READER(jpeg);
+IMAGE_READER(png);
+IMAGE_READER(pnm);
+IMAGE_READER(tiff);
+IMAGE_READER(webp);
 extern int	image_tiff_orientation(const uint8_t *bytes, size_t length);	/* of an EXIF block; 1 if there is none */
-extern bool image_pnm_header(const uint8_t *bytes, size_t length, ImageHeader *header, Status *status);
-extern bool image_png_header(const uint8_t *bytes, size_t length, ImageHeader *header, Status *status);
-extern bool image_gif_header(const uint8_t *bytes, size_t length, ImageHeader *header, Status *status);
-extern bool image_webp_header(const uint8_t *bytes, size_t length, ImageHeader *header, Status *status);
 
 /*
- * Copies of an image file with no more than its reader needs: a PNG's pixels and palette (not its texts, profiles and
- * times, which are a bomb's favourite places), the first frame of a GIF or of an animated WebP; a TIFF whose orientation
- * is left to us, since Leptonica 1.82 turns one of the eight wrongly.  *packed is the host's.
+ * image_library.c: a library that is loaded when it is first needed.  `functions` is a struct of pointers to functions, in the
+ * order of `names`.
  */
-extern bool image_png_pack(const uint8_t *bytes, size_t length, const ImageHeader *header, const Host *host,
-						   uint8_t **packed, size_t *packed_length, Status *status);
-extern bool image_gif_pack(const uint8_t *bytes, const ImageHeader *header, const Host *host,
-						   uint8_t **packed, size_t *packed_length, Status *status);
-extern bool image_webp_pack(const uint8_t *bytes, const ImageHeader *header, const Host *host,
-							uint8_t **packed, size_t *packed_length, Status *status);
-extern bool image_tiff_pack(const uint8_t *bytes, size_t length, const Host *host,
-							uint8_t **packed, size_t *packed_length, Status *status);
+typedef struct ImageLibrary
+{
+	const char *file;
+	const char *const *names;
+	size_t		count;
+	void	   *functions;
+	void	   *loaded;
+} ImageLibrary;
 
-/* image_pnm.c: the pixels that stand behind the header. */
-extern bool image_pnm_decode(const uint8_t *bytes, size_t length, const ImageHeader *header, int channels,
-							 const Host *host, ImageRaster *raster, Status *status);
+extern bool image_library_load(ImageLibrary *library, Status *status);
 
-/*
- * image_png.c: the pixels of a PNG that is neither interlaced, damaged, very large nor of an unusual order; for those, raster->pixels
- * is NULL and true returned: Leptonica's reader is to be asked.
- */
-extern bool image_png_decode(const uint8_t *bytes, size_t length, const ImageHeader *header, int channels,
-							 const Host *host, ImageRaster *raster, Status *status);
+#define IMAGE_LIBRARY_POINTER(name) __typeof__(name) *name;
+#define IMAGE_LIBRARY_NAME(name) #name,
+#define IMAGE_LIBRARY_FILE(macro) IMAGE_LIBRARY_TEXT(macro)
+#define IMAGE_LIBRARY_TEXT(text) #text
 
-/* image_leptonica.c: one reader's work; reduction is 1, or 2, 4, 8 for a JPEG. */
-extern bool image_leptonica_decode(const uint8_t *bytes, size_t length, const ImageHeader *header, int channels,
-								   int reduction, const Host *host, ImageRaster *raster, Status *status);
+/* A static struct `table` of the FUNCTIONS, and the ImageLibrary `table`_library that fills it. */
+#define IMAGE_LIBRARY(table, file, FUNCTIONS) \
+	static struct { FUNCTIONS(IMAGE_LIBRARY_POINTER) } table; \
+	static const char *const table##_names[] = {FUNCTIONS(IMAGE_LIBRARY_NAME)}; \
+	static ImageLibrary table##_library = { \
+		IMAGE_LIBRARY_FILE(file), table##_names, sizeof table##_names / sizeof table##_names[0], &table, NULL \
+	}
+
+extern bool image_jpeg_load(Status *status);
+extern bool image_tiff_load(Status *status);
+extern bool image_webp_load(Status *status);
+extern bool image_leptonica_load(Status *status);	/* only to write a PNG */
 
 /*
  * image_decode.c: bytes -> upright raster of 1 or 3 channels.  wanted_side: a JPEG is decoded at a half, a quarter or an

@@ -1,5 +1,5 @@
 /*
- * image_jpeg.c: walks a JPEG's markers for its size, its EXIF orientation and its end.  Decodes nothing.
+ * image_jpeg.c: walks a JPEG's markers for its size, its EXIF orientation and its end.  Decodes nothing, see image_jpeg_decode.c.
  *
  * Markers are found as libjpeg finds them (bytes before an 0xFF are skipped), so that both speak of the same frame.
  */
@@ -7,7 +7,10 @@
 
 #include <string.h>
 
-/* A progressive file may send the whole image again and again in a few bytes a time; real ones have about ten scans. */
+/*
+ * A progressive file may send the whole image again and again in a few bytes a time; real ones have about ten scans.  How many
+ * are too many for the size, image_header_read() says.
+ */
 #define SCANS_MAX 100
 
 enum
@@ -92,8 +95,9 @@ image_jpeg_header(const uint8_t *bytes, size_t length, ImageHeader *header, Stat
 		size_t		segment;
 
 		if (marker < 0)
-			return image_broken(IMAGE_FORMAT_JPEG, "has no end marker: it is cut off", status);
-		if (marker == MARKER_EOI)
+			break;
+		header->has_end = marker == MARKER_EOI;
+		if (header->has_end)
 			break;
 		if (marker == MARKER_TEM || (marker >= MARKER_RST0 && marker <= MARKER_RST7))
 			continue;
@@ -120,6 +124,7 @@ image_jpeg_header(const uint8_t *bytes, size_t length, ImageHeader *header, Stat
 		position += segment;
 	}
 	if (scans == 0)
-		return image_broken(IMAGE_FORMAT_JPEG, "has no pixels", status);
+		return image_broken(IMAGE_FORMAT_JPEG, header->has_end ? "has no pixels" : "is cut off", status);
+	header->scans = scans;
 	return true;
 }

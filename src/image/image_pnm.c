@@ -1,7 +1,7 @@
 /*
  * image_pnm.c: the portable anymaps, P1 to P7, of any maximum value.
  *
- * Read here because Leptonica's reader knows only the maximum values 1, 3, 15, 255 and 65535.
+ * Values of 0 to 65535 follow the rule for 16-bit samples in image_decode.c; any other maximum is taken at its word.
  */
 #include "image/image_internal.h"
 
@@ -151,8 +151,10 @@ next_sample(const uint8_t *bytes, size_t length, size_t *position, const ImageHe
 }
 
 static bool
-decode_row(const uint8_t *bytes, size_t length, size_t *position, const ImageHeader *header, int channels, uint8_t *row)
+decode_row(const uint8_t *bytes, size_t length, size_t *position, const ImageHeader *header, ImageRaster *raster, uint8_t *row)
 {
+	int			channels = raster->channels;
+
 	for (int64_t x = 0; x < header->width; x++)
 	{
 		int			value[4] = {0, 0, 0, 255};
@@ -165,7 +167,15 @@ decode_row(const uint8_t *bytes, size_t length, size_t *position, const ImageHea
 			if (sample < 0 || sample > header->sample_max)
 				return false;
 			/* An even number of samples: the last one is alpha. */
-			value[i < colours ? i : 3] = (int) ((sample * 255 + header->sample_max / 2) / header->sample_max);
+			if (header->sample_max < 65535)
+				value[i < colours ? i : 3] = (int) ((sample * 255 + header->sample_max / 2) / header->sample_max);
+			else
+			{
+				uint32_t   *used = i < colours ? &raster->used : &raster->used_alpha;
+
+				*used |= (uint32_t) sample;
+				value[i < colours ? i : 3] = (int) (sample >> (i < colours ? header->dropped : header->dropped_alpha) & 255);
+			}
 		}
 		for (int i = 0; i < colours; i++)
 		{
@@ -206,11 +216,7 @@ image_pnm_decode(const uint8_t *bytes, size_t length, const ImageHeader *header,
 		row_bytes = (size_t) header->width * (size_t) header->samples;
 	if (row_bytes > (length - position) / (size_t) header->height)
 		return image_broken(IMAGE_FORMAT_PNM, "ends before its last row", status);
-	raster->width = (int) header->width;
-	raster->height = (int) header->height;
-	raster->channels = channels;
-	raster->pixels = host_allocate(host, (size_t) header->width * (size_t) header->height, (size_t) channels, status);
-	if (raster->pixels == NULL)
+	if (!image_raster_allocate(raster, header->width, header->height, channels, host, status))
 		return false;
 	for (int y = 0; y < raster->height; y++)
 	{
@@ -222,13 +228,11 @@ image_pnm_decode(const uint8_t *bytes, size_t length, const ImageHeader *header,
 		else if (plain)
 			memcpy(row, bytes + position + (size_t) y * row_bytes, row_bytes);
 		else
-			done = decode_row(bytes, length, &position, header, channels, row);
-		if (!done || ((y & 255) == 255 && host_interrupted(host, status)))
-		{
-			host_release(host, raster->pixels);
-			raster->pixels = NULL;
-			return done ? false : image_broken(IMAGE_FORMAT_PNM, "has a sample that is missing or too large", status);
-		}
+			done = decode_row(bytes, length, &position, header, raster, row);
+		if (!done)
+			image_broken(IMAGE_FORMAT_PNM, "has a sample that is missing or too large", status);
+		if (!done || host_interrupted(host, status))
+			return image_raster_drop(raster, host);
 	}
 	return true;
 }

@@ -1,5 +1,6 @@
 /*
- * image_tiff.c: the first directory of a TIFF, and the orientation in an EXIF block, which is a small TIFF.
+ * image_tiff.c: the directory of a TIFF's picture, and the orientation in an EXIF block, which is a small TIFF.  The pixels:
+ * image_tiff_decode.c.
  */
 #include "image/image_internal.h"
 
@@ -7,6 +8,8 @@
 
 enum
 {
+	TAG_SUBFILE = 254,
+	TAG_OLD_SUBFILE = 255,
 	TAG_WIDTH = 256,
 	TAG_HEIGHT = 257,
 	TAG_BITS = 258,
@@ -15,15 +18,24 @@ enum
 	TAG_ORIENTATION = 274,
 	TAG_SAMPLES = 277,
 	TAG_COLOURMAP = 320,
-	TAG_TILE_WIDTH = 322,
-	TAG_EXTRA_SAMPLES = 338
+	TAG_CHILDREN = 330,
+	TAG_SAMPLE_FORMAT = 339
 };
 
 enum
 {
-	PHOTOMETRIC_WHITE_IS_ZERO = 0,
-	PHOTOMETRIC_PALETTE = 3
+	SUBFILE_REDUCED = 1,
+	SUBFILE_MASK = 4,
+	OLD_SUBFILE_REDUCED = 2,
+	FORMAT_UNSIGNED = 1,
+	FORMAT_UNDEFINED = 4
 };
+
+/* Of a chain, or children of one directory: a chain may lead back to where it came from. */
+#define DIRECTORIES_MAX 32
+
+#define PHOTOMETRIC_PALETTE 3
+#define SAMPLES_MAX 8
 
 enum
 {
@@ -40,7 +52,8 @@ typedef struct Directory
 	size_t		length;
 	bool		big_endian;
 	bool		big_offsets;	/* BigTIFF */
-	size_t		entries;		/* offset of the first entry */
+	size_t		offset;			/* of the directory */
+	size_t		entries;		/* of its first entry */
 	size_t		count;
 } Directory;
 
@@ -54,15 +67,39 @@ get(const Directory *directory, size_t at, int size)
 	return value;
 }
 
+/* Where the entries of a directory are; false when they do not lie within the bytes. */
+static bool
+enter_directory(Directory *directory, uint64_t offset)
+{
+	size_t		count_size = directory->big_offsets ? 8 : 2;
+	size_t		entry_size = directory->big_offsets ? 20 : 12;
+	uint64_t	count;
+
+	if (offset == 0 || offset > directory->length || directory->length - offset < count_size)
+		return false;
+	count = get(directory, (size_t) offset, (int) count_size);
+	directory->offset = (size_t) offset;
+	directory->entries = (size_t) offset + count_size;
+	if (count > (directory->length - directory->entries) / entry_size)
+		return false;
+	directory->count = (size_t) count;
+	return true;
+}
+
+/* Goes on to the directory behind; false when there is none. */
+static bool
+next_directory(Directory *directory)
+{
+	size_t		at = directory->entries + directory->count * (directory->big_offsets ? 20 : 12);
+	size_t		size = directory->big_offsets ? 8 : 4;
+
+	return directory->length - at >= size && enter_directory(directory, get(directory, at, (int) size));
+}
+
 /* Finds the first directory; false when it does not lie within the bytes. */
 static bool
 open_directory(Directory *directory, const uint8_t *bytes, size_t length)
 {
-	uint64_t	offset;
-	uint64_t	count;
-	int			count_size;
-	size_t		entry_size;
-
 	if (length < 8)
 		return false;
 	directory->bytes = bytes;
@@ -75,22 +112,12 @@ open_directory(Directory *directory, const uint8_t *bytes, size_t length)
 		return false;
 	if (directory->big_offsets && (length < 16 || get(directory, 4, 2) != 8))
 		return false;
-	offset = directory->big_offsets ? get(directory, 8, 8) : get(directory, 4, 4);
-	count_size = directory->big_offsets ? 8 : 2;
-	entry_size = directory->big_offsets ? 20 : 12;
-	if (offset > length || length - offset < (size_t) count_size)
-		return false;
-	count = get(directory, (size_t) offset, count_size);
-	directory->entries = (size_t) offset + (size_t) count_size;
-	if (count > (length - directory->entries) / entry_size)
-		return false;
-	directory->count = (size_t) count;
-	return true;
+	return enter_directory(directory, directory->big_offsets ? get(directory, 8, 8) : get(directory, 4, 4));
 }
 
-/* The first value of a tag, and how many there are; false if it is absent, cut off or of no integer type. */
+/* Value number `index` of a tag, and how many there are; false if it is absent, cut off or of no integer type. */
 static bool
-find_value(const Directory *directory, uint32_t tag, uint64_t *value, uint64_t *count)
+find_value(const Directory *directory, uint32_t tag, uint64_t index, uint64_t *value, uint64_t *count)
 {
 	size_t		entry_size = directory->big_offsets ? 20 : 12;
 	size_t		field_size = directory->big_offsets ? 8 : 4;
@@ -107,24 +134,16 @@ find_value(const Directory *directory, uint32_t tag, uint64_t *value, uint64_t *
 		type = get(directory, at + 2, 2);
 		size = type == TYPE_BYTE ? 1 : type == TYPE_SHORT ? 2 : type == TYPE_LONG ? 4 : type == TYPE_LONG8 ? 8 : 0;
 		*count = get(directory, at + 4, (int) field_size);
-		if (size == 0 || *count == 0)
+		if (size == 0 || *count <= index)
 			return false;
 		if (*count > field_size / size)
 			where = get(directory, (size_t) where, (int) field_size);
 		if (where > directory->length || *count > (directory->length - where) / size)
 			return false;
-		*value = get(directory, (size_t) where, (int) size);
+		*value = get(directory, (size_t) where + (size_t) index * size, (int) size);
 		return true;
 	}
 	return false;
-}
-
-/* size bytes of a number in the directory's byte order. */
-static void
-set(const Directory *directory, uint8_t *bytes, size_t at, int size, uint64_t value)
-{
-	for (int i = 0; i < size; i++)
-		bytes[at + (size_t) (directory->big_endian ? size - 1 - i : i)] = (uint8_t) (value >> 8 * i);
 }
 
 static uint64_t
@@ -133,19 +152,65 @@ value_or(const Directory *directory, uint32_t tag, uint64_t otherwise)
 	uint64_t	value;
 	uint64_t	count;
 
-	return find_value(directory, tag, &value, &count) ? value : otherwise;
+	return find_value(directory, tag, 0, &value, &count) ? value : otherwise;
+}
+
+static int
+orientation_of(const Directory *directory)
+{
+	uint64_t	orientation = value_or(directory, TAG_ORIENTATION, 1);
+
+	return orientation >= 1 && orientation <= 8 ? (int) orientation : 1;
 }
 
 int
 image_tiff_orientation(const uint8_t *bytes, size_t length)
 {
 	Directory	directory;
-	uint64_t	orientation;
 
-	if (!open_directory(&directory, bytes, length))
-		return 1;
-	orientation = value_or(&directory, TAG_ORIENTATION, 1);
-	return orientation >= 1 && orientation <= 8 ? (int) orientation : 1;
+	return open_directory(&directory, bytes, length) ? orientation_of(&directory) : 1;
+}
+
+/* A smaller copy of another directory's picture, or a mask of one. */
+static bool
+is_companion(const Directory *directory)
+{
+	return (value_or(directory, TAG_SUBFILE, 0) & (SUBFILE_REDUCED | SUBFILE_MASK)) != 0 ||
+		value_or(directory, TAG_OLD_SUBFILE, 1) == OLD_SUBFILE_REDUCED;
+}
+
+/*
+ * The first directory that is a picture of its own, in the file's chain or among the children of the chain's members: many
+ * writers put a thumbnail first.  If there is none, the first directory stays.
+ */
+static void
+find_picture(Directory *directory)
+{
+	Directory	parent = *directory;
+
+	for (int parents = 0; parents < DIRECTORIES_MAX; parents++)
+	{
+		uint64_t	offset;
+		uint64_t	count;
+
+		if (!is_companion(&parent))
+		{
+			*directory = parent;
+			return;
+		}
+		for (uint64_t i = 0; i < DIRECTORIES_MAX && find_value(&parent, TAG_CHILDREN, i, &offset, &count); i++)
+		{
+			Directory	child = parent;
+
+			if (enter_directory(&child, offset) && !is_companion(&child))
+			{
+				*directory = child;
+				return;
+			}
+		}
+		if (!next_directory(&parent))
+			return;
+	}
 }
 
 /* The compressions whose decoders are old and proven: none, CCITT, LZW, JPEG, deflate, PackBits. */
@@ -168,71 +233,37 @@ image_tiff_header(const uint8_t *bytes, size_t length, ImageHeader *header, Stat
 	uint64_t	height;
 	uint64_t	samples;
 	uint64_t	bits;
-	uint64_t	photometric;
+	uint64_t	format;
 	uint64_t	unused;
 	uint64_t	colours = 0;
 
 	if (!open_directory(&directory, bytes, length))
 		return image_broken(IMAGE_FORMAT_TIFF, "has no readable first directory", status);
+	find_picture(&directory);
 	width = value_or(&directory, TAG_WIDTH, 0);
 	height = value_or(&directory, TAG_HEIGHT, 0);
 	samples = value_or(&directory, TAG_SAMPLES, 1);
 	bits = value_or(&directory, TAG_BITS, 1);
-	photometric = value_or(&directory, TAG_PHOTOMETRIC, 1);
+	format = value_or(&directory, TAG_SAMPLE_FORMAT, FORMAT_UNSIGNED);
 	if (width > UINT32_MAX || height > UINT32_MAX)
 		return image_broken(IMAGE_FORMAT_TIFF, "has a side of more than 32 bits", status);
-	if (samples < 1 || samples > 4)
-		return image_broken(IMAGE_FORMAT_TIFF, "does not have 1 to 4 samples a pixel", status);
+	if (samples < 1 || samples > SAMPLES_MAX)
+		return image_broken(IMAGE_FORMAT_TIFF, "does not have 1 to 8 samples a pixel", status);
 	if (bits != 1 && bits != 2 && bits != 4 && bits != 8 && bits != 16)
 		return image_broken(IMAGE_FORMAT_TIFF, "does not have 1, 2, 4, 8 or 16 bits a sample", status);
+	if (format != FORMAT_UNSIGNED && format != FORMAT_UNDEFINED)
+		return image_broken(IMAGE_FORMAT_TIFF, "has samples that are not unsigned integers, which is not supported", status);
 	if (!known_compression(value_or(&directory, TAG_COMPRESSION, 1)))
 		return image_broken(IMAGE_FORMAT_TIFF, "has a compression that is not supported", status);
-	if (find_value(&directory, TAG_TILE_WIDTH, &unused, &unused))
-		return image_broken(IMAGE_FORMAT_TIFF, "is stored in tiles, which is not supported", status);
 	/* libtiff would go on without a palette that is cut off. */
-	if (photometric == PHOTOMETRIC_PALETTE &&
-		(bits > 8 || !find_value(&directory, TAG_COLOURMAP, &unused, &colours) || colours < UINT64_C(3) << bits))
+	if (value_or(&directory, TAG_PHOTOMETRIC, 1) == PHOTOMETRIC_PALETTE &&
+		(bits > 8 || !find_value(&directory, TAG_COLOURMAP, 0, &unused, &colours) || colours < UINT64_C(3) << bits))
 		return image_broken(IMAGE_FORMAT_TIFF, "has no palette, or one that is cut off", status);
+	header->data_start = directory.offset;
 	header->width = (int64_t) width;
 	header->height = (int64_t) height;
 	header->samples = (int) samples;
 	header->bits = (int) bits;
-	header->orientation = image_tiff_orientation(bytes, length);
-	/* libtiff's RGBA interface multiplies by alpha; Leptonica's own way with two samples does not. */
-	header->alpha = samples == 4 || value_or(&directory, TAG_EXTRA_SAMPLES, 0) == 1 ?
-		IMAGE_ALPHA_PREMULTIPLIED : IMAGE_ALPHA_STRAIGHT;
-	/* Leptonica turns 1 and 8 bits round, the others are left to us. */
-	header->invert = photometric == PHOTOMETRIC_WHITE_IS_ZERO && samples == 1 && (bits == 2 || bits == 4 || bits == 16) &&
-		!find_value(&directory, TAG_COLOURMAP, &unused, &colours);
-	return true;
-}
-
-bool
-image_tiff_pack(const uint8_t *bytes, size_t length, const Host *host,
-				uint8_t **packed, size_t *packed_length, Status *status)
-{
-	Directory	directory;
-	size_t		entry_size;
-	int			field_size;
-
-	if (!open_directory(&directory, bytes, length))
-		return image_broken(IMAGE_FORMAT_TIFF, "has no readable first directory", status);
-	*packed = host_allocate(host, length, 1, status);
-	if (*packed == NULL)
-		return false;
-	memcpy(*packed, bytes, length);
-	*packed_length = length;
-	entry_size = directory.big_offsets ? 20 : 12;
-	field_size = directory.big_offsets ? 8 : 4;
-	for (size_t i = 0; i < directory.count; i++)
-	{
-		size_t		at = directory.entries + i * entry_size;
-
-		if (get(&directory, at, 2) != TAG_ORIENTATION)
-			continue;
-		set(&directory, *packed, at + 2, 2, TYPE_SHORT);
-		set(&directory, *packed, at + 4, field_size, 1);
-		set(&directory, *packed, at + 4 + (size_t) field_size, 2, 1);
-	}
+	header->orientation = orientation_of(&directory);
 	return true;
 }

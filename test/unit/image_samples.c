@@ -9,7 +9,7 @@
 
 #include <leptonica/allheaders.h>
 
-#define SAMPLES_MAX 96
+#define SAMPLES_MAX 192
 
 static ImageSample samples[SAMPLES_MAX];
 static size_t sample_count;
@@ -83,7 +83,7 @@ sample_expect(ImageSample *sample, int x, int y, int red, int green, int blue)
 uint32_t
 sample_sharp(int x, int y, int channel, int bits)
 {
-	uint32_t	value = bits == 16 ? (uint32_t) (x * 997 + y * 1511 + channel * 7919) : (uint32_t) (x * 3 + y * 5 + channel * 11);
+	uint32_t	value = bits > 8 ? (uint32_t) (x * 997 + y * 1511 + channel * 7919) : (uint32_t) (x * 3 + y * 5 + channel * 11);
 
 	return value & ((1u << bits) - 1);
 }
@@ -102,9 +102,8 @@ sample_over_white(int colour, int alpha)
 	return (int) (255.0 + (colour - 255.0) * alpha / 255.0 + 0.5);
 }
 
-/* Entry i of the palettes. */
-static int
-palette(int i, int channel)
+int
+sample_palette(int i, int channel)
 {
 	return channel == 0 ? i * 7 & 255 : channel == 1 ? (255 - i * 3) & 255 : i * 13 & 255;
 }
@@ -138,7 +137,7 @@ put_chunk(Bytes *out, const char *type, const void *data, size_t length)
 
 /* Rows of every step-th pixel from (x0, y0), each with filter 0, packed to the depth. */
 static void
-put_png_rows(Bytes *raw, int x0, int y0, int step_x, int step_y, int channels, int bits)
+put_png_rows(Bytes *raw, int x0, int y0, int step_x, int step_y, int channels, int bits, int used)
 {
 	for (int y = y0; y < HEIGHT && x0 < WIDTH; y += step_y)
 	{
@@ -149,7 +148,7 @@ put_png_rows(Bytes *raw, int x0, int y0, int step_x, int step_y, int channels, i
 		for (int x = x0; x < WIDTH; x += step_x)
 			for (int c = 0; c < channels; c++)
 			{
-				kept = kept << bits | sample_sharp(x, y, c, bits);
+				kept = kept << bits | sample_sharp(x, y, c, used);
 				for (kept_bits += bits; kept_bits >= 8; kept_bits -= 8)
 					sample_put_byte(raw, (int) (kept >> (kept_bits - 8) & 0xFF));
 			}
@@ -158,8 +157,9 @@ put_png_rows(Bytes *raw, int x0, int y0, int step_x, int step_y, int channels, i
 	}
 }
 
+/* used: bits of a sample that are not 0, the lower ones. */
 static void
-add_png(const char *name, int colour_type, int bits, bool interlaced, bool transparent)
+add_deep_png(const char *name, int colour_type, int bits, int used, bool interlaced, bool transparent, bool animated)
 {
 	static const int passes[7][4] = {{0, 0, 8, 8}, {4, 0, 8, 8}, {0, 4, 4, 8}, {2, 0, 4, 4}, {0, 2, 2, 4}, {1, 0, 2, 2}, {0, 1, 1, 2}};
 	int			channels = colour_type == 2 ? 3 : colour_type == 6 ? 4 : colour_type == 4 ? 2 : 1;
@@ -182,11 +182,16 @@ add_png(const char *name, int colour_type, int bits, bool interlaced, bool trans
 	put_chunk(&out, "IHDR", header.data, header.length);
 	put_chunk(&out, "gAMA", "\0\0\xb1\x8f", 4);
 	put_chunk(&out, "tEXt", "Comment\0nothing", 15);
+	if (animated)				/* one frame beside the image that all readers show: of two by two pixels, at (5, 7) */
+	{
+		put_chunk(&out, "acTL", "\0\0\0\1\0\0\0\0", 8);
+		put_chunk(&out, "fcTL", "\0\0\0\0\0\0\0\2\0\0\0\2\0\0\0\5\0\0\0\7\0\1\0\x0a\0\0", 26);
+	}
 	if (colour_type == 3)
 	{
 		for (int i = 0; i < 1 << bits; i++)
 			for (int c = 0; c < 3; c++)
-				sample_put_byte(&colours, palette(i, c));
+				sample_put_byte(&colours, sample_palette(i, c));
 		put_chunk(&out, "PLTE", colours.data, colours.length);
 		for (int i = 0; i < 256; i++)
 			alpha[i] = transparent && i < (1 << bits) / 2 + 1 ? (uint8_t) (i * 31) : 255;
@@ -198,18 +203,20 @@ add_png(const char *name, int colour_type, int bits, bool interlaced, bool trans
 		Bytes		clear = {0};
 
 		for (int c = 0; c < channels; c++)
-			sample_put_number(&clear, sample_sharp(3, 4, c, bits), 2, true);
+			sample_put_number(&clear, sample_sharp(3, 4, c, used), 2, true);
 		put_chunk(&out, "tRNS", clear.data, clear.length);
 		free(clear.data);
 	}
 	if (interlaced)
 		for (int p = 0; p < 7; p++)
-			put_png_rows(&raw, passes[p][0], passes[p][1], passes[p][2], passes[p][3], channels, bits);
+			put_png_rows(&raw, passes[p][0], passes[p][1], passes[p][2], passes[p][3], channels, bits, used);
 	else
-		put_png_rows(&raw, 0, 0, 1, 1, channels, bits);
+		put_png_rows(&raw, 0, 0, 1, 1, channels, bits, used);
 	packed = zlibCompress(raw.data, raw.length, &packed_length);
 	put_chunk(&out, "IDAT", packed, packed_length / 2);
 	put_chunk(&out, "IDAT", packed + packed_length / 2, packed_length - packed_length / 2);
+	if (animated)
+		put_chunk(&out, "fdAT", "\0\0\0\1not compressed", 18);
 	put_chunk(&out, "IEND", "", 0);
 	sample = sample_add(name, out, WIDTH, HEIGHT, 0);
 	for (int y = 0; y < HEIGHT; y++)
@@ -220,9 +227,9 @@ add_png(const char *name, int colour_type, int bits, bool interlaced, bool trans
 
 			for (int c = 0; c < 4; c++)
 			{
-				uint32_t	v = sample_sharp(x, y, c < channels ? c : 0, bits);
+				uint32_t	v = sample_sharp(x, y, c < channels ? c : 0, used);
 
-				value[c] = bits == 16 ? (int) (v >> 8) : (int) (v * 255 / ((1u << bits) - 1));
+				value[c] = bits == 16 ? (int) (v >> (used - 8)) : (int) (v * 255 / ((1u << bits) - 1));
 			}
 			if (colour_type == 4)
 				a = value[1];
@@ -234,14 +241,14 @@ add_png(const char *name, int colour_type, int bits, bool interlaced, bool trans
 
 				a = alpha[index];
 				for (int c = 0; c < 3; c++)
-					value[c] = palette(index, c);
+					value[c] = sample_palette(index, c);
 			}
 			else if (transparent)
 			{
 				bool		same = true;
 
 				for (int c = 0; c < channels; c++)
-					same = same && sample_sharp(x, y, c, bits) == sample_sharp(3, 4, c, bits);
+					same = same && sample_sharp(x, y, c, used) == sample_sharp(3, 4, c, used);
 				a = same ? 0 : 255;
 			}
 			if (channels < 3 && colour_type != 3)
@@ -252,6 +259,12 @@ add_png(const char *name, int colour_type, int bits, bool interlaced, bool trans
 	free(header.data);
 	free(raw.data);
 	free(colours.data);
+}
+
+static void
+add_png(const char *name, int colour_type, int bits, bool interlaced, bool transparent)
+{
+	add_deep_png(name, colour_type, bits, bits, interlaced, transparent, false);
 }
 
 uint8_t *
@@ -289,7 +302,7 @@ make_pix(int depth, bool colours, bool alpha)
 		PIXCMAP    *map = pixcmapCreate(depth);
 
 		for (int i = 0; i < 1 << depth; i++)
-			pixcmapAddColor(map, palette(i, 0), palette(i, 1), palette(i, 2));
+			pixcmapAddColor(map, sample_palette(i, 0), sample_palette(i, 1), sample_palette(i, 2));
 		pixSetColormap(pix, map);
 	}
 	if (alpha)
@@ -331,7 +344,7 @@ sample_expect_pix(ImageSample *sample, int depth, bool colours, bool alpha)
 				int			value = (int) sample_sharp(x, y, 0, depth);
 
 				for (int c = 0; c < 3; c++)
-					rgb[c] = colours ? palette(value, c) : depth == 1 ? 255 - 255 * value : depth == 16 ? value >> 8 : value * 255 / ((1 << depth) - 1);
+					rgb[c] = colours ? sample_palette(value, c) : depth == 1 ? 255 - 255 * value : depth == 16 ? value >> 8 : value * 255 / ((1 << depth) - 1);
 			}
 			if (alpha)
 				for (int c = 0; c < 3; c++)
@@ -428,11 +441,19 @@ make_all(void)
 	add_png("PNG interlaced 1 bit", 0, 1, true, false);
 	add_png("PNG interlaced 8 bits", 0, 8, true, false);
 	add_png("PNG interlaced RGB and alpha", 6, 8, true, false);
+	add_png("PNG interlaced 16 bits with a clear level", 0, 16, true, true);
+	add_png("PNG 16 bits with a clear level", 0, 16, false, true);
+	add_png("PNG RGB 16 bits with a clear colour", 2, 16, false, true);
+	add_deep_png("PNG 8 bits in 16", 0, 16, 8, false, false, false);
+	add_deep_png("PNG RGB 10 bits in 16", 2, 16, 10, false, false, false);
+	add_deep_png("PNG RGB and alpha 12 bits in 16", 6, 16, 12, true, false, false);
+	add_deep_png("PNG animation", 2, 8, 8, false, false, true);
 	add_pix("JPEG grey", write_jpeg, 0, 8, false, false, 6);
-	add_pix("JPEG colour", write_jpeg, 0, 32, false, false, 12);
+	sample_add_odd_jpegs(add_pix("JPEG colour", write_jpeg, 0, 32, false, false, 12));
 	add_pix("JPEG progressive", write_jpeg, 1, 32, false, false, 12);
-	sample_add_cmyk_jpeg("JPEG CMYK of Adobe's kind", true);
-	sample_add_cmyk_jpeg("JPEG CMYK", false);
+	sample_add_cmyk_jpeg("JPEG CMYK of Adobe's kind", 0);
+	sample_add_cmyk_jpeg("JPEG YCCK of Adobe's kind", 2);
+	sample_add_cmyk_jpeg("JPEG CMYK", -1);
 	add_pix("TIFF grey, plain", write_tiff, IFF_TIFF, 8, false, false, 0);
 	add_pix("TIFF 16 bits, LZW", write_tiff, IFF_TIFF_LZW, 16, false, false, 0);
 	add_pix("TIFF colour, deflate", write_tiff, IFF_TIFF_ZIP, 32, false, false, 0);
@@ -458,11 +479,12 @@ make_all(void)
 		snprintf(name, sizeof name, "TIFF RGB, orientation %d", orientation);
 		sample_add_tiff(name, orientation & 1, 3, 8, 2, orientation);
 	}
+	sample_add_tiffs();
 	add_pix("BMP 1 bit", write_bmp, 0, 1, false, false, 0);
 	add_pix("BMP palette", write_bmp, 0, 8, true, false, 0);
 	add_pix("BMP grey", write_bmp, 0, 8, false, false, 0);
 	add_pix("BMP 24 bits", write_bmp, 0, 32, false, false, 0);
-	sample_add_flipped_bmp();
+	sample_add_bmps();
 	add_pix("PNM P4", write_pnm, 0, 1, false, false, 0);
 	add_pix("PNM P5", write_pnm, 0, 8, false, false, 0);
 	add_pix("PNM P6", write_pnm, 0, 32, false, false, 0);
@@ -473,9 +495,13 @@ make_all(void)
 	sample_add_text_pnm("PNM P3", 3, 1000);
 	sample_add_text_pnm("PNM P5 of 10 bits", 5, 1023);
 	sample_add_text_pnm("PNM P6 up to 200", 6, 200);
+	sample_add_pnm_of_16_bits("PNM P5 of 16 bits", 5, 16);
+	sample_add_pnm_of_16_bits("PNM P5, 8 bits in 16", 5, 8);
+	sample_add_pnm_of_16_bits("PNM P6, 12 bits in 16", 6, 12);
 	sample_add_gif_animation(add_pix("GIF", write_gif, 0, 8, true, false, 0));
 	add_pix("WebP lossy", write_webp, 0, 32, false, false, 24);
-	sample_add_webp_animation(add_pix("WebP lossless", write_webp, 1, 32, false, false, 0));
+	sample_add_webp_animation("WebP animation", add_pix("WebP lossless", write_webp, 1, 32, false, false, 0), WIDTH, HEIGHT, 0, 0);
+	sample_add_webp_animation("WebP animation with a small first frame", &samples[sample_count - 2], WIDTH + 9, HEIGHT + 5, 4, 2);
 	add_pix("WebP lossless with alpha", write_webp, 1, 32, false, true, 0);
 }
 

@@ -30,9 +30,15 @@ put_bits(BitWriter *writer, uint32_t value, int count)
 	}
 }
 
+static int
+to_byte(double value)
+{
+	return value < 0 ? 0 : value > 255 ? 255 : (int) (value + 0.5);
+}
+
 /* A CMYK image of 2 x 3 blocks of one colour each: only the mean of a block is coded. */
 void
-sample_add_cmyk_jpeg(const char *name, bool adobe)
+sample_add_cmyk_jpeg(const char *name, int adobe_transform)
 {
 	Bytes		out = {0};
 	BitWriter	writer = {&out, 0, 0};
@@ -40,8 +46,11 @@ sample_add_cmyk_jpeg(const char *name, bool adobe)
 	ImageSample *sample;
 
 	sample_put(&out, "\xff\xd8", 2);
-	if (adobe)
-		sample_put(&out, "\xff\xee\0\x0e" "Adobe\0\x64\0\0\0\0\0", 16);
+	if (adobe_transform >= 0)
+	{
+		sample_put(&out, "\xff\xee\0\x0e" "Adobe\0\x64\0\0\0\0", 15);
+		sample_put_byte(&out, adobe_transform);
+	}
 	sample_put(&out, "\xff\xdb\0\x43\0", 5);	/* quantisation by 1 */
 	for (int i = 0; i < 64; i++)
 		sample_put_byte(&out, 1);
@@ -76,10 +85,59 @@ sample_add_cmyk_jpeg(const char *name, bool adobe)
 
 			for (int c = 0; c < 4; c++)
 				ink[c] = (block * 41 + c * 23 + 30) % 256;
-			/* Adobe's files hold inverted values; what others hold, Leptonica takes for CMY with the key inverted. */
-			sample_expect(sample, x, y, (adobe ? ink[0] : 255 - ink[0]) * ink[3] / 255, (adobe ? ink[1] : 255 - ink[1]) * ink[3] / 255,
-				   (adobe ? ink[2] : 255 - ink[2]) * ink[3] / 255);
+			if (adobe_transform == 2)	/* the colours are stored as Y, Cb, Cr of what is left of white */
+			{
+				double		luma = ink[0];
+				double		blue = ink[1] - 128;
+				double		red = ink[2] - 128;
+
+				ink[0] = 255 - to_byte(luma + 1.402 * red);
+				ink[1] = 255 - to_byte(luma - 0.344136 * blue - 0.714136 * red);
+				ink[2] = 255 - to_byte(luma + 1.772 * blue);
+			}
+			for (int c = 0; adobe_transform < 0 && c < 4; c++)
+				ink[c] = 255 - ink[c];	/* Adobe's files hold inverted values */
+			sample_expect(sample, x, y, ink[0] * ink[3] / 255, ink[1] * ink[3] / 255, ink[2] * ink[3] / 255);
 		}
+}
+
+/* Where the first segment of that marker begins. */
+static size_t
+find_segment(const ImageSample *jpeg, int marker)
+{
+	size_t		at = 2;
+
+	while (jpeg->bytes[at + 1] != marker)
+		at += 2 + (size_t) (jpeg->bytes[at + 2] << 8 | jpeg->bytes[at + 3]);
+	return at;
+}
+
+static void
+add_odd_jpeg(const char *name, const ImageSample *jpeg, size_t at, const char *inserted, size_t length, size_t left_out)
+{
+	Bytes		out = {0};
+	ImageSample *sample;
+
+	sample_put(&out, jpeg->bytes, at);
+	sample_put(&out, inserted, length);
+	sample_put(&out, jpeg->bytes + at + left_out, jpeg->length - at - left_out);
+	sample = sample_add(name, out, jpeg->width, jpeg->height, jpeg->tolerance);
+	memcpy(sample->expected, jpeg->expected, (size_t) (3 * jpeg->width * jpeg->height));
+}
+
+/* What libjpeg warns of without any harm to the pixels. */
+void
+sample_add_odd_jpegs(const ImageSample *jpeg)
+{
+	size_t		scan = find_segment(jpeg, 0xDA);
+	size_t		end = jpeg->length - 2;
+
+	add_odd_jpeg("JPEG with bytes before a marker", jpeg, find_segment(jpeg, 0xDB), "some bytes", 10, 0);
+	add_odd_jpeg("JPEG with a scan of 0 to 0", jpeg, scan + 2 + 9, "\0", 1, 1);
+	add_odd_jpeg("JPEG with zeros before its end", jpeg, end, "\0\0\0\0\0\0\0", 7, 0);
+	add_odd_jpeg("JPEG without an end marker", jpeg, end, "", 0, 2);
+	add_odd_jpeg("JPEG with bytes behind its end", jpeg, jpeg->length, "behind", 6, 0);
+	add_odd_jpeg("JPEG with Adobe's marker of an unknown kind", jpeg, 2, "\xff\xee\0\x0e" "Adobe\0\x64\0\0\0\0\x07", 16, 0);
 }
 
 uint8_t *
@@ -243,36 +301,62 @@ sample_add_text_pnm(const char *name, int type, int most)
 		}
 }
 
-/* 24 bits with the upper row first. */
 void
-sample_add_flipped_bmp(void)
+sample_add_pnm_of_16_bits(const char *name, int type, int used)
 {
 	Bytes		out = {0};
-	uint32_t	row = (WIDTH * 3 + 3) / 4 * 4;
+	char		text[64];
+	int			channels = type == 6 ? 3 : 1;
 	ImageSample *sample;
 
-	sample_put(&out, "BM", 2);
-	sample_put_number(&out, 54 + row * HEIGHT, 4, false);
-	sample_put_number(&out, 0, 4, false);
-	sample_put_number(&out, 54, 4, false);
-	sample_put_number(&out, 40, 4, false);
-	sample_put_number(&out, WIDTH, 4, false);
-	sample_put_number(&out, (uint32_t) -HEIGHT, 4, false);
-	sample_put_number(&out, 1, 2, false);
-	sample_put_number(&out, 24, 2, false);
-	for (int i = 0; i < 6; i++)
-		sample_put_number(&out, i == 1 ? row * HEIGHT : 0, 4, false);
-	for (int y = 0; y < HEIGHT; y++)
-	{
-		for (int x = 0; x < WIDTH; x++)
-			for (int c = 2; c >= 0; c--)
-				sample_put_byte(&out, (int) sample_sharp(x, y, c, 8));
-		sample_put_number(&out, 0, (int) row - WIDTH * 3, false);
-	}
-	sample = sample_add("BMP 24 bits, upper row first", out, WIDTH, HEIGHT, 0);
+	sample_put(&out, text, (size_t) snprintf(text, sizeof text, "P%d %d %d 65535\n", type, WIDTH, HEIGHT));
 	for (int y = 0; y < HEIGHT; y++)
 		for (int x = 0; x < WIDTH; x++)
-			sample_expect(sample, x, y, (int) sample_sharp(x, y, 0, 8), (int) sample_sharp(x, y, 1, 8), (int) sample_sharp(x, y, 2, 8));
+			for (int c = 0; c < channels; c++)
+				sample_put_number(&out, sample_sharp(x, y, c, used), 2, true);
+	sample = sample_add(name, out, WIDTH, HEIGHT, 0);
+	for (int y = 0; y < HEIGHT; y++)
+		for (int x = 0; x < WIDTH; x++)
+		{
+			int			value[3];
+
+			for (int c = 0; c < 3; c++)
+				value[c] = (int) (sample_sharp(x, y, channels == 3 ? c : 0, used) >> (used - 8));
+			sample_expect(sample, x, y, value[0], value[1], value[2]);
+		}
+}
+
+/* A sample's picture at that place of a larger white one. */
+static void
+expect_placed(ImageSample *sample, const ImageSample *part, int left, int top)
+{
+	memset(sample->expected, 255, (size_t) (3 * sample->width * sample->height));
+	for (int y = 0; y < part->height; y++)
+		memcpy(sample->expected + 3 * ((top + y) * sample->width + left), part->expected + 3 * y * part->width, (size_t) (3 * part->width));
+}
+
+/* A still image as the only frame of a larger screen, and with its rows taken for those of four passes. */
+static void
+add_placed_gif(const ImageSample *still, size_t start)
+{
+	Bytes		out = {0};
+	ImageSample *sample;
+
+	sample_put(&out, still->bytes, still->length);
+	out.data[6] += 7;
+	out.data[8] += 11;
+	out.data[start + 1] = 3;
+	out.data[start + 3] = 9;
+	sample = sample_add("GIF with a small first frame", out, WIDTH + 7, HEIGHT + 11, 0);
+	expect_placed(sample, still, 3, 9);
+	out = (Bytes) {0};
+	sample_put(&out, still->bytes, still->length);
+	memset(out.data + 6, 0, 4);
+	out.data[start + 9] |= 0x40;
+	sample = sample_add("GIF interlaced, without a size of the screen", out, WIDTH, HEIGHT, 0);
+	for (int pass = 0, row = 0; pass < 4; pass++)
+		for (int y = pass == 0 ? 0 : 8 >> pass; y < HEIGHT; y += pass == 0 ? 8 : 16 >> pass, row++)
+			memcpy(sample->expected + 3 * y * WIDTH, still->expected + 3 * row * WIDTH, 3 * WIDTH);
 }
 
 /* The same frame twice, the first with palette entry 9 transparent. */
@@ -289,6 +373,7 @@ sample_add_gif_animation(const ImageSample *still)
 			;
 		start++;
 	}
+	add_placed_gif(still, start);
 	sample_put(&out, still->bytes, 13 + ((size_t) 3 << ((still->bytes[10] & 7) + 1)));
 	memcpy(out.data, "GIF89a", 6);
 	sample_put(&out, "\x21\xff\x0bNETSCAPE2.0\x03\x01\0\0\0", 19);
@@ -306,7 +391,7 @@ sample_add_gif_animation(const ImageSample *still)
 
 /* A still WebP's bitstream as the only frame of an animation. */
 void
-sample_add_webp_animation(const ImageSample *still)
+sample_add_webp_animation(const char *name, const ImageSample *still, int width, int height, int left, int top)
 {
 	Bytes		out = {0};
 	uint32_t	payload = (uint32_t) still->length - 12;
@@ -315,17 +400,17 @@ sample_add_webp_animation(const ImageSample *still)
 	sample_put(&out, "RIFF", 4);
 	sample_put_number(&out, 4 + 18 + 14 + 8 + 16 + payload, 4, false);
 	sample_put(&out, "WEBPVP8X\x0a\0\0\0\x02\0\0\0", 16);
-	sample_put_number(&out, WIDTH - 1, 3, false);
-	sample_put_number(&out, HEIGHT - 1, 3, false);
+	sample_put_number(&out, (uint32_t) width - 1, 3, false);
+	sample_put_number(&out, (uint32_t) height - 1, 3, false);
 	sample_put(&out, "ANIM\x06\0\0\0\xff\xff\xff\xff\0\0", 14);
 	sample_put(&out, "ANMF", 4);
 	sample_put_number(&out, 16 + payload, 4, false);
-	sample_put_number(&out, 0, 3, false);
-	sample_put_number(&out, 0, 3, false);
+	sample_put_number(&out, (uint32_t) left / 2, 3, false);
+	sample_put_number(&out, (uint32_t) top / 2, 3, false);
 	sample_put_number(&out, WIDTH - 1, 3, false);
 	sample_put_number(&out, HEIGHT - 1, 3, false);
 	sample_put_number(&out, 100, 4, false);
 	sample_put(&out, still->bytes + 12, payload);
-	sample = sample_add("WebP animation", out, WIDTH, HEIGHT, still->tolerance);
-	sample_expect_pix(sample, 32, false, false);
+	sample = sample_add(name, out, width, height, still->tolerance);
+	expect_placed(sample, still, left, top);
 }

@@ -1,0 +1,47 @@
+/*
+ * image_png_internal.h: what the two files of PNG share.
+ */
+#ifndef SIAMESE_IMAGE_PNG_INTERNAL_H
+#define SIAMESE_IMAGE_PNG_INTERNAL_H
+
+#include "image/image_internal.h"
+
+#define PNG_SIGNATURE 8
+#define PNG_CHUNK_FRAME 12		/* length, type, checksum */
+
+enum
+{
+	PNG_GREY = 0,
+	PNG_RGB = 2,
+	PNG_PALETTE = 3,
+	PNG_GREY_ALPHA = 4,
+	PNG_RGB_ALPHA = 6
+};
+
+/* What the chunks before the end hold. */
+typedef struct PngParts
+{
+	int			colour_type;
+	bool		interlaced;
+	const uint8_t *palette;		/* uint8 [colours, 3] */
+	size_t		colours;
+	const uint8_t *alphas;		/* uint8 [alpha_count], of the first colours */
+	size_t		alpha_count;
+	const uint8_t *data;		/* the first IDAT's */
+	size_t		data_length;	/* of all IDATs */
+	int			data_chunks;
+} PngParts;
+
+static inline bool
+png_is(const uint8_t *type, const char *name)
+{
+	return memcmp(type, name, 4) == 0;
+}
+
+/* The chunk at *position: its type, before its data, and their length; moves *position behind it.  False at the end. */
+extern bool image_png_next(const uint8_t *bytes, size_t length, size_t *position, const uint8_t **type, size_t *size);
+
+/* Their checksums are right; false with STATUS_IMAGE_BROKEN when one that is needed is damaged or missing. */
+extern bool image_png_find_parts(const uint8_t *bytes, size_t length, PngParts *parts, Status *status);
+
+#endif
