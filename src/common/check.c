@@ -360,17 +360,23 @@ check_index_serial(const char *index, int workers, Size bytes)
 }
 
 void
-check_index_model(const char *index, uint64 index_model, uint64 other)
+check_index_contents(const char *index, uint64 model, Metric metric, int dimensions, uint64 other_model, Metric other_metric,
+					 int other_dimensions)
 {
 	char		a[17];
 	char		b[17];
 
 	ereport(ERROR,
 			(errcode(ERRCODE_DATATYPE_MISMATCH),
-			 errmsg("index \"%s\" holds embeddings of another model", index),
-			 errdetail("The models' fingerprints are %s and %s.", model_text(index_model, a), model_text(other, b)),
+			 model != other_model ? errmsg("index \"%s\" holds embeddings of another model", index) :
+			 metric != other_metric ? errmsg("index \"%s\" holds embeddings with another distance", index) :
+			 errmsg("index \"%s\" holds embeddings of other dimensions", index),
+			 errdetail("Its embeddings are of model %s, with distance %s and %d dimensions; this one is of model %s, with distance %s and %d.",
+					   model_text(model, a), metric_name(metric), dimensions,
+					   model_text(other_model, b), metric_name(other_metric), other_dimensions),
 			 errhint("An index holds embeddings of one model: use the same version for all, or drop the index, embed all rows "
-					 "anew and create it again; or create one partial index a model.")));
+					 "anew and create it again; or create one partial index a model.  When all rows are deleted, VACUUM lets an index "
+					 "begin anew.")));
 	pg_unreachable();
 }
 

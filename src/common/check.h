@@ -80,6 +80,7 @@ extern void check_index_missing(Oid oid) __attribute__((noreturn));
 extern void check_index_partitioned(const char *index) __attribute__((noreturn));
 extern void check_index_kind(const char *relation) __attribute__((noreturn));
 extern void check_index_other_temp(void) __attribute__((noreturn));
-extern void check_index_model(const char *index, uint64 index_model, uint64 other) __attribute__((noreturn));
+extern void check_index_contents(const char *index, uint64 model, Metric metric, int dimensions, uint64 other_model,
+								 Metric other_metric, int other_dimensions) __attribute__((noreturn));
 
 #endif

@@ -33,6 +33,21 @@
 
 /* ---- one pass over the heap -------------------------------------------------------------------------------------- */
 
+/*
+ * Whether a row may be left out: one that only snapshots older than the index can see, of another model than the rows that live.  As
+ * after a broken HOT chain, the index is then not used by those snapshots.  A REINDEX cannot keep them from it.
+ */
+static bool
+leave_out(IndexBuild *build, const Embedding *row, bool alive)
+{
+	if (alive || ReindexIsProcessingIndex(RelationGetRelid(build->index)) ||
+		(build->like != NULL && row->model == build->like->model && row->metric == build->like->metric &&
+		 row->dimensions == build->like->dimensions))
+		return false;
+	build->info->ii_BrokenHotChain = true;
+	return true;
+}
+
 /* Fixes what all rows must have in common; raises if this row has not. */
 void
 build_check_row(IndexBuild *build, const Embedding *row)
@@ -268,6 +283,12 @@ add_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive
 	}
 	previous = MemoryContextSwitchTo(build->row_context);
 	row = DatumGetEmbedding(values[0]);
+	if (leave_out(build, row, alive))
+	{
+		MemoryContextSwitchTo(previous);
+		MemoryContextReset(build->row_context);
+		return;
+	}
 	build_check_row(build, row);
 	n = row->dimensions;
 	if (build->batch_rows == NULL)

@@ -63,7 +63,7 @@ typedef struct IndexMeta
 	uint16		axes;			/* dimensions of the images that are coded; 0: the vectors themselves are */
 	uint16		head;			/* so many of what is coded, the first, the codes of cells have */
 	uint8		metric;
-	uint8		padding;
+	uint8		beginning;		/* counts how often the index was emptied */
 	float		stray;			/* IndexAxes has it */
 	uint64		model;			/* fingerprint, 0: unbound */
 	uint32		regions;
@@ -201,7 +201,7 @@ typedef struct IndexAxes
 	float		stray;			/* a vector whose squared distance from the axes' subspace is more is badly told by them */
 } IndexAxes;
 
-/* What a backend keeps of an index (rd_amcache): it never changes but for growing. */
+/* What a backend keeps of an index (rd_amcache): it never changes but for growing, until it is emptied. */
 typedef struct IndexCache
 {
 	IndexLayout layout;
@@ -211,6 +211,7 @@ typedef struct IndexCache
 	uint32		regions;
 	uint16		axes;
 	uint16		dimensions;
+	uint8		beginning;
 	float		stray;
 	float		values[FLEXIBLE_ARRAY_MEMBER];	/* steps [regions], centres [regions, coded], mean and axes [1 + axes, dimensions] */
 } IndexCache;
@@ -357,7 +358,7 @@ extern void index_writer_region_end(IndexWriter *writer, uint32 region);
 extern void index_writer_null(IndexWriter *writer, const ItemPointerData *tid);
 extern void index_writer_end(IndexWriter *writer, const uint16 *recall);	/* recall: NULL or [INDEX_RECALL_STEPS] */
 
-/* ---- insert.c, nulls.c, vacuum.c ------------------------------------------------------------------------------------------ */
+/* ---- insert.c, nulls.c, reset.c, vacuum.c ------------------------------------------------------------------------------------------ */
 
 extern bool index_am_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid, Relation heap, IndexUniqueCheck check_unique,
 						 bool unchanged, struct IndexInfo *info);
@@ -374,6 +375,9 @@ extern void index_null_insert(Relation index, const ItemPointerData *tid);
 
 extern IndexBulkDeleteResult *index_am_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 												IndexBulkDeleteCallback callback, void *callback_state);
+/* Makes an index without rows as empty as a new one, if nobody uses it now; false: it was left as it is. */
+extern bool index_reset(Relation index);
+
 extern IndexBulkDeleteResult *index_am_vacuum_cleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats);
 
 /* ---- scan.c, search.c -------------------------------------------------------------------------------------------- */

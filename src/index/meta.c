@@ -146,7 +146,7 @@ index_cache(Relation index, const IndexMeta *meta)
 
 	if (meta->dimensions == 0)
 		return NULL;
-	if (cache != NULL && cache->regions == meta->regions && cache->axes == meta->axes &&
+	if (cache != NULL && cache->beginning == meta->beginning && cache->regions == meta->regions && cache->axes == meta->axes &&
 		cache->layout.dimensions == index_coded(meta) && cache->directory.dimensions == meta->head && cache->model == meta->model && cache->metric == meta->metric)
 		return cache;
 
@@ -161,6 +161,7 @@ index_cache(Relation index, const IndexMeta *meta)
 	read->regions = meta->regions;
 	read->axes = meta->axes;
 	read->dimensions = meta->dimensions;
+	read->beginning = meta->beginning;
 	read->stray = meta->stray;
 	regions = index_read_regions(index, meta);
 	for (uint32 i = 0; i < meta->regions; i++)
@@ -185,12 +186,9 @@ index_cache(Relation index, const IndexMeta *meta)
 void
 index_check_embedding(Relation index, const IndexMeta *meta, const Embedding *embedding)
 {
-	if (embedding->model != meta->model)
-		check_index_model(RelationGetRelationName(index), meta->model, embedding->model);
-	if (embedding->metric != meta->metric)
-		check_different_metrics((Metric) meta->metric, (Metric) embedding->metric);
-	if (embedding->dimensions != meta->dimensions)
-		check_different_dimensions(meta->dimensions, embedding->dimensions);
+	if (embedding->model != meta->model || embedding->metric != meta->metric || embedding->dimensions != meta->dimensions)
+		check_index_contents(RelationGetRelationName(index), meta->model, (Metric) meta->metric, meta->dimensions,
+							 embedding->model, (Metric) embedding->metric, embedding->dimensions);
 }
 
 float

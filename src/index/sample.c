@@ -39,7 +39,8 @@ sample_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool al
 	Embedding  *row;
 	int			place;
 
-	if (isnull[0])
+	/* rows that only older snapshots can see may be of another model, and tell nothing about the others */
+	if (isnull[0] || !alive)
 		return;
 	state->seen++;
 	place = state->count;

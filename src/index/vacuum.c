@@ -167,9 +167,13 @@ index_am_vacuum_cleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats)
 	if (info->analyze_only)
 		return stats;
 	/* After a bulk delete the numbers are known. */
-	if (stats != NULL)
-		return stats;
-	vacuum.stats = palloc0(sizeof *stats);
-	vacuum_index(&vacuum);
+	vacuum.stats = stats;
+	if (stats == NULL)
+	{
+		vacuum.stats = palloc0(sizeof *stats);
+		vacuum_index(&vacuum);
+	}
+	if (vacuum.stats->num_index_tuples == 0 && index_reset(info->index))
+		vacuum.stats->num_pages = RelationGetNumberOfBlocks(info->index);
 	return vacuum.stats;
 }

@@ -1,4 +1,4 @@
-# Where an index's files lie and what a crash leaves of them: tablespaces, unlogged tables, wal_level = minimal.
+# Where an index's files lie and what a crash leaves of them: tablespaces, unlogged tables, wal_level = minimal, emptied indexes.
 use strict;
 use warnings;
 use PostgreSQL::Test::Cluster;
@@ -90,5 +90,30 @@ $node->stop;
 $node->start;
 is(verdict('quick_3', 'quick_3_e'), 'used, same, sound', 'an orderly stop keeps the unlogged rows');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM quick_3'), 20400, 'all of them');
+
+# An index whose rows are all gone begins anew with the next vacuum: the next row decides the model.
+my @models = ('', '@l1:0123456789abcdef', '@cosine:fedcba9876543210');
+my $describe = "SELECT coalesce(model, 'none'), metric, dimensions, rows FROM siamese.index_stats('emptied_e')";
+$node->safe_psql('postgres', 'CREATE TABLE emptied (id int, e embedding); CREATE INDEX emptied_e ON emptied USING siamese (e)');
+for my $round (0 .. 2)
+{
+	my $n = 5 + $round;
+	my $value = "('[' || (SELECT string_agg(sin(i * j)::text, ',') FROM generate_series(1, $n) j) || ']$models[$round]')::embedding";
+	$node->safe_psql('postgres', "INSERT INTO emptied SELECT i, $value FROM generate_series(1, 3000) i");
+	like($node->safe_psql('postgres', $describe), qr/\|$n\|3000$/, "an emptied index takes rows of another model, round $round");
+	is($node->safe_psql('postgres', "SET enable_seqscan = off; SELECT id FROM emptied ORDER BY e <-> (SELECT e FROM emptied WHERE id = 77) LIMIT 1"), 77, 'and finds them');
+	is($node->safe_psql('postgres', "SELECT * FROM siamese.index_check('emptied_e', true)"), '', 'sound');
+	if ($round == 1)
+	{
+		(undef, undef, $said) = $node->psql('postgres', q{INSERT INTO emptied VALUES (0, '[1,2,3]')});
+		like($said, qr/index "emptied_e" holds embeddings of another model.*model 0123456789abcdef, with distance l1 and 6 dimensions/s, 'an error names the index and what it holds');
+	}
+	$node->safe_psql('postgres', 'DELETE FROM emptied');
+	$node->safe_psql('postgres', 'VACUUM emptied');
+	is($node->safe_psql('postgres', "SELECT pg_relation_size('emptied_e') / current_setting('block_size')::int"), 1, 'its pages go back to the system');
+	$node->stop('immediate') if $round == 0;
+	$node->start if $round == 0;
+	is($node->safe_psql('postgres', $describe), 'none|||0', 'it has no model');
+}
 $node->stop;
 done_testing();

@@ -1,0 +1,69 @@
+/*
+ * reset.c: an index whose rows are all gone begins anew.
+ *
+ * An index is of one model, and its regions lie where its first rows were.  When vacuum has removed the last row, the index
+ * becomes as empty as a new one: the next row decides the model, and the pages go back to the system.
+ *
+ * Whoever has read the meta page holds a lock on the index until he is done with what it led to, so nobody may have one now: the lock
+ * is not waited for.  What other processes keep of the index is told apart by the number of its beginning.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/storage.h"
+#include "miscadmin.h"
+#include "storage/bufmgr.h"
+#include "storage/lmgr.h"
+#include "utils/rel.h"
+
+#include "index/index.h"
+
+static bool
+has_rows(Relation index)
+{
+	BlockNumber blocks = RelationGetNumberOfBlocks(index);
+	bool		found = false;
+
+	for (BlockNumber block = INDEX_META_BLOCK + 1; block < blocks && !found; block++)
+	{
+		Buffer		buffer;
+		Page		page;
+
+		CHECK_FOR_INTERRUPTS();
+		buffer = ReadBuffer(index, block);
+		LockBuffer(buffer, BUFFER_LOCK_SHARE);
+		page = BufferGetPage(buffer);
+		if (!PageIsNew(page) && PageGetSpecialSize(page) == MAXALIGN(sizeof(IndexSpecial)))
+			found = (INDEX_SPECIAL(page)->kind == INDEX_PAGE_LEAF && INDEX_NODE(page)->count > INDEX_NODE(page)->free) ||
+				(INDEX_SPECIAL(page)->kind == INDEX_PAGE_NULLS && index_null_count(page) > 0);
+		UnlockReleaseBuffer(buffer);
+	}
+	return found;
+}
+
+bool
+index_reset(Relation index)
+{
+	bool		reset = false;
+
+	/* the lock is logged, which takes a transaction's number, and there is none to be had in parallel mode */
+	if (IsInParallelMode() || RelationGetNumberOfBlocks(index) == 1 || !ConditionalLockRelation(index, AccessExclusiveLock))
+		return false;
+	if (!has_rows(index))
+	{
+		Buffer		buffer = index_read(index, INDEX_META_BLOCK, BUFFER_LOCK_EXCLUSIVE, INDEX_PAGE_META);
+		GenericXLogState *state = GenericXLogStart(index);
+		Page		page = GenericXLogRegisterBuffer(state, buffer, 0);
+		uint8		beginning = INDEX_META(page)->beginning + 1;
+
+		index_meta_init(page, INDEX_META(page)->fill);
+		INDEX_META(page)->beginning = beginning;
+		GenericXLogFinish(state);
+		UnlockReleaseBuffer(buffer);
+		/* pages that nothing leads to, should a crash come in between */
+		RelationTruncate(index, INDEX_META_BLOCK + 1);
+		reset = true;
+	}
+	UnlockRelation(index, AccessExclusiveLock);
+	return reset;
+}
