@@ -516,10 +516,10 @@ CREATE FUNCTION @extschema@.embed(image bytea, model text DEFAULT NULL) RETURNS 
 COMMENT ON FUNCTION @extschema@.embed(bytea, text) IS
 	'decodes and prepares an image and runs one twin of the model ("name", "name@version", NULL: the setting siamese.model); NULL for a NULL image; an error for what is no image';
 
-CREATE FUNCTION @extschema@.embed(pen real[], model text DEFAULT NULL) RETURNS @extschema@.embedding LANGUAGE c STABLE PARALLEL SAFE COST 3000
+CREATE FUNCTION @extschema@.embed(pen anyarray, model text DEFAULT NULL) RETURNS @extschema@.embedding LANGUAGE c STABLE PARALLEL SAFE COST 3000
 	AS 'MODULE_PATHNAME', 'siamese_embed_pen';
-COMMENT ON FUNCTION @extschema@.embed(real[], text) IS
-	'the same for a trajectory of a pen: 10 to 20,000 rows of x, y, then pressure or pen-down (0: up), then time in seconds; an error that names the row for what is no trajectory';
+COMMENT ON FUNCTION @extschema@.embed(anyarray, text) IS
+	'the same for a trajectory of a pen, real[], double precision[] or of other numbers: 10 to 20,000 rows of x, y (any unit), then pressure or pen-down (0 or -1: up), then time in seconds; an error that names the row for what is no trajectory, and for times that cannot be seconds or lost their steps to rounding';
 
 CREATE FUNCTION @extschema@.embed(images bytea[], model text DEFAULT NULL) RETURNS @extschema@.embedding[] LANGUAGE c STABLE PARALLEL SAFE COST 100000
 	AS 'MODULE_PATHNAME', 'siamese_embed_images';
@@ -586,12 +586,12 @@ GRANT SELECT ON siamese.embedding_progress TO PUBLIC;
 CREATE PROCEDURE siamese.embed_table(target regclass, source text, destination text, model text DEFAULT NULL, batch integer DEFAULT 256)
 	LANGUAGE c AS 'MODULE_PATHNAME', 'siamese_embed_table';
 COMMENT ON PROCEDURE siamese.embed_table(regclass, text, text, text, integer) IS
-	'fills a column with the embeddings of another one (bytea or real[]), where it has none of this model yet, on siamese.training_threads threads; commits as it goes, so that it can be interrupted and called again; rows whose sample cannot be used are left out with a warning';
+	'fills a column with the embeddings of another one (bytea; real[] or double precision[] of pens), where it has none of this model yet, on siamese.training_threads threads; commits as it goes, so that it can be interrupted and called again; rows whose sample cannot be used are left out with a warning';
 
 CREATE FUNCTION siamese.embed_on_write() RETURNS trigger LANGUAGE c
 	AS 'MODULE_PATHNAME', 'siamese_embed_on_write';
 COMMENT ON FUNCTION siamese.embed_on_write() IS
-	'BEFORE INSERT OR UPDATE ... FOR EACH ROW EXECUTE FUNCTION siamese.embed_on_write(source, destination[, model]): destination becomes the embedding of source; does nothing when an update left the source as it was';
+	'BEFORE INSERT OR UPDATE ... FOR EACH ROW EXECUTE FUNCTION siamese.embed_on_write(source, destination[, model]): destination becomes the embedding of source (bytea; real[] or double precision[] of a pen); does nothing when an update left the source as it was';
 
 -- ---- a model as plain data -----------------------------------------------------------------------------------------
 
@@ -653,11 +653,11 @@ CREATE FUNCTION @extschema@.reference_unpack(packed bytea, model text DEFAULT NU
 COMMENT ON FUNCTION @extschema@.reference_unpack(bytea, text) IS
 	'the reference that reference::bytea packed, of that model; what is beyond 16 embeddings has become 16';
 
-CREATE FUNCTION @extschema@.explain_verification(reference @extschema@.reference, pen real[], model text DEFAULT NULL)
+CREATE FUNCTION @extschema@.explain_verification(reference @extschema@.reference, pen anyarray, model text DEFAULT NULL)
 	RETURNS TABLE (section integer, property text, contribution float8, distance float8)
 	LANGUAGE c STABLE PARALLEL SAFE ROWS 20 COST 100000 AS 'MODULE_PATHNAME', 'siamese_explain_pen';
-COMMENT ON FUNCTION @extschema@.explain_verification(@extschema@.reference, real[], text) IS
-	'why a trajectory is so far from the person: for each fifth of the writing and each of shape, speed, pressure and pen lifts by how much the distance falls when that part is levelled to the signature''s mean; the largest contributions are the reasons';
+COMMENT ON FUNCTION @extschema@.explain_verification(@extschema@.reference, anyarray, text) IS
+	'why a trajectory (as embed() takes it) is so far from the person: for each fifth of the writing and each of shape, speed, pressure and pen lifts by how much the distance falls when that part is levelled to the signature''s mean; the largest contributions are the reasons';
 CREATE FUNCTION @extschema@.explain_verification(reference @extschema@.reference, embedding @extschema@.embedding)
 	RETURNS TABLE (component integer, section integer, observed float8, expected float8, spread float8, deviation float8)
 	LANGUAGE c STABLE PARALLEL SAFE ROWS 100 COST 100 AS 'MODULE_PATHNAME', 'siamese_explain_embedding';
@@ -670,7 +670,7 @@ CREATE PROCEDURE siamese.train(model text, examples text, network text DEFAULT '
 	seed bigint DEFAULT 1, options jsonb DEFAULT '{}')
 	LANGUAGE c AS 'MODULE_PATHNAME', 'siamese_train';
 COMMENT ON PROCEDURE siamese.train(text, text, text, integer, bigint, jsonb) IS
-	'trains the next version of a model from a query that returns (sample, label), (sample, label, genuine boolean) or (sample, label, genuine, group), sample bytea for images or real[] for pens; identities, or with the fourth column whole groups of them (of any type; NULL says nothing, a label without any is a group of its own, a label in two is an error), are split by seed; commits after each epoch and keeps the one with the lowest held-out error';
+	'trains the next version of a model from a query that returns (sample, label), (sample, label, genuine boolean) or (sample, label, genuine, group), sample bytea for images, real[] or double precision[] for pens; identities, or with the fourth column whole groups of them (of any type; NULL says nothing, a label without any is a group of its own, a label in two is an error), are split by seed; commits after each epoch and keeps the one with the lowest held-out error';
 REVOKE ALL ON PROCEDURE siamese.train(text, text, text, integer, bigint, jsonb) FROM PUBLIC;
 
 CREATE PROCEDURE siamese.resume(model text)
@@ -721,19 +721,19 @@ CREATE FUNCTION siamese.preview(image bytea, model text DEFAULT NULL) RETURNS by
 	AS 'MODULE_PATHNAME', 'siamese_preview';
 COMMENT ON FUNCTION siamese.preview(bytea, text) IS 'a PNG of exactly what the model''s network sees of an image';
 
-CREATE FUNCTION siamese.preview(pen real[], model text DEFAULT NULL) RETURNS bytea LANGUAGE c STABLE PARALLEL SAFE COST 1000
+CREATE FUNCTION siamese.preview(pen anyarray, model text DEFAULT NULL) RETURNS bytea LANGUAGE c STABLE PARALLEL SAFE COST 1000
 	AS 'MODULE_PATHNAME', 'siamese_preview_pen';
-COMMENT ON FUNCTION siamese.preview(real[], text) IS 'an SVG of a pen''s trajectory as it was prepared for the model''s network, and of the features that the network sees';
+COMMENT ON FUNCTION siamese.preview(anyarray, text) IS 'an SVG of a pen''s trajectory (as embed() takes it) as it was prepared for the model''s network, and of the features that the network sees';
 
 CREATE FUNCTION siamese.pen_from_svc2004(file text) RETURNS real[] LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 100
 	AS 'MODULE_PATHNAME', 'siamese_pen_from_svc2004';
-COMMENT ON FUNCTION siamese.pen_from_svc2004(text) IS 'trajectory of a file of the SVC2004 collection, task 1 or 2: rows of x, y, pressure, time in seconds';
+COMMENT ON FUNCTION siamese.pen_from_svc2004(text) IS 'trajectory of a file of the SVC2004 collection, task 1 or 2: real[] of N x 4, rows of x, y (tablet units), pressure (0: pen up), time in seconds from 0; an error that names the line for another file';
 CREATE FUNCTION siamese.pen_from_inkml(file text) RETURNS real[] LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 100
 	AS 'MODULE_PATHNAME', 'siamese_pen_from_inkml';
-COMMENT ON FUNCTION siamese.pen_from_inkml(text) IS 'trajectory of all traces of an InkML document: rows of x, y, pressure, and time in seconds if it has a channel T';
+COMMENT ON FUNCTION siamese.pen_from_inkml(text) IS 'trajectory of all traces of an InkML document by the channels of their contexts: real[] of N x 3 or 4, rows of x, y (in the unit of the first trace''s X), pressure (0: pen up), and time in seconds from 0 if all traces have a channel T; an error that names the line for what cannot be read';
 CREATE FUNCTION siamese.pen_from_iso19794_7(file bytea) RETURNS real[] LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 100
 	AS 'MODULE_PATHNAME', 'siamese_pen_from_iso19794_7';
-COMMENT ON FUNCTION siamese.pen_from_iso19794_7(bytea) IS 'trajectory of a signature in the full format of ISO/IEC 19794-7:2007: rows of x, y, pressure, and time in seconds if it has a channel T or DT';
+COMMENT ON FUNCTION siamese.pen_from_iso19794_7(bytea) IS 'trajectory of a signature in the full format of ISO/IEC 19794-7:2007: real[] of N x 3 or 4, rows of x, y (by its scaling values), pressure (0: pen up), and time in seconds from 0 if it has a channel T or DT; an error for other bytes';
 
 CREATE FUNCTION siamese.sample_signatures(signers integer, samples integer, seed bigint DEFAULT 1)
 	RETURNS TABLE (signer integer, sample integer, genuine boolean, image bytea, pen real[])

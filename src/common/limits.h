@@ -11,6 +11,7 @@
 
 #define LIMIT_PEN_POINTS_LEAST 10	/* of a trajectory */
 #define LIMIT_PEN_POINTS 20000
+#define LIMIT_PEN_SECONDS 3600
 #define LIMIT_PEN_BYTES (16 * 1024 * 1024)	/* of a file that a reader of pen data takes */
 
 #define LIMIT_INPUT_SIDE 1024	/* of a network's input: pixels, or points of a pen */

@@ -60,9 +60,9 @@ find_columns(const TriggerData *data, MemoryContext context)
 		refuse(trigger, psprintf("It has %d arguments, not 2 or 3.", trigger->tgnargs));
 	columns->source = find_column(data, trigger->tgargs[0]);
 	columns->destination = find_column(data, trigger->tgargs[1]);
-	columns->source_type = getBaseType(TupleDescAttr(descriptor, columns->source - 1)->atttypid);
-	if (columns->source_type != BYTEAOID && columns->source_type != FLOAT4ARRAYOID)
-		refuse(trigger, psprintf("Column \"%s\" is of type %s, not bytea or real[].", trigger->tgargs[0],
+	columns->source_type = TupleDescAttr(descriptor, columns->source - 1)->atttypid;
+	if (!model_takes_type(INPUT_IMAGE, columns->source_type) && !model_takes_type(INPUT_PEN, columns->source_type))
+		refuse(trigger, psprintf("Column \"%s\" is of type %s, not bytea, real[] or double precision[].", trigger->tgargs[0],
 								 format_type_be(columns->source_type)));
 	type = TupleDescAttr(descriptor, columns->destination - 1)->atttypid;
 	if (!embedding_is_type(getBaseType(type)))
@@ -130,7 +130,7 @@ siamese_embed_on_write(PG_FUNCTION_ARGS)
 		Model	   *model = model_by_name(data->tg_trigger->tgnargs > 2 ? data->tg_trigger->tgargs[2] : NULL);
 		Embedding  *embedding;
 
-		if (model_sample_type(model->definition) != columns->source_type)
+		if (!model_takes_type(model->definition->input_kind, columns->source_type))
 			check_raise_input_kind(model->definition->input_kind == INPUT_PEN);
 		embedding = model_embed_datum(model, value);
 		check_assignment(data, columns->destination, embedding);

@@ -246,17 +246,18 @@ extern Model *model_argument(FunctionCallInfo fcinfo, int n, NetworkInputKind ki
 
 /* ---- embedding trajectories of a pen (pen.c) ---------------------------------------------------------------------- */
 
-/* A real[] -> sample [network_sample_bytes]; a bad one gives false and its status. */
+/* An array of numbers -> sample [network_sample_bytes]; a bad one gives false and its status. */
 extern bool model_try_prepare_pen(const NetworkDefinition *definition, ArrayType *pen, uint8 *sample, Status *status);
 
-/* What a network takes as SQL hands it over: the type's oid, and either of the above. */
-extern Oid	model_sample_type(const NetworkDefinition *definition);
+/* What a network takes as SQL hands it over, domains over it, too: whether it is of such a type, what to call it, either of the above. */
+extern bool model_takes_type(NetworkInputKind kind, Oid type);
+extern const char *model_sample_type_name(NetworkInputKind kind);
 extern bool model_try_prepare_sample(const NetworkDefinition *definition, Datum datum, uint8 *sample, Status *status);
 
 /* A raster or a pen's sample. */
 extern Embedding *model_embed_raster(Model *model, const uint8 *raster);
 
-/* A value of model_sample_type(); raises if it is a bad one. */
+/* A value of a type that the model takes; raises if it is a bad one. */
 extern Embedding *model_embed_datum(Model *model, Datum datum);
 
 /* An embedding of what a network gave for it; raises unless all of x [dimensions] is finite. */

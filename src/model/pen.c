@@ -1,11 +1,13 @@
 /*
- * pen.c: trajectories as real[]; siamese.preview(pen, model).
+ * pen.c: trajectories as arrays; siamese.preview(pen, model).
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
 
 #include "common/check.h"
 #include "common/host.h"
@@ -24,23 +26,67 @@ row_of_null(ArrayType *pen)
 	return i / ARR_DIMS(pen)[1] + 1;
 }
 
+/* An array of other numbers than real as doubles: the rows in double precision. */
+static const double *
+wide_values(ArrayType *pen)
+{
+	Oid			type = ARR_ELEMTYPE(pen);
+	int			count = ArrayGetNItems(ARR_NDIM(pen), ARR_DIMS(pen));
+	double	   *wide;
+	Datum	   *value;
+	int16		length;
+	bool		by_value;
+	char		alignment;
+
+	if (type == FLOAT8OID)
+		return (const double *) ARR_DATA_PTR(pen);
+	wide = palloc(sizeof(double) * Max(count, 1));
+	get_typlenbyvalalign(type, &length, &by_value, &alignment);
+	deconstruct_array(pen, type, length, by_value, alignment, &value, NULL, &count);
+	for (int i = 0; i < count; i++)
+		wide[i] = type == INT2OID ? DatumGetInt16(value[i]) : type == INT4OID ? DatumGetInt32(value[i]) :
+			type == INT8OID ? (double) DatumGetInt64(value[i]) :
+			DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, value[i]));
+	return wide;
+}
+
+static bool
+is_number_type(Oid type)
+{
+	return type == FLOAT4OID || type == FLOAT8OID || type == NUMERICOID || type == INT2OID || type == INT4OID || type == INT8OID;
+}
+
 bool
 model_try_prepare_pen(const NetworkDefinition *definition, ArrayType *pen, uint8 *sample, Status *status)
 {
-	Assert(ARR_ELEMTYPE(pen) == FLOAT4OID);
+	PenRows		rows;
+
+	if (!is_number_type(ARR_ELEMTYPE(pen)))
+		return status_set(status, STATUS_PEN, "A pen's trajectory is real[] or double precision[]: '{{x,y},{x,y},...}'.",
+						  "The array is of %s.", format_type_be(ARR_ELEMTYPE(pen)));
 	if (ARR_NDIM(pen) != 2)
 		return status_set(status, STATUS_PEN, "Each point is a row: '{{x,y},{x,y},...}'.",
 						  "The array has %d dimension%s; it must have 2.", ARR_NDIM(pen), ARR_NDIM(pen) == 1 ? "" : "s");
 	if (array_contains_nulls(pen))
 		return status_set(status, STATUS_PEN, "", "Row %d: there is NULL in it.", row_of_null(pen));
-	return pen_prepare((const float *) ARR_DATA_PTR(pen), ARR_DIMS(pen)[0], ARR_DIMS(pen)[1], &definition->pen,
-					   (float *) (void *) sample, status);
+	rows = (PenRows) {.rows = ARR_DIMS(pen)[0], .columns = ARR_DIMS(pen)[1]};
+	if (ARR_ELEMTYPE(pen) == FLOAT4OID)
+		rows.single = (const float *) ARR_DATA_PTR(pen);
+	else
+		rows.wide = wide_values(pen);
+	return pen_prepare(&rows, &definition->pen, (float *) (void *) sample, status);
 }
 
-Oid
-model_sample_type(const NetworkDefinition *definition)
+bool
+model_takes_type(NetworkInputKind kind, Oid type)
 {
-	return definition->input_kind == INPUT_PEN ? FLOAT4ARRAYOID : BYTEAOID;
+	return kind == INPUT_PEN ? is_number_type(get_base_element_type(type)) : getBaseType(type) == BYTEAOID;
+}
+
+const char *
+model_sample_type_name(NetworkInputKind kind)
+{
+	return kind == INPUT_PEN ? "real[] or double precision[]" : "bytea";
 }
 
 bool

@@ -1,8 +1,10 @@
 /*
  * pen.h: trajectory of a pen -> the sequence of features that a network sees.        Pure C.
  *
- * A trajectory is float [rows, columns], a row a point: x, y, then pressure or pen-down (0: the pen is up), then the time
- * in seconds.  y grows upwards or downwards, as the tablet has it, and always the same way within one model.
+ * A trajectory is an array [rows, columns], a row a point: x, y, then pressure or pen-down (0, or -1 as some tablets say: the
+ * pen is up), then the time in seconds.  y grows upwards or downwards, as the tablet has it, and always the same way within
+ * one model.  Where the pen is lifted and no points come from the air, the last point of a stroke and the first of the next
+ * stand there once more with pressure 0, so that what is interpolated between them is in the air.
  *
  * Preparation has two steps.  pen_prepare() makes a sample of fixed size: resampled, drift removed, scaled.  pen_features()
  * derives the network's input from it.  Between the two a training distorts the sample (pen_distort).
@@ -15,11 +17,41 @@
 
 /* ---- a trajectory ------------------------------------------------------------------------------------------------ */
 
+typedef struct PenRows
+{
+	const float *single;		/* [rows, columns] */
+	const double *wide;			/* the same in double precision if single is NULL */
+	int			rows;
+	int			columns;
+} PenRows;
+
+static inline double
+pen_value(const PenRows *pen, int row, int column)
+{
+	size_t		place = (size_t) row * pen->columns + column;
+
+	return pen->single ? pen->single[place] : pen->wide[place];
+}
+
 /*
- * 10 to 20,000 rows of 2 to 4 columns, finite, the pressure never negative and somewhere positive, the time never
- * running backwards and advancing somewhere, the pen moving.  STATUS_PEN names the row, counted from 1.
+ * Tablets have points that lie some ms before the last one: they get its time.  A time that lies farther back is no such
+ * slip.
  */
-extern bool pen_check(const float *points, int rows, int columns, Status *status);
+#define PEN_STEP_BACK 0.1		/* seconds */
+
+static inline double
+pen_time_after(double last, double time)
+{
+	return time < last && time >= last - PEN_STEP_BACK ? last : time;
+}
+
+/*
+ * 10 to 20,000 rows of 2 to 4 columns, finite, the pressure 0 or more (or -1: lifted) and somewhere positive, the pen moving.
+ * The time does not run backwards but for pen_time_after(), it advances, and may be one in seconds: an hour at most, most
+ * steps between 50 us and 0.25 s, and not so far from 0 that rounding has eaten them.  STATUS_PEN names the row, counted
+ * from 1.
+ */
+extern bool pen_check(const PenRows *pen, Status *status);
 
 /* ---- preparation: part of a network's definition ("input") ------------------------------------------------------- */
 
@@ -95,8 +127,7 @@ typedef enum PenValue
 #define PEN_VALUES 5
 
 /* Checks and prepares: sample float [length, PEN_VALUES].  Allocates nothing; false with STATUS_PEN. */
-extern bool pen_prepare(const float *points, int rows, int columns, const PenPreparation *preparation, float *sample,
-						Status *status);
+extern bool pen_prepare(const PenRows *pen, const PenPreparation *preparation, float *sample, Status *status);
 
 /* The network's input [length, feature_count], from a sample. */
 extern void pen_features(const PenPreparation *preparation, const float *sample, float *input);
@@ -153,15 +184,20 @@ typedef bool (*PenReader) (const uint8_t *bytes, size_t length, const Host *host
 
 /*
  * SVC2004 (Yeung et al. 2004): a line with the number of points, then a line a point: x y time pen, and for task 2
- * azimuth altitude pressure.  pen 0 is the first point of a stroke.  Time in milliseconds; that collection has points whose
- * time lies some ms before the last one's: they get the last one's.
+ * azimuth altitude pressure.  pen 0 is the first point of a stroke.  Time in milliseconds; that collection has times for
+ * pen_time_after().
  */
 extern bool pen_read_svc2004(const uint8_t *bytes, size_t length, const Host *host, PenTrajectory *trajectory, Status *status);
 
 /*
- * InkML (W3C 2011): all <trace> elements in their order, each a stroke, those of type "penUp" in the air; channels X, Y, F
- * and T as the first <traceFormat> says, or X and Y.  T in milliseconds unless its units are "s", plus the trace's
- * timeOffset.  Numbers are decimal, explicit or with the prefixes of first and second differences.
+ * InkML (W3C 2011): all <trace> elements in their order, each a stroke unless it continues one, those of type "penUp" in the
+ * air; channels X, Y, F and T as the trace's context says: the one that it or its <traceGroup> names, or the current one, or
+ * the document's first <traceFormat>, or X and Y.  Lengths are in the unit of the first trace's X, where units or resolutions
+ * tell; T in milliseconds unless its units or its resolution say otherwise, plus the trace's timeOffset.  Numbers are
+ * decimal, explicit or with the prefixes of first and second differences; there is a time if all traces have T.
+ *
+ * Where T of a trace begins before the last point, it counts from the trace's own beginning: the time goes on after the
+ * last point, and the gap, which nobody knows, is what the way takes at the mean speed of the strokes.
  */
 extern bool pen_read_inkml(const uint8_t *bytes, size_t length, const Host *host, PenTrajectory *trajectory, Status *status);
 

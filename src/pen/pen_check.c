@@ -1,6 +1,7 @@
 /*
  * pen_check.c: whether a trajectory is one.
  */
+#include <float.h>
 #include <math.h>
 
 #include "common/limits.h"
@@ -8,59 +9,133 @@
 
 static const char *const column_names[] = {"x", "y", "the pressure", "the time"};
 
-static bool
-check_values(const float *points, int rows, int columns, Status *status)
-{
-	for (int row = 0; row < rows; row++)
-	{
-		const float *point = points + (size_t) row * columns;
+#define LIFTED (-1.0)			/* the pressure of a lifted pen, beside 0 */
+#define TIME_HINT "The fourth column is the time in seconds."
 
-		for (int i = 0; i < columns; i++)
+/* Of most steps of a pen's time, in seconds: from 20,000 points a second to 4. */
+#define SHORTEST_STEP 5e-5
+#define LONGEST_STEP 0.25
+
+#define LEAST_ROUNDINGS 8		/* of a step: below, rounding of the times is felt in speeds */
+#define USUAL_STEP 0.01
+
+static bool
+check_values(const PenRows *pen, Status *status)
+{
+	double		last = 0;
+
+	for (int row = 0; row < pen->rows; row++)
+	{
+		for (int i = 0; i < pen->columns; i++)
 		{
-			if (!isfinite(point[i]))
+			double		value = pen_value(pen, row, i);
+
+			if (!isfinite(value))
 				return status_set(status, STATUS_PEN, "", "Row %d: %s is %s.", row + 1, column_names[i],
-								  isnan(point[i]) ? "NaN" : "infinite");
+								  isnan(value) ? "NaN" : "infinite");
+			if (i < 2 && fabs(value) > FLT_MAX)
+				return status_set(status, STATUS_PEN, "", "Row %d: %s is %g, out of the range of real.", row + 1, column_names[i], value);
+			if (i == 2 && value < 0 && value != LIFTED)
+				return status_set(status, STATUS_PEN,
+								  "The third column is the pressure, or 0 and 1 for pen up and down; -1 is a lifted pen, too.",
+								  "Row %d: the pressure is %g but cannot be negative.", row + 1, value);
+			if (i == 3)
+			{
+				double		time = row > 0 ? pen_time_after(last, value) : value;
+
+				if (row > 0 && time < last)
+					return status_set(status, STATUS_PEN, TIME_HINT " It goes on over all strokes.",
+									  "Row %d: the time runs backwards, from %.9g to %.9g.", row + 1, last, value);
+				last = time;
+			}
 		}
-		if (columns > 2 && point[2] < 0)
-			return status_set(status, STATUS_PEN, "The third column is the pressure, or 0 and 1 for pen up and down.",
-							  "Row %d: the pressure is %g but cannot be negative.", row + 1, point[2]);
-		if (columns > 3 && row > 0 && point[3] < point[3 - columns])
-			return status_set(status, STATUS_PEN, "The fourth column is the time in seconds.",
-							  "Row %d: the time runs backwards, from %.9g to %.9g.", row + 1, point[3 - columns], point[3]);
 	}
 	return true;
 }
 
 /* Whether a column has one value alone. */
 static bool
-is_constant(const float *points, int rows, int columns, int column)
+is_constant(const PenRows *pen, int column)
 {
-	for (int row = 1; row < rows; row++)
+	for (int row = 1; row < pen->rows; row++)
 	{
-		if (points[(size_t) row * columns + column] != points[column])
+		if (pen_value(pen, row, column) != pen_value(pen, 0, column))
 			return false;
 	}
 	return true;
 }
 
-bool
-pen_check(const float *points, int rows, int columns, Status *status)
+/* Whether the pen is down somewhere. */
+static bool
+is_down(const PenRows *pen)
 {
+	for (int row = 0; row < pen->rows; row++)
+	{
+		if (pen_value(pen, row, 2) > 0)
+			return true;
+	}
+	return false;
+}
+
+/* Whether the times may be seconds, and have kept their steps. */
+static bool
+check_time(const PenRows *pen, Status *status)
+{
+	double		start = pen_value(pen, 0, 3);
+	double		last = start;
+	double		largest = fabs(start);
+	double		rounding;
+	double		mean;
+	int			steps = 0;		/* that advance */
+	int			short_ones = 0;
+	int			long_ones = 0;
+
+	for (int row = 1; row < pen->rows; row++)
+	{
+		double		time = pen_time_after(last, pen_value(pen, row, 3));
+		double		step = time - last;
+
+		largest = fmax(largest, fabs(time));
+		steps += step > 0;
+		short_ones += step > 0 && step < SHORTEST_STEP;
+		long_ones += step >= LONGEST_STEP;
+		last = time;
+	}
+	mean = (last - start) / (pen->rows - 1);
+	rounding = largest * (pen->single ? FLT_EPSILON : DBL_EPSILON);
+	if (rounding * LEAST_ROUNDINGS > (steps > 0 ? mean : USUAL_STEP))
+		return status_set(status, STATUS_PEN,
+						  "Subtract the first point's time before it becomes real, or give the pen as double precision[].",
+						  "The time goes from %.9g to %.9g in %d points: so far from 0 %s rounds it to steps of %.2g s.",
+						  start, last, pen->rows, pen->single ? "real" : "double precision", rounding);
+	if (steps == 0)
+		return status_set(status, STATUS_PEN, "Leave the time out if it is not known.",
+						  "The time does not advance: it is %.9g in all %d rows.", start, pen->rows);
+	if (last - start > LIMIT_PEN_SECONDS || long_ones * 2 > steps || short_ones * 2 > steps)
+		return status_set(status, STATUS_PEN, TIME_HINT " Divide milliseconds by 1000, microseconds by 1000000.",
+						  "It takes %.6g s for %d points, %.2g s from one to the next; a signature takes seconds, and a tablet gives"
+						  " some 100 points in each.", last - start, pen->rows, mean);
+	return true;
+}
+
+bool
+pen_check(const PenRows *pen, Status *status)
+{
+	int			rows = pen->rows;
+	int			columns = pen->columns;
+
 	if (columns < 2 || columns > 4)
 		return status_set(status, STATUS_PEN, "", "A row has %d value%s; it must have 2 to 4: x, y, then pressure, then time.",
 						  columns, columns == 1 ? "" : "s");
 	if (rows < LIMIT_PEN_POINTS_LEAST || rows > LIMIT_PEN_POINTS)
 		return status_set(status, STATUS_PEN, "", "It has %d point%s; it must have %d to %d.", rows, rows == 1 ? "" : "s",
 						  LIMIT_PEN_POINTS_LEAST, LIMIT_PEN_POINTS);
-	if (!check_values(points, rows, columns, status))
+	if (!check_values(pen, status))
 		return false;
-	if (is_constant(points, rows, columns, 0) && is_constant(points, rows, columns, 1))
+	if (is_constant(pen, 0) && is_constant(pen, 1))
 		return status_set(status, STATUS_PEN, "", "The pen does not move: x is %g and y is %g in all %d rows.",
-						  points[0], points[1], rows);
-	if (columns > 2 && points[2] == 0 && is_constant(points, rows, columns, 2))
+						  pen_value(pen, 0, 0), pen_value(pen, 0, 1), rows);
+	if (columns > 2 && !is_down(pen))
 		return status_set(status, STATUS_PEN, "", "The pen is never down: the pressure is 0 in all %d rows.", rows);
-	if (columns > 3 && is_constant(points, rows, columns, 3))
-		return status_set(status, STATUS_PEN, "Leave the time out if it is not known.",
-						  "The time does not advance: it is %.9g in all %d rows.", points[3], rows);
-	return true;
+	return columns < 4 || check_time(pen, status);
 }

@@ -29,7 +29,7 @@ typedef struct PenPoints
 /* False with STATUS_PEN_FORMAT when there are LIMIT_PEN_POINTS already, or without memory. */
 extern bool pen_points_add(PenPoints *points, double x, double y, double pressure, double time, Status *status);
 
-/* The last point once more with pressure 0, and then the next one's twin in the air. */
+/* The last point once more with pressure 0, and then the next one's twin in the air, at that time. */
 extern bool pen_points_lift(PenPoints *points, double x, double y, double time, Status *status);
 extern void pen_points_release(PenPoints *points);
 
@@ -49,5 +49,29 @@ extern void pen_text_skip_blanks(PenText *text, bool lines);	/* spaces and tabs,
 
 /* A decimal number, whatever the locale; false and no change if there is none or it is too large for a float. */
 extern bool pen_text_number(PenText *text, double *number);
+
+extern bool pen_text_equals(const PenText *value, const char *text);
+
+/* ---- XML: pen_xml.c ----------------------------------------------------------------------------------------------- */
+
+typedef struct PenTag
+{
+	const uint8_t *name;		/* without prefix */
+	size_t		name_length;
+	const uint8_t *attributes;
+	const uint8_t *end;			/* of the attributes */
+	bool		closes;			/* </name> */
+	bool		empty;			/* <name/> */
+} PenTag;
+
+/* Reports what is wrong at the text's line; false. */
+extern bool pen_xml_bad(const PenText *text, const char *what, Status *status);
+
+/* The next tag; *found is false at the end of the text. */
+extern bool pen_xml_next(PenText *text, PenTag *tag, bool *found, Status *status);
+extern bool pen_xml_is_named(const PenTag *tag, const char *name);
+
+/* The value of an attribute, as it stands between its quotes. */
+extern bool pen_xml_attribute(const PenTag *tag, const char *name, PenText *value);
 
 #endif

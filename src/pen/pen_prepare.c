@@ -10,78 +10,90 @@
 
 typedef struct Track
 {
-	const float *points;
-	int			rows;
-	int			columns;
+	const PenRows *pen;
 	bool		arc;
 	double		rate;
 	double		start;			/* the first point's time */
 	double		pressure;		/* the highest */
+
+	/* where the walk is: between row and the next one */
+	int			row;
+	double		time[2];		/* of the two, since the start */
+	double		step;			/* the measure from one to the other */
 } Track;
 
-static inline const float *
-point_at(const Track *track, int row)
+static double
+time_at(const Track *track, int row, double last)
 {
-	return track->points + (size_t) row * track->columns;
+	if (track->pen->columns > 3)
+		return fmax(pen_value(track->pen, row, 3) - track->start, last);	/* pen_check() saw how far back */
+	return row / track->rate;
 }
 
-static inline double
-time_at(const Track *track, int row)
-{
-	return track->columns > 3 ? point_at(track, row)[3] - track->start : row / track->rate;
-}
-
-/* The measure from row to the next one. */
-static inline double
-step_from(const Track *track, int row)
-{
-	const float *a = point_at(track, row);
-	const float *b = point_at(track, row + 1);
-
-	if (!track->arc)
-		return time_at(track, row + 1) - time_at(track, row);
-	return hypot((double) b[0] - a[0], (double) b[1] - a[1]);
-}
-
-/* The point at a share of the step from row to the next one. */
 static void
-interpolate(const Track *track, int row, double share, float *value)
+step_to(Track *track, int row)
 {
-	const float *a = point_at(track, row);
-	const float *b = point_at(track, row + 1);
+	const PenRows *pen = track->pen;
 
-	value[PEN_X] = (float) (a[0] + share * ((double) b[0] - a[0]));
-	value[PEN_Y] = (float) (a[1] + share * ((double) b[1] - a[1]));
-	value[PEN_TIME] = (float) (time_at(track, row) + share * (time_at(track, row + 1) - time_at(track, row)));
+	track->row = row;
+	track->time[0] = row > 0 ? track->time[1] : 0;
+	track->time[1] = time_at(track, row + 1, track->time[0]);
+	track->step = track->time[1] - track->time[0];
+	if (track->arc)
+		track->step = hypot(pen_value(pen, row + 1, 0) - pen_value(pen, row, 0), pen_value(pen, row + 1, 1) - pen_value(pen, row, 1));
+}
+
+static double
+between(double a, double b, double share)
+{
+	return a + share * (b - a);
+}
+
+/* The point at a share of the step. */
+static void
+interpolate(const Track *track, double share, float *value)
+{
+	const PenRows *pen = track->pen;
+	int			row = track->row;
+
+	value[PEN_X] = (float) between(pen_value(pen, row, 0), pen_value(pen, row + 1, 0), share);
+	value[PEN_Y] = (float) between(pen_value(pen, row, 1), pen_value(pen, row + 1, 1), share);
+	value[PEN_TIME] = (float) between(track->time[0], track->time[1], share);
 	value[PEN_PRESSURE] = 1;
 	value[PEN_DOWN] = 1;
-	if (track->columns > 2)
+	if (pen->columns > 2)
 	{
-		value[PEN_PRESSURE] = (float) ((a[2] + share * ((double) b[2] - a[2])) / track->pressure);
-		value[PEN_DOWN] = (share < 0.5 ? a : b)[2] > 0;
+		double		a = fmax(pen_value(pen, row, 2), 0);	/* -1 is lifted, too */
+		double		b = fmax(pen_value(pen, row + 1, 2), 0);
+
+		value[PEN_PRESSURE] = (float) (between(a, b, share) / track->pressure);
+		value[PEN_DOWN] = (share < 0.5 ? a : b) > 0;
 	}
 }
 
 static void
-resample(const Track *track, int length, float *sample)
+resample(Track *track, int length, float *sample)
 {
+	int			rows = track->pen->rows;
 	double		total = 0;
 	double		passed = 0;		/* the measure up to row */
-	double		step = step_from(track, 0);
-	int			row = 0;
 
-	for (int i = 0; i + 1 < track->rows; i++)
-		total += step_from(track, i);
+	for (int i = 0; i + 1 < rows; i++)
+	{
+		step_to(track, i);
+		total += track->step;
+	}
+	step_to(track, 0);
 	for (int i = 0; i < length; i++)
 	{
 		double		goal = total * i / (length - 1);
 
-		while (row + 2 < track->rows && passed + step < goal)
+		while (track->row + 2 < rows && passed + track->step < goal)
 		{
-			passed += step;
-			step = step_from(track, ++row);
+			passed += track->step;
+			step_to(track, track->row + 1);
 		}
-		interpolate(track, row, step > 0 ? fmin((goal - passed) / step, 1) : 0, sample + (size_t) i * PEN_VALUES);
+		interpolate(track, track->step > 0 ? fmin((goal - passed) / track->step, 1) : 0, sample + (size_t) i * PEN_VALUES);
 	}
 }
 
@@ -126,19 +138,19 @@ centre(float *sample, int length, int value, bool drift)
 }
 
 bool
-pen_prepare(const float *points, int rows, int columns, const PenPreparation *preparation, float *sample, Status *status)
+pen_prepare(const PenRows *pen, const PenPreparation *preparation, float *sample, Status *status)
 {
-	Track		track = {points, rows, columns, preparation->resampling == PEN_RESAMPLING_ARC, preparation->rate, 0, 0};
+	Track		track = {.pen = pen, .arc = preparation->resampling == PEN_RESAMPLING_ARC, .rate = preparation->rate};
 	double		spread_x;
 	double		spread_y;
 	double		spread;
 
-	if (!pen_check(points, rows, columns, status))
+	if (!pen_check(pen, status))
 		return false;
-	if (columns > 3)
-		track.start = points[3];
-	for (int row = 0; columns > 2 && row < rows; row++)
-		track.pressure = fmax(track.pressure, point_at(&track, row)[2]);
+	if (pen->columns > 3)
+		track.start = pen_value(pen, 0, 3);
+	for (int row = 0; pen->columns > 2 && row < pen->rows; row++)
+		track.pressure = fmax(track.pressure, pen_value(pen, row, 2));
 	resample(&track, preparation->length, sample);
 
 	spread_x = centre(sample, preparation->length, PEN_X, preparation->drift);

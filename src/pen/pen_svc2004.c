@@ -74,7 +74,7 @@ read_points(PenText *text, PenPoints *points, Status *status)
 							  pen_text_line(text), count, COLUMNS_TASK1, COLUMNS_TASK2);
 		if (read == 0)
 			start = value[COLUMN_TIME];
-		time = fmax((value[COLUMN_TIME] - start) / 1000, last);
+		time = pen_time_after(last, (value[COLUMN_TIME] - start) / 1000);
 		last = time;
 		down = value[COLUMN_PEN] != 0;
 		if (read > 0 && !down && !pen_points_lift(points, value[COLUMN_X], value[COLUMN_Y], time, status))

@@ -61,8 +61,9 @@ typedef struct Filling
 
 /* ---- the table ------------------------------------------------------------------------------------------------------ */
 
+/* A column of samples for a model's definition, or of embeddings if that is NULL. */
 static void
-check_column(Oid relation, const char *name, Oid wanted, const char *wanted_name)
+check_column(Oid relation, const char *name, const NetworkDefinition *definition)
 {
 	AttrNumber	number = get_attnum(relation, name);
 	Oid			type;
@@ -72,10 +73,11 @@ check_column(Oid relation, const char *name, Oid wanted, const char *wanted_name
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
 				 errmsg("column \"%s\" of table \"%s\" does not exist", name, get_rel_name(relation))));
 	type = get_atttype(relation, number);
-	if (wanted != InvalidOid ? getBaseType(type) != wanted : !embedding_is_type(getBaseType(type)))
+	if (definition != NULL ? !model_takes_type(definition->input_kind, type) : !embedding_is_type(getBaseType(type)))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("column \"%s\" is of type %s, not %s", name, format_type_be(type), wanted_name)));
+				 errmsg("column \"%s\" is of type %s, not %s", name, format_type_be(type),
+						definition != NULL ? model_sample_type_name(definition->input_kind) : "embedding")));
 }
 
 /* The tables that hold the rows: the target itself, or a partitioned table's leaves. */
@@ -320,9 +322,8 @@ prepare_filling(Filling *filling)
 	int32		modifier;
 	Oid			collation;
 
-	check_column(filling->target, filling->source, model_sample_type(model->definition),
-				 format_type_be(model_sample_type(model->definition)));
-	check_column(filling->target, filling->destination, InvalidOid, "embedding");
+	check_column(filling->target, filling->source, model->definition);
+	check_column(filling->target, filling->destination, NULL);
 	get_atttypetypmodcoll(filling->target, get_attnum(filling->target, filling->destination), &type, &modifier, &collation);
 	filling->embedding_type = getBaseTypeAndTypmod(type, &modifier);
 	check_expected_dimensions(modifier, model->dimensions, NULL);

@@ -71,12 +71,12 @@ check_columns(void *argument, TupleDesc descriptor)
 				 errmsg_plural("the examples' query returns %d column", "the examples' query returns %d columns",
 							   descriptor->natts, descriptor->natts),
 				 errdetail("It must return (sample, label), (sample, label, genuine) or (sample, label, genuine, group).")));
-	if (column_type(descriptor, 0) != model_sample_type(reader->definition))
+	if (!model_takes_type(reader->definition->input_kind, column_type(descriptor, 0)))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("the first column of the examples is of type %s, not %s",
 						format_type_be(TupleDescAttr(descriptor, 0)->atttypid),
-						format_type_be(model_sample_type(reader->definition))),
+						model_sample_type_name(reader->definition->input_kind)),
 				 reader->definition->input_kind == INPUT_PEN ?
 				 errhint("The network takes trajectories of a pen: rows of x, y, then pressure, then time.") :
 				 errhint("It is the image itself, not its path or its text form.")));

@@ -4,6 +4,7 @@
  * COUNT damaged files of pen data are read: bits flipped, cut off, spliced, pieces repeated, numbers replaced.  Each must
  * give an error or a trajectory; what is read is prepared, which must give an error or finite features.
  */
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +26,7 @@ typedef struct Sample
 	size_t		length;
 } Sample;
 
-#define SAMPLES 6
+#define SAMPLES 8
 
 static Sample samples[SAMPLES];
 
@@ -56,6 +57,8 @@ make_samples(void)
 	Sample	   *plain = &samples[3];	/* SVC2004 of task 1: no pressure */
 	Sample	   *air = &samples[4];	/* InkML without a format, with traces in the air and differences of both orders */
 	Sample	   *timed = &samples[5];	/* ISO with X, Y, a channel to pass over, T and S */
+	Sample	   *contexts = &samples[6];	/* InkML with contexts, sources, resolutions, groups, times that begin anew */
+	Sample	   *slips = &samples[7];	/* SVC2004 with times that step back, lifted pens */
 
 	svc->reader = pen_read_svc2004;
 	ink->reader = pen_read_inkml;
@@ -63,6 +66,8 @@ make_samples(void)
 	plain->reader = pen_read_svc2004;
 	air->reader = pen_read_inkml;
 	timed->reader = pen_read_iso19794_7;
+	contexts->reader = pen_read_inkml;
+	slips->reader = pen_read_svc2004;
 	svc->length = (size_t) snprintf((char *) svc->bytes, ROOM, "%d\n", POINTS);
 	ink->length = (size_t) snprintf((char *) ink->bytes, ROOM, "<?xml version='1.0'?><ink><!-- two strokes --><traceFormat>"
 									"<channel name='X'/><channel name='Y'/><channel name='F'/><channel name='T' units='s'/>"
@@ -71,6 +76,14 @@ make_samples(void)
 	iso->bytes[iso->length++] = POINTS;
 	plain->length = (size_t) snprintf((char *) plain->bytes, ROOM, "%d\n", POINTS);
 	put(air, "<ink><trace>0 0");
+	put(slips, "%d\n", POINTS);
+	put(contexts, "<ink><definitions><inkSource xml:id='s'><traceFormat xml:id='f'><channel name='X'/><channel name='Y' units='cm'/>"
+		"<channel name='T' units='dev'/><intermittentChannels><channel name='F'/><channel name='S' type='boolean'/></intermittentChannels>"
+		"</traceFormat><channelProperties><channelProperty channel='X' name='resolution' value='100' units='1/in'/>"
+		"<channelProperty channel='T' name='resolution' value='1000' units='1/s'/></channelProperties></inkSource>"
+		"<context xml:id='a' inkSourceRef='#s'/><context xml:id='b' contextRef='#a'/><context xml:id='c'><traceFormat><channel name='Y'/>"
+		"<channel name='X'/><channel name='T' units='us'/></traceFormat></context></definitions><context contextRef='#a'/>"
+		"<traceGroup contextRef='#b'><trace>");
 	put_bytes(timed, "SDI\0 10\0" "\xE1\x20" "\x00\x00\x00" "\x80\xCF\xA0" "\x00" "\x00\x00" "\x00\x00", 21);
 	timed->bytes[timed->length++] = POINTS;
 	for (int i = 0; i < POINTS; i++)
@@ -85,6 +98,11 @@ make_samples(void)
 			i % 3 == 0 ? ",'%g'%g" : i % 3 == 1 ? ",\"%g\"%g" : ",!%g!%g", i % 3 == 2 ? x : 3, i % 3 == 2 ? y : -2);
 		put_bytes(timed, switched, sizeof(switched));
 
+		put(slips, "%.0f %.0f %.0f %d 0 0 %d\n", x, y, 10.0 * i - 25 * (i % 3), i % 9 != 0, i % 9 != 1 ? 300 : -1);
+		put(contexts, i == POINTS / 3 ? "</trace><trace contextRef='#c'>%g %g %.0f" : i == POINTS / 2 ? "</trace></traceGroup><trace"
+			" contextRef='#b' continuation='end'>%g %g %.0f" : i == POINTS * 2 / 3 ? "</trace><trace type='penUp'>%g %g %.0f 3" :
+			i % 5 == 4 && i / 8 != 1 ? ",%g %g %.0f 300 T" : i > 0 ? ",%g %g %.0f" : "%g %g %.0f", x, y, 10.0 * (i % 12) * (i / 8 == 1 ? 1000 : 1));
+
 		put(svc, "%.0f %.0f %.0f 1 1500 700 %.0f\n", x, y, 10.0 * i, 300.0 + i);
 		put(ink, i == 0 ? "%g %g %g %g" : i == POINTS / 2 ? "</trace><trace>%g %g %g %g" : i % 5 == 4 ? ",'%g'%g!%g!%g" : ",!%g!%g %g %g",
 			x, y, 300.0 + i, 0.01 * i);
@@ -92,6 +110,7 @@ make_samples(void)
 	}
 	put(ink, "</trace></ink>");
 	put(air, "</trace></ink>");
+	put(contexts, "</trace></ink>");
 }
 
 static size_t
@@ -99,7 +118,9 @@ mutate(const Sample *sample, uint8_t *bytes, Random *random)
 {
 	static const char *const pieces[] = {
 		"", "-", "1e38", "99999999999", ".", "'", "\"", "*", "!", "<", ">", "/>", "<!--", "-->", "<?", "<trace>", "</trace>",
-		"<channel name='X'/>", "<traceFormat>", ",", "\n", "\xFF\xFF\xFF", "\x7F\xFF", "\x80\x00", "20000 ", "0", "e-999"
+		"<channel name='X'/>", "<traceFormat>", ",", "\n", "\xFF\xFF\xFF", "\x7F\xFF", "\x80\x00", "20000 ", "0", "e-999",
+		"<context contextRef='#c'>", "</context>", "<traceGroup>", "</traceGroup>", "contextRef='#a'", "<inkSource>", "</inkSource>", "?", "T",
+		"<definitions>", "units='s'", " -1", "<trace>0 0 0"
 	};
 	size_t		length = sample->length;
 
@@ -161,10 +182,22 @@ prepare(const PenTrajectory *trajectory, Random *random, long *prepared)
 		.drift = random_below(random, 2), .scale = (PenScale) random_below(random, 2), .rate = 100, .feature_count = PEN_FEATURES
 	};
 	Status		status = {0};
+	bool		done;
 
 	for (int i = 0; i < PEN_FEATURES; i++)
 		p.feature[i] = (uint8_t) i;
-	if (!pen_prepare(trajectory->points, trajectory->rows, trajectory->columns, &p, sample, &status))
+	if (random_below(random, 2) == 0)
+	{
+		static double wide[LIMIT_PEN_POINTS * 4];
+		double		start = pow(10, random_below(random, 12));
+
+		for (int i = 0; i < trajectory->rows * trajectory->columns; i++)
+			wide[i] = trajectory->points[i] + (i % trajectory->columns == 3 ? start : 0);
+		done = pen_prepare(&(PenRows) {NULL, wide, trajectory->rows, trajectory->columns}, &p, sample, &status);
+	}
+	else
+		done = pen_prepare(&(PenRows) {trajectory->points, NULL, trajectory->rows, trajectory->columns}, &p, sample, &status);
+	if (!done)
 		return status.code == STATUS_PEN && status.detail[0] != '\0';
 	(*prepared)++;
 	pen_distort(&p, &distortion, sample, random, copy);

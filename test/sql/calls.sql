@@ -25,7 +25,7 @@ INSERT INTO argument VALUES
 ('float8', '0.5', '{0,-1,NaN,Infinity,-Infinity,1e308,5e-324}'),
 ('text', 'pens', '{"",images,pens@1,images@1,pens@999999999999999999999,@,l1,SELECT 1,SELECT}'),
 ('cstring', '[1,2]', '{"",x,[,(1/6,<}'), ('cstring[]', '{2}', '{"{}","{x}","{2,NULL}","{2,3}"}'),
-('jsonb', '{}', '{1,"[]","null","{\"a\": 1}"}'), ('bytea', '\x5031', '{"",x}'), ('bytea[]', '{x}', '{"{}","{NULL}","{{x,x},{x,x}}"}'),
+('text[]', '{{a,b},{c,d}}', '{"{}","{NULL}"}'), ('jsonb', '{}', '{1,"[]","null","{\"a\": 1}"}'), ('bytea', '\x5031', '{"",x}'), ('bytea[]', '{x}', '{"{}","{NULL}","{{x,x},{x,x}}"}'),
 ('real[]', '{{1,2},{3,4},{3,5},{3,6},{3,7},{3,8},{3,9},{3,1},{3,2},{3,3}}', '{"{}","{1,2}","{NULL,1}","{NaN}","{Infinity}","{{1,2},{3,4}}","{{{1}}}"}');
 -- the kinds of arrays that become embeddings and pens beside real[]
 INSERT INTO argument SELECT t::regtype, usual, CASE WHEN t = 'integer[]' THEN '{"{}","{NULL,1}","{{1}}"}' ELSE odd END
@@ -44,7 +44,9 @@ END $$;
 CREATE VIEW called AS SELECT p.oid::regprocedure AS called, prokind, prolang, proretset, p.proargnames, t.types, cardinality(t.types) AS n
 	FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e' AND d.refclassid = 'pg_extension'::regclass
 		JOIN pg_extension x ON x.oid = d.refobjid AND extname = 'siamese',
-		LATERAL (SELECT coalesce(array_agg(o.o::regtype ORDER BY i), '{}') AS types FROM unnest(p.proargtypes) WITH ORDINALITY o (o, i)) t;
+		unnest(CASE WHEN 'anyarray'::regtype = ANY (p.proargtypes) THEN '{real[],double precision[],numeric[],integer[],text[]}'::regtype[] ELSE '{anyarray}' END) actual,
+		LATERAL (SELECT coalesce(array_agg(CASE WHEN o.o = 'anyarray'::regtype THEN actual ELSE o.o::regtype END ORDER BY i), '{}') AS types
+			FROM unnest(p.proargtypes) WITH ORDINALITY o (o, i)) t;
 SELECT DISTINCT type AS without_a_value FROM called, unnest(types) type WHERE type <> 'internal'::regtype AND type NOT IN (SELECT type FROM argument);
 CREATE FUNCTION pg_temp.statements(c called) RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE

@@ -26,7 +26,7 @@ SELECT try(name) FROM unnest('{no_features,twice,unknown,number,no_array,width,s
 \gexec
 SELECT try('tiny', 'SELECT image, signer FROM specimen')
 \gexec
-SELECT try('bromley', 'SELECT pen::float8[], signer FROM specimen')
+SELECT try('bromley', 'SELECT pen::text[], signer FROM specimen')
 \gexec
 
 -- a training: rows that are no trajectories are left out, the order of the others does not matter
@@ -48,13 +48,35 @@ SELECT embed('{{1,2},{3,NULL}}'::real[], 'm');
 SELECT embed('{{1,2},{3,4}}'::real[], 'm');
 SELECT embed(array_fill(1::real, '{20,5}'), 'm');
 SELECT embed(array_fill(1::real, '{20,2}'), 'm');
+-- arrays of other numbers: the same numbers, the same embedding, and no call is ambiguous
+CREATE DOMAIN trajectory AS double precision[] CHECK (cardinality(VALUE) > 0);
+SELECT count(*), bool_and(embed(pen, 'm') = embed(pen::float8[], 'm') AND embed(pen, 'm') = embed(pen::float8[]::trajectory, 'm')) AS same FROM specimen;
+SELECT bool_and(embed(p::real[], 'm') = e) AS same FROM (SELECT array_agg(ARRAY[i, i * i % 11]) AS p FROM generate_series(1, 30) i) s,
+	LATERAL (VALUES (embed(p, 'm')), (embed(p::smallint[], 'm')), (embed(p::bigint[], 'm')), (embed(p::numeric[], 'm'))) v (e);
+SELECT dimensions(embed(ARRAY[[0,1],[2,3],[4,1.5],[6,7],[8,1],[9,2],[8,1],[2,2],[3,3],[4,1]], 'm'));
+SELECT siamese.preview(pen, 'm') = siamese.preview(pen::float8[], 'm') AS same FROM specimen LIMIT 1;
+SELECT embed('{{a,b}}'::text[], 'm');
+SELECT embed(ARRAY[[1,2],[3,'NaN'::numeric]], 'm');
+-- the time: in seconds; as far from 0 as the clock of the day or of the epoch is, in double precision only; some ms back are mended
+CREATE FUNCTION timed(start float8, factor float8, pen real[]) RETURNS float8[] LANGUAGE sql AS $$
+	SELECT array_agg(ARRAY[pen[i][1], pen[i][2], pen[i][3], start + factor * pen[i][4]] ORDER BY i) FROM generate_series(1, array_length(pen, 1)) i $$;
+SELECT embed(timed(0, 1000, pen), 'm') FROM specimen LIMIT 1;
+SELECT embed(timed(0, 1000, pen)::real[], 'm') FROM specimen LIMIT 1;
+SELECT embed(timed(36000, 1, pen)::real[], 'm') FROM specimen LIMIT 1;
+SELECT embed(timed(2e7, 1, pen)::real[], 'm') FROM specimen LIMIT 1;
+SELECT start, max(embed(pen, 'm') <-> embed(timed(start, 1, pen), 'm')) < 1e-4 AS same FROM specimen, unnest('{36000,2e7,1.7e9}'::float8[]) start GROUP BY 1 ORDER BY 1;
+-- a lifted pen: 0 or -1
+SELECT max(embed(pen, 'm') <-> embed(lifted, 'm')) AS distance, bool_or(lifted @> '{-1}') AS lifts FROM (SELECT pen, (SELECT array_agg(ARRAY[pen[i][1], pen[i][2], CASE pen[i][3] WHEN 0 THEN -1 ELSE pen[i][3] END, pen[i][4]]::real[] ORDER BY i)
+	FROM generate_series(1, array_length(pen, 1)) i) AS lifted FROM specimen) s;
 -- which row
 CREATE FUNCTION altered(changed int, column_ int, value real) RETURNS real[] LANGUAGE sql AS $$
 	SELECT array_agg(ARRAY[CASE WHEN i = changed AND column_ = 1 THEN value ELSE i END, CASE WHEN i = changed AND column_ = 2 THEN value ELSE i % 5 END,
-		CASE WHEN i = changed AND column_ = 3 THEN value ELSE 1 END, CASE WHEN i = changed AND column_ = 4 THEN value ELSE i END]::real[] ORDER BY i) FROM generate_series(1, 30) i $$;
+		CASE WHEN i = changed AND column_ = 3 THEN value ELSE 1 END, CASE WHEN i = changed AND column_ = 4 THEN value ELSE i / 100.0 END]::real[] ORDER BY i) FROM generate_series(1, 30) i $$;
 SELECT embed(altered(17, 1, 'NaN'), 'm');
 SELECT embed(altered(30, 2, '-inf'), 'm');
 SELECT embed(altered(1, 3, -0.5), 'm');
+SELECT dimensions(embed(altered(17, 4, 0.14), 'm')) AS mended;
+SELECT embed(altered(17, 4, 0.05), 'm');
 SELECT embed(altered(17, 4, NULL), 'm');
 SELECT embed(altered(1, 1, NULL), 'm');
 SELECT embed('{{{1,2}}}'::real[], 'm');
@@ -62,7 +84,7 @@ SELECT embed(array_agg(ARRAY[i, i % 5]::real[]), 'm') FROM generate_series(1, 20
 SELECT embed(array_agg(ARRAY[i, i % 5, 0]::real[]), 'm') FROM generate_series(1, 30) i;
 SELECT embed(array_agg(ARRAY[i, i % 5, 1, 3]::real[]), 'm') FROM generate_series(1, 30) i;
 SELECT embed(array_agg(ARRAY[i]::real[]), 'm') FROM generate_series(1, 30) i;
-SELECT embed(array_agg(ARRAY[i, i % 5, 1, CASE WHEN i = 17 THEN 0 ELSE i END]::real[] ORDER BY i), 'm') FROM generate_series(1, 30) i;
+SELECT embed(array_agg(ARRAY[i, i % 5, 1, i * 0.01 % 0.2]::real[] ORDER BY i), 'm') FROM generate_series(1, 30) i;
 SELECT embed(image, 'm') FROM specimen LIMIT 1;
 
 -- what the network sees
@@ -84,4 +106,5 @@ SELECT max(embed(pen, 'm') <-> embed(siamese.pen_from_inkml('<ink><traceFormat><
 
 DROP EXTENSION siamese CASCADE;
 DROP TABLE specimen;
-DROP FUNCTION try, altered;
+DROP DOMAIN trajectory;
+DROP FUNCTION try, altered, timed;

@@ -27,6 +27,14 @@ SELECT id, e = embed(pen, 'm') AS kept FROM written WHERE id IN (7, 8) ORDER BY 
 UPDATE written SET pen = '{{1,2},{3,4}}' WHERE id = 7;
 UPDATE written SET pen = NULL WHERE id = 8;
 SELECT id, e IS NULL AS nothing FROM written WHERE id IN (7, 8) ORDER BY id;
+-- a column of double precision[]
+CREATE TABLE wide AS SELECT id, pen::float8[] AS pen, NULL::embedding AS e FROM written WHERE id > 8;
+CALL siamese.embed_table('wide', 'pen', 'e', 'm');
+CREATE TRIGGER keep BEFORE INSERT OR UPDATE ON wide FOR EACH ROW EXECUTE FUNCTION siamese.embed_on_write('pen', 'e', 'm');
+UPDATE wide SET pen = (SELECT pen FROM written WHERE id = 1) WHERE id = 9;
+SELECT count(*), max(w.e <-> CASE id WHEN 9 THEN (SELECT e FROM written WHERE id = 1) ELSE o.e END) < 1e-3 AS same FROM wide w JOIN written o USING (id);
+SELECT impostors FROM siamese.evaluate('m', 'SELECT pen::float8[], signer, genuine FROM specimen');
+DROP TABLE wide;
 SELECT signer, dimensions(avg(e)) AS dimensions, model(avg(e)) = (SELECT fingerprint FROM siamese.model) AS model FROM written WHERE signer = 1 GROUP BY 1;
 
 -- measured and calibrated as images are

@@ -31,13 +31,23 @@ preparation(int length)
 }
 
 static void
+assert_near(const float *found, const float *expected, int count, double tolerance)
+{
+	for (int i = 0; i < count; i++)
+	{
+		if (!(fabs((double) found[i] - expected[i]) <= tolerance))
+			fail_msg("value %d is %.9g, not %.9g", i, found[i], expected[i]);
+	}
+}
+
+static void
 refused(const float *points, int rows, int columns, const char *detail)
 {
 	float		sample[LIMIT_INPUT_SIDE * PEN_VALUES];
 	PenPreparation p = preparation(32);
 	Status		status = {0};
 
-	assert_false(pen_prepare(points, rows, columns, &p, sample, &status));
+	assert_false(pen_prepare(&(PenRows) {points, NULL, rows, columns}, &p, sample, &status));
 	assert_int_equal(status.code, STATUS_PEN);
 	assert_string_equal(status.detail, detail);
 }
@@ -63,7 +73,8 @@ test_refused(void **state)
 	refused_with(70, 1, -INFINITY, "Row 70: y is infinite.");
 	refused_with(1, 2, INFINITY, "Row 1: the pressure is infinite.");
 	refused_with(12, 3, NAN, "Row 12: the time is NaN.");
-	refused_with(5, 2, -1, "Row 5: the pressure is -1 but cannot be negative.");
+	refused_with(5, 2, -2, "Row 5: the pressure is -2 but cannot be negative.");
+	refused_with(5, 2, -0.5f, "Row 5: the pressure is -0.5 but cannot be negative.");
 	refused_with(5, 3, 3.25f, "Row 5: the time runs backwards, from 3.53033876 to 3.25.");
 	refused(pen_trajectory[0], 1, 4, "It has 1 point; it must have 10 to 20000.");
 	refused(pen_trajectory[0], 9, 4, "It has 9 points; it must have 10 to 20000.");
@@ -83,14 +94,124 @@ test_refused(void **state)
 	refused(same[0], 20, 4, "The pen is never down: the pressure is 0 in all 20 rows.");
 }
 
-static void
-assert_near(const float *found, const float *expected, int count, double tolerance)
+/* A zigzag of 100 points, a step of the time apart from a start on, in single or in double precision. */
+static bool
+takes_time(double start, double step, bool wide, float *sample, Status *status)
 {
-	for (int i = 0; i < count; i++)
+	static float single[100][4];
+	static double both[100][4];
+	PenPreparation p = preparation(32);
+	PenRows		rows = {wide ? NULL : single[0], wide ? both[0] : NULL, 100, 4};
+
+	for (int i = 0; i < 100; i++)
 	{
-		if (!(fabs((double) found[i] - expected[i]) <= tolerance))
-			fail_msg("value %d is %.9g, not %.9g", i, found[i], expected[i]);
+		double		point[4] = {i, i % 7, 1, start + step * i};
+
+		for (int k = 0; k < 4; k++)
+		{
+			both[i][k] = point[k];
+			single[i][k] = (float) point[k];
+		}
 	}
+	return pen_prepare(&rows, &p, sample, status);
+}
+
+static void
+refuses_time(double start, double step, const char *detail, const char *hint)
+{
+	float		sample[32 * PEN_VALUES];
+	Status		status = {0};
+
+	assert_false(takes_time(start, step, false, sample, &status));
+	assert_int_equal(status.code, STATUS_PEN);
+	assert_string_equal(status.detail, detail);
+	assert_string_equal(status.hint, hint);
+}
+
+/* Times that cannot be seconds, and those that single precision rounds too coarsely, which double precision does not. */
+static void
+test_time(void **state)
+{
+	const char *unit = "The fourth column is the time in seconds. Divide milliseconds by 1000, microseconds by 1000000.";
+	const char *far = "Subtract the first point's time before it becomes real, or give the pen as double precision[].";
+	const double starts[] = {5, 36000, 2e7, 1.7e9};
+	float		sample[32 * PEN_VALUES];
+	float		other[32 * PEN_VALUES];
+	Status		status = {0};
+
+	assert_true(takes_time(0, 0.01, false, sample, &status));
+	assert_true(takes_time(0, 0.001, false, other, &status));
+	assert_true(takes_time(0, 0.1, false, other, &status));
+	refuses_time(0, 10, "It takes 990 s for 100 points, 10 s from one to the next; a signature takes seconds, and a tablet gives some 100"
+				 " points in each.", unit);
+	refuses_time(0, 10000, "It takes 990000 s for 100 points, 1e+04 s from one to the next; a signature takes seconds, and a tablet"
+				 " gives some 100 points in each.", unit);
+	refuses_time(0, 1e-5, "It takes 0.00099 s for 100 points, 1e-05 s from one to the next; a signature takes seconds, and a tablet"
+				 " gives some 100 points in each.", unit);
+	refuses_time(36000, 0.01, "The time goes from 36000 to 36000.9883 in 100 points: so far from 0 real rounds it to steps of"
+				 " 0.0043 s.", far);
+	refuses_time(2e7, 0.01, "The time goes from 20000000 to 20000000 in 100 points: so far from 0 real rounds it to steps of 2.4 s.", far);
+	refuses_time(1.7e12, 10, "The time goes from 1.70000004e+12 to 1.70000004e+12 in 100 points: so far from 0 real rounds it to steps of"
+				 " 2e+05 s.", far);
+	for (int i = 0; i < 4; i++)
+	{
+		assert_true(takes_time(starts[i], 0.01, true, other, &status));
+		assert_near(other, sample, 32 * PEN_VALUES, 1e-4);
+	}
+}
+
+/* Both precisions of the same numbers give the same sample, bit for bit. */
+static void
+test_wide(void **state)
+{
+	double		wide[ROWS][4];
+	float		sample[32 * PEN_VALUES];
+	float		other[32 * PEN_VALUES];
+	PenPreparation p = preparation(32);
+	Status		status = {0};
+
+	for (int i = 0; i < ROWS; i++)
+		for (int k = 0; k < 4; k++)
+			wide[i][k] = pen_trajectory[i][k];
+	for (int arc = 0; arc < 2; arc++)
+	{
+		p.resampling = (PenResampling) arc;
+		assert_true(pen_prepare(&(PenRows) {pen_trajectory[0], NULL, ROWS, 4}, &p, sample, &status));
+		assert_true(pen_prepare(&(PenRows) {NULL, wide[0], ROWS, 4}, &p, other, &status));
+		assert_memory_equal(sample, other, sizeof(sample));
+	}
+	wide[3][1] = 1e39;
+	assert_false(pen_prepare(&(PenRows) {NULL, wide[0], ROWS, 4}, &p, other, &status));
+	assert_string_equal(status.detail, "Row 4: y is 1e+39, out of the range of real.");
+}
+
+/* A point some ms before the last one gets its time; a pressure of -1 is that of a lifted pen. */
+static void
+test_mended(void **state)
+{
+	float		points[ROWS][4];
+	float		mended[ROWS][4];
+	float		sample[32 * PEN_VALUES];
+	float		other[32 * PEN_VALUES];
+	PenPreparation p = preparation(32);
+	Status		status = {0};
+
+	memcpy(points, pen_trajectory, sizeof(points));
+	points[20][3] = points[18][3] - 0.0625f;
+	for (int i = 0; i < ROWS; i++)
+		points[i][2] = points[i][2] == 0 ? -1 : points[i][2];
+	memcpy(mended, pen_trajectory, sizeof(mended));
+	mended[20][3] = mended[19][3];
+	for (int arc = 0; arc < 2; arc++)
+	{
+		p.resampling = (PenResampling) arc;
+		assert_true(pen_prepare(&(PenRows) {points[0], NULL, ROWS, 4}, &p, sample, &status));
+		assert_true(pen_prepare(&(PenRows) {mended[0], NULL, ROWS, 4}, &p, other, &status));
+		assert_memory_equal(sample, other, sizeof(sample));
+	}
+	for (int i = 0; i < ROWS; i++)
+		points[i][2] = i % 2 ? -1 : 0;
+	refused(points[0], ROWS, 4, "The pen is never down: the pressure is 0 in all 70 rows.");
 }
 
 static void
@@ -101,7 +222,7 @@ test_numbers(void **state)
 	float		input[LENGTH * PEN_FEATURES];
 	Status		status;
 
-	assert_true(pen_prepare(pen_trajectory[0], ROWS, 4, &p, sample, &status));
+	assert_true(pen_prepare(&(PenRows) {pen_trajectory[0], NULL, ROWS, 4}, &p, sample, &status));
 	assert_near(sample, pen_sample_time[0], LENGTH * PEN_VALUES, 1e-5);
 	pen_features(&p, pen_sample_time[0], input);
 	assert_near(input, pen_features_time[0], LENGTH * PEN_FEATURES, 2e-6);
@@ -109,7 +230,7 @@ test_numbers(void **state)
 	p.resampling = PEN_RESAMPLING_ARC;
 	p.drift = false;
 	p.scale = PEN_SCALE_BOTH;
-	assert_true(pen_prepare(pen_trajectory[0], ROWS, 4, &p, sample, &status));
+	assert_true(pen_prepare(&(PenRows) {pen_trajectory[0], NULL, ROWS, 4}, &p, sample, &status));
 	assert_near(sample, pen_sample_arc[0], LENGTH * PEN_VALUES, 1e-5);
 	pen_features(&p, pen_sample_arc[0], input);
 	assert_near(input, pen_features_arc[0], LENGTH * PEN_FEATURES, 2e-6);
@@ -151,7 +272,7 @@ test_columns(void **state)
 	for (int i = 0; i < ROWS; i++)
 		memcpy(points[i], pen_trajectory[i], sizeof(points[i]));
 	p.rate = 200;
-	assert_true(pen_prepare(points[0], ROWS, 2, &p, sample, &status));
+	assert_true(pen_prepare(&(PenRows) {points[0], NULL, ROWS, 2}, &p, sample, &status));
 	for (int i = 0; i < 50; i++)
 	{
 		assert_true(sample[i * PEN_VALUES + PEN_DOWN] == 1 && sample[i * PEN_VALUES + PEN_PRESSURE] == 1);
@@ -162,7 +283,7 @@ test_columns(void **state)
 		points[i][0] = points[i][0] * 64 + 1000;
 		points[i][1] = points[i][1] * 64 - 5;
 	}
-	assert_true(pen_prepare(points[0], ROWS, 2, &p, moved, &status));
+	assert_true(pen_prepare(&(PenRows) {points[0], NULL, ROWS, 2}, &p, moved, &status));
 	assert_near(moved, sample, 50 * PEN_VALUES, 2e-4);
 }
 
@@ -183,12 +304,12 @@ test_odd_shapes(void **state)
 			points[i][0] = kind == 1 ? 5 : kind == 2 ? (i == 40) : (float) i;
 			points[i][1] = kind == 0 ? 2 * (float) i : kind == 3 ? 0 : (float) (i % 7);
 			points[i][2] = kind == 4 ? (i == 3) : 1;
-			points[i][3] = kind == 5 ? (float) (i / 32) * 1e-30f : (float) i * (kind == 4 ? 1e30f : 1);
+			points[i][3] = kind == 5 ? (float) (i / 32) * 1e-4f : (float) i * (kind == 4 ? 0.2f : 0.01f);
 		}
 		for (int arc = 0; arc < 2; arc++)
 		{
 			p.resampling = (PenResampling) arc;
-			assert_true(pen_prepare(points[0], 64, 4, &p, sample, &status));
+			assert_true(pen_prepare(&(PenRows) {points[0], NULL, 64, 4}, &p, sample, &status));
 			pen_features(&p, sample, input);
 			for (int i = 0; i < p.length * PEN_FEATURES; i++)
 				assert_true(input[i] >= -1 && input[i] <= 1);
@@ -215,7 +336,7 @@ test_distortion(void **state)
 		Random		random = random_stream(1, 2);
 
 		p.resampling = (PenResampling) arc;
-		assert_true(pen_prepare(pen_trajectory[0], ROWS, 4, &p, sample, &status));
+		assert_true(pen_prepare(&(PenRows) {pen_trajectory[0], NULL, ROWS, 4}, &p, sample, &status));
 		pen_distort(&p, &none, sample, &random, copy);
 		assert_near(copy, sample, 200 * PEN_VALUES, 1e-4);
 
@@ -250,7 +371,7 @@ test_parts_of_distortion(void **state)
 	double		ratio;
 	Status		status;
 
-	assert_true(pen_prepare(pen_trajectory[0], ROWS, 4, &p, sample, &status));
+	assert_true(pen_prepare(&(PenRows) {pen_trajectory[0], NULL, ROWS, 4}, &p, sample, &status));
 	pen_distort(&p, &turned, sample, &random, copy);
 	for (int i = 0; i < 100; i++)
 	{
@@ -311,7 +432,7 @@ test_drawing(void **state)
 	/* the pen goes up and down at every point: the most strokes there can be */
 	for (int i = 0; i < 1024; i++)
 		memcpy(hatched[i], (float[3]) {(float) (i * 7 % 1000), (float) (i * 13 % 997), (float) (i % 2)}, sizeof(hatched[i]));
-	assert_true(pen_prepare(hatched[0], 1024, 3, &p, sample, &status));
+	assert_true(pen_prepare(&(PenRows) {hatched[0], NULL, 1024, 3}, &p, sample, &status));
 	assert_true(pen_draw(&p, sample, host, &svg, &length, &status));
 	assert_memory_equal(svg, "<svg ", 5);
 	assert_memory_equal(svg + length - 7, "</svg>\n", 7);
@@ -331,7 +452,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_refused), cmocka_unit_test(test_time), cmocka_unit_test(test_wide), cmocka_unit_test(test_mended),
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_choice_of_features),
 		cmocka_unit_test(test_columns),

@@ -70,6 +70,8 @@ test_svc2004(void **state)
 	/* task 2: pressure; a lift before the third point; the second one's time lies before the first's; CR LF */
 	READS(pen_read_svc2004, "3\r\n1 2 31275775 0 0 0 400\r\n3 4 31275767 1 0 0 300\r\n5 6 31275895 0 0 0 200", 5, 4,
 		  1, 2, 400, 0, 3, 4, 300, 0, 3, 4, 0, 0, 5, 6, 0, 0.12, 5, 6, 200, 0.12);
+	/* a time that begins anew is no slip: what takes the trajectory refuses it */
+	READS(pen_read_svc2004, "3\n1 2 5000 1\n3 4 5010 1\n5 6 0 1\n", 3, 4, 1, 2, 1, 0, 3, 4, 1, 0.01, 5, 6, 1, -5);
 
 	REFUSES(pen_read_svc2004, "", "Line 1 must be the number of points, 1 to 20000.");
 	REFUSES(pen_read_svc2004, "0\n", "Line 1 must be the number of points, 1 to 20000.");
@@ -110,7 +112,77 @@ test_inkml(void **state)
 	READS(pen_read_inkml, "<traceFormat><channel name='X'/><channel name='Y'/><channel name='T'/></traceFormat>"
 		  "<trace>1 2 40,3 4 50</trace><trace type='penUp'>5 6 90</trace><trace/>", 5, 4,
 		  1, 2, 1, 0, 3, 4, 1, 0.01, 3, 4, 0, 0.01, 5, 6, 0, 0.05, 5, 6, 0, 0.05);
+}
 
+/* Which channels a trace has. */
+static void
+test_inkml_contexts(void **state)
+{
+	/* each trace by the context that it names: channels in another order, with and without F, from formats and sources */
+	READS(pen_read_inkml,
+		  "<ink><definitions><traceFormat xml:id='f'><channel name='Y'/><channel name='X'/></traceFormat>"
+		  "<context xml:id='a'><traceFormat><channel name='X'/><channel name='Y'/><channel name='F'/></traceFormat></context>"
+		  "<context xml:id='b' traceFormatRef='#f'/><context xml:id='c' contextRef='#b'/><context xml:id='brush' brushRef='#x'/>"
+		  "<inkSource xml:id='s'><traceFormat><channel name='OTx'/><channel name='X'/><channel name='Y'/></traceFormat></inkSource>"
+		  "<context xml:id='d' inkSourceRef='#s'/></definitions>"
+		  "<trace contextRef='#a'>1 2 30, 3 4 40</trace><trace contextRef='#b'>6 5</trace><trace contextRef='#c'>8 7</trace>"
+		  "<trace contextRef='#d'>0 9 10</trace><trace contextRef='#DefaultContext'>11 12</trace><trace contextRef='#brush'>14 13</trace></ink>",
+		  17, 3, 1, 2, 30, 3, 4, 40, 3, 4, 0, 5, 6, 0, 5, 6, 1, 5, 6, 0, 7, 8, 0, 7, 8, 1, 7, 8, 0, 9, 10, 0, 9, 10, 1,
+		  9, 10, 0, 11, 12, 0, 11, 12, 1, 11, 12, 0, 13, 14, 0, 13, 14, 1);
+	/* groups hand theirs on; a context outside of definitions is the current one */
+	READS(pen_read_inkml,
+		  "<ink><definitions><traceFormat xml:id='f'><channel name='Y'/><channel name='X'/></traceFormat></definitions>"
+		  "<context traceFormatRef='#f'/><trace>2 1</trace><traceGroup contextRef='#DefaultContext'><traceGroup><trace>3 4</trace>"
+		  "</traceGroup><trace contextRef='#f'>6 5</trace></traceGroup><trace>8 7</trace></ink>", 10, 3,
+		  1, 2, 1, 1, 2, 0, 3, 4, 0, 3, 4, 1, 3, 4, 0, 5, 6, 0, 5, 6, 1, 5, 6, 0, 7, 8, 0, 7, 8, 1);
+	/* without a name the document's first format counts; intermittent channels may be left out; booleans, and what is unknown */
+	READS(pen_read_inkml,
+		  "<traceFormat><channel name='X'/><channel name='Y'/><channel name='S' type='boolean'/><intermittentChannels>"
+		  "<channel name='B1' type='boolean'/><channel name='Z'/></intermittentChannels></traceFormat>"
+		  "<trace>1 2 T F 7, 3 4 F, 5 6 T T, ? 7 F</trace>", 4, 3, 1, 2, 1, 3, 4, 1, 5, 6, 1, 5, 7, 1);
+	/* a trace that continues another is the same stroke */
+	READS(pen_read_inkml, "<trace xml:id='t' continuation='begin'>1 2</trace><trace continuation='end' priorRef='#t'>3 4</trace>", 2, 3,
+		  1, 2, 1, 3, 4, 1);
+	REFUSES(pen_read_inkml, "<trace contextRef='#nowhere'>1 2</trace>",
+			"Line 1: an element refers to a context or format that is not defined before it.");
+	REFUSES(pen_read_inkml, "<definitions><context xml:id='a'><traceFormat><channel name='X'/></traceFormat></context></definitions>"
+			"<trace contextRef='#DefaultContext'>1 2</trace>\n<trace contextRef='#a'>1</trace>", "Line 2: the traces have no channels X and Y.");
+}
+
+/* Units, resolutions, and times that begin anew. */
+static void
+test_inkml_units(void **state)
+{
+#define TIMED(units) "<traceFormat><channel name='X'/><channel name='Y'/><channel name='T' " units "/></traceFormat>"
+	READS(pen_read_inkml, TIMED("units='us'") "<trace>1 2 0, 3 4 500000</trace>", 2, 4, 1, 2, 1, 0, 3, 4, 1, 0.5);
+	READS(pen_read_inkml, TIMED("units='\xC2\xB5s'") "<trace>1 2 0, 3 4 500000</trace>", 2, 4, 1, 2, 1, 0, 3, 4, 1, 0.5);
+	READS(pen_read_inkml, TIMED("units='ns'") "<trace>1 2 0, 3 4 500000000</trace>", 2, 4, 1, 2, 1, 0, 3, 4, 1, 0.5);
+	REFUSES(pen_read_inkml, TIMED("units='h'"), "Line 1: the units of channel T are none of s, ms, us and ns.");
+	READS(pen_read_inkml, "<inkSource>" TIMED("units='dev'") "<channelProperties><channelProperty channel='T' name='resolution' value='200'"
+		  " units='1/s'/></channelProperties></inkSource><trace>1 2 0, 3 4 100</trace>", 2, 4, 1, 2, 1, 0, 3, 4, 1, 0.5);
+	/* X and Y of other units or resolutions: in the first trace's X */
+	READS(pen_read_inkml, "<traceFormat><channel name='X' units='mm'/><channel name='Y' units='cm'/></traceFormat><trace>10 1, 20 3</trace>",
+		  2, 3, 10, 10, 1, 20, 30, 1);
+	READS(pen_read_inkml, "<definitions><inkSource xml:id='s'><traceFormat><channel name='X'/><channel name='Y'/></traceFormat><channelProperties>"
+		  "<channelProperty channel='X' name='resolution' value='100' units='1/in'/><channelProperty channel='Y' name='resolution' value='0.127'"
+		  " units='mm'/><channelProperty channel='F' name='resolution' value='3' units='g'/></channelProperties></inkSource>"
+		  "<context xml:id='c' inkSourceRef='#s'/></definitions><trace contextRef='#c'>10 10, 20 30</trace>", 2, 3, 10, 5, 1, 20, 15, 1);
+	REFUSES(pen_read_inkml, "<inkSource><channelProperty channel='X' name='resolution' value='0' units='1/in'/></inkSource>",
+			"Line 1: a resolution is no positive number.");
+	/* T counts from each trace's beginning: 30 units took 0.25 s, so 12 in the air take 0.1; then on from there */
+	READS(pen_read_inkml, TIMED("units='s'") "<trace>0 0 7, 10 0 7.125</trace><trace>22 0 0, 42 0 0.125</trace><trace>42 0 0</trace>", 9, 4,
+		  0, 0, 1, 0, 10, 0, 1, 0.125, 10, 0, 0, 0.125, 22, 0, 0, 0.225, 22, 0, 1, 0.225, 42, 0, 1, 0.35,
+		  42, 0, 0, 0.35, 42, 0, 0, 0.35, 42, 0, 1, 0.35);
+	/* a gap that is known stays; one trace without T, and there is no time */
+	READS(pen_read_inkml, TIMED("units='s'") "<trace>0 0 7, 10 0 7.125</trace><trace>22 0 8</trace>", 5, 4,
+		  0, 0, 1, 0, 10, 0, 1, 0.125, 10, 0, 0, 0.125, 22, 0, 0, 1, 22, 0, 1, 1);
+	READS(pen_read_inkml, TIMED("units='s'") "<trace>1 2 7</trace><trace contextRef='#DefaultContext'>3 4</trace>", 4, 3,
+		  1, 2, 1, 1, 2, 0, 3, 4, 0, 3, 4, 1);
+}
+
+static void
+test_inkml_refused(void **state)
+{
 	REFUSES(pen_read_inkml, "", "It has no points.");
 	REFUSES(pen_read_inkml, "<ink><trace></trace></ink>", "It has no points.");
 	REFUSES(pen_read_inkml, "<trace>1 2", "Line 1: a trace has something else than numbers, or does not end.");
@@ -168,7 +240,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_svc2004),
-		cmocka_unit_test(test_inkml),
+		cmocka_unit_test(test_inkml), cmocka_unit_test(test_inkml_contexts), cmocka_unit_test(test_inkml_units),
+		cmocka_unit_test(test_inkml_refused),
 		cmocka_unit_test(test_iso19794_7)
 	};
 
