@@ -547,7 +547,7 @@ CREATE FUNCTION @extschema@.verify(a @extschema@.embedding, b @extschema@.embedd
 	OUT same boolean, OUT probability float8, OUT distance float8, OUT threshold float8)
 	LANGUAGE c STABLE PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'siamese_verify';
 COMMENT ON FUNCTION @extschema@.verify(@extschema@.embedding, @extschema@.embedding, float8) IS
-	'is it the same identity?  Decision (a probability of at least one half), calibrated probability at the setting siamese.prior, distance and threshold; far: decide by the threshold that accepts at most this share of random impostors, and of skilled ones where the held-out data had any; an error when the held-out identities cannot support it';
+	'is it the same identity?  Decision (a probability of at least one half), calibrated probability at the setting siamese.prior, distance and threshold; far: decide by the threshold that accepts at most this share of random impostors, and of skilled ones where the held-out data had any; an error when the held-out identities cannot support it.  With a model that tells nobody apart nothing is the same (threshold -Infinity)';
 
 -- ---- columns of embeddings -------------------------------------------------------------------------------------------
 
@@ -646,7 +646,7 @@ CREATE FUNCTION @extschema@.verify(reference @extschema@.reference, embedding @e
 	OUT answer text, OUT probability float8, OUT distance float8, OUT accept float8, OUT reject float8)
 	LANGUAGE c STABLE PARALLEL SAFE COST 50 AS 'MODULE_PATHNAME', 'siamese_verify_reference';
 COMMENT ON FUNCTION @extschema@.verify(@extschema@.reference, @extschema@.embedding, float8, float8) IS
-	'is it the person of the reference?  genuine up to the distance accept, forged beyond the distance reject, else inconclusive.  far: accept at most this share of impostors; frr: reject at most this share of genuine ones; without one of them even odds stand for it, without both nothing is inconclusive';
+	'is it the person of the reference?  genuine up to the distance accept, forged beyond the distance reject, else inconclusive.  far: accept at most this share of impostors; frr: reject at most this share of genuine ones; without one of them even odds stand for it, without both nothing is inconclusive; with a model that tells nobody apart all is';
 
 CREATE FUNCTION @extschema@.reference_unpack(packed bytea, model text DEFAULT NULL) RETURNS @extschema@.reference
 	LANGUAGE c STABLE PARALLEL SAFE COST 30 AS 'MODULE_PATHNAME', 'siamese_reference_unpack';

@@ -14,6 +14,12 @@ logit(double probability)
 	return log(probability) - log1p(-probability);
 }
 
+bool
+calibration_says_nothing(const ModelCalibration *calibration)
+{
+	return calibration->knot[0].log_odds <= calibration->knot[calibration->knots - 1].log_odds;
+}
+
 double
 calibration_probability(const ModelCalibration *calibration, double distance, double prior)
 {
@@ -29,6 +35,8 @@ calibration_even_threshold(const ModelCalibration *calibration, double prior)
 	double		even = logit(calibration->prior) - logit(prior);	/* log odds that this prior turns into even ones */
 	int			last = calibration->knots - 1;
 
+	if (calibration_says_nothing(calibration))
+		return -INFINITY;
 	if (prior == calibration->prior)
 		return calibration->threshold;
 	if (knot[0].log_odds < even)
@@ -79,6 +87,8 @@ calibration_threshold(const ModelCalibration *calibration, double far)
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("false-accept rate %g is out of range", far),
 				 errdetail("It must be greater than 0 and at most 0.5.")));
+	if (calibration_says_nothing(calibration))
+		return -INFINITY;
 	if (calibration->rates == 0 || far < rate[calibration->rates - 1].rate * (1 - 1e-9))
 	{
 		bool		grouped = calibration->groups > 0;

@@ -268,7 +268,7 @@ fit_probability(const PairDistances *pairs, uint64 seed, ModelCalibration *calib
 	pfree(binned);
 }
 
-/* Where the log odds reach even ones; where they never do, or say nothing, the equal error rate's threshold. */
+/* Where the log odds reach even ones; where they never do, the equal error rate's threshold. */
 static double
 default_threshold(const PairDistances *pairs, const ModelCalibration *calibration)
 {
@@ -373,27 +373,27 @@ replicate_thresholds(const Resampled *resampled, double rate, float *value)
 	}
 }
 
-static void
-fit_rates(const PairDistances *pairs, uint64 seed, ModelCalibration *calibration)
+/* Thresholds of the rates that enough impostors support. */
+static int
+offer_thresholds(const PairDistances *pairs, double *threshold)
 {
-	double		threshold[CALIBRATION_RATES];
-	double	   *grid;
-	int			thresholds;
-	int			candidates = 0;
+	int			count = 0;
+
+	while (count < CALIBRATION_RATES && smallest_support(pairs, offered_rate(count)) >= CALIBRATION_SUPPORT)
+	{
+		threshold[count] = threshold_at(pairs, offered_rate(count));
+		count++;
+	}
+	return count;
+}
+
+static void
+fit_rates(const PairDistances *pairs, const Resampled *resampled, const double *threshold, int candidates,
+		  ModelCalibration *calibration)
+{
 	bool		two_way = pairs->set[PAIR_SKILLED].count == 0;
-	Resampled  *resampled;
 	float	   *value;
 
-	calibration->rates = 0;
-	while (candidates < CALIBRATION_RATES && smallest_support(pairs, offered_rate(candidates)) >= CALIBRATION_SUPPORT)
-	{
-		threshold[candidates] = threshold_at(pairs, offered_rate(candidates));
-		candidates++;
-	}
-	if (candidates == 0)
-		return;
-	thresholds = resample_grid(pairs, threshold, candidates, &grid);
-	resampled = resample_pairs(pairs, grid, thresholds, seed);
 	value = palloc(sizeof(float) * RESAMPLE_REPLICATES);
 	for (int i = 0; i < candidates; i++)
 	{
@@ -418,11 +418,47 @@ fit_rates(const PairDistances *pairs, uint64 seed, ModelCalibration *calibration
 	pfree(value);
 }
 
+/* ---- all of it ----------------------------------------------------------------------------------------------------- */
+
+/*
+ * Whether chance would do as well: the area under the ROC curve, of random and skilled impostors alike, is one half within
+ * its interval.  With too few groups for one, the area itself counts.
+ */
+static bool
+is_chance(const PairDistances *pairs, const Resampled *resampled)
+{
+	float	   *one = palloc(sizeof(float) * RESAMPLE_REPLICATES);
+	float	   *sum = palloc0(sizeof(float) * RESAMPLE_REPLICATES);
+	int			groups = resampled->groups[PAIR_GENUINE];
+	double		auc = 0;
+	int			kinds = 0;
+	ScoreInterval interval;
+
+	for (int kind = PAIR_RANDOM; kind <= PAIR_SKILLED; kind++)
+	{
+		if (pairs->set[kind].count == 0)
+			continue;
+		kinds++;
+		groups = Min(groups, resampled->groups[kind]);
+		auc += score_pairs(&pairs->set[PAIR_GENUINE], &pairs->set[kind]).auc;
+		resample_auc(resampled, (PairKind) kind, one);
+		for (int r = 0; r < RESAMPLE_REPLICATES; r++)
+			sum[r] += one[r];
+	}
+	interval = score_interval(auc / kinds, resample_deviation(sum) / kinds, groups, false);
+	return !((isnan(interval.low) ? auc / kinds : interval.low) > 0.5);
+}
+
 void
 calibration_fit(const PairDistances *pairs, uint64 seed, ModelCalibration *calibration)
 {
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "siamese calibration", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(scratch);
+	double		threshold[CALIBRATION_RATES];
+	int			candidates = offer_thresholds(pairs, threshold);
+	double	   *grid;
+	int			thresholds = resample_grid(pairs, threshold, candidates, &grid);
+	Resampled  *resampled = resample_pairs(pairs, grid, thresholds, seed);
 
 	memset(calibration, 0, sizeof *calibration);
 	calibration->identities = pairs->identities;
@@ -431,8 +467,18 @@ calibration_fit(const PairDistances *pairs, uint64 seed, ModelCalibration *calib
 	for (int kind = 0; kind < PAIR_KINDS; kind++)
 		calibration->pairs[kind] = pairs->set[kind].count;
 	fit_probability(pairs, seed, calibration);
-	calibration->threshold = default_threshold(pairs, calibration);
-	fit_rates(pairs, seed, calibration);
+	if (is_chance(pairs, resampled))
+	{
+		calibration->knots = 1;
+		calibration->knot[0] = (CalibrationKnot) {0, 0};
+	}
+	if (calibration_says_nothing(calibration))
+		calibration->threshold = CALIBRATION_NO_THRESHOLD;
+	else
+	{
+		calibration->threshold = default_threshold(pairs, calibration);
+		fit_rates(pairs, resampled, threshold, candidates, calibration);
+	}
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(scratch);
 }

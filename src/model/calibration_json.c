@@ -229,6 +229,8 @@ calibration_from_jsonb(Jsonb *json, ModelCalibration *calibration)
 		refuse("prior");
 	calibration->method = read_method(root);
 	read_knots(root, calibration);
+	if (calibration_says_nothing(calibration))
+		calibration->threshold = CALIBRATION_NO_THRESHOLD;
 	read_rates(root, calibration);
 	calibration->identities = read_int(root, "identities");
 	if (getKeyJsonValueFromContainer(root, "groups", 6, &value) != NULL)

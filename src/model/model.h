@@ -88,16 +88,23 @@ typedef struct ModelCalibration
 
 extern void calibration_fit(const PairDistances *pairs, uint64 seed, ModelCalibration *calibration);
 
+/*
+ * Whether the distance says nothing of the identity, the log odds being the same at any: so it is fitted where the area under
+ * the ROC curve, or the lower end of its 95 % interval over groups, is at most one half.  Then nothing is "the same".
+ */
+extern bool calibration_says_nothing(const ModelCalibration *calibration);
+#define CALIBRATION_NO_THRESHOLD (-1.0)	/* no distance is within it */
+
 /* Probability of "the same identity" at this distance when a share prior (0 to 1, excluded) of the pairs is genuine. */
 extern double calibration_probability(const ModelCalibration *calibration, double distance, double prior);
 
 /*
- * The largest distance whose probability at this prior is one half; -infinity where none is so probable, infinity where
- * all are.
+ * The largest distance whose probability at this prior is one half; -infinity where none is so probable or the distance
+ * says nothing, infinity where all are.
  */
 extern double calibration_even_threshold(const ModelCalibration *calibration, double prior);
 
-/* The threshold for a false-accept rate; raises when the held-out impostors cannot support it. */
+/* The threshold for a false-accept rate, -infinity where the distance says nothing; raises when the held-out impostors cannot support it. */
 extern double calibration_threshold(const ModelCalibration *calibration, double far);
 
 /* As it stands in siamese.model.calibration.  Reading raises "model is damaged" unless all of the above holds. */

@@ -282,6 +282,28 @@ resample_eer(const Resampled *resampled, PairKind impostor, float *value)
 	}
 }
 
+void
+resample_auc(const Resampled *resampled, PairKind impostor, float *value)
+{
+	for (int r = 0; r < RESAMPLE_REPLICATES; r++)
+	{
+		double		far_before = 0;
+		double		accepted_before = 0;
+		double		area = 0;
+
+		for (int t = 0; t < resampled->thresholds; t++)
+		{
+			double		far = resample_at(resampled, impostor, t)[r];
+			double		accepted = resample_at(resampled, PAIR_GENUINE, t)[r];
+
+			area += (far - far_before) * (accepted + accepted_before) / 2;
+			far_before = far;
+			accepted_before = accepted;
+		}
+		value[r] = (float) area;
+	}
+}
+
 /* Student's quantile at 97.5 % from the normal one (Cornish, Fisher 1938), within 2 % from 4 degrees of freedom on. */
 static double
 student_975(int freedom)

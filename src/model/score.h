@@ -113,6 +113,9 @@ extern void resample_percentiles(const float *value, double *low, double *high);
 /* Replicates of the equal error rate of genuine pairs against an impostor kind, [RESAMPLE_REPLICATES]. */
 extern void resample_eer(const Resampled *resampled, PairKind impostor, float *value);
 
+/* The same of the area under the ROC curve. */
+extern void resample_auc(const Resampled *resampled, PairKind impostor, float *value);
+
 typedef struct ScoreInterval
 {
 	double		low;			/* both NaN where there are too few groups for an interval */

@@ -4,6 +4,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "access/htup_details.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -52,13 +54,20 @@ siamese_distance_reference(PG_FUNCTION_ARGS)
 
 /*
  * Where to accept and where to reject.  Each rate is the promise of one of the two; when both can be kept at once there is
- * nothing in between, and the one threshold is as near to even odds as they allow.
+ * nothing in between, and the one threshold is as near to even odds as they allow.  Where the distance says nothing, all is in
+ * between.
  */
 static void
 two_thresholds(const ReferenceScores *scores, bool has_far, double far, bool has_frr, double frr, double *accept, double *reject)
 {
 	double		even = calibration_even_threshold(&scores->scores, setting_prior);
 
+	if (calibration_says_nothing(&scores->scores))
+	{
+		*accept = -INFINITY;
+		*reject = INFINITY;
+		return;
+	}
 	*accept = has_far ? calibration_threshold(&scores->scores, far) : even;
 	*reject = has_frr ? reference_rejected_threshold(scores, frr) : even;
 	if (*accept > *reject && has_far && has_frr)

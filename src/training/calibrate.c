@@ -81,6 +81,18 @@ fit_references(const Measured *measured)
 						  measured->model->dimensions, measured->seed, &measured->pairs);
 }
 
+void
+calibration_warn_of_chance(const char *model, const ModelCalibration *calibration)
+{
+	if (calibration_says_nothing(calibration))
+		ereport(WARNING,
+				(errmsg("model \"%s\" does not tell identities apart", model),
+				 errdetail("On the %d identities that it was measured by it is no better than chance may be: the area under the ROC curve"
+						   " is not surely above 0.5.  verify() and ~= never say \"the same\" with it.", calibration->identities),
+				 errhint("Look at a few of siamese.preview(), train for more epochs or with another network, or measure by more"
+						 " identities.")));
+}
+
 PG_FUNCTION_INFO_V1(siamese_calibrate);
 
 Datum
@@ -124,6 +136,7 @@ siamese_calibrate(PG_FUNCTION_ARGS)
 	SPI_finish();
 	MemoryContextSwitchTo(caller);
 	result = psprintf("%s@%d", plain, version);
+	calibration_warn_of_chance(result, &calibration);
 	measure_leave(scratch, caller);
 	PG_RETURN_TEXT_P(cstring_to_text(result));
 }

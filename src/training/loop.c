@@ -7,6 +7,7 @@
 
 #include "miscadmin.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 
 #include "training/train.h"
 
@@ -65,6 +66,19 @@ run_epoch(Training *training, int epoch, EpochResult *result)
 	result->remaining = loop_seconds_since(start) * (training->epochs - epoch);
 }
 
+/* The best epoch may be one of before a break. */
+static void
+warn_of_chance(const Training *training)
+{
+	char	   *name = psprintf("%s@%d", training->model, training->version);
+	ModelCalibration calibration;
+
+	PushActiveSnapshot(GetTransactionSnapshot());
+	model_calibration_of(name, &calibration);
+	PopActiveSnapshot();
+	calibration_warn_of_chance(name, &calibration);
+}
+
 void
 loop_run(Training *training)
 {
@@ -93,5 +107,6 @@ loop_run(Training *training)
 			(errmsg("version %d of model \"%s\" is ready: epoch %d, fingerprint %s",
 					training->version, training->model, training->best_epoch,
 					model_fingerprint_text(training->fingerprint))));
+	warn_of_chance(training);
 }
 

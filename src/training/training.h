@@ -192,6 +192,11 @@ extern void measure_leave(MemoryContext scratch, MemoryContext caller);
 extern void measure_put(Datum *values, bool *nulls, int i, double value);
 extern void measure_put_interval(Datum *values, bool *nulls, int i, ScoreInterval interval);	/* two of them */
 
+/* ---- calibrate.c -------------------------------------------------------------------------------------------------- */
+
+/* A model whose distance says nothing of the identity is told from the others by nothing else. */
+extern void calibration_warn_of_chance(const char *model, const ModelCalibration *calibration);
+
 /* ---- references.c ------------------------------------------------------------------------------------------------- */
 
 typedef enum ReferenceRule

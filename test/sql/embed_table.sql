@@ -8,7 +8,9 @@ INSERT INTO siamese.network (name, definition) VALUES ('tiny', '{
 	"join": "cosine", "loss": {"type": "supervised_contrastive"}, "training": {"classes": 4, "samples": 3}}');
 CREATE TABLE specimen (id int GENERATED ALWAYS AS IDENTITY, signer int, image bytea, e embedding);
 INSERT INTO specimen (signer, image) SELECT signer, image FROM siamese.sample_signatures(40, 3, 1);
+SET client_min_messages = error;	-- what it is worth does not matter here
 CALL siamese.train('m', 'SELECT image, signer FROM specimen', 'tiny', 1, 1);
+SET client_min_messages = warning;
 
 -- what is wrong is said before any work
 BEGIN;
@@ -46,7 +48,9 @@ SELECT rows, failed FROM siamese.embedding_progress;
 SELECT count(*) AS untouched FROM before b JOIN specimen s ON s.ctid = b.place AND s.id = b.id;
 
 -- another version: every row again
+SET client_min_messages = error;
 CALL siamese.train('m', 'SELECT image, signer FROM specimen WHERE id NOT IN (7, 8, 100)', 'tiny', 1, 2);
+SET client_min_messages = warning;
 CALL siamese.embed_table('specimen', 'image', 'e', 'm@2', batch => 1000);
 SELECT count(*), model(e) = (SELECT fingerprint FROM siamese.model WHERE name = 'm' AND version = 2) AS new FROM specimen WHERE e IS NOT NULL GROUP BY 2;
 
@@ -73,7 +77,9 @@ SELECT embed(ARRAY['x'::bytea], 'm');
 CREATE TABLE way (id int, image bytea, compact embedding, small embedding);
 INSERT INTO way SELECT id, image FROM specimen WHERE id <= 40 AND id <> 8;
 INSERT INTO way SELECT -id, image FROM way;
+SET client_min_messages = error;
 CALL siamese.train('compact', 'SELECT image, signer FROM specimen WHERE signer < 12 AND id NOT IN (7, 8, 100)', 'compact', 1, 1, '{"training": {"epoch_samples": 64}}');
+SET client_min_messages = warning;
 CREATE PROCEDURE same_bits(threads int, batch int) LANGUAGE plpgsql AS $$
 DECLARE
 	level text;

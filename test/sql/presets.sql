@@ -17,8 +17,10 @@ INSERT INTO variant VALUES
 	('hollaender modern', 'hollaender', '{"join": "cosine", "loss": {"type": "supervised_contrastive"}}'),
 	('hollaender triplet', 'hollaender', '{"loss": {"type": "triplet"}}');
 UPDATE variant SET options = options || '{"training": {"classes": 4, "samples": 3, "epoch_samples": 24, "held_out": 0.3, "distortion": {"probability": 0}}}';
+SET client_min_messages = error;	-- what they are worth after so little does not matter
 SELECT format('CALL siamese.train(%L, ''SELECT image, signer, genuine FROM specimen'', %L, epochs => 3, options => %L)', name, network, options)
 	FROM variant ORDER BY name \gexec
+SET client_min_messages = warning;
 SELECT v.name, m.definition #>> '{loss,type}' AS loss, m.metric, count(t) AS epochs, bool_and(t.loss < 'infinity') AS finite,
 	max(t.loss) FILTER (WHERE epoch = 3) < max(t.loss) FILTER (WHERE epoch = 1) AS falls
 	FROM variant v JOIN siamese.model m USING (name) JOIN siamese.training t ON t.model = v.name GROUP BY 1, 2, 3 ORDER BY 1;
