@@ -6,13 +6,17 @@
 #   make bench               the benchmarks; make bench-NAME for one of test/bench
 #   make lint                the rules of the house
 #   make check-sanitize      the pure rooms' tests under the address and undefined behaviour sanitizers
+#   make check-valgrind      test/sql on a server under valgrind
+#   make check-sanitize-server   test/sql, and mutated values of the formats, on a server with the sanitizers
 #   make check-neon          the pure rooms' unit tests for 64-bit ARM, with a cross compiler and qemu
 #   make shell               psql on a throw-away server with the extension
 #   make packages            installs the Debian packages that are missing; the goals above from "make check" on do this first
 #
-# make check consists of make lint and of make check-unit, check-fuzz, check-regress, check-isolation and check-tap.
+# make check consists of make lint and of make check-unit, check-fuzz, check-regress, check-isolation, check-tap and
+# check-valgrind-short, a few of test/sql under valgrind.
 # TESTS="embedding verify" takes a few of test/sql, test/isolation/specs or test/t; UNIT=test_gemm and FUZZ=fuzz_image one program.
-# V=1 shows the commands.
+# CONF='debug_discard_caches = 1' adds a line to the configuration of check-regress, check-valgrind and check-sanitize-server; it takes a
+# server with assertions, which PG_CONFIG names.  V=1 shows the commands.
 
 STAGED := $(filter check check-% demo bench bench-% lint shell,$(MAKECMDGOALS))
 
@@ -87,7 +91,7 @@ endif
 
 .DEFAULT_GOAL = all
 .PHONY: packages run-check run-check-unit run-check-fuzz run-check-regress run-check-isolation run-check-tap run-check-sanitize
-.PHONY: run-check-neon
+.PHONY: run-check-neon run-check-valgrind run-check-valgrind-short run-check-sanitize-server
 .PHONY: run-lint run-demo run-bench run-shell
 .DELETE_ON_ERROR:
 
@@ -161,9 +165,27 @@ NEON_NAMES = $(filter-out test_double_% test_network_training,$(UNIT_NAMES))
 run-check-neon: $(patsubst %,build/neon/%,$(if $(UNIT),$(UNIT),$(NEON_NAMES)))
 	@RUN_WITH=qemu-aarch64 PROGRAM_SECONDS=3600 test/run-programs unit $^
 
+# The extension under the sanitizers, for a server that has them loaded before it.
+SANITIZED_OBJECTS = $(OBJS:%=build/server/%)
+build/server/%.o: %.c $(MAKEFILE_LIST)
+	@mkdir -p $(@D)
+	$(CC) $(filter-out -O2 -O3,$(CFLAGS)) -O1 $(SANITIZE) $(filter-out -D_FORTIFY_SOURCE=%,$(CPPFLAGS)) -c $< -o $@
+build/server/siamese.so: $(SANITIZED_OBJECTS)
+	$(CC) $(CFLAGS) $(SANITIZE) -shared $^ $(SHLIB_LINK) -o $@
+run-check-sanitize-server: all build/server/siamese.so
+	@test/with-server $(CONFIGURATION) --sanitize test/run-regress $(TESTS)
+	@test/with-server --sanitize psql -Xq -v ON_ERROR_STOP=1 -v count=$(FUZZ_COUNT) -v seed=$(FUZZ_SEED) -f test/fuzz/formats.sql
+
 # Tests on a server.
+CONFIGURATION = $(if $(CONF),--conf '$(CONF)')
 run-check-regress: all
-	@test/with-server test/run-regress $(TESTS)
+	@test/with-server $(CONFIGURATION) test/run-regress $(TESTS)
+
+run-check-valgrind: all
+	@test/with-server $(CONFIGURATION) --valgrind test/run-regress $(TESTS)
+
+run-check-valgrind-short: all
+	@test/with-server --valgrind test/run-regress caches index_basics export
 
 run-check-isolation: all
 	@test/with-server test/run-isolation $(TESTS)
@@ -175,7 +197,7 @@ run-lint: build/presets.h all
 	@CC='$(CC)' CLANG='$(CLANG)' LINT_CFLAGS='$(WARNINGS) $(CPPFLAGS) -Itest -Ibuild' test/lint/lint; status=$$?; CC='$(CC)' CLANG='$(CLANG)' test/lint/selftest && exit $$status
 
 run-check: all $(UNIT_PROGRAMS) $(FUZZ_PROGRAMS)
-	@MAKE='$(MAKE)' test/run-check lint unit fuzz regress isolation tap
+	@MAKE='$(MAKE)' test/run-check lint unit fuzz regress isolation tap valgrind-short
 
 run-demo: all
 	@test/with-server test/run-demo
@@ -206,6 +228,6 @@ run-bench: $(BENCHES:%=run-bench-%)
 run-bench-%: all
 	@test/with-server $(BENCH_SETTINGS) test/bench/$*
 
--include $(OBJS:.o=.d) $(wildcard build/*/src/*/*.d build/*/test/*/*.d)
+-include $(OBJS:.o=.d) $(SANITIZED_OBJECTS:.o=.d) $(wildcard build/*/src/*/*.d build/*/test/*/*.d)
 
 endif
