@@ -35,10 +35,12 @@ typedef enum IndexPageKind
 	INDEX_PAGE_LEAF,			/* first page of a node of rows */
 	INDEX_PAGE_MORE,			/* further page of a node */
 	INDEX_PAGE_NULLS,
-	INDEX_PAGE_AXES
+	INDEX_PAGE_AXES,
+	INDEX_PAGE_EMPTIED,			/* first page of a leaf that vacuum is about to free: cells may still point to it */
+	INDEX_PAGE_FREE
 } IndexPageKind;
 
-#define INDEX_PAGE_LAST INDEX_PAGE_AXES
+#define INDEX_PAGE_LAST INDEX_PAGE_FREE
 
 #define INDEX_PAGE_MAGIC 0x51A5
 
@@ -46,14 +48,29 @@ typedef struct IndexSpecial
 {
 	uint16		kind;			/* IndexPageKind */
 	uint16		magic;			/* INDEX_PAGE_MAGIC */
-	BlockNumber next;			/* of the chain, InvalidBlockNumber at its end */
+	BlockNumber next;			/* of the chain (leaves: of those with room), InvalidBlockNumber at its end */
+	BlockNumber block;			/* the page's own number */
+	uint32		region;			/* whose node's page it is, or INDEX_NO_REGION */
+	uint16		generation;		/* another one when vacuum has freed the page; never 0 */
+	uint16		padding;
 } IndexSpecial;
+
+#define INDEX_NO_REGION UINT32_MAX
 
 #define INDEX_SPECIAL(page) ((IndexSpecial *) PageGetSpecialPointer(page))
 #define INDEX_PAGE_END (BLCKSZ - MAXALIGN(sizeof(IndexSpecial)))
 
+/* The kind of any page; 0: it is none of an index of this access method. */
+static inline IndexPageKind
+index_page_kind(Page page)
+{
+	if (PageIsNew(page) || PageGetSpecialSize(page) != MAXALIGN(sizeof(IndexSpecial)) || INDEX_SPECIAL(page)->magic != INDEX_PAGE_MAGIC)
+		return (IndexPageKind) 0;
+	return (IndexPageKind) INDEX_SPECIAL(page)->kind;
+}
+
 #define INDEX_META_BLOCK 0
-#define INDEX_MAGIC 0x53494133	/* "SIA3" */
+#define INDEX_MAGIC 0x53494134	/* "SIA4" */
 #define INDEX_RECALL_STEPS 32
 
 typedef struct IndexMeta
@@ -96,9 +113,8 @@ typedef struct IndexRegion
 	float		step;
 	float		radius;			/* most distance of a row to the centre, rounded up */
 	float		typical;		/* slack of a usual cell, in units */
-	BlockNumber directory;		/* first and last node of its cells */
-	BlockNumber last_directory;
-	BlockNumber last_leaf;		/* a leaf with room perhaps, InvalidBlockNumber: none so far */
+	BlockNumber directory;		/* first node of its cells, InvalidBlockNumber: it has had no row so far */
+	BlockNumber room;			/* first of its leaves with room, InvalidBlockNumber: none */
 	BlockNumber centre;			/* page where its floats begin */
 	uint32		centre_number;	/* on that page */
 } IndexRegion;
@@ -111,10 +127,11 @@ typedef struct IndexRegion
 typedef struct IndexNode
 {
 	uint16		count;			/* items in use, free ones among them */
-	uint16		free;			/* leaves: items of removed rows */
+	uint16		free;			/* items of removed rows, or of cells whose leaf was freed */
 	uint16		cells;			/* leaves: the number that the next cell gets */
 	uint16		pages;			/* further ones */
-	uint32		region;
+	uint16		listed;			/* leaves: 1 if it is on the region's list of those with room */
+	uint16		padding;
 	BlockNumber more[LIMIT_NODE_PAGES - 1];
 } IndexNode;
 
@@ -123,7 +140,7 @@ typedef struct IndexNode
 /* An item of a leaf is a row, one of a directory a cell. */
 typedef struct IndexItem
 {
-	ItemPointerData tid;		/* leaf: the row, invalid: free; directory: block of the leaf, offset 1 */
+	ItemPointerData tid;		/* the row, or the leaf's block and generation; invalid: free */
 	uint16		cell;			/* within its leaf */
 } IndexItem;
 
@@ -154,14 +171,40 @@ extern int	index_default_head(int dimensions);	/* while no row tells better */
 
 #define INDEX_ROWS_PER_CELL 8.0	/* while no cell is counted */
 
-extern void index_page_init(Page page, IndexPageKind kind);
-extern void index_node_init(Page page, IndexPageKind kind, const IndexLayout *layout, uint32 region, const BlockNumber *more);
+extern void index_page_init(Page page, IndexPageKind kind, BlockNumber block, uint32 region);
+extern void index_node_init(Page page, IndexPageKind kind, BlockNumber block, uint32 region, const IndexLayout *layout,
+							const BlockNumber *more);
 
 /* Reads, locks and checks; raises ERRCODE_INDEX_CORRUPTED.  lock: BUFFER_LOCK_SHARE or _EXCLUSIVE. */
 extern Buffer index_read(Relation index, BlockNumber block, int lock, IndexPageKind kind);
+extern Buffer index_read_any(Relation index, BlockNumber block, int lock);	/* of any kind */
 extern void index_check_page(Relation index, BlockNumber block, Page page, IndexPageKind kind);
 extern void index_check_node(Relation index, BlockNumber block, Page page, const IndexLayout *layout);
-extern Buffer index_extend(Relation index);	/* a new page, exclusively locked */
+extern void index_check_region(Relation index, BlockNumber block, Page page, uint32 region);
+
+/* Checks a leaf that a cell points to; false: vacuum has freed it since, and what is there now is none of the cell's. */
+extern bool index_check_leaf(Relation index, const ItemPointerData *pointer, Page page, uint32 region, const IndexLayout *layout);
+extern Buffer index_extend(Relation index);	/* a new page at the end, exclusively locked */
+
+/* For walks along a chain: raises when it comes back to a block (Brent 1980). */
+typedef struct IndexWalk
+{
+	uint32		steps;
+	BlockNumber mark;
+} IndexWalk;
+
+static inline bool
+index_walk_returns(IndexWalk *walk, BlockNumber block)
+{
+	if (walk->steps > 0 && block == walk->mark)
+		return true;
+	if ((walk->steps & (walk->steps - 1)) == 0)
+		walk->mark = block;
+	walk->steps++;
+	return false;
+}
+
+extern void index_walk(Relation index, IndexWalk *walk, BlockNumber block);
 
 static inline IndexItem *
 index_items(Page page, const IndexLayout *layout)
@@ -189,6 +232,33 @@ extern void index_node_code(Relation index, Page page, const IndexLayout *layout
 extern void index_node_put(Relation index, Buffer buffer, const IndexLayout *layout, int number, const IndexItem *item, float slack,
 						   const uint8 *code);
 extern void index_raise_corrupted(Relation index, BlockNumber block, const char *detail) __attribute__((noreturn));
+
+/* ---- room.c ------------------------------------------------------------------------------------------------------ */
+
+/* A page for something new, free or at the end, exclusively locked; *page: its image in the record, initialised. */
+extern Buffer index_new_page(GenericXLogState *state, Relation index, IndexPageKind kind, uint32 region, Page *page);
+
+/* The first node of a region's directory, made if need be; appending: one more after the node in buffer, which is locked. */
+extern BlockNumber index_first_directory(Relation index, const IndexMeta *meta, uint32 region, const IndexLayout *layout);
+extern BlockNumber index_append_directory(Relation index, Buffer buffer, uint32 region, const IndexLayout *layout);
+
+static inline bool
+index_has_room(const IndexNode *node, const IndexLayout *layout)
+{
+	return node->free > 0 || node->count < layout->capacity;
+}
+
+/* A region's list of leaves with room: a new leaf if it is empty; a leaf, locked, to it; its first leaf, locked, off it. */
+extern void index_room_make(Relation index, const IndexMeta *meta, uint32 region, const IndexLayout *layout);
+extern void index_room_add(Relation index, const IndexMeta *meta, Buffer leaf);
+extern void index_room_remove(Relation index, const IndexMeta *meta, Buffer leaf);
+
+/* The first leaf of the list as read from the region's record, exclusively locked; InvalidBuffer: it has changed. */
+extern Buffer index_room_first(Relation index, const IndexMeta *meta, uint32 region, const IndexLayout *layout, BlockNumber first);
+
+/* Frees those of some leaves [count] of a region that have no rows, and the cells that point to them.  Orders leaves. */
+extern void index_room_free(Relation index, const IndexMeta *meta, uint32 region, const IndexLayout *directory, BlockNumber *leaves,
+							int count);
 
 /* ---- meta.c ------------------------------------------------------------------------------------------------------ */
 
@@ -369,7 +439,7 @@ index_null_count(Page page)
 {
 	return (((PageHeader) page)->pd_lower - MAXALIGN(SizeOfPageHeaderData)) / sizeof(ItemPointerData);
 }
-extern void index_null_page_init(Page page, BlockNumber next);
+extern void index_null_page_init(Page page, BlockNumber next);	/* after index_page_init() */
 extern void index_null_put(Page page, const ItemPointerData *tid);
 extern void index_null_insert(Relation index, const ItemPointerData *tid);
 

@@ -21,14 +21,16 @@
 #define CLIPPED_TOO_MUCH 4		/* times what rounding takes: such a row founds a region */
 #define REACH_OF_NEW 2			/* a new region's box reaches so many times as far as the nearest centre */
 #define STRAYS_AT_ONCE 16
-#define ROWS_PER_CELL 4			/* a leaf gets no new cell unless its cells have that many rows, but for the first two */
+#define ROWS_PER_CELL 8			/* a leaf gets no new cell unless its cells have that many rows, but for the first ones */
+#define FIRST_CELLS 16			/* this share of its items */
 
 typedef struct Choice
 {
 	BlockNumber directory;		/* node and item of the cell; InvalidBlockNumber: none */
 	int			item;
-	BlockNumber leaf;
+	ItemPointerData leaf;		/* its pointer */
 	uint16		cell;
+	uint32		sum;			/* of its code and the row's; UINT32_MAX: none */
 	float		slack;			/* the cell's now, and with the row */
 	float		needed;
 } Choice;
@@ -52,6 +54,9 @@ typedef struct Insertion
 	float		clipped;
 	float		radius;			/* the row's distance to the centre, in units */
 	IndexRegion record;			/* a copy */
+	Choice		choices[CHOICES];	/* the nearest cells, nearest first */
+	Choice		room;			/* the nearest one in the first leaf with room */
+	BlockNumber directory_room; /* a directory node with room, or the last one; InvalidBlockNumber: there is none */
 } Insertion;
 
 /* ---- regions ----------------------------------------------------------------------------------------------------- */
@@ -98,17 +103,6 @@ choose_region(Insertion *insertion)
 	return true;
 }
 
-/* A page at the end of a chain: prepared in memory, linked by the caller's record. */
-static Buffer
-new_page(GenericXLogState *state, Relation index, IndexPageKind kind, Page *page)
-{
-	Buffer		buffer = index_extend(index);
-
-	*page = GenericXLogRegisterBuffer(state, buffer, GENERIC_XLOG_FULL_IMAGE);
-	index_page_init(*page, kind);
-	return buffer;
-}
-
 /* Writes the floats of a centre to pages of their own. */
 static BlockNumber
 write_centre(Relation index, const float *centre, int n)
@@ -120,7 +114,7 @@ write_centre(Relation index, const float *centre, int n)
 	{
 		GenericXLogState *state = GenericXLogStart(index);
 		Page		page;
-		Buffer		buffer = new_page(state, index, INDEX_PAGE_CENTRES, &page);
+		Buffer		buffer = index_new_page(state, index, INDEX_PAGE_CENTRES, INDEX_NO_REGION, &page);
 
 		memcpy(PageGetContents(page), centre + start, Min(n - start, INDEX_FLOATS_PER_PAGE) * sizeof(float));
 		INDEX_SPECIAL(page)->next = next;
@@ -129,33 +123,6 @@ write_centre(Relation index, const float *centre, int n)
 		UnlockReleaseBuffer(buffer);
 	}
 	return next;
-}
-
-/* A new node without items; returns its first block. */
-static BlockNumber
-new_node(Relation index, const IndexLayout *layout, IndexPageKind kind, uint32 region)
-{
-	BlockNumber more[LIMIT_NODE_PAGES];
-	BlockNumber block;
-	GenericXLogState *state;
-	Page		page;
-	Buffer		buffer;
-
-	for (int i = 0; i < layout->pages - 1; i++)
-	{
-		state = GenericXLogStart(index);
-		buffer = new_page(state, index, INDEX_PAGE_MORE, &page);
-		GenericXLogFinish(state);
-		more[i] = BufferGetBlockNumber(buffer);
-		UnlockReleaseBuffer(buffer);
-	}
-	state = GenericXLogStart(index);
-	buffer = new_page(state, index, kind, &page);
-	index_node_init(page, kind, layout, region, more);
-	GenericXLogFinish(state);
-	block = BufferGetBlockNumber(buffer);
-	UnlockReleaseBuffer(buffer);
-	return block;
 }
 
 /* The regions that inserts may found: their pages must not outgrow the rows. */
@@ -200,14 +167,13 @@ found_region(Insertion *insertion, double reach)
 	insertion->region = meta->regions;
 	record.step = insertion->step;
 	record.centre = write_centre(index, insertion->centre, n);
-	record.directory = record.last_directory = new_node(index, &insertion->directory, INDEX_PAGE_DIRECTORY, insertion->region);
-	record.last_leaf = InvalidBlockNumber;
+	record.directory = record.room = InvalidBlockNumber;
 
 	state = GenericXLogStart(index);
 	meta = INDEX_META(GenericXLogRegisterBuffer(state, meta_buffer, 0));
 	if (meta->regions % INDEX_REGIONS_PER_PAGE == 0)
 	{
-		buffer = new_page(state, index, INDEX_PAGE_REGIONS, &page);
+		buffer = index_new_page(state, index, INDEX_PAGE_REGIONS, INDEX_NO_REGION, &page);
 		if (BlockNumberIsValid(meta->last_regions))
 		{
 			previous = index_read(index, meta->last_regions, BUFFER_LOCK_EXCLUSIVE, INDEX_PAGE_REGIONS);
@@ -282,77 +248,84 @@ grow_region(Insertion *insertion)
 	UnlockReleaseBuffer(buffer);
 }
 
-/* Notes the last directory node or leaf of the region, where the next insert looks first. */
-static void
-set_last(Insertion *insertion, BlockNumber directory, BlockNumber leaf)
-{
-	IndexRegion *record;
-	Buffer		buffer = index_lock_region(insertion->index, &insertion->meta, insertion->region, BUFFER_LOCK_EXCLUSIVE, &record);
-	GenericXLogState *state = GenericXLogStart(insertion->index);
-	Page		page = GenericXLogRegisterBuffer(state, buffer, 0);
-
-	record = &INDEX_REGIONS(page)[insertion->region % INDEX_REGIONS_PER_PAGE];
-	if (BlockNumberIsValid(directory))
-		insertion->record.last_directory = record->last_directory = directory;
-	if (BlockNumberIsValid(leaf))
-		insertion->record.last_leaf = record->last_leaf = leaf;
-	GenericXLogFinish(state);
-	UnlockReleaseBuffer(buffer);
-}
-
 /* ---- cells ------------------------------------------------------------------------------------------------------- */
 
-/* The nearest cells of the region, nearest first. */
+/* Puts a cell in its place among choices [count], nearest first, if it is near enough. */
 static void
-find_cells(Insertion *insertion, Choice *choices)
+choose(Choice *choices, int count, const Choice *cell)
+{
+	int			place = count;
+
+	while (place > 0 && cell->sum < choices[place - 1].sum)
+		place--;
+	if (place == count)
+		return;
+	memmove(choices + place + 1, choices + place, (count - 1 - place) * sizeof *choices);
+	choices[place] = *cell;
+}
+
+/* The cells of a directory node, which is locked. */
+static void
+look_at_cells(Insertion *insertion, BlockNumber block, Page page, uint32 *sums)
 {
 	const IndexLayout *layout = &insertion->directory;
 	Metric		metric = (Metric) insertion->row->metric;
-	uint32	   *sums = palloc(sizeof(uint32) * layout->capacity);
-	uint32		best[CHOICES];
-	BlockNumber block = insertion->record.directory;
+	const IndexItem *items = index_items(page, layout);
+	int			count = INDEX_NODE(page)->count;
 
-	for (int i = 0; i < CHOICES; i++)
+	index_node_sums(insertion->index, page, layout, metric, insertion->code, count, sums);
+	for (int i = 0; i < count; i++)
 	{
-		best[i] = UINT32_MAX;
-		choices[i].directory = InvalidBlockNumber;
+		bool		near = sums[i] < insertion->choices[CHOICES - 1].sum;
+		bool		in_room = ItemPointerGetBlockNumberNoCheck(&items[i].tid) == insertion->record.room && sums[i] < insertion->room.sum;
+		Choice		cell = {.directory = block, .item = i, .leaf = items[i].tid, .cell = items[i].cell, .sum = sums[i]};
+
+		if (!(near || in_room) || !ItemPointerIsValid(&items[i].tid))
+			continue;
+		cell.slack = index_slacks(page, layout)[i];
+		/* the row is no farther from the cell's point than its own point, and that from it */
+		cell.needed = nextafterf((float) ((code_distance(metric, sums[i]) + insertion->head_slack) * (1 + 1e-6)), INFINITY);
+		choose(insertion->choices, CHOICES, &cell);
+		if (in_room)
+			insertion->room = cell;
 	}
+}
+
+/* The nearest cells of the region, and where there is room for one more. */
+static void
+find_cells(Insertion *insertion)
+{
+	uint32	   *sums = palloc(sizeof(uint32) * insertion->directory.capacity);
+	BlockNumber block = insertion->record.directory;
+	bool		has_room = false;
+	IndexWalk	walk = {0};
+
+	insertion->room = (Choice) {.directory = InvalidBlockNumber, .sum = UINT32_MAX};
+	for (int i = 0; i < CHOICES; i++)
+		insertion->choices[i] = insertion->room;
+	insertion->directory_room = InvalidBlockNumber;
 	while (BlockNumberIsValid(block))
 	{
-		Buffer		buffer = index_read(insertion->index, block, BUFFER_LOCK_SHARE, INDEX_PAGE_DIRECTORY);
-		Page		page = BufferGetPage(buffer);
-		const IndexItem *items = index_items(page, layout);
-		int			count;
+		Buffer		buffer;
+		Page		page;
 
 		CHECK_FOR_INTERRUPTS();
-		index_check_node(insertion->index, block, page, layout);
-		count = INDEX_NODE(page)->count;
-		index_node_sums(insertion->index, page, layout, metric, insertion->code, count, sums);
-		for (int i = 0; i < count; i++)
-		{
-			int			place = CHOICES;
-
-			while (place > 0 && sums[i] < best[place - 1])
-				place--;
-			if (place == CHOICES)
-				continue;
-			memmove(best + place + 1, best + place, (CHOICES - 1 - place) * sizeof *best);
-			memmove(choices + place + 1, choices + place, (CHOICES - 1 - place) * sizeof *choices);
-			best[place] = sums[i];
-			choices[place].directory = block;
-			choices[place].item = i;
-			choices[place].leaf = ItemPointerGetBlockNumberNoCheck(&items[i].tid);
-			choices[place].cell = items[i].cell;
-			choices[place].slack = index_slacks(page, layout)[i];
-			/* the row is no farther from the cell's point than its own point, and that from it */
-			choices[place].needed = nextafterf((float) ((code_distance(metric, sums[i]) + insertion->head_slack) * (1 + 1e-6)), INFINITY);
-		}
+		index_walk(insertion->index, &walk, block);
+		buffer = index_read(insertion->index, block, BUFFER_LOCK_SHARE, INDEX_PAGE_DIRECTORY);
+		page = BufferGetPage(buffer);
+		index_check_region(insertion->index, block, page, insertion->region);
+		index_check_node(insertion->index, block, page, &insertion->directory);
+		look_at_cells(insertion, block, page, sums);
+		if (!has_room)
+			insertion->directory_room = block;
+		has_room = has_room || index_has_room(INDEX_NODE(page), &insertion->directory);
 		block = INDEX_SPECIAL(page)->next;
 		UnlockReleaseBuffer(buffer);
 	}
 	pfree(sums);
 }
 
+/* With the cell's leaf locked, so that the cell is what it was when it was read. */
 static void
 grow_cell(Insertion *insertion, const Choice *choice)
 {
@@ -372,35 +345,46 @@ grow_cell(Insertion *insertion, const Choice *choice)
 	UnlockReleaseBuffer(buffer);
 }
 
+/* An item of a node, which is locked and has room: a free one or a new one. */
+static int
+find_item(Relation index, Buffer buffer, const IndexLayout *layout)
+{
+	Page		page = BufferGetPage(buffer);
+	int			count = INDEX_NODE(page)->count;
+	const IndexItem *items = index_items(page, layout);
+	int			place = count;
+
+	if (INDEX_NODE(page)->free > 0)
+	{
+		for (place = 0; place < count && ItemPointerIsValid(&items[place].tid); place++)
+			;
+		if (place == count)
+			index_raise_corrupted(index, BufferGetBlockNumber(buffer), "It has no free item, though it says so.");
+	}
+	return place;
+}
+
 /* Puts the row into a leaf that is locked and has room. */
 static void
 put_row(Insertion *insertion, Buffer buffer, uint16 cell)
 {
-	Page		page = BufferGetPage(buffer);
 	IndexItem	item = {insertion->tid, cell};
-	int			place = INDEX_NODE(page)->count;
 
-	if (INDEX_NODE(page)->free > 0)
-	{
-		const IndexItem *items = index_items(page, &insertion->layout);
-
-		for (place = 0; place < INDEX_NODE(page)->count && ItemPointerIsValid(&items[place].tid); place++)
-			;
-		if (place == INDEX_NODE(page)->count)
-			index_raise_corrupted(insertion->index, BufferGetBlockNumber(buffer), "It has no free item, though it says so.");
-	}
-	index_node_put(insertion->index, buffer, &insertion->layout, place, &item, insertion->slack, insertion->code);
+	index_node_put(insertion->index, buffer, &insertion->layout, find_item(insertion->index, buffer, &insertion->layout), &item,
+				   insertion->slack, insertion->code);
 }
 
-/* The leaf, exclusively locked, if it has room. */
+/* The cell's leaf, exclusively locked, if it has room. */
 static Buffer
-leaf_with_room(Insertion *insertion, BlockNumber block)
+leaf_with_room(Insertion *insertion, const Choice *choice)
 {
-	Buffer		buffer = index_read(insertion->index, block, BUFFER_LOCK_EXCLUSIVE, INDEX_PAGE_LEAF);
-	IndexNode  *node = INDEX_NODE(BufferGetPage(buffer));
+	Buffer		buffer;
 
-	index_check_node(insertion->index, block, BufferGetPage(buffer), &insertion->layout);
-	if (node->free > 0 || node->count < insertion->layout.capacity)
+	if (!BlockNumberIsValid(choice->directory))
+		return InvalidBuffer;
+	buffer = index_read_any(insertion->index, ItemPointerGetBlockNumberNoCheck(&choice->leaf), BUFFER_LOCK_EXCLUSIVE);
+	if (index_check_leaf(insertion->index, &choice->leaf, BufferGetPage(buffer), insertion->region, &insertion->layout) &&
+		index_has_room(INDEX_NODE(BufferGetPage(buffer)), &insertion->layout))
 		return buffer;
 	UnlockReleaseBuffer(buffer);
 	return InvalidBuffer;
@@ -409,48 +393,51 @@ leaf_with_room(Insertion *insertion, BlockNumber block)
 static bool
 put_into_cell(Insertion *insertion, const Choice *choice)
 {
-	Buffer		buffer;
+	Buffer		buffer = leaf_with_room(insertion, choice);
 
-	/* Grown before the leaf is locked: a leaf's lock comes before a directory's. */
-	grow_cell(insertion, choice);
-	buffer = leaf_with_room(insertion, choice->leaf);
 	if (!BufferIsValid(buffer))
 		return false;
+	grow_cell(insertion, choice);
 	put_row(insertion, buffer, choice->cell);
 	UnlockReleaseBuffer(buffer);
 	return true;
 }
 
 static bool
-wants_cell(const IndexNode *node)
+wants_cell(const Insertion *insertion, Page leaf)
 {
-	return node->cells < UINT16_MAX && node->cells < 2 + (node->count - node->free) / ROWS_PER_CELL;
+	const IndexNode *node = INDEX_NODE(leaf);
+
+	return node->cells < UINT16_MAX &&
+		node->cells < 2 + insertion->layout.capacity / FIRST_CELLS + (node->count - node->free) / ROWS_PER_CELL;
 }
 
-/* The region's first directory node; regions without rows have none. */
-static BlockNumber
-first_directory(Insertion *insertion)
+/* A directory node with room, exclusively locked: the one that was seen, or one after it. */
+static Buffer
+directory_with_room(Insertion *insertion)
 {
-	IndexRegion *record;
-	Buffer		buffer = index_lock_region(insertion->index, &insertion->meta, insertion->region, BUFFER_LOCK_EXCLUSIVE, &record);
-	BlockNumber block = record->directory;
+	Relation	index = insertion->index;
+	const IndexLayout *layout = &insertion->directory;
+	BlockNumber block = insertion->directory_room;
+	IndexWalk	walk = {0};
 
-	/* another session may have been faster */
 	if (!BlockNumberIsValid(block))
+		block = index_first_directory(index, &insertion->meta, insertion->region, layout);
+	for (;;)
 	{
-		GenericXLogState *state;
-		Page		page;
+		Buffer		buffer = index_read(index, block, BUFFER_LOCK_EXCLUSIVE, INDEX_PAGE_DIRECTORY);
+		Page		page = BufferGetPage(buffer);
 
-		block = new_node(insertion->index, &insertion->directory, INDEX_PAGE_DIRECTORY, insertion->region);
-		state = GenericXLogStart(insertion->index);
-		page = GenericXLogRegisterBuffer(state, buffer, 0);
-		record = &INDEX_REGIONS(page)[insertion->region % INDEX_REGIONS_PER_PAGE];
-		record->directory = record->last_directory = block;
-		GenericXLogFinish(state);
+		index_walk(index, &walk, block);
+		index_check_region(index, block, page, insertion->region);
+		index_check_node(index, block, page, layout);
+		if (index_has_room(INDEX_NODE(page), layout))
+			return buffer;
+		block = INDEX_SPECIAL(page)->next;
+		if (!BlockNumberIsValid(block))
+			block = index_append_directory(index, buffer, insertion->region, layout);
+		UnlockReleaseBuffer(buffer);
 	}
-	UnlockReleaseBuffer(buffer);
-	insertion->record.directory = insertion->record.last_directory = block;
-	return block;
 }
 
 /* The row becomes a cell of its own, in a leaf that is locked and has room: first the cell's number, then the cell, then the row. */
@@ -459,91 +446,94 @@ put_new_cell(Insertion *insertion, Buffer leaf)
 {
 	Relation	index = insertion->index;
 	const IndexLayout *layout = &insertion->directory;
-	BlockNumber block = insertion->record.last_directory;
 	IndexItem	item;
 	Buffer		buffer;
 	GenericXLogState *state;
 
-	ItemPointerSet(&item.tid, BufferGetBlockNumber(leaf), 1);
+	ItemPointerSet(&item.tid, BufferGetBlockNumber(leaf), INDEX_SPECIAL(BufferGetPage(leaf))->generation);
 	item.cell = INDEX_NODE(BufferGetPage(leaf))->cells;
 
 	/* The number is taken first: after a crash nobody takes it again. */
 	state = GenericXLogStart(index);
 	INDEX_NODE(GenericXLogRegisterBuffer(state, leaf, 0))->cells++;
 	GenericXLogFinish(state);
-	if (!BlockNumberIsValid(block))
-		block = first_directory(insertion);
-	for (;;)
-	{
-		Page		page;
-
-		buffer = index_read(index, block, BUFFER_LOCK_EXCLUSIVE, INDEX_PAGE_DIRECTORY);
-		page = BufferGetPage(buffer);
-		index_check_node(index, block, page, layout);
-		if (INDEX_NODE(page)->count < layout->capacity)
-			break;
-		if (BlockNumberIsValid(INDEX_SPECIAL(page)->next))
-			block = INDEX_SPECIAL(page)->next;
-		else
-		{
-			block = new_node(index, layout, INDEX_PAGE_DIRECTORY, insertion->region);
-			state = GenericXLogStart(index);
-			INDEX_SPECIAL(GenericXLogRegisterBuffer(state, buffer, 0))->next = block;
-			GenericXLogFinish(state);
-		}
-		UnlockReleaseBuffer(buffer);
-	}
-	index_node_put(index, buffer, layout, INDEX_NODE(BufferGetPage(buffer))->count, &item, insertion->head_slack, insertion->code);
+	buffer = directory_with_room(insertion);
+	index_node_put(index, buffer, layout, find_item(index, buffer, layout), &item, insertion->head_slack, insertion->code);
 	UnlockReleaseBuffer(buffer);
 	put_row(insertion, leaf, item.cell);
-	if (block != insertion->record.last_directory)
-		set_last(insertion, block, InvalidBlockNumber);
 }
 
 /* ---- the row ----------------------------------------------------------------------------------------------------- */
 
+/* Into a cell that the row does not make wider than usual, or as a new cell into the leaf of the nearest one. */
+static bool
+put_near(Insertion *insertion)
+{
+	Buffer		buffer;
+	bool		done;
+
+	for (int i = 0; i < CHOICES; i++)
+	{
+		const Choice *choice = &insertion->choices[i];
+
+		if (choice->needed <= Max(choice->slack, insertion->record.typical) && put_into_cell(insertion, choice))
+			return true;
+	}
+	buffer = leaf_with_room(insertion, &insertion->choices[0]);
+	if (!BufferIsValid(buffer))
+		return false;
+	done = wants_cell(insertion, BufferGetPage(buffer));
+	if (done)
+		put_new_cell(insertion, buffer);
+	UnlockReleaseBuffer(buffer);
+	return done;
+}
+
+/* Into the first leaf with room; false: there was none, or it was full or changed, and one has to look again. */
+static bool
+put_where_room_is(Insertion *insertion)
+{
+	BlockNumber first = insertion->record.room;
+	Buffer		buffer;
+	Page		page;
+	bool		full;
+
+	if (!BlockNumberIsValid(first))
+	{
+		index_room_make(insertion->index, &insertion->meta, insertion->region, &insertion->layout);
+		return false;
+	}
+	buffer = index_room_first(insertion->index, &insertion->meta, insertion->region, &insertion->layout, first);
+	if (!BufferIsValid(buffer))
+		return false;
+	page = BufferGetPage(buffer);
+	full = !index_has_room(INDEX_NODE(page), &insertion->layout);
+	if (full)
+		index_room_remove(insertion->index, &insertion->meta, buffer);
+	else if (wants_cell(insertion, page) || !BlockNumberIsValid(insertion->room.directory))
+		put_new_cell(insertion, buffer);
+	else
+	{
+		UnlockReleaseBuffer(buffer);
+		/* its cells are many for their rows: the nearest cell of all with room, however wide it becomes */
+		for (int i = 0; i < CHOICES; i++)
+			if (put_into_cell(insertion, &insertion->choices[i]))
+				return true;
+		return put_into_cell(insertion, &insertion->room);
+	}
+	UnlockReleaseBuffer(buffer);
+	return !full;
+}
+
 static void
 insert_row(Insertion *insertion)
 {
-	Choice		choices[CHOICES];
-	Buffer		buffer = InvalidBuffer;
-	BlockNumber leaf;
-
 	find_region(insertion);
-	grow_region(insertion);
-	find_cells(insertion, choices);
-
-	/* A cell that the row fits into without making it wider than usual. */
-	for (int i = 0; i < CHOICES && BlockNumberIsValid(choices[i].directory); i++)
-		if (choices[i].needed <= Max(choices[i].slack, insertion->record.typical) && put_into_cell(insertion, &choices[i]))
-			return;
-
-	/* Else a new one, in the nearest leaf or in the last, unless they have many cells for their rows. */
-	leaf = BlockNumberIsValid(choices[0].directory) ? choices[0].leaf : insertion->record.last_leaf;
-	for (int i = 0; i < 2 && BlockNumberIsValid(leaf); i++, leaf = insertion->record.last_leaf)
+	do
 	{
-		buffer = leaf_with_room(insertion, leaf);
-		if (!BufferIsValid(buffer))
-			continue;
-		if (wants_cell(INDEX_NODE(BufferGetPage(buffer))))
-		{
-			put_new_cell(insertion, buffer);
-			UnlockReleaseBuffer(buffer);
-			return;
-		}
-		UnlockReleaseBuffer(buffer);
-	}
-
-	/* Else the nearest cell with room, however wide it becomes. */
-	for (int i = 0; i < CHOICES && BlockNumberIsValid(choices[i].directory); i++)
-		if (put_into_cell(insertion, &choices[i]))
-			return;
-
-	leaf = new_node(insertion->index, &insertion->layout, INDEX_PAGE_LEAF, insertion->region);
-	buffer = leaf_with_room(insertion, leaf);
-	put_new_cell(insertion, buffer);
-	UnlockReleaseBuffer(buffer);
-	set_last(insertion, InvalidBlockNumber, leaf);
+		grow_region(insertion);
+		find_cells(insertion);
+	} while (!put_near(insertion) && !put_where_room_is(insertion));
 }
 
 /* For index_stats: one of some is counted, for them all. */

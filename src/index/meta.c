@@ -19,7 +19,7 @@ index_meta_init(Page page, int fill)
 {
 	IndexMeta  *meta;
 
-	index_page_init(page, INDEX_PAGE_META);
+	index_page_init(page, INDEX_PAGE_META, INDEX_META_BLOCK, INDEX_NO_REGION);
 	meta = INDEX_META(page);
 	memset(meta, 0, sizeof *meta);
 	meta->magic = INDEX_MAGIC;

@@ -14,7 +14,6 @@
 void
 index_null_page_init(Page page, BlockNumber next)
 {
-	index_page_init(page, INDEX_PAGE_NULLS);
 	INDEX_SPECIAL(page)->next = next;
 	((PageHeader) page)->pd_lower = MAXALIGN(SizeOfPageHeaderData);
 }
@@ -30,10 +29,13 @@ index_null_put(Page page, const ItemPointerData *tid)
 static Buffer
 find_room(Relation index, BlockNumber block)
 {
+	IndexWalk	walk = {0};
+
 	while (BlockNumberIsValid(block))
 	{
 		Buffer		buffer = index_read(index, block, BUFFER_LOCK_EXCLUSIVE, INDEX_PAGE_NULLS);
 
+		index_walk(index, &walk, block);
 		if (index_null_count(BufferGetPage(buffer)) < INDEX_NULLS_PER_PAGE)
 			return buffer;
 		block = INDEX_SPECIAL(BufferGetPage(buffer))->next;
@@ -59,6 +61,9 @@ index_null_insert(Relation index, const ItemPointerData *tid)
 	Buffer		buffer;
 	Buffer		meta_buffer;
 	BlockNumber begin;
+	GenericXLogState *state;
+	IndexMeta  *changed;
+	Page		page;
 
 	index_read_meta(index, &meta);
 	buffer = find_room(index, meta.nulls_room);
@@ -76,27 +81,19 @@ index_null_insert(Relation index, const ItemPointerData *tid)
 	meta_buffer = index_read(index, INDEX_META_BLOCK, BUFFER_LOCK_EXCLUSIVE, INDEX_PAGE_META);
 	meta = *INDEX_META(BufferGetPage(meta_buffer));
 	buffer = find_room(index, BlockNumberIsValid(begin) ? begin : meta.nulls_room);
-	if (!BufferIsValid(buffer))
-	{
-		buffer = index_extend(index);
-		begin = InvalidBlockNumber;
-	}
+	state = GenericXLogStart(index);
+	changed = INDEX_META(GenericXLogRegisterBuffer(state, meta_buffer, 0));
+	if (BufferIsValid(buffer))
+		page = GenericXLogRegisterBuffer(state, buffer, 0);
 	else
-		begin = BufferGetBlockNumber(buffer);
 	{
-		GenericXLogState *state = GenericXLogStart(index);
-		IndexMeta  *changed = INDEX_META(GenericXLogRegisterBuffer(state, meta_buffer, 0));
-		Page		page = GenericXLogRegisterBuffer(state, buffer, BlockNumberIsValid(begin) ? 0 : GENERIC_XLOG_FULL_IMAGE);
-
-		if (!BlockNumberIsValid(begin))
-		{
-			index_null_page_init(page, changed->nulls);
-			changed->nulls = BufferGetBlockNumber(buffer);
-		}
-		changed->nulls_room = BufferGetBlockNumber(buffer);
-		index_null_put(page, tid);
-		GenericXLogFinish(state);
+		buffer = index_new_page(state, index, INDEX_PAGE_NULLS, INDEX_NO_REGION, &page);
+		index_null_page_init(page, changed->nulls);
+		changed->nulls = BufferGetBlockNumber(buffer);
 	}
+	changed->nulls_room = BufferGetBlockNumber(buffer);
+	index_null_put(page, tid);
+	GenericXLogFinish(state);
 	UnlockReleaseBuffer(buffer);
 	UnlockReleaseBuffer(meta_buffer);
 }

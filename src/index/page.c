@@ -71,7 +71,7 @@ index_default_head(int dimensions)
 /* ---- pages ------------------------------------------------------------------------------------------------------- */
 
 void
-index_page_init(Page page, IndexPageKind kind)
+index_page_init(Page page, IndexPageKind kind, BlockNumber block, uint32 region)
 {
 	IndexSpecial *special;
 
@@ -80,6 +80,10 @@ index_page_init(Page page, IndexPageKind kind)
 	special->kind = kind;
 	special->magic = INDEX_PAGE_MAGIC;
 	special->next = InvalidBlockNumber;
+	special->block = block;
+	special->region = region;
+	special->generation = 1;
+	special->padding = 0;
 	/* What lies between pd_lower and pd_upper is not logged: nothing, unless the page's owner sets pd_lower. */
 	((PageHeader) page)->pd_lower = ((PageHeader) page)->pd_upper;
 }
@@ -94,17 +98,18 @@ set_lower(Page page, const IndexLayout *layout)
 }
 
 void
-index_node_init(Page page, IndexPageKind kind, const IndexLayout *layout, uint32 region, const BlockNumber *more)
+index_node_init(Page page, IndexPageKind kind, BlockNumber block, uint32 region, const IndexLayout *layout, const BlockNumber *more)
 {
 	IndexNode  *node;
 
-	index_page_init(page, kind);
+	index_page_init(page, kind, block, region);
 	node = INDEX_NODE(page);
 	node->count = 0;
 	node->free = 0;
 	node->cells = 0;
 	node->pages = layout->pages - 1;
-	node->region = region;
+	node->listed = 0;
+	node->padding = 0;
 	for (int i = 0; i < node->pages; i++)
 		node->more[i] = more[i];
 	set_lower(page, layout);
@@ -116,15 +121,37 @@ index_raise_corrupted(Relation index, BlockNumber block, const char *detail)
 	check_index_corrupted(RelationGetRelationName(index), block, detail);
 }
 
+/* That it is what was written under this number: pages that were swapped are noticed. */
+static void
+check_identity(Relation index, BlockNumber block, Page page)
+{
+	if (unlikely(PageIsNew(page)))
+		index_raise_corrupted(index, block, "The page is empty.");
+	if (unlikely(PageGetSpecialSize(page) != MAXALIGN(sizeof(IndexSpecial)) || INDEX_SPECIAL(page)->magic != INDEX_PAGE_MAGIC))
+		index_raise_corrupted(index, block, "It is no page of a siamese index.");
+	if (unlikely(INDEX_SPECIAL(page)->block != block))
+		index_raise_corrupted(index, block, psprintf("It was written as block %u.", INDEX_SPECIAL(page)->block));
+}
+
+static void
+check_kind(Relation index, BlockNumber block, Page page, IndexPageKind kind)
+{
+	if (unlikely(INDEX_SPECIAL(page)->kind != kind))
+		index_raise_corrupted(index, block, psprintf("It is of kind %d, not %d.", INDEX_SPECIAL(page)->kind, kind));
+}
+
 void
 index_check_page(Relation index, BlockNumber block, Page page, IndexPageKind kind)
 {
-	if (PageIsNew(page))
-		index_raise_corrupted(index, block, "The page is empty.");
-	if (PageGetSpecialSize(page) != MAXALIGN(sizeof(IndexSpecial)) || INDEX_SPECIAL(page)->magic != INDEX_PAGE_MAGIC)
-		index_raise_corrupted(index, block, "It is no page of a siamese index.");
-	if (INDEX_SPECIAL(page)->kind != kind)
-		index_raise_corrupted(index, block, psprintf("It is of kind %d, not %d.", INDEX_SPECIAL(page)->kind, kind));
+	check_identity(index, block, page);
+	check_kind(index, block, page, kind);
+}
+
+void
+index_check_region(Relation index, BlockNumber block, Page page, uint32 region)
+{
+	if (unlikely(INDEX_SPECIAL(page)->region != region))
+		index_raise_corrupted(index, block, psprintf("It belongs to region %u, not to %u.", INDEX_SPECIAL(page)->region, region));
 }
 
 void
@@ -136,8 +163,29 @@ index_check_node(Relation index, BlockNumber block, Page page, const IndexLayout
 		index_raise_corrupted(index, block, "The numbers of its items or pages are impossible.");
 }
 
+bool
+index_check_leaf(Relation index, const ItemPointerData *pointer, Page page, uint32 region, const IndexLayout *layout)
+{
+	BlockNumber block = ItemPointerGetBlockNumberNoCheck(pointer);
+
+	check_identity(index, block, page);
+	if (INDEX_SPECIAL(page)->generation != ItemPointerGetOffsetNumberNoCheck(pointer))
+		return false;
+	check_kind(index, block, page, INDEX_PAGE_LEAF);
+	index_check_region(index, block, page, region);
+	index_check_node(index, block, page, layout);
+	return true;
+}
+
+void
+index_walk(Relation index, IndexWalk *walk, BlockNumber block)
+{
+	if (unlikely(index_walk_returns(walk, block)))
+		index_raise_corrupted(index, block, "Its chain comes back to it.");
+}
+
 Buffer
-index_read(Relation index, BlockNumber block, int lock, IndexPageKind kind)
+index_read_any(Relation index, BlockNumber block, int lock)
 {
 	Buffer		buffer;
 
@@ -146,7 +194,16 @@ index_read(Relation index, BlockNumber block, int lock, IndexPageKind kind)
 		index_raise_corrupted(index, block, "A pointer to a page is empty.");
 	buffer = ReadBuffer(index, block);
 	LockBuffer(buffer, lock);
-	index_check_page(index, block, BufferGetPage(buffer), kind);
+	check_identity(index, block, BufferGetPage(buffer));
+	return buffer;
+}
+
+Buffer
+index_read(Relation index, BlockNumber block, int lock, IndexPageKind kind)
+{
+	Buffer		buffer = index_read_any(index, block, lock);
+
+	check_kind(index, block, BufferGetPage(buffer), kind);
 	return buffer;
 }
 
@@ -194,9 +251,13 @@ index_code_part(const IndexLayout *layout, int item, int start, int *page, int *
 
 /* A further page of a node, whose lock covers this one's reading. */
 static Buffer
-read_more(Relation index, const IndexNode *node, int page, int lock)
+read_more(Relation index, Page first, int page, int lock)
 {
-	return index_read(index, node->more[page - 1], lock, INDEX_PAGE_MORE);
+	BlockNumber block = INDEX_NODE(first)->more[page - 1];
+	Buffer		buffer = index_read(index, block, lock, INDEX_PAGE_MORE);
+
+	index_check_region(index, block, BufferGetPage(buffer), INDEX_SPECIAL(first)->region);
+	return buffer;
 }
 
 void
@@ -228,7 +289,7 @@ index_node_sums(Relation index, Page page, const IndexLayout *layout, Metric met
 				{
 					if (more_page > 0)
 						UnlockReleaseBuffer(more);
-					more = read_more(index, INDEX_NODE(page), part_page, BUFFER_LOCK_SHARE);
+					more = read_more(index, page, part_page, BUFFER_LOCK_SHARE);
 					more_page = part_page;
 				}
 				source = BufferGetPage(more);
@@ -253,7 +314,7 @@ index_node_code(Relation index, Page page, const IndexLayout *layout, int item, 
 			memcpy(code + start, (char *) page + offset, length);
 		else
 		{
-			Buffer		more = read_more(index, INDEX_NODE(page), part_page, BUFFER_LOCK_SHARE);
+			Buffer		more = read_more(index, page, part_page, BUFFER_LOCK_SHARE);
 
 			memcpy(code + start, (char *) BufferGetPage(more) + offset, length);
 			UnlockReleaseBuffer(more);
@@ -281,7 +342,7 @@ index_node_put(Relation index, Buffer buffer, const IndexLayout *layout, int num
 
 		if (part_page > 0)
 		{
-			more[used] = read_more(index, node, part_page, BUFFER_LOCK_EXCLUSIVE);
+			more[used] = read_more(index, page, part_page, BUFFER_LOCK_EXCLUSIVE);
 			target = GenericXLogRegisterBuffer(state, more[used++], 0);
 		}
 		memcpy((char *) target + offset, code + start, length);

@@ -33,9 +33,8 @@ has_rows(Relation index)
 		buffer = ReadBuffer(index, block);
 		LockBuffer(buffer, BUFFER_LOCK_SHARE);
 		page = BufferGetPage(buffer);
-		if (!PageIsNew(page) && PageGetSpecialSize(page) == MAXALIGN(sizeof(IndexSpecial)))
-			found = (INDEX_SPECIAL(page)->kind == INDEX_PAGE_LEAF && INDEX_NODE(page)->count > INDEX_NODE(page)->free) ||
-				(INDEX_SPECIAL(page)->kind == INDEX_PAGE_NULLS && index_null_count(page) > 0);
+		found = (index_page_kind(page) == INDEX_PAGE_LEAF && INDEX_NODE(page)->count > INDEX_NODE(page)->free) ||
+			(index_page_kind(page) == INDEX_PAGE_NULLS && index_null_count(page) > 0);
 		UnlockReleaseBuffer(buffer);
 	}
 	return found;

@@ -515,6 +515,7 @@ search_start_nulls(Search *search)
 
 	index_read_meta(search->index, &meta);
 	search->nulls = meta.nulls;
+	search->null_walk = (IndexWalk) {0};
 	search->null_count = 0;
 	if (search->null_tids == NULL)
 		search->null_tids = MemoryContextAlloc(search->context, BLCKSZ);
@@ -525,9 +526,12 @@ search_next_null(Search *search, ItemPointerData *tid)
 {
 	while (search->null_count == 0 && BlockNumberIsValid(search->nulls))
 	{
-		Buffer		buffer = index_read(search->index, search->nulls, BUFFER_LOCK_SHARE, INDEX_PAGE_NULLS);
-		Page		page = BufferGetPage(buffer);
+		Buffer		buffer;
+		Page		page;
 
+		index_walk(search->index, &search->null_walk, search->nulls);
+		buffer = index_read(search->index, search->nulls, BUFFER_LOCK_SHARE, INDEX_PAGE_NULLS);
+		page = BufferGetPage(buffer);
 		search->null_count = index_null_count(page);
 		if (search->null_count < 0 || search->null_count > INDEX_NULLS_PER_PAGE)
 			index_raise_corrupted(search->index, search->nulls, "The number of its items is impossible.");

@@ -71,7 +71,7 @@ struct Search
 	float	   *bounds;			/* [INDEX_MOST_ITEMS] */
 	float	   *scratch;		/* [node_space] */
 
-	BlockNumber *leaves;		/* to be opened now */
+	ItemPointerData *leaves;	/* to be opened now: the cells' pointers */
 	int			leaf_count;
 	int			leaf_space;
 
@@ -96,6 +96,7 @@ struct Search
 
 	/* NULLs */
 	BlockNumber nulls;
+	IndexWalk	null_walk;
 	ItemPointerData *null_tids;	/* of one page */
 	int			null_count;
 };

@@ -43,16 +43,16 @@ search_begin_visits(Search *search, BlockNumber blocks)
 	search->visited = locator;
 }
 
-/* index_read() under a share lock. */
+/* index_read_any() under a share lock, but that nothing is checked. */
 static Buffer
-visit(Search *search, BlockNumber block, IndexPageKind kind)
+visit(Search *search, BlockNumber block)
 {
 	SearchVisit *visit = block < search->visit_space ? &search->visits[block] : NULL;
 	Buffer		buffer;
 	Page		page;
 
 	if (visit == NULL)
-		return index_read(search->index, block, BUFFER_LOCK_SHARE, kind);
+		return index_read_any(search->index, block, BUFFER_LOCK_SHARE);
 	if (BufferIsValid(visit->buffer) &&
 		ReadRecentBuffer(compat_locator(search->index), MAIN_FORKNUM, block, visit->buffer))
 		buffer = visit->buffer;
@@ -60,7 +60,6 @@ visit(Search *search, BlockNumber block, IndexPageKind kind)
 		buffer = visit->buffer = ReadBuffer(search->index, block);
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	page = BufferGetPage(buffer);
-	index_check_page(search->index, block, page, kind);
 	visit->used = Min(((PageHeader) page)->pd_lower, BLCKSZ);
 	return buffer;
 }
@@ -109,8 +108,10 @@ mark_opened(Search *search, BlockNumber block)
 
 /* A leaf that a cell points to: opened once. */
 static void
-want_leaf(Search *search, uint32 region, BlockNumber block)
+want_leaf(Search *search, uint32 region, const ItemPointerData *leaf)
 {
+	BlockNumber block = ItemPointerGetBlockNumberNoCheck(leaf);
+
 	if (unlikely(block >= search->blocks))
 	{
 		/* it may be a new one */
@@ -128,10 +129,10 @@ want_leaf(Search *search, uint32 region, BlockNumber block)
 	if (search->leaf_count == search->leaf_space)
 	{
 		search->leaf_space = Max(search->leaf_space * 2, 256);
-		search->leaves = search->leaves ? repalloc_huge(search->leaves, sizeof(BlockNumber) * (Size) search->leaf_space) :
-			palloc(sizeof(BlockNumber) * search->leaf_space);
+		search->leaves = search->leaves ? repalloc_huge(search->leaves, sizeof(ItemPointerData) * (Size) search->leaf_space) :
+			palloc(sizeof(ItemPointerData) * search->leaf_space);
 	}
-	search->leaves[search->leaf_count++] = block;
+	search->leaves[search->leaf_count++] = *leaf;
 }
 
 /* The first dimensions of the query in the units of a region. */
@@ -178,8 +179,9 @@ any_within(const float *bounds, int count, float most)
 	return within != 0;
 }
 
+/* Its rows come to the heap; if vacuum has freed it since its cell was read, all its rows were dead before this scan began. */
 static void
-open_leaf(Search *search, uint32 region, BlockNumber block)
+open_leaf(Search *search, uint32 region, const ItemPointerData *leaf)
 {
 	const IndexLayout *layout = &search->layout;
 	Buffer		buffer;
@@ -189,12 +191,14 @@ open_leaf(Search *search, uint32 region, BlockNumber block)
 	int			count;
 
 	CHECK_FOR_INTERRUPTS();
-	buffer = visit(search, block, INDEX_PAGE_LEAF);
+	buffer = visit(search, ItemPointerGetBlockNumberNoCheck(leaf));
 	page = BufferGetPage(buffer);
-	index_check_node(search->index, block, page, layout);
+	if (!index_check_leaf(search->index, leaf, page, region, layout))
+	{
+		UnlockReleaseBuffer(buffer);
+		return;
+	}
 	node = INDEX_NODE(page);
-	if (unlikely(node->region != region))
-		index_raise_corrupted(search->index, block, psprintf("It belongs to region %u, not to %u.", node->region, region));
 	count = node->count;
 	items = index_items(page, layout);
 	search->counts.leaves++;
@@ -254,11 +258,36 @@ need_cells(Search *search, int more)
 	}
 }
 
+/* The bounds of a node's cells, which is locked; of free ones INFINITY, as of opened ones. */
+static void
+bound_cells(Search *search, SearchNode *found, Page page, const CodeQuery *query)
+{
+	const IndexLayout *layout = &search->directory;
+	float	   *bounds = search->cell_bounds + found->first;
+	const IndexItem *items = index_items(page, layout);
+
+	if (search->every)
+		memset(bounds, 0, sizeof(float) * found->count);
+	else
+	{
+		index_node_sums(search->index, page, layout, search->metric, search->head, found->count, search->sums);
+		code_kernels()->bounds(search->metric == METRIC_L1, search->sums, index_slacks(page, layout), found->count, query, bounds);
+	}
+	if (INDEX_NODE(page)->free > 0)
+		for (int i = 0; i < found->count; i++)
+			if (!ItemPointerIsValid(&items[i].tid))
+				bounds[i] = INFINITY;
+	found->least = INFINITY;
+	for (int i = 0; i < found->count; i++)
+		found->least = Min(found->least, bounds[i]);
+}
+
 void
 search_open_region(Search *search, uint32 region, uint32 next)
 {
 	const IndexLayout *layout = &search->directory;
 	BlockNumber block = search->regions[region].directory;
+	IndexWalk	walk = {0};
 	CodeQuery	query;
 
 	search->counts.regions++;
@@ -266,37 +295,28 @@ search_open_region(Search *search, uint32 region, uint32 next)
 		code_dimensions(search, region, layout->dimensions, search->head, &query);
 	while (BlockNumberIsValid(block))
 	{
-		Buffer		buffer = visit(search, block, INDEX_PAGE_DIRECTORY);
-		Page		page = BufferGetPage(buffer);
-		IndexNode  *node = INDEX_NODE(page);
+		Buffer		buffer;
+		Page		page;
 		SearchNode *found;
-		float	   *bounds;
 
 		CHECK_FOR_INTERRUPTS();
+		index_walk(search->index, &walk, block);
+		buffer = visit(search, block);
+		page = BufferGetPage(buffer);
+		index_check_page(search->index, block, page, INDEX_PAGE_DIRECTORY);
+		index_check_region(search->index, block, page, region);
 		index_check_node(search->index, block, page, layout);
-		if (unlikely(node->region != region))
-			index_raise_corrupted(search->index, block, psprintf("It belongs to region %u, not to %u.", node->region, region));
 		expect(search, BlockNumberIsValid(INDEX_SPECIAL(page)->next) ? INDEX_SPECIAL(page)->next : search->regions[next].directory,
 			   layout->slacks);
-		need_cells(search, node->count);
+		need_cells(search, INDEX_NODE(page)->count);
 		found = &search->nodes[search->node_count++];
 		found->block = block;
 		found->region = region;
 		found->first = search->cell_count;
-		found->count = node->count;
-		found->least = INFINITY;
-		bounds = search->cell_bounds + search->cell_count;
-		if (search->every)
-			memset(bounds, 0, sizeof(float) * node->count);
-		else
-		{
-			index_node_sums(search->index, page, layout, search->metric, search->head, node->count, search->sums);
-			code_kernels()->bounds(search->metric == METRIC_L1, search->sums, index_slacks(page, layout), node->count, &query, bounds);
-		}
-		for (int i = 0; i < node->count; i++)
-			found->least = Min(found->least, bounds[i]);
-		search->cell_count += node->count;
-		search->counts.cells += node->count;
+		found->count = INDEX_NODE(page)->count;
+		bound_cells(search, found, page, &query);
+		search->cell_count += found->count;
+		search->counts.cells += found->count;
 		block = INDEX_SPECIAL(page)->next;
 		UnlockReleaseBuffer(buffer);
 	}
@@ -315,7 +335,8 @@ search_open_cells(Search *search, float most)
 		if (node->least > most || isinf(node->least))
 			continue;
 		search->leaf_count = 0;
-		buffer = visit(search, node->block, INDEX_PAGE_DIRECTORY);
+		buffer = visit(search, node->block);
+		index_check_page(search->index, node->block, BufferGetPage(buffer), INDEX_PAGE_DIRECTORY);
 		items = index_items(BufferGetPage(buffer), &search->directory);
 		for (int cell = node->first; cell < node->first + node->count; cell++)
 		{
@@ -323,8 +344,10 @@ search_open_cells(Search *search, float most)
 				least = Min(least, search->cell_bounds[cell]);
 			else if (!isinf(search->cell_bounds[cell]))
 			{
+				/* one that vacuum has freed since had no row for this scan; one that came in its place has none, either */
 				search->cell_bounds[cell] = INFINITY;
-				want_leaf(search, node->region, ItemPointerGetBlockNumberNoCheck(&items[cell - node->first].tid));
+				if (ItemPointerIsValid(&items[cell - node->first].tid))
+					want_leaf(search, node->region, &items[cell - node->first].tid);
 			}
 		}
 		UnlockReleaseBuffer(buffer);
@@ -334,8 +357,8 @@ search_open_cells(Search *search, float most)
 		for (int leaf = 0; leaf < search->leaf_count; leaf++)
 		{
 			if (leaf + 1 < search->leaf_count)
-				expect(search, search->leaves[leaf + 1], search->layout.items);
-			open_leaf(search, node->region, search->leaves[leaf]);
+				expect(search, ItemPointerGetBlockNumberNoCheck(&search->leaves[leaf + 1]), search->layout.items);
+			open_leaf(search, node->region, &search->leaves[leaf]);
 		}
 	}
 }

@@ -107,23 +107,24 @@ siamese_index_stats(PG_FUNCTION_ARGS)
 
 		CHECK_FOR_INTERRUPTS();
 		LockBuffer(buffer, BUFFER_LOCK_SHARE);
-		if (!PageIsNew(page) && PageGetSpecialSize(page) == MAXALIGN(sizeof(IndexSpecial)))
-			switch (INDEX_SPECIAL(page)->kind)
-			{
-				case INDEX_PAGE_LEAF:
-					if (layout.dimensions == 0)
-						break;	/* the first row came after the meta page was read */
-					index_check_node(index, block, page, &layout);
-					add_leaf(&totals, page, &layout, rounding);
-					break;
-				case INDEX_PAGE_DIRECTORY:
-					totals.directories++;
-					totals.cells += INDEX_NODE(page)->count;
-					break;
-				case INDEX_PAGE_NULLS:
-					totals.nulls += index_null_count(page);
-					break;
-			}
+		switch (index_page_kind(page))
+		{
+			case INDEX_PAGE_LEAF:
+				if (layout.dimensions == 0)
+					break;		/* the first row came after the meta page was read */
+				index_check_node(index, block, page, &layout);
+				add_leaf(&totals, page, &layout, rounding);
+				break;
+			case INDEX_PAGE_DIRECTORY:
+				totals.directories++;
+				totals.cells += INDEX_NODE(page)->count - INDEX_NODE(page)->free;
+				break;
+			case INDEX_PAGE_NULLS:
+				totals.nulls += index_null_count(page);
+				break;
+			default:
+				break;
+		}
 		UnlockReleaseBuffer(buffer);
 	}
 	bad = totals.clipped + meta.strays;

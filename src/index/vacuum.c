@@ -1,17 +1,27 @@
 /*
  * vacuum.c: removes dead rows: all blocks in order, each page by itself.
  *
- * Items of dead rows become free ones and are used again by inserts.  Radii stay as they are: they may be larger than need be.
+ * Items of dead rows become free ones and are used again by inserts; leaves without rows become free pages.  Radii stay as they
+ * are: they may be larger than need be.
  */
 #include "postgres.h"
 
 #include "commands/vacuum.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
+#include "storage/indexfsm.h"
 #include "storage/lmgr.h"
 #include "utils/rel.h"
 
 #include "index/index.h"
+
+#define WORTH_A_LISTING 8		/* of a leaf, this share is free: rows that are not near are put there, too */
+
+typedef struct EmptyLeaf
+{
+	uint32		region;
+	BlockNumber block;
+} EmptyLeaf;
 
 typedef struct Vacuum
 {
@@ -20,8 +30,54 @@ typedef struct Vacuum
 	IndexBulkDeleteCallback callback;	/* NULL: count only */
 	void	   *callback_state;
 	bool		freed_nulls;
+	IndexMeta	meta;
 	IndexLayout layout;
+	EmptyLeaf  *empty;			/* leaves without rows */
+	int64		empty_count;
+	int64		empty_space;
 } Vacuum;
+
+static void
+note_empty(Vacuum *vacuum, BlockNumber block, uint32 region)
+{
+	if (vacuum->empty_count == vacuum->empty_space)
+	{
+		vacuum->empty_space = Max(vacuum->empty_space * 2, 256);
+		vacuum->empty = vacuum->empty ? repalloc_huge(vacuum->empty, sizeof(EmptyLeaf) * vacuum->empty_space) :
+			palloc(sizeof(EmptyLeaf) * vacuum->empty_space);
+	}
+	vacuum->empty[vacuum->empty_count].region = region;
+	vacuum->empty[vacuum->empty_count++].block = block;
+}
+
+/* Whether the region that a leaf is of is there. */
+static bool
+is_of_region(Vacuum *vacuum, Page page)
+{
+	/* it may be one that came since the meta page was read */
+	if (INDEX_SPECIAL(page)->region >= vacuum->meta.regions)
+		index_read_meta(vacuum->info->index, &vacuum->meta);
+	return INDEX_SPECIAL(page)->region < vacuum->meta.regions;
+}
+
+/* Notes where rows may be put from now on. */
+static void
+list_leaf(Vacuum *vacuum, Buffer buffer)
+{
+	Page		page = BufferGetPage(buffer);
+	const IndexNode *node = INDEX_NODE(page);
+	bool		empty = node->free == node->count;
+
+	if (vacuum->callback == NULL || (!empty && node->free < vacuum->layout.capacity / WORTH_A_LISTING))
+		return;
+	if (!is_of_region(vacuum, page))
+		index_raise_corrupted(vacuum->info->index, BufferGetBlockNumber(buffer), psprintf("It belongs to region %u, of %u.",
+																						 INDEX_SPECIAL(page)->region, vacuum->meta.regions));
+	if (empty)
+		note_empty(vacuum, BufferGetBlockNumber(buffer), INDEX_SPECIAL(page)->region);
+	if (!node->listed)
+		index_room_add(vacuum->info->index, &vacuum->meta, buffer);
+}
 
 static void
 vacuum_leaf(Vacuum *vacuum, Buffer buffer)
@@ -55,6 +111,7 @@ vacuum_leaf(Vacuum *vacuum, Buffer buffer)
 	}
 	if (state != NULL)
 		GenericXLogFinish(state);
+	list_leaf(vacuum, buffer);
 }
 
 static void
@@ -103,49 +160,130 @@ reset_nulls_room(Relation index)
 	UnlockReleaseBuffer(buffer);
 }
 
+static int
+compare_empty(const void *a, const void *b)
+{
+	const EmptyLeaf *x = a;
+	const EmptyLeaf *y = b;
+
+	if (x->region != y->region)
+		return x->region < y->region ? -1 : 1;
+	return x->block < y->block ? -1 : x->block > y->block ? 1 : 0;
+}
+
+/* Leaves without rows become free pages, region by region. */
+static void
+free_leaves(Vacuum *vacuum)
+{
+	BlockNumber *leaves = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(BlockNumber) * Max(vacuum->empty_count, 1));
+	IndexLayout directory;
+
+	index_layout(&directory, vacuum->meta.head);
+	if (vacuum->empty_count > 0)
+		qsort(vacuum->empty, vacuum->empty_count, sizeof(EmptyLeaf), compare_empty);
+	for (int64 first = 0, end; first < vacuum->empty_count; first = end)
+	{
+		uint32		region = vacuum->empty[first].region;
+		int			count = 0;
+
+		for (end = first; end < vacuum->empty_count && vacuum->empty[end].region == region; end++)
+			leaves[count++] = vacuum->empty[end].block;
+		index_room_free(vacuum->info->index, &vacuum->meta, region, &directory, leaves, count);
+		vacuum->stats->pages_newly_deleted += count;
+	}
+	pfree(leaves);
+	if (vacuum->empty != NULL)
+		pfree(vacuum->empty);
+}
+
+static void
+vacuum_page(Vacuum *vacuum, Buffer buffer)
+{
+	Relation	index = vacuum->info->index;
+	Page		page = BufferGetPage(buffer);
+
+	/* A page may be new: an extension that a crash cut short. */
+	if (PageIsNew(page))
+	{
+		vacuum->stats->pages_free++;
+		RecordFreeIndexPage(index, BufferGetBlockNumber(buffer));
+		return;
+	}
+	switch (index_page_kind(page))
+	{
+		case INDEX_PAGE_LEAF:
+			/* a crash while the index was emptied may have left some */
+			if (INDEX_NODE(page)->count == INDEX_NODE(page)->free && !is_of_region(vacuum, page))
+				break;
+			index_check_page(index, BufferGetBlockNumber(buffer), page, INDEX_PAGE_LEAF);
+			if (vacuum->layout.dimensions == 0)
+			{
+				index_read_meta(index, &vacuum->meta);
+				index_layout(&vacuum->layout, index_coded(&vacuum->meta));
+			}
+			vacuum_leaf(vacuum, buffer);
+			break;
+		case INDEX_PAGE_NULLS:
+			index_check_page(index, BufferGetBlockNumber(buffer), page, INDEX_PAGE_NULLS);
+			vacuum_nulls(vacuum, buffer);
+			break;
+		case INDEX_PAGE_EMPTIED:	/* by a vacuum that did not come to its end */
+			if (is_of_region(vacuum, page))
+				note_empty(vacuum, BufferGetBlockNumber(buffer), INDEX_SPECIAL(page)->region);
+			break;
+		case INDEX_PAGE_FREE:
+			vacuum->stats->pages_free++;
+			RecordFreeIndexPage(index, BufferGetBlockNumber(buffer));
+			break;
+		default:
+			break;
+	}
+}
+
+/* With the lock, so that whoever has added a page has it locked. */
+static BlockNumber
+count_blocks(Relation index)
+{
+	bool		shared = !RelationUsesLocalBuffers(index);
+	BlockNumber blocks;
+
+	if (shared)
+		LockRelationForExtension(index, ExclusiveLock);
+	blocks = RelationGetNumberOfBlocks(index);
+	if (shared)
+		UnlockRelationForExtension(index, ExclusiveLock);
+	return blocks;
+}
+
 static void
 vacuum_index(Vacuum *vacuum)
 {
 	Relation	index = vacuum->info->index;
-	IndexMeta	meta;
 	BlockNumber block = INDEX_META_BLOCK + 1;
 	BlockNumber blocks;
 
-	index_read_meta(index, &meta);
+	index_read_meta(index, &vacuum->meta);
 	vacuum->stats->num_index_tuples = 0;
+	vacuum->stats->pages_free = 0;
 	vacuum->stats->estimated_count = false;
 
 	/* What is appended meanwhile holds no row that is dead by now, but is counted. */
-	while (block < (blocks = RelationGetNumberOfBlocks(index)))
+	while (block < (blocks = count_blocks(index)))
 		for (; block < blocks; block++)
 		{
 			Buffer		buffer;
-			Page		page;
 
 			compat_vacuum_delay_point();
 			buffer = ReadBufferExtended(index, MAIN_FORKNUM, block, RBM_NORMAL, vacuum->info->strategy);
 			LockBuffer(buffer, vacuum->callback ? BUFFER_LOCK_EXCLUSIVE : BUFFER_LOCK_SHARE);
-			page = BufferGetPage(buffer);
-			/* A page may be new: an extension that a crash cut short. */
-			if (!PageIsNew(page) && PageGetSpecialSize(page) == MAXALIGN(sizeof(IndexSpecial)))
-			{
-				if (INDEX_SPECIAL(page)->kind == INDEX_PAGE_LEAF)
-				{
-					if (vacuum->layout.dimensions == 0)
-					{
-						index_read_meta(index, &meta);
-						index_layout(&vacuum->layout, index_coded(&meta));
-					}
-					vacuum_leaf(vacuum, buffer);
-				}
-				else if (INDEX_SPECIAL(page)->kind == INDEX_PAGE_NULLS)
-					vacuum_nulls(vacuum, buffer);
-			}
+			vacuum_page(vacuum, buffer);
 			UnlockReleaseBuffer(buffer);
 		}
 	vacuum->stats->num_pages = block;
 	if (vacuum->freed_nulls)
 		reset_nulls_room(index);
+	free_leaves(vacuum);
+	IndexFreeSpaceMapVacuum(index);
 }
 
 IndexBulkDeleteResult *

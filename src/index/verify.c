@@ -43,6 +43,7 @@ typedef struct Entry
 typedef struct Cell
 {
 	BlockNumber leaf;
+	uint16		generation;		/* of the leaf */
 	uint16		cell;
 	uint32		region;
 	BlockNumber directory;
@@ -89,12 +90,21 @@ report(Check *check, BlockNumber block, const char *format,...)
 	tuplestore_putvalues(check->result->setResult, check->result->setDesc, values, nulls);
 }
 
+static void
+copy_page(Check *check, BlockNumber block, Page copy)
+{
+	Buffer		buffer = ReadBuffer(check->index, block);
+
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	memcpy(copy, BufferGetPage(buffer), BLCKSZ);
+	UnlockReleaseBuffer(buffer);
+}
+
 /* A copy of a page if it is one of this kind and was not reached before; NULL after a report. */
 static Page
 get_page(Check *check, BlockNumber block, IndexPageKind kind, BlockNumber from)
 {
-	Buffer		buffer;
-	Page		page;
+	Page		page = palloc(BLCKSZ);
 
 	CHECK_FOR_INTERRUPTS();
 	if (block >= check->blocks)
@@ -108,19 +118,24 @@ get_page(Check *check, BlockNumber block, IndexPageKind kind, BlockNumber from)
 		return NULL;
 	}
 	check->reached[block / 8] |= 1 << block % 8;
-	page = palloc(BLCKSZ);
-	buffer = ReadBuffer(check->index, block);
-	LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	memcpy(page, BufferGetPage(buffer), BLCKSZ);
-	UnlockReleaseBuffer(buffer);
-	if (PageIsNew(page) || PageGetSpecialSize(page) != MAXALIGN(sizeof(IndexSpecial)) ||
-		INDEX_SPECIAL(page)->magic != INDEX_PAGE_MAGIC)
+	copy_page(check, block, page);
+	if (index_page_kind(page) == 0)
 		report(check, block, "it is no page of a siamese index");
+	else if (INDEX_SPECIAL(page)->block != block)
+		report(check, block, "it was written as block %u", INDEX_SPECIAL(page)->block);
 	else if (INDEX_SPECIAL(page)->kind != kind)
 		report(check, block, "it is of kind %d, not %d", INDEX_SPECIAL(page)->kind, kind);
 	else
 		return page;
 	return NULL;
+}
+
+static bool
+check_owner(Check *check, BlockNumber block, Page page, uint32 region)
+{
+	if (INDEX_SPECIAL(page)->region != region)
+		report(check, block, "it belongs to region %u, not to %u", INDEX_SPECIAL(page)->region, region);
+	return INDEX_SPECIAL(page)->region == region;
 }
 
 /* The node's first page, its further ones marked as reached; NULL after a report. */
@@ -139,14 +154,15 @@ get_node(Check *check, BlockNumber block, IndexPageKind kind, uint32 region, Blo
 		report(check, block, "the numbers of its items or pages are impossible");
 		return NULL;
 	}
-	if (node->region != region)
-	{
-		report(check, block, "it belongs to region %u, not to %u", node->region, region);
+	if (!check_owner(check, block, page, region))
 		return NULL;
-	}
 	for (int i = 0; i < node->pages; i++)
-		if (get_page(check, node->more[i], INDEX_PAGE_MORE, block) == NULL)
+	{
+		Page		more = get_page(check, node->more[i], INDEX_PAGE_MORE, block);
+
+		if (more == NULL || !check_owner(check, node->more[i], more, region))
 			return NULL;
+	}
 	return page;
 }
 
@@ -209,21 +225,26 @@ check_directory(Check *check, uint32 region)
 {
 	BlockNumber block = check->regions[region].directory;
 	BlockNumber from = check->meta.first_regions;
-	bool		found_last = !BlockNumberIsValid(block) && !BlockNumberIsValid(check->regions[region].last_directory);
 
 	while (BlockNumberIsValid(block))
 	{
 		Page		page = get_node(check, block, INDEX_PAGE_DIRECTORY, region, from);
 
+		int			free = 0;
+
 		if (page == NULL)
 			return;
-		found_last = found_last || block == check->regions[region].last_directory;
 		for (int i = 0; i < INDEX_NODE(page)->count; i++)
 		{
 			const IndexItem *item = &index_items(page, &check->directory)[i];
-			Cell		cell = {ItemPointerGetBlockNumberNoCheck(&item->tid), item->cell, region, block, i,
-			index_slacks(page, &check->directory)[i]};
+			Cell		cell = {ItemPointerGetBlockNumberNoCheck(&item->tid), ItemPointerGetOffsetNumberNoCheck(&item->tid), item->cell,
+			region, block, i, index_slacks(page, &check->directory)[i]};
 
+			if (!ItemPointerIsValid(&item->tid))
+			{
+				free++;
+				continue;
+			}
 			if (!(cell.slack >= 0))
 				report(check, block, "cell %d has an impossible slack", i);
 			if (cell.leaf >= check->blocks)
@@ -231,12 +252,11 @@ check_directory(Check *check, uint32 region)
 			else
 				add_cell(check, &cell);
 		}
+		if (free != INDEX_NODE(page)->free)
+			report(check, block, "%d of its items are free, but it says %d", free, INDEX_NODE(page)->free);
 		from = block;
 		block = INDEX_SPECIAL(page)->next;
 	}
-	if (!found_last)
-		report(check, check->regions[region].directory, "region %u's last directory node %u is not in its chain", region,
-			   check->regions[region].last_directory);
 }
 
 /* ---- leaves ------------------------------------------------------------------------------------------------------ */
@@ -263,11 +283,7 @@ check_row(Check *check, Page page, const Cell *cells, int64 cell_count, BlockNum
 	index_node_code(check->index, page, &check->layout, place, code);
 	if (*directory_block != cell->directory)
 	{
-		Buffer		buffer = ReadBuffer(check->index, cell->directory);
-
-		LockBuffer(buffer, BUFFER_LOCK_SHARE);
-		memcpy(*directory, BufferGetPage(buffer), BLCKSZ);
-		UnlockReleaseBuffer(buffer);
+		copy_page(check, cell->directory, *directory);
 		*directory_block = cell->directory;
 	}
 	index_node_code(check->index, *directory, &check->directory, cell->item, cell_code);
@@ -283,15 +299,23 @@ check_leaf(Check *check, const Cell *cells, int64 cell_count, Page directory, ui
 {
 	BlockNumber block = cells[0].leaf;
 	BlockNumber directory_block = InvalidBlockNumber;
-	Page		page = get_node(check, block, INDEX_PAGE_LEAF, cells[0].region, cells[0].directory);
+	Page		copy = palloc(BLCKSZ);
+	Page		page;
 	int			free = 0;
 
+	copy_page(check, block, copy);
+	/* a vacuum did not come to its end: the next one goes on */
+	if (index_page_kind(copy) == INDEX_PAGE_EMPTIED)
+		return;
+	page = get_node(check, block, INDEX_PAGE_LEAF, cells[0].region, cells[0].directory);
 	if (page == NULL)
 		return;
 	for (int64 i = 0; i < cell_count; i++)
 	{
 		if (cells[i].region != cells[0].region)
 			report(check, cells[i].directory, "a cell points to block %u of another region", block);
+		if (cells[i].generation != INDEX_SPECIAL(page)->generation)
+			report(check, cells[i].directory, "a cell points to what block %u was before", block);
 		if (cells[i].cell >= INDEX_NODE(page)->cells)
 			report(check, cells[i].directory, "a cell of block %u has the number %u, but there are %u", block, cells[i].cell,
 				   INDEX_NODE(page)->cells);
@@ -324,6 +348,38 @@ check_leaves(Check *check)
 		MemoryContextReset(check->context);
 	}
 	MemoryContextSwitchTo(previous);
+}
+
+/* A region's leaves with room, where inserts put rows. */
+static void
+check_room(Check *check, uint32 region)
+{
+	BlockNumber block = check->regions[region].room;
+	BlockNumber from = check->meta.first_regions;
+	Page		page = palloc(BLCKSZ);
+	IndexWalk	walk = {0};
+
+	for (; BlockNumberIsValid(block); from = block, block = INDEX_SPECIAL(page)->next)
+	{
+		const char *problem = NULL;
+
+		CHECK_FOR_INTERRUPTS();
+		if (block >= check->blocks)
+			problem = "its next leaf with room is not there";
+		else if (index_walk_returns(&walk, from))
+			problem = "the list of leaves with room comes back to it";
+		else
+		{
+			copy_page(check, block, page);
+			if (index_page_kind(page) != INDEX_PAGE_LEAF || INDEX_SPECIAL(page)->region != region || !INDEX_NODE(page)->listed)
+				problem = "its next leaf with room is none";
+		}
+		if (problem != NULL)
+		{
+			report(check, from, "%s (region %u)", problem, region);
+			return;
+		}
+	}
 }
 
 /* ---- the rest ---------------------------------------------------------------------------------------------------- */
@@ -387,28 +443,26 @@ check_axes(Check *check)
 static void
 check_unreached(Check *check)
 {
+	Page		page = palloc(BLCKSZ);
+
 	for (BlockNumber block = INDEX_META_BLOCK + 1; block < check->blocks; block++)
 	{
-		Buffer		buffer;
-		Page		page;
+		IndexPageKind kind;
 
 		CHECK_FOR_INTERRUPTS();
 		if (check->reached[block / 8] & (1 << block % 8))
 			continue;
-		buffer = ReadBuffer(check->index, block);
-		LockBuffer(buffer, BUFFER_LOCK_SHARE);
-		page = BufferGetPage(buffer);
-		if (!PageIsNew(page))
-		{
-			if (PageGetSpecialSize(page) != MAXALIGN(sizeof(IndexSpecial)) || INDEX_SPECIAL(page)->magic != INDEX_PAGE_MAGIC ||
-				INDEX_SPECIAL(page)->kind < INDEX_PAGE_META || INDEX_SPECIAL(page)->kind > INDEX_PAGE_LAST)
-				report(check, block, "it is no page of a siamese index");
-			else if ((INDEX_SPECIAL(page)->kind == INDEX_PAGE_LEAF && INDEX_NODE(page)->count > INDEX_NODE(page)->free) ||
-					 (INDEX_SPECIAL(page)->kind == INDEX_PAGE_NULLS && index_null_count(page) > 0))
-				report(check, block, "it has rows, but nothing leads to it");
-		}
-		UnlockReleaseBuffer(buffer);
+		copy_page(check, block, page);
+		kind = index_page_kind(page);
+		if (PageIsNew(page))
+			continue;
+		if (kind == 0 || kind > INDEX_PAGE_LAST)
+			report(check, block, "it is no page of a siamese index");
+		else if ((kind == INDEX_PAGE_LEAF && INDEX_NODE(page)->count > INDEX_NODE(page)->free) ||
+				 (kind == INDEX_PAGE_NULLS && index_null_count(page) > 0))
+			report(check, block, "it has rows, but nothing leads to it");
 	}
+	pfree(page);
 }
 
 static void
@@ -466,7 +520,7 @@ check_heap_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, boo
 		vector = palloc(sizeof(float) * n);
 		rounding = index_vector(&axes, row, vector);
 		index_node_code(check->index, page, &check->layout, entry->item, code);
-		region = INDEX_NODE(page)->region;
+		region = INDEX_SPECIAL(page)->region;
 		centre = index_cache_centre(cache, region);
 		if (code_row_distance(check->metric, vector, 0, centre, check->regions[region].step, n, code) -
 			rounding / check->regions[region].step > index_slacks(page, &check->layout)[entry->item] * TOLERANCE)
@@ -519,6 +573,7 @@ siamese_index_check(PG_FUNCTION_ARGS)
 		MemoryContext previous = MemoryContextSwitchTo(check.context);
 
 		check_directory(&check, i);
+		check_room(&check, i);
 		MemoryContextSwitchTo(previous);
 		MemoryContextReset(check.context);
 	}

@@ -82,7 +82,7 @@ builder_begin(IndexWriter *writer, NodeBuilder *builder, uint32 region)
 		Buffer		buffer = index_extend(writer->index);
 
 		blocks[i] = BufferGetBlockNumber(buffer);
-		index_page_init(BufferGetPage(buffer), i == 0 ? builder->kind : INDEX_PAGE_MORE);
+		index_page_init(BufferGetPage(buffer), i == 0 ? builder->kind : INDEX_PAGE_MORE, blocks[i], region);
 		MarkBufferDirty(buffer);
 		UnlockReleaseBuffer(buffer);
 	}
@@ -90,9 +90,9 @@ builder_begin(IndexWriter *writer, NodeBuilder *builder, uint32 region)
 		INDEX_SPECIAL((Page) builder->images)->next = builder->kind == INDEX_PAGE_DIRECTORY ? blocks[0] : InvalidBlockNumber;
 	builder_end(writer, builder);
 	memcpy(builder->blocks, blocks, sizeof blocks);
-	index_node_init((Page) builder->images, builder->kind, builder->layout, region, blocks + 1);
+	index_node_init((Page) builder->images, builder->kind, blocks[0], region, builder->layout, blocks + 1);
 	for (int i = 1; i < builder->layout->pages; i++)
-		index_page_init((Page) (builder->images + (Size) i * BLCKSZ), INDEX_PAGE_MORE);
+		index_page_init((Page) (builder->images + (Size) i * BLCKSZ), INDEX_PAGE_MORE, blocks[i], region);
 }
 
 static bool
@@ -159,8 +159,7 @@ index_region_init(IndexRegion *region, float step)
 	memset(region, 0, sizeof *region);
 	region->step = step;
 	region->directory = InvalidBlockNumber;
-	region->last_directory = InvalidBlockNumber;
-	region->last_leaf = InvalidBlockNumber;
+	region->room = InvalidBlockNumber;
 }
 
 void
@@ -221,12 +220,11 @@ write_cell(IndexWriter *writer, uint32 region, IndexVector *const *rows, const I
 		float		cell_slack = 0;
 		IndexNode  *node;
 
-		if (builder_is_full(&writer->leaf) || INDEX_NODE((Page) writer->leaf.images)->region != region)
+		if (builder_is_full(&writer->leaf) || INDEX_SPECIAL((Page) writer->leaf.images)->region != region)
 			builder_begin(writer, &writer->leaf, region);
 		node = INDEX_NODE((Page) writer->leaf.images);
-		ItemPointerSet(&cell_item.tid, writer->leaf.blocks[0], 1);
+		ItemPointerSet(&cell_item.tid, writer->leaf.blocks[0], INDEX_SPECIAL((Page) writer->leaf.images)->generation);
 		cell_item.cell = node->cells++;
-		record->last_leaf = writer->leaf.blocks[0];
 		do
 		{
 			int			row = order[first++];
@@ -247,12 +245,11 @@ write_cell(IndexWriter *writer, uint32 region, IndexVector *const *rows, const I
 			writer->meta.built_rows++;
 		} while (first < end && !builder_is_full(&writer->leaf));
 
-		if (builder_is_full(&writer->directory) || INDEX_NODE((Page) writer->directory.images)->region != region)
+		if (builder_is_full(&writer->directory) || INDEX_SPECIAL((Page) writer->directory.images)->region != region)
 		{
 			builder_begin(writer, &writer->directory, region);
 			if (!BlockNumberIsValid(record->directory))
 				record->directory = writer->directory.blocks[0];
-			record->last_directory = writer->directory.blocks[0];
 		}
 		builder_add(&writer->directory, &cell_item, cell_slack, cell_code);
 		writer->meta.built_cells++;
@@ -291,6 +288,12 @@ index_writer_rows(IndexWriter *writer, uint32 region, IndexVector *const *rows, 
 void
 index_writer_region_end(IndexWriter *writer, uint32 region)
 {
+	/* the region's last leaf is the first to be filled up */
+	if (!builder_is_full(&writer->leaf))
+	{
+		INDEX_NODE((Page) writer->leaf.images)->listed = 1;
+		writer->regions[region].room = writer->leaf.blocks[0];
+	}
 	builder_end(writer, &writer->leaf);
 	builder_end(writer, &writer->directory);
 	if (writer->slack_count > 0)
@@ -309,6 +312,7 @@ index_writer_null(IndexWriter *writer, const ItemPointerData *tid)
 		if (BufferIsValid(writer->nulls))
 			UnlockReleaseBuffer(writer->nulls);
 		writer->nulls = index_extend(writer->index);
+		index_page_init(BufferGetPage(writer->nulls), INDEX_PAGE_NULLS, BufferGetBlockNumber(writer->nulls), INDEX_NO_REGION);
 		index_null_page_init(BufferGetPage(writer->nulls), writer->meta.nulls);
 		writer->meta.nulls = writer->meta.nulls_room = BufferGetBlockNumber(writer->nulls);
 	}
@@ -326,7 +330,7 @@ chain_page(IndexWriter *writer, IndexPageKind kind, BlockNumber *first, BlockNum
 	Buffer		buffer = index_extend(writer->index);
 	BlockNumber block = BufferGetBlockNumber(buffer);
 
-	index_page_init(BufferGetPage(buffer), kind);
+	index_page_init(BufferGetPage(buffer), kind, block, INDEX_NO_REGION);
 	MarkBufferDirty(buffer);
 	if (BlockNumberIsValid(*last))
 	{

@@ -7,6 +7,8 @@ use Test::More;
 
 my $page_size = 8192;
 my $header = 24;
+# The end of a page: kind, magic, next block, its own block, region, generation.
+my ($at_kind, $at_magic, $at_next, $at_region) = map { $page_size - $_ } 24, 22, 20, 12;
 my %kind = (meta => 1, regions => 2, centres => 3, directory => 4, leaf => 5, more => 6, nulls => 7, axes => 8);
 
 # Of a node of 8 dimensions, one page: header (12 bytes and 7 blocks, aligned), then 8 bytes an item, 4 a slack.
@@ -32,11 +34,11 @@ sub slack_offset { my ($number) = @_; return $items + $capacity * 8 + 4 * $numbe
 my %damage = (
 	sound => [ 'leaf', sub { }, qr/^$/ ],
 	empty => [ 'leaf', sub { ${ $_[0] } = "\0" x $page_size }, qr/it is no page of a siamese index/ ],
-	kind => [ 'leaf', sub { put($_[0], $page_size - 8, pack('S', 4)) }, qr/it is of kind 4, not 5/ ],
-	magic => [ 'directory', sub { put($_[0], $page_size - 6, pack('S', 7)) }, qr/it is no page of a siamese index/ ],
+	kind => [ 'leaf', sub { put($_[0], $at_kind, pack('S', 4)) }, qr/it is of kind 4, not 5/ ],
+	magic => [ 'directory', sub { put($_[0], $at_magic, pack('S', 7)) }, qr/it is no page of a siamese index/ ],
 	count => [ 'leaf', sub { put($_[0], $header, pack('S', 60000)) }, qr/the numbers of its items or pages are impossible/ ],
 	free => [ 'leaf', sub { put($_[0], $header + 2, pack('S', 1)) }, qr/0 of its items are free, but it says 1/ ],
-	region => [ 'leaf', sub { put($_[0], $header + 8, pack('L', 77)) }, qr/it belongs to region 77/ ],
+	region => [ 'leaf', sub { put($_[0], $at_region, pack('L', 77)) }, qr/it belongs to region 77/ ],
 	cell => [ 'leaf', sub { put($_[0], $items + 6, pack('S', 9999)) }, qr/row 0 is of cell 9999, which no directory has/ ],
 	twice => [ 'leaf', sub { put($_[0], $items, substr(${ $_[0] }, $items + 8, 6)) }, qr/the row \(\d+,\d+\) is there twice/ ],
 	lost => [ 'leaf', sub { put($_[0], $items, pack('S3', 0xffff, 0xffff, 0)); put($_[0], $header + 2, pack('S', 1)) }, qr/the row \(\d+,\d+\) is not in the index/ ],
@@ -46,10 +48,16 @@ my %damage = (
 	not_a_number => [ 'directory', sub { put($_[0], slack_offset(0), pack('f', 'nan')) }, qr/cell 0 has an impossible slack/ ],
 	pointer => [ 'directory', sub { put($_[0], $items, pack('S3', 0, 9999, 1)) }, qr/cell 0 points to block 9999, which is not there/ ],
 	no_cells => [ 'directory', sub { put($_[0], $header, pack('S', 0)) }, qr/it has rows, but nothing leads to it/ ],
-	cycle => [ 'nulls', sub { put($_[0], $page_size - 4, pack('L', $_[1])) }, qr/it is reached twice/ ],
+	nulls_cycle => [ 'nulls', sub { put($_[0], $at_next, pack('L', $_[1])) }, qr/it is reached twice/ ],
+	directory_cycle => [ 'directory', sub { put($_[0], $at_next, pack('L', $_[1])) }, qr/it is reached twice/ ],
+	room_cycle => [ 'listed', sub { put($_[0], $at_next, pack('L', $_[1])) }, qr/the list of leaves with room comes back to it \(region \d+\)/ ],
+	room_lost => [ 'listed', sub { put($_[0], $header + 8, pack('S', 0)) }, qr/its next leaf with room is none \(region \d+\)/ ],
+	directory_free => [ 'directory', sub { put($_[0], $header + 2, pack('S', 1)) }, qr/0 of its items are free, but it says 1/ ],
+	generation => [ 'leaf', sub { put($_[0], $page_size - 8, pack('S', 9)) }, qr/a cell points to what block \d+ was before/ ],
+	swapped => [ 'leaf', sub { ${ $_[0] } = ${ $_[2] } }, qr/it was written as block \d+/ ],
 	radius => [ 'regions', sub { put($_[0], $header + 4, pack('f', 0.5)) }, qr/farther from its region's centre than the region's radius/ ],
 	longer => [ 'axes', sub { put($_[0], $header + 4 * 32, pack('f', 2)) }, qr/the axes make distances longer/, 'subspace' ],
-	axes_lost => [ 'axes', sub { put($_[0], $page_size - 8, pack('S', 3)) }, qr/it is of kind 3, not 8/, 'subspace' ],
+	axes_lost => [ 'axes', sub { put($_[0], $at_kind, pack('S', 3)) }, qr/it is of kind 3, not 8/, 'subspace' ],
 	null_lost => [ 'nulls', sub { put($_[0], 12, pack('S', $header)) }, qr/the row \(\d+,\d+\) is not in the index/ ],
 );
 
@@ -58,7 +66,7 @@ my %file = map { $_ => $node->data_dir . '/' . $node->safe_psql('postgres', "SEL
 $node->stop;
 
 # Layout of a node of 8 dimensions: as many items as fit with their codes on a 64-byte boundary.
-for ($capacity = 500; (($items + $capacity * 12 + 63) & ~63) + $capacity * 8 > $page_size - 8; $capacity--) { }
+for ($capacity = 500; (($items + $capacity * 12 + 63) & ~63) + $capacity * 8 > $page_size - 24; $capacity--) { }
 
 for my $name (sort keys %damage)
 {
@@ -67,10 +75,13 @@ for my $name (sort keys %damage)
 	my ($block, $page) = (0);
 	while (read($handle, $page, $page_size))
 	{
-		last if unpack('S', substr($page, $page_size - 8, 2)) == $kind{$wanted};
+		my ($kind, $listed) = (unpack('S', substr($page, $at_kind, 2)), unpack('S', substr($page, $header + 8, 2)));
+		last if $wanted eq 'listed' ? $kind == $kind{leaf} && $listed == 1 : $kind == $kind{$wanted};
 		$block++;
 	}
-	$change->(\$page, $block);
+	my $other;
+	while (read($handle, $other, $page_size)) { last if unpack('S', substr($other, $at_kind, 2)) == unpack('S', substr($page, $at_kind, 2)); }
+	$change->(\$page, $block, \$other);
 	seek $handle, $block * $page_size, 0;
 	print $handle $page;
 	close $handle;
@@ -84,10 +95,20 @@ for my $name (sort keys %damage)
 	is($err, '', "index_check raises nothing: $name");
 }
 
-for my $name (qw(empty kind magic count region pointer))
+for my $name (qw(empty kind magic count region pointer swapped directory_cycle nulls_cycle))
 {
 	my ($status, $out, $err) = $node->psql('postgres', "\\set VERBOSITY verbose\nSET enable_seqscan = off; SELECT count(*) FROM (SELECT FROM $name ORDER BY e <-> (SELECT e FROM original WHERE id = 1)) x");
 	like($err, qr/XX002: .*index "${name}_index" is corrupted at block \d+.*Please REINDEX it/s, "a scan stops: $name");
+}
+# Whatever leads back to itself, all ends: with its work done or with an error that says what to do.
+for my $name (qw(directory_cycle nulls_cycle room_cycle room_lost swapped generation))
+{
+	my ($status, $out, $err) = $node->psql('postgres', "\\set VERBOSITY verbose\nSET statement_timeout = '60s'; SET enable_seqscan = off;
+		INSERT INTO $name SELECT id, e FROM original; UPDATE $name SET id = -id WHERE id % 5 = 0;
+		SELECT count(*) FROM $name WHERE e <@ ball((SELECT e FROM original WHERE id = 1), 0.2); SELECT count(*) FROM $name WHERE e IS NULL;
+		DELETE FROM $name; VACUUM $name; SELECT * FROM siamese.index_stats('${name}_index'); SELECT count(*) FROM siamese.index_check('${name}_index', true);
+		INSERT INTO $name SELECT id, e FROM original;", on_error_stop => 0);
+	is(join("\n", grep { /ERROR/ && !/XX002: .* is corrupted at block/ } split(/\n/, $err)), '', "all statements end: $name");
 }
 $node->safe_psql('postgres', 'REINDEX INDEX pointer_index');
 is($node->safe_psql('postgres', "SELECT count(*) FROM siamese.index_check('pointer_index', true)"), '0', 'REINDEX repairs');
