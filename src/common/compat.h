@@ -71,11 +71,11 @@
 #define compat_restrict_search_path() ((void) 0)
 #endif
 
-/* 18 compares how many nodes of a path are disabled before it compares costs; before, only the cost can tell. */
+/* 18 compares how many nodes of a path are disabled before it compares costs; before, only a cost above that of a disabled path can tell. */
 #if PG_VERSION_NUM >= 180000
-#define compat_disable_path(path) ((path)->disabled_nodes += 2)
+#define compat_disable_path(path, startup, total) ((void) ((path)->disabled_nodes += 2))
 #else
-#define compat_disable_path(path) ((void) (path))
+#define compat_disable_path(path, startup, total) ((void) (*(startup) = *(total) = 1e20))
 #endif
 
 /* 16 renamed what names a relation's files. */

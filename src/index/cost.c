@@ -23,7 +23,6 @@
 #define FIRST_SHARE 0.25
 #define BALL_SPREAD 8.0			/* leaves that a condition opens, by those that its rows would fill */
 #define CACHED_PAGE 0.5			/* by one of the table: a quarter as many, and the same ones for every query */
-#define NEVER 1e20				/* more than what a disabled path costs */
 
 void
 index_cost(PlannerInfo *root, IndexPath *path, double loop_count, Cost *startup, Cost *total, Selectivity *selectivity,
@@ -111,8 +110,5 @@ index_cost(PlannerInfo *root, IndexPath *path, double loop_count, Cost *startup,
 	 * the same, and with one disabled node less even where it is disabled.
 	 */
 	if (path->path.pathtype == T_IndexOnlyScan)
-	{
-		*startup = *total = NEVER;
-		compat_disable_path(&path->path);
-	}
+		compat_disable_path(&path->path, startup, total);
 }

@@ -237,7 +237,7 @@ sample_add_tiff(const char *name, bool big_endian, int channels, int bits, int p
 	for (int y = 0; y < HEIGHT; y++)
 		for (int x = 0; x < WIDTH; x++)
 		{
-			int			value[4];
+			int			value[4] = {0};
 			int			alpha = 255;
 			int			seen_x;
 			int			seen_y;
