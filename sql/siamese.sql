@@ -388,6 +388,13 @@ $json$),
 -- include network/pen.json
 $json$);
 
+CREATE FUNCTION siamese.network_check() RETURNS trigger LANGUAGE c
+	AS 'MODULE_PATHNAME', 'siamese_network_check';
+COMMENT ON FUNCTION siamese.network_check() IS 'refuses a definition that no network can have';
+REVOKE ALL ON FUNCTION siamese.network_check() FROM PUBLIC;
+CREATE TRIGGER network_check BEFORE INSERT OR UPDATE ON siamese.network
+	FOR EACH ROW EXECUTE FUNCTION siamese.network_check();
+
 CREATE TABLE siamese.model (
 	name text NOT NULL CHECK (pg_catalog.octet_length(name) BETWEEN 1 AND 63 AND pg_catalog.strpos(name, '@') = 0),
 	version integer NOT NULL CHECK (version > 0),
@@ -400,7 +407,6 @@ CREATE TABLE siamese.model (
 	dimensions integer NOT NULL,
 	calibration jsonb NOT NULL,
 	scores jsonb NOT NULL,
-	examples text,
 	seed bigint NOT NULL,
 	epochs integer NOT NULL,
 	threads integer NOT NULL,
@@ -413,14 +419,34 @@ CREATE TABLE siamese.model (
 COMMENT ON TABLE siamese.model IS 'versions of trained models: a version never changes; siamese.calibrate() makes another of the same fingerprint';
 COMMENT ON COLUMN siamese.model.fingerprint IS '64 bits of a SHA-256 over definition and weights: what its embeddings carry';
 COMMENT ON COLUMN siamese.model.definition IS 'the network as it was trained, with the changes of train()''s options';
-COMMENT ON COLUMN siamese.model.calibration IS 'fitted on held-out identities: threshold of ~=, log odds by distance (at "prior"), thresholds by false-accept rate with 95 % intervals, and how many identities, groups of them, samples and pairs they come from';
+COMMENT ON COLUMN siamese.model.calibration IS 'which one counts for embeddings: that of the version that the setting siamese.model names, if it has their fingerprint; else that of the name which has had the fingerprint for longest on this server, of its newest finished version with it; fitted on held-out identities: threshold of ~=, log odds by distance (at "prior"), thresholds by false-accept rate with 95 % intervals, and how many identities, groups of them, samples and pairs they come from';
 COMMENT ON COLUMN siamese.model.scores IS 'error rates of the kept epoch on held-out identities';
-COMMENT ON COLUMN siamese.model.examples IS 'the query that it was trained on; NULL for an imported model';
+COMMENT ON COLUMN siamese.model.created_by IS 'owner of the name, the same for all of its versions: it, its members and superusers may make versions of the name, rename and drop it';
 COMMENT ON COLUMN siamese.model.options IS 'the options of train(); "start" with the version that was meant';
 COMMENT ON COLUMN siamese.model.finished_at IS 'NULL while it is in training: only name@version means it then';
 CREATE INDEX model_fingerprint ON siamese.model (fingerprint);
+-- Who may read a row here may use the model.  None but the tables' owner writes them: the functions do, in its place.
 GRANT SELECT ON siamese.model TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('siamese.model', '');
+
+CREATE TABLE siamese.model_examples (
+	name text NOT NULL,
+	version integer NOT NULL,
+	training text,
+	calibration text,
+	PRIMARY KEY (name, version),
+	FOREIGN KEY (name, version) REFERENCES siamese.model ON UPDATE CASCADE ON DELETE CASCADE
+);
+COMMENT ON TABLE siamese.model_examples IS 'the queries that gave the examples of a version, for the owner of the model alone; none of an imported one';
+COMMENT ON COLUMN siamese.model_examples.training IS 'the query of siamese.train()';
+COMMENT ON COLUMN siamese.model_examples.calibration IS 'the query of siamese.calibrate(); NULL: calibrated on the identities that the training held out';
+ALTER TABLE siamese.model_examples ENABLE ROW LEVEL SECURITY;
+CREATE POLICY read ON siamese.model_examples FOR SELECT USING (EXISTS (
+	SELECT FROM siamese.model m JOIN pg_catalog.pg_roles r ON r.rolname OPERATOR(pg_catalog.=) m.created_by
+	WHERE m.name OPERATOR(pg_catalog.=) model_examples.name AND m.version OPERATOR(pg_catalog.=) model_examples.version
+		AND pg_catalog.pg_has_role(r.oid, 'USAGE')));
+GRANT SELECT ON siamese.model_examples TO PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('siamese.model_examples', '');
 
 CREATE TABLE siamese.model_weights (
 	fingerprint text NOT NULL,
@@ -429,8 +455,7 @@ CREATE TABLE siamese.model_weights (
 	PRIMARY KEY (fingerprint, part)
 );
 ALTER TABLE siamese.model_weights ALTER COLUMN weights SET STORAGE EXTERNAL;
-COMMENT ON TABLE siamese.model_weights IS 'weights by fingerprint: little-endian 4-byte floats in parts of 1 MB';
-GRANT SELECT ON siamese.model_weights TO PUBLIC;
+COMMENT ON TABLE siamese.model_weights IS 'weights by fingerprint: little-endian 4-byte floats in parts of 1 MB; read by functions, for who may read the row of siamese.model';
 SELECT pg_catalog.pg_extension_config_dump('siamese.model_weights', '');
 
 CREATE TABLE siamese.training_epoch (
@@ -446,9 +471,13 @@ CREATE TABLE siamese.training_epoch (
 	best boolean NOT NULL,
 	committed_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
 	PRIMARY KEY (name, version, epoch),
-	FOREIGN KEY (name, version) REFERENCES siamese.model ON DELETE CASCADE
+	FOREIGN KEY (name, version) REFERENCES siamese.model ON UPDATE CASCADE ON DELETE CASCADE
 );
-COMMENT ON TABLE siamese.training_epoch IS 'one row an epoch of every training, committed as it goes';
+COMMENT ON TABLE siamese.training_epoch IS 'one row an epoch of every training, committed as it goes; for who may read the row of siamese.model';
+ALTER TABLE siamese.training_epoch ENABLE ROW LEVEL SECURITY;
+CREATE POLICY read ON siamese.training_epoch FOR SELECT USING (EXISTS (
+	SELECT FROM siamese.model m WHERE m.name OPERATOR(pg_catalog.=) training_epoch.name
+		AND m.version OPERATOR(pg_catalog.=) training_epoch.version));
 GRANT SELECT ON siamese.training_epoch TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('siamese.training_epoch', '');
 
@@ -467,6 +496,7 @@ CREATE TABLE siamese.training_state (
 	best_error float8 NOT NULL,
 	elapsed float8 NOT NULL,
 	parts integer NOT NULL,
+	started_by name NOT NULL,
 	PRIMARY KEY (name, version)
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE siamese.training_state IS 'where the unfinished trainings stand: what siamese.resume() goes on from; not dumped';
@@ -474,6 +504,7 @@ COMMENT ON COLUMN siamese.training_state.epoch IS 'the last one that was committ
 COMMENT ON COLUMN siamese.training_state.samples_at_once IS 'of one thread: batch statistics and rounding depend on it';
 COMMENT ON COLUMN siamese.training_state.spare_memory IS 'convolutions by the method that takes the least memory: rounding depends on it, too';
 COMMENT ON COLUMN siamese.training_state.examples_digest IS 'SHA-256 over labels and prepared samples: the examples must not have changed';
+COMMENT ON COLUMN siamese.training_state.started_by IS 'the only role for which siamese.resume() runs the examples'' query';
 COMMENT ON COLUMN siamese.training_state.elapsed IS 'seconds of training until then, breaks not counted';
 SELECT pg_catalog.pg_extension_config_dump('siamese.training_state', 'WHERE false');
 
@@ -489,7 +520,7 @@ COMMENT ON TABLE siamese.training_state_part IS
 	'weights, averaged weights and the optimizer''s memory after the epoch of siamese.training_state: little-endian 4-byte floats; not dumped';
 SELECT pg_catalog.pg_extension_config_dump('siamese.training_state_part', 'WHERE false');
 
-CREATE VIEW siamese.training AS
+CREATE VIEW siamese.training WITH (security_invoker) AS
 	SELECT e.name AS model, e.version, e.epoch, m.epochs, e.loss, e.eer AS held_out_eer, e.auc AS held_out_auc,
 		e.images_per_second, e.elapsed, e.remaining, e.best, e.committed_at
 	FROM siamese.training_epoch e JOIN siamese.model m USING (name, version);
@@ -497,17 +528,24 @@ COMMENT ON VIEW siamese.training IS
 	'one row an epoch (loss, error on held-out identities, speed, elapsed and estimated remaining time), also of trainings that run now';
 GRANT SELECT ON siamese.training TO PUBLIC;
 
-CREATE FUNCTION siamese.model_removed() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
-BEGIN
-	DELETE FROM siamese.model_weights w WHERE w.fingerprint = OLD.fingerprint
-		AND NOT EXISTS (SELECT FROM siamese.model m WHERE m.fingerprint = w.fingerprint);
-	DELETE FROM siamese.training_state_part s WHERE s.name = OLD.name AND s.version = OLD.version;
-	DELETE FROM siamese.training_state s WHERE s.name = OLD.name AND s.version = OLD.version;
-	RETURN NULL;
-END $$;
+CREATE FUNCTION siamese.model_removed() RETURNS trigger LANGUAGE c
+	AS 'MODULE_PATHNAME', 'siamese_model_removed';
 COMMENT ON FUNCTION siamese.model_removed() IS 'removes the weights that no version of a model uses any more, and the state of its training';
 CREATE TRIGGER model_removed AFTER DELETE ON siamese.model
 	FOR EACH ROW EXECUTE FUNCTION siamese.model_removed();
+REVOKE ALL ON FUNCTION siamese.model_removed() FROM PUBLIC;
+
+CREATE FUNCTION siamese.drop_model(model text) RETURNS integer LANGUAGE c VOLATILE STRICT
+	AS 'MODULE_PATHNAME', 'siamese_drop_model';
+COMMENT ON FUNCTION siamese.drop_model(text) IS
+	'removes all versions of a model of one''s own ("name"), or one of them ("name@version"), and returns how many; embeddings stay, but nothing tells their threshold any more once the last version of their fingerprint is gone';
+REVOKE ALL ON FUNCTION siamese.drop_model(text) FROM PUBLIC;
+
+CREATE FUNCTION siamese.rename_model(model text, name text) RETURNS void LANGUAGE c VOLATILE STRICT
+	AS 'MODULE_PATHNAME', 'siamese_rename_model';
+COMMENT ON FUNCTION siamese.rename_model(text, text) IS
+	'gives all versions of a model of one''s own another name; embeddings stay as they are, settings and triggers that say the old name do not follow';
+REVOKE ALL ON FUNCTION siamese.rename_model(text, text) FROM PUBLIC;
 
 -- ---- embed, verify: in the extension's schema ------------------------------------------------------------------------
 
@@ -703,7 +741,7 @@ COMMENT ON FUNCTION siamese.reliability(text, text, integer, bigint) IS
 CREATE FUNCTION siamese.calibrate(model text, examples text, seed bigint DEFAULT 1) RETURNS text
 	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'siamese_calibrate';
 COMMENT ON FUNCTION siamese.calibrate(text, text, bigint) IS
-	'fits thresholds and probabilities anew on people of your own, whom the model did not learn from (it cannot know): makes the next version, with the same network and fingerprint, so the embeddings stay as they are and verify() and ~= use the new calibration; returns its "name@version"; where the query has a fourth column, group, intervals and supported rates are over groups; an error for fewer than 5 identities or groups';
+	'fits thresholds and probabilities anew on people of your own, whom the model did not learn from (it cannot know): makes the next version of a model of one''s own, with the same network and fingerprint, so the embeddings stay as they are and verify() and ~= use the new calibration; returns its "name@version"; where the query has a fourth column, group, intervals and supported rates are over groups; an error for fewer than 5 identities or groups';
 REVOKE ALL ON FUNCTION siamese.calibrate(text, text, bigint) FROM PUBLIC;
 
 CREATE FUNCTION siamese.report(model text, examples text, seed bigint DEFAULT 1) RETURNS text

@@ -100,6 +100,14 @@ check_raise_no_references(uint64 model)
 }
 
 void
+check_raise_not_trigger(const char *function)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+			 errmsg("%s was not called by a trigger", function)));
+}
+
+void
 check_raise_no_model(void)
 {
 	ereport(ERROR,

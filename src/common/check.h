@@ -29,6 +29,9 @@ extern void check_raise_input_kind(bool pen) __attribute__((noreturn));	/* the m
 extern void check_raise_no_references(uint64 model) __attribute__((noreturn));	/* of its calibration */
 extern void check_raise_no_model(void) __attribute__((noreturn));	/* an unbound embedding where a threshold is needed */
 
+/* Always fails: a trigger's function was called by something else. */
+extern void check_raise_not_trigger(const char *function) __attribute__((noreturn));
+
 /* ---- embeddings -------------------------------------------------------------------------------------------------- */
 
 /* 1 <= dimensions <= LIMIT_DIMENSIONS. */

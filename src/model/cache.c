@@ -7,16 +7,11 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "miscadmin.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/rls.h"
 
 #include "common/check.h"
 #include "common/host.h"
@@ -33,16 +28,6 @@ typedef struct LoadedModel
 } LoadedModel;
 
 static HTAB *models;
-
-/* Whether the current user may read all weights as they are stored: only then is it given what others read. */
-static bool
-may_share_weights(void)
-{
-	Oid			relation = get_relname_relid("model_weights", get_namespace_oid("siamese", false));
-
-	return pg_class_aclcheck(relation, GetUserId(), ACL_SELECT) == ACLCHECK_OK &&
-		check_enable_rls(relation, InvalidOid, true) != RLS_ENABLED;
-}
 
 /* Builds the model in a context of its own below the current one; the caller keeps it. */
 static Model *
@@ -78,7 +63,7 @@ load_model(uint64 fingerprint)
 		check_raise_status(&status);
 	model->raster = palloc(network_sample_bytes(model->definition));
 	MemoryContextSwitchTo(caller);
-	model_provide_weights(model, definition, may_share_weights());
+	model_provide_weights(model, definition);
 	network_workspace_use(model->workspace, model->packed);
 	SPI_finish();
 	return model;

@@ -3,11 +3,15 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "catalog/pg_type.h"
+#include "commands/trigger.h"
 #include "executor/spi.h"
+#include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/numeric.h"
+#include "utils/rel.h"
 
 #include "common/check.h"
 #include "common/host.h"
@@ -134,4 +138,33 @@ definition_of_network(const char *network)
 	}
 	SPI_finish();
 	return definition;
+}
+
+PG_FUNCTION_INFO_V1(siamese_network_check);
+
+/* BEFORE INSERT OR UPDATE ... FOR EACH ROW of siamese.network: a definition that no network can have is refused at once. */
+Datum
+siamese_network_check(PG_FUNCTION_ARGS)
+{
+	TriggerData *data = (TriggerData *) fcinfo->context;
+	HeapTuple	tuple;
+	TupleDesc	descriptor;
+	Datum		value;
+	bool		isnull;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(data->tg_event) || !TRIGGER_FIRED_FOR_ROW(data->tg_event))
+		check_raise_not_trigger("siamese.network_check()");
+	tuple = TRIGGER_FIRED_BY_UPDATE(data->tg_event) ? data->tg_newtuple : data->tg_trigtuple;
+	descriptor = RelationGetDescr(data->tg_relation);
+	value = heap_getattr(tuple, SPI_fnumber(descriptor, "definition"), descriptor, &isnull);
+	if (!isnull)
+	{
+		Status		status;
+		Network    *network = network_create(definition_from_jsonb(DatumGetJsonbP(value)), host_server(), &status);
+
+		if (network == NULL)
+			check_raise_status(&status);
+		network_destroy(network);
+	}
+	return PointerGetDatum(tuple);
 }

@@ -116,9 +116,7 @@ siamese_embed_on_write(PG_FUNCTION_ARGS)
 	bool		isnull;
 
 	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("siamese.embed_on_write() was not called by a trigger")));
+		check_raise_not_trigger("siamese.embed_on_write()");
 	if (columns == NULL)
 		fcinfo->flinfo->fn_extra = columns = find_columns(data, fcinfo->flinfo->fn_mcxt);
 	tuple = TRIGGER_FIRED_BY_UPDATE(data->tg_event) ? data->tg_newtuple : data->tg_trigtuple;

@@ -208,10 +208,11 @@ read_exported(Imported *imported, const char *from, size_t length)
 }
 
 static int
-insert_version(const Imported *imported, const char *name)
+insert_version(const Imported *imported, const char *name, const char *owner)
 {
-	Oid			types[11] = {TEXTOID, TEXTOID, TEXTOID, JSONBOID, TEXTOID, INT4OID, INT8OID, INT4OID, INT4OID, JSONBOID, JSONBOID};
-	Datum		values[11];
+	Oid			types[12] = {TEXTOID, TEXTOID, TEXTOID, JSONBOID, TEXTOID, INT4OID, INT8OID, INT4OID, INT4OID, JSONBOID, JSONBOID,
+		TEXTOID};
+	Datum		values[12];
 	bool		isnull;
 
 	values[0] = CStringGetTextDatum(name);
@@ -225,12 +226,13 @@ insert_version(const Imported *imported, const char *name)
 	values[8] = Int32GetDatum(imported->threads);
 	values[9] = JsonbPGetDatum(imported->scores);
 	values[10] = JsonbPGetDatum(imported->calibration);
+	values[11] = CStringGetTextDatum(owner);
 	if (SPI_execute_with_args("INSERT INTO siamese.model (name, version, network, fingerprint, definition, metric, dimensions,"
-							  " seed, epochs, threads, scores, calibration, finished_at)"
+							  " seed, epochs, threads, scores, calibration, created_by, finished_at)"
 							  " SELECT $1, coalesce(pg_catalog.max(version), 0) OPERATOR(pg_catalog.+) 1, $2, $3, $4, $5, $6,"
-							  " $7, $8, $9, $10, $11, pg_catalog.now()"
+							  " $7, $8, $9, $10, $11, $12, pg_catalog.now()"
 							  " FROM siamese.model WHERE name OPERATOR(pg_catalog.=) $1 RETURNING version",
-							  11, types, values, NULL, false, 0) != SPI_OK_INSERT_RETURNING)
+							  12, types, values, NULL, false, 0) != SPI_OK_INSERT_RETURNING)
 		elog(ERROR, "could not write siamese.model");
 	return DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 }
@@ -243,14 +245,27 @@ siamese_import_model(PG_FUNCTION_ARGS)
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	bytea	   *exported = PG_GETARG_BYTEA_PP(1);
 	Imported	imported = {0};
+	ModelActor	caller;
+	char	   *owner;
+	char	   *other;
 	int			version;
 
 	model_plain_name(name);
 	read_exported(&imported, VARDATA_ANY(exported), VARSIZE_ANY_EXHDR(exported));
 	model_lock_name(name, false);
 	SPI_connect();
+	owner = model_check_owner(name);
+	other = model_other_calibration(imported.fingerprint, name, imported.calibration);
+	model_act_as_owner(&caller);
 	model_store_weights(imported.fingerprint, imported.weights, imported.count);
-	version = insert_version(&imported, name);
+	version = insert_version(&imported, name, owner);
+	model_act_as_caller(&caller);
+	if (other != NULL)
+		ereport(NOTICE,
+				(errmsg("the calibration of \"%s\" stays the one that counts for embeddings of this model", other),
+				 errdetail("It has had the fingerprint %s for longer, or the setting siamese.model names it; the imported calibration"
+						   " is another one.", model_fingerprint_text(imported.fingerprint)),
+				 errhint("SET siamese.model = '%s@%d' lets the imported one count.", name, version)));
 	SPI_finish();
 	host_release(host_server(), imported.weights);
 	PG_FREE_IF_COPY(exported, 1);

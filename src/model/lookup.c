@@ -269,6 +269,16 @@ raise_unfinished(const char *name, int version)
 					 name, name, newest)));
 }
 
+void
+model_raise_missing(const char *name, int version)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 version ? errmsg("model \"%s\" has no version %d", name, version)
+			 : errmsg("model \"%s\" does not exist", name),
+			 errhint("SELECT name, version, finished_at FROM siamese.model lists the models; CALL siamese.train(...) makes one.")));
+}
+
 uint64
 model_find(const char *name, int *version)
 {
@@ -283,11 +293,7 @@ model_find(const char *name, int *version)
 	if (SPI_processed == 0)
 		raise_unfinished(name, *version);
 	if (SPI_processed == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 *version ? errmsg("model \"%s\" has no version %d", name, *version)
-				 : errmsg("model \"%s\" does not exist", name),
-				 errhint("SELECT name, version, finished_at FROM siamese.model lists the models; CALL siamese.train(...) makes one.")));
+		model_raise_missing(name, *version);
 	fingerprint = model_fingerprint_parse(SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
 	*version = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull));
 	SPI_finish();
@@ -349,6 +355,26 @@ read_calibration(uint64 fingerprint)
 	values[2] = CStringGetTextDatum(model_fingerprint_text(fingerprint));
 	read_rows(&plan, CALIBRATION_THAT_COUNTS, 3, types, values);
 	return SPI_processed > 0;
+}
+
+char *
+model_other_calibration(uint64 fingerprint, const char *name, Jsonb *calibration)
+{
+	char		plain[LIMIT_MODEL_NAME + 1];
+	int			version;
+	char	   *other;
+	Datum		value;
+	bool		isnull;
+
+	if (setting_model != NULL && model_try_parse_name(setting_model, plain, &version) && version == 0 && strcmp(plain, name) == 0)
+		return NULL;
+	if (!read_calibration(fingerprint))
+		return NULL;
+	other = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2);
+	value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+	if (strcmp(other, name) == 0 || isnull || compareJsonbContainers(&DatumGetJsonbP(value)->root, &calibration->root) == 0)
+		return NULL;
+	return psprintf("%s@%s", other, SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 3));
 }
 
 /* Reads a row's calibration; all of it lives in a context of its own below CacheMemoryContext. */

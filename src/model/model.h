@@ -1,9 +1,9 @@
 /*
  * model.h: trained models: rows of siamese.model and siamese.model_weights, and this backend's copies of them.
  *
- * A version of a model is immutable but for its calibration.  Its weights are stored by content, under the fingerprint:
- * the first 64 bits of a SHA-256 over definition and weights.  Everything here reads the rows as the current user, so
- * that privileges and row security decide who may use a model.
+ * A version of a model is immutable.  Its weights are stored by content, under the fingerprint:
+ * the first 64 bits of a SHA-256 over definition and weights.  The rows of siamese.model are read as the current
+ * user, so that privileges and row security decide who may use a model; its weights follow from that.
  */
 #ifndef SIAMESE_MODEL_H
 #define SIAMESE_MODEL_H
@@ -182,14 +182,45 @@ extern const ModelCalibration *model_find_calibration(uint64 fingerprint);
 /* The calibration of the very version that model_by_name() finds; to be called after it. */
 extern void model_calibration_of(const char *name, ModelCalibration *calibration);
 
+/*
+ * "name@version" of the row whose calibration counts for the fingerprint and differs from this one, if that is so and will stay so
+ * when the name gets a version with this one; else NULL.  Inside an SPI connection.
+ */
+extern char *model_other_calibration(uint64 fingerprint, const char *name, Jsonb *calibration);
+
+/* Raises that there is no such model, or no such version of it unless that is 0. */
+extern void model_raise_missing(const char *name, int version) __attribute__((noreturn));
+
+/* ---- rights (rights.c) ------------------------------------------------------------------------------------------- */
+
+/* Who called, while statements run in the name of the tables' owner; an error restores it by itself. */
+typedef struct ModelActor
+{
+	Oid			user;
+	int			context;
+} ModelActor;
+
+extern void model_act_as_owner(ModelActor *caller);
+extern void model_act_as_caller(const ModelActor *caller);
+
+/*
+ * Raises unless the name is new, or the current user its owner, a member of that role or a superuser.  The owner's name, of a
+ * new one the current user's, which is what created_by of its next version has to be.  Inside an SPI connection; to be called with
+ * the name locked.
+ */
+extern char *model_check_owner(const char *name);
+
 /* ---- weights of all backends (shared.c) ---------------------------------------------------------------------------- */
 
 /*
  * Sets weights and packed, for as long as the model's context lives: from the server's shared copy, which is made when there
- * is none, or, where it cannot be made or share is false, in memory of this backend.  The caller has read the model's row as
+ * is none, or, where it cannot be made, in memory of this backend.  The caller has read the model's row as
  * the current user and is inside an SPI connection.  Raises when the weights do not have the model's fingerprint.
  */
-extern void model_provide_weights(Model *model, Jsonb *definition, bool share);
+extern void model_provide_weights(Model *model, Jsonb *definition);
+
+/* The shared copy goes when the transaction commits; whoever has mapped it keeps it. */
+extern void model_forget_weights(uint64 fingerprint);
 
 /* ---- names (rows.c) ---------------------------------------------------------------------------------------------- */
 
@@ -226,11 +257,14 @@ extern void model_decode_weights(const char *bytes, size_t count, real *weights)
 
 /* Inside an SPI connection. */
 extern uint64 model_fingerprint(Jsonb *definition, const real *weights, size_t count);
-extern void model_store_weights(uint64 fingerprint, const real *weights, size_t count);
-extern void model_drop_unused_weights(uint64 fingerprint);	/* those that no row of siamese.model names */
+extern char *model_definition_text(Jsonb *definition);	/* what goes into it: the same in databases of all encodings, UTF-8 */
 extern void model_load_weights(uint64 fingerprint, real *weights, size_t count);
 extern char *model_fingerprint_text(uint64 fingerprint);	/* 16 hexadecimal digits */
 extern uint64 model_fingerprint_parse(const char *text);
+
+/* The same, as the tables' owner. */
+extern void model_store_weights(uint64 fingerprint, const real *weights, size_t count);
+extern void model_drop_unused_weights(uint64 fingerprint);	/* those that no row of siamese.model names */
 
 /* ---- answers (verify.c) ------------------------------------------------------------------------------------------- */
 

@@ -2,9 +2,10 @@
  * shared.c: one copy of a model's weights for all backends of the server.
  *
  * A file below base/pgsql_tmp, mapped read-only by whoever has read the model's row: the server empties that folder when it
- * starts or recovers from a crash, and base backups leave it out.  Its name is the content's: fingerprint and packing.
+ * starts or recovers from a crash, and base backups leave it out.  Its name is the content's: fingerprint and packing, behind
+ * the database, whose siamese.model tells when the file is not needed any more.
  *
- *	header, one page	what is in it, with a SHA-256 of all behind the header
+ *	header, one page	what is in it: a SHA-256 of the definition, and one of all behind the header
  *	weights				as network_forward() takes them
  *	packed				what network_pack() makes of them
  *
@@ -22,14 +23,19 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "access/xact.h"
+#include "catalog/pg_type.h"
 #include "common/cryptohash.h"
 #include "common/file_perm.h"
 #include "common/file_utils.h"
 #include "common/sha2.h"
+#include "executor/spi.h"
 #include "miscadmin.h"
 #include "storage/fd.h"
 #include "storage/lock.h"
+#include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
 
 #include "common/check.h"
 #include "common/host.h"
@@ -53,6 +59,7 @@ typedef struct SharedHeader
 	uint64		weights;		/* counts of reals */
 	uint64		packed;
 	uint8		digest[PG_SHA256_DIGEST_LENGTH];
+	uint8		definition[PG_SHA256_DIGEST_LENGTH];
 } SharedHeader;
 
 typedef struct Mapping
@@ -63,24 +70,33 @@ typedef struct Mapping
 } Mapping;
 
 /* Where the parts of a model's file lie. */
-typedef struct Plan
+typedef struct FilePlan
 {
 	char		path[MAXPGPATH];
 	size_t		weights;
 	size_t		packed;
 	size_t		packed_at;
 	size_t		bytes;
-} Plan;
+	uint8		definition[PG_SHA256_DIGEST_LENGTH];	/* of its text: the weights were compared with it */
+} FilePlan;
 
 static void
-plan_file(const Model *model, Plan *plan)
+name_file(char *path, uint64 fingerprint)
 {
+	snprintf(path, MAXPGPATH, FOLDER "/" FILE_PREFIX "%u_%016llx_%d", MyDatabaseId, (unsigned long long) fingerprint, NETWORK_PACKING);
+}
+
+static void
+plan_file(const Model *model, Jsonb *definition, FilePlan *plan)
+{
+	const char *text = model_definition_text(definition);
+
+	exported_digest(text, strlen(text), plan->definition);
 	plan->weights = network_weight_count(model->network);
 	plan->packed = network_packed_count(model->network);
 	plan->packed_at = TYPEALIGN(HEADER_BYTES, HEADER_BYTES + plan->weights * sizeof(real));
 	plan->bytes = plan->packed_at + TYPEALIGN(HEADER_BYTES, plan->packed * sizeof(real));
-	snprintf(plan->path, sizeof plan->path, FOLDER "/" FILE_PREFIX "%016llx_%d", (unsigned long long) model->fingerprint,
-			 NETWORK_PACKING);
+	name_file(plan->path, model->fingerprint);
 }
 
 /* Seconds and nanoseconds that the digest asks for. */
@@ -104,10 +120,11 @@ unmap(void *argument)
 }
 
 static bool
-header_fits(const SharedHeader *header, const Model *model, const Plan *plan)
+header_fits(const SharedHeader *header, const Model *model, const FilePlan *plan)
 {
 	return header->magic == MAGIC && header->fingerprint == model->fingerprint && header->packing == NETWORK_PACKING &&
-		header->weights == plan->weights && header->packed == plan->packed;
+		header->weights == plan->weights && header->packed == plan->packed &&
+		memcmp(header->definition, plan->definition, sizeof plan->definition) == 0;
 }
 
 static bool
@@ -120,7 +137,7 @@ seal_holds(const SharedHeader *header, const struct stat *stat)
 
 /* Reads all of it; an error (a cancel) takes the mapping with it. */
 static bool
-digest_holds(char *base, const Plan *plan)
+digest_holds(char *base, const FilePlan *plan)
 {
 	uint8		digest[PG_SHA256_DIGEST_LENGTH];
 
@@ -139,7 +156,7 @@ digest_holds(char *base, const Plan *plan)
 
 /* Maps the file if there is a good one. */
 static bool
-map_file(Model *model, const Plan *plan)
+map_file(Model *model, const FilePlan *plan)
 {
 	int			fd = OpenTransientFile(plan->path, O_RDONLY | PG_BINARY);
 	struct stat stat;
@@ -202,7 +219,7 @@ fill(const Model *model, Jsonb *definition, real *weights, real *packed)
 
 /* What the file holds, in memory of the current context. */
 static char *
-make_contents(const Model *model, Jsonb *definition, const Plan *plan)
+make_contents(const Model *model, Jsonb *definition, const FilePlan *plan)
 {
 	Status		status;
 	char	   *contents = host_allocate_zero(host_server(), plan->bytes, 1, &status);
@@ -215,6 +232,7 @@ make_contents(const Model *model, Jsonb *definition, const Plan *plan)
 		.magic = MAGIC, .fingerprint = model->fingerprint, .packing = NETWORK_PACKING,
 		.weights = plan->weights, .packed = plan->packed
 	};
+	memcpy(header->definition, plan->definition, sizeof header->definition);
 	exported_digest(contents + HEADER_BYTES, plan->bytes - HEADER_BYTES, header->digest);
 	return contents;
 }
@@ -244,7 +262,7 @@ write_contents(int fd, const char *contents, size_t bytes)
 
 /* False, with errno, when the disk does not let it.  Raises when the weights are damaged. */
 static bool
-make_file(const Model *model, Jsonb *definition, const Plan *plan)
+make_file(const Model *model, Jsonb *definition, const FilePlan *plan)
 {
 	char	   *contents = make_contents(model, definition, plan);
 	char		path[MAXPGPATH];
@@ -271,7 +289,63 @@ make_file(const Model *model, Jsonb *definition, const Plan *plan)
 	return failure == 0;
 }
 
-/* Files that nobody has opened for long, and what a killed backend left. */
+/* ---- removing ------------------------------------------------------------------------------------------------------ */
+
+static List *forgotten;			/* paths, of the current transaction */
+
+static void
+transaction_ended(XactEvent event, void *argument)
+{
+	ListCell   *cell;
+
+	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
+		return;
+	if (event == XACT_EVENT_COMMIT)
+		foreach(cell, forgotten)
+			(void) unlink(lfirst(cell));
+	forgotten = NIL;
+}
+
+void
+model_forget_weights(uint64 fingerprint)
+{
+	static bool registered = false;
+	MemoryContext caller = MemoryContextSwitchTo(TopTransactionContext);
+	char	   *path = palloc(MAXPGPATH);
+
+	name_file(path, fingerprint);
+	forgotten = lappend(forgotten, path);
+	MemoryContextSwitchTo(caller);
+	if (!registered)
+		RegisterXactCallback(transaction_ended, NULL);
+	registered = true;
+}
+
+/* Whether a file of this name may be of use: of another database, nothing but whether that is there can be known. */
+static bool
+is_known(const char *name)
+{
+	unsigned int database;
+	unsigned long long fingerprint;
+	int			end = 0;
+	Oid			type = TEXTOID;
+	Datum		value;
+	ModelActor	caller;
+
+	if (sscanf(name, FILE_PREFIX "%u_%16llx_%*d%n", &database, &fingerprint, &end) != 2 || name[end] != '\0')
+		return true;
+	if (database != MyDatabaseId)
+		return SearchSysCacheExists1(DATABASEOID, ObjectIdGetDatum(database));
+	value = CStringGetTextDatum(model_fingerprint_text(fingerprint));
+	model_act_as_owner(&caller);
+	if (SPI_execute_with_args("SELECT FROM siamese.model WHERE fingerprint OPERATOR(pg_catalog.=) $1 LIMIT 1",
+							  1, &type, &value, NULL, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read siamese.model");
+	model_act_as_caller(&caller);
+	return SPI_processed > 0;
+}
+
+/* Files of models that are gone, those that nobody has opened for long, and what a killed backend left. */
 static void
 remove_unused(void)
 {
@@ -287,7 +361,7 @@ remove_unused(void)
 		if (strncmp(entry->d_name, FILE_PREFIX, strlen(FILE_PREFIX)) != 0)
 			continue;
 		snprintf(path, sizeof path, FOLDER "/%s", entry->d_name);
-		if (lstat(path, &stat) == 0 && stat.st_atim.tv_sec + KEPT_SECONDS < now)
+		if (lstat(path, &stat) == 0 && (stat.st_atim.tv_sec + KEPT_SECONDS < now || !is_known(entry->d_name)))
 			(void) unlink(path);
 	}
 	if (folder != NULL)
@@ -299,12 +373,12 @@ static bool
 map_or_make(Model *model, Jsonb *definition)
 {
 	static bool warned = false;
-	Plan		plan;
+	FilePlan		plan;
 	LOCKTAG		tag;
 	bool		mapped;
 	bool		made;
 
-	plan_file(model, &plan);
+	plan_file(model, definition, &plan);
 	if (map_file(model, &plan))
 		return true;
 	SET_LOCKTAG_ADVISORY(tag, InvalidOid, (uint32) (model->fingerprint >> 32), (uint32) model->fingerprint, ADVISORY_CLASS);
@@ -329,7 +403,7 @@ map_or_make(Model *model, Jsonb *definition)
 }
 
 void
-model_provide_weights(Model *model, Jsonb *definition, bool share)
+model_provide_weights(Model *model, Jsonb *definition)
 {
 	MemoryContext caller;
 	real	   *weights;
@@ -337,7 +411,7 @@ model_provide_weights(Model *model, Jsonb *definition, bool share)
 	size_t		packed_count;
 	Status		status;
 
-	if (share && setting_share_weights && map_or_make(model, definition))
+	if (setting_share_weights && map_or_make(model, definition))
 		return;
 	caller = MemoryContextSwitchTo(model->context);
 	weights = host_allocate(host_server(), network_weight_count(model->network), sizeof(real), &status);

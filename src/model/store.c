@@ -9,6 +9,7 @@
 #include "common/cryptohash.h"
 #include "common/sha2.h"
 #include "executor/spi.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "port/pg_bswap.h"
 #include "utils/builtins.h"
@@ -50,11 +51,19 @@ model_decode_weights(const char *bytes, size_t count, real *weights)
 #endif
 }
 
+char *
+model_definition_text(Jsonb *definition)
+{
+	char	   *text = JsonbToCString(NULL, &definition->root, VARSIZE(definition));
+
+	return pg_server_to_any(text, (int) strlen(text), PG_UTF8);
+}
+
 uint64
 model_fingerprint(Jsonb *definition, const real *weights, size_t count)
 {
 	pg_cryptohash_ctx *hash = pg_cryptohash_create(PG_SHA256);
-	char	   *text = JsonbToCString(NULL, &definition->root, VARSIZE(definition));
+	char	   *text = model_definition_text(definition);
 	char	   *part = palloc(LIMIT_WEIGHT_PART);
 	uint8		digest[PG_SHA256_DIGEST_LENGTH];
 	uint64		fingerprint = 0;
@@ -135,6 +144,8 @@ model_drop_unused_weights(uint64 fingerprint)
 							  " (SELECT 1 FROM siamese.model m WHERE m.fingerprint OPERATOR(pg_catalog.=) w.fingerprint)",
 							  1, &type, &value, NULL, false, 0) != SPI_OK_DELETE)
 		elog(ERROR, "could not remove weights");
+	if (SPI_processed > 0)
+		model_forget_weights(fingerprint);
 }
 
 void
@@ -143,8 +154,12 @@ model_load_weights(uint64 fingerprint, real *weights, size_t count)
 	Oid			types[2] = {TEXTOID, INT4OID};
 	Datum		values[2];
 	size_t		done = 0;
-	SPIPlanPtr	plan = SPI_prepare("SELECT weights FROM siamese.model_weights WHERE fingerprint OPERATOR(pg_catalog.=) $1"
-								   " AND part OPERATOR(pg_catalog.=) $2", 2, types);
+	ModelActor	caller;
+	SPIPlanPtr	plan;
+
+	model_act_as_owner(&caller);
+	plan = SPI_prepare("SELECT weights FROM siamese.model_weights WHERE fingerprint OPERATOR(pg_catalog.=) $1"
+					   " AND part OPERATOR(pg_catalog.=) $2", 2, types);
 
 	if (plan == NULL)
 		elog(ERROR, "could not prepare the reading of weights");
@@ -172,4 +187,5 @@ model_load_weights(uint64 fingerprint, real *weights, size_t count)
 		SPI_freetuptable(SPI_tuptable);
 	}
 	SPI_freeplan(plan);
+	model_act_as_caller(&caller);
 }

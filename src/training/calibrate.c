@@ -7,7 +7,6 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
-#include "utils/json.h"
 
 #include "common/check.h"
 #include "training/training.h"
@@ -45,7 +44,7 @@ check_identities(const Examples *examples)
 }
 
 static Jsonb *
-scores_to_jsonb(const Measured *measured, const char *query)
+scores_to_jsonb(const Measured *measured)
 {
 	const PairDistances *pairs = &measured->pairs;
 	StringInfoData text;
@@ -54,8 +53,7 @@ scores_to_jsonb(const Measured *measured, const char *query)
 	appendStringInfo(&text, "{\"calibrated_identities\": %d, ", pairs->identities);
 	if (measured->examples->grouped)
 		appendStringInfo(&text, "\"calibrated_groups\": %d, ", pairs->groups);
-	appendStringInfo(&text, "\"calibrated_samples\": %d, \"calibrated_examples\": ", pairs->samples);
-	escape_json(&text, query);
+	appendStringInfo(&text, "\"calibrated_samples\": %d", pairs->samples);
 	for (int kind = PAIR_RANDOM; kind <= PAIR_SKILLED; kind++)
 		if (pairs->set[kind].count > 0)
 		{
@@ -93,6 +91,38 @@ calibration_warn_of_chance(const char *model, const ModelCalibration *calibratio
 						 " identities.")));
 }
 
+/* Makes the next version from one of the name's, in the name of the tables' owner; its number. */
+static int
+store_version(const char *name, int version, const char *query, Jsonb *calibration, Jsonb *scores)
+{
+	Oid			types[4] = {TEXTOID, INT4OID, JSONBOID, JSONBOID};
+	Oid			query_types[4] = {TEXTOID, INT4OID, INT4OID, TEXTOID};
+	Datum		values[4] = {CStringGetTextDatum(name), Int32GetDatum(version), JsonbPGetDatum(calibration), JsonbPGetDatum(scores)};
+	ModelActor	caller;
+	bool		isnull;
+
+	model_act_as_owner(&caller);
+	if (SPI_execute_with_args("INSERT INTO siamese.model (name, version, network, fingerprint, definition, metric, dimensions,"
+							  " created_by, seed, epochs, threads, scores, calibration, finished_at)"
+							  " SELECT name, (SELECT pg_catalog.max(n.version) FROM siamese.model n"
+							  " WHERE n.name OPERATOR(pg_catalog.=) $1) OPERATOR(pg_catalog.+) 1, network, fingerprint,"
+							  " definition, metric, dimensions, created_by, seed, epochs, threads, $4, $3,"
+							  " pg_catalog.clock_timestamp()"
+							  " FROM " MODEL_ROW_OF_NAME " RETURNING version",
+							  4, types, values, NULL, false, 0) != SPI_OK_INSERT_RETURNING || SPI_processed != 1)
+		elog(ERROR, "could not write siamese.model");
+	version = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	values[2] = Int32GetDatum(version);
+	values[3] = CStringGetTextDatum(query);
+	if (SPI_execute_with_args("INSERT INTO siamese.model_examples (name, version, training, calibration)"
+							  " VALUES ($1, $3, (SELECT e.training FROM siamese.model_examples e"
+							  " WHERE e.name OPERATOR(pg_catalog.=) $1 AND e.version OPERATOR(pg_catalog.=) $2), $4)",
+							  4, query_types, values, NULL, false, 0) != SPI_OK_INSERT)
+		elog(ERROR, "could not write siamese.model_examples");
+	model_act_as_caller(&caller);
+	return version;
+}
+
 PG_FUNCTION_INFO_V1(siamese_calibrate);
 
 Datum
@@ -105,34 +135,22 @@ siamese_calibrate(PG_FUNCTION_ARGS)
 	MemoryContext scratch = measure_enter(&caller);
 	Measured	measured;
 	ModelCalibration calibration;
-	Oid			types[4] = {TEXTOID, INT4OID, JSONBOID, JSONBOID};
-	Datum		values[4];
+	Jsonb	   *fitted;
 	char	   *result;
-	bool		isnull;
 
-	measure_examples(text_to_cstring(PG_GETARG_TEXT_PP(0)), query, (uint64) PG_GETARG_INT64(2), &measured);
+	/* the version is settled before it is measured, and who may not make the next one is told before */
+	model_parse_name(text_to_cstring(PG_GETARG_TEXT_PP(0)), plain, &version);
+	model_find(plain, &version);
+	model_lock_name(plain, false);
+	SPI_connect();
+	model_check_owner(plain);
+	SPI_finish();
+	measure_examples(psprintf("%s@%d", plain, version), query, (uint64) PG_GETARG_INT64(2), &measured);
 	check_identities(measured.examples);
 	calibration_fit(&measured.pairs, measured.seed, &calibration);
-	model_parse_name(measured.name, plain, &version);
-	model_lock_name(plain, false);
-
-	values[0] = CStringGetTextDatum(plain);
-	values[1] = Int32GetDatum(version);
-	values[2] = JsonbPGetDatum(calibration_with_references(calibration_to_jsonb(&calibration),
-														   fit_references(&measured)));
-	values[3] = JsonbPGetDatum(scores_to_jsonb(&measured, query));
+	fitted = calibration_with_references(calibration_to_jsonb(&calibration), fit_references(&measured));
 	SPI_connect();
-	/* clock_timestamp(): the newest calibration of a fingerprint counts, also within one transaction */
-	if (SPI_execute_with_args("INSERT INTO siamese.model (name, version, network, fingerprint, definition, metric, dimensions,"
-							  " examples, seed, epochs, threads, scores, calibration, created_at, finished_at)"
-							  " SELECT name, (SELECT pg_catalog.max(n.version) FROM siamese.model n"
-							  " WHERE n.name OPERATOR(pg_catalog.=) $1) OPERATOR(pg_catalog.+) 1, network, fingerprint,"
-							  " definition, metric, dimensions, examples, seed, epochs, threads, $4, $3,"
-							  " pg_catalog.clock_timestamp(), pg_catalog.clock_timestamp()"
-							  " FROM " MODEL_ROW_OF_NAME " RETURNING version",
-							  4, types, values, NULL, false, 0) != SPI_OK_INSERT_RETURNING || SPI_processed != 1)
-		elog(ERROR, "could not write siamese.model");
-	version = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	version = store_version(plain, version, query, fitted, scores_to_jsonb(&measured));
 	SPI_finish();
 	MemoryContextSwitchTo(caller);
 	result = psprintf("%s@%d", plain, version);

@@ -13,19 +13,25 @@
 #include "common/settings.h"
 #include "training/train.h"
 
-typedef enum ResumeColumn
+/* Of the model's row, which is read as the current user. */
+typedef enum ModelColumn
 {
 	COLUMN_VERSION = 1,
 	COLUMN_FINISHED,
 	COLUMN_NETWORK,
 	COLUMN_FINGERPRINT,
 	COLUMN_DEFINITION,
-	COLUMN_EXAMPLES,
 	COLUMN_SEED,
 	COLUMN_EPOCHS,
 	COLUMN_THREADS,
-	COLUMN_OPTIONS,
-	COLUMN_CREATED_BY,
+	COLUMN_OPTIONS
+} ModelColumn;
+
+/* Of its state, which is read as the tables' owner. */
+typedef enum StateColumn
+{
+	COLUMN_STARTED_BY = 1,
+	COLUMN_QUERY,
 	COLUMN_EPOCH,
 	COLUMN_EPOCH_STEPS,
 	COLUMN_SAMPLES_AT_ONCE,
@@ -34,10 +40,10 @@ typedef enum ResumeColumn
 	COLUMN_BEST_EPOCH,
 	COLUMN_BEST_ERROR,
 	COLUMN_ELAPSED
-} ResumeColumn;
+} StateColumn;
 
 static Datum
-column(ResumeColumn number)
+column(int number)
 {
 	bool		isnull;
 
@@ -46,13 +52,13 @@ column(ResumeColumn number)
 
 /* A copy in the training's context. */
 static char *
-text_column(const Training *training, ResumeColumn number)
+text_column(const Training *training, int number)
 {
 	return MemoryContextStrdup(training->context, SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, number));
 }
 
 static Jsonb *
-jsonb_column(const Training *training, ResumeColumn number)
+jsonb_column(const Training *training, int number)
 {
 	MemoryContext caller = MemoryContextSwitchTo(training->context);
 	Jsonb	   *copy = DatumGetJsonbPCopy(column(number));
@@ -61,66 +67,71 @@ jsonb_column(const Training *training, ResumeColumn number)
 	return copy;
 }
 
+/* version: 0, or that which was asked for. */
 static void
-check_resumable(const Training *training, int version, bool found)
+read_model(Training *training, int version)
 {
-	bool		finished;
-	bool		no_state;
-	char	   *creator;
+	Oid			types[2] = {TEXTOID, INT4OID};
+	Datum		values[2] = {CStringGetTextDatum(training->model), Int32GetDatum(version)};
+	bool		unfinished;
 
-	if (!found)
+	version_execute("SELECT version, finished_at, network, fingerprint, definition, seed, epochs, threads, options"
+					" FROM siamese.model WHERE name OPERATOR(pg_catalog.=) $1 AND"
+					" ($2 OPERATOR(pg_catalog.=) 0 OR version OPERATOR(pg_catalog.=) $2)"
+					" ORDER BY version USING OPERATOR(pg_catalog.>) LIMIT 1", 2, types, values, SPI_OK_SELECT);
+	if (SPI_processed == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 version > 0 ? errmsg("model \"%s\" has no version %d", training->model, version)
 				 : errmsg("model \"%s\" does not exist", training->model),
 				 errhint("SELECT name, version FROM siamese.model WHERE finished_at IS NULL lists the trainings that did not end.")));
-	version = DatumGetInt32(column(COLUMN_VERSION));
-	SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, COLUMN_FINISHED, &finished);
-	finished = !finished;
-	if (finished)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("there is nothing to resume: version %d of model \"%s\" is finished", version, training->model)));
-	SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, COLUMN_EPOCH, &no_state);
-	if (no_state)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("version %d of model \"%s\" cannot be resumed: its state of training is gone", version, training->model),
-				 errdetail("A later training of the name takes its place, and dumps leave it out."),
-				 errhint("A new training can begin from its best epoch: the option {\"start\": \"%s@%d\"}.",
-						 training->model, version)));
-	creator = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, COLUMN_CREATED_BY);
-	if (strcmp(creator, GetUserNameFromId(GetUserId(), false)) != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("the training of model \"%s\" was started by another role, \"%s\"", training->model, creator),
-				 errdetail("Its examples' query would run with your rights."),
-				 errhint("SET ROLE to that role, or train a new version.")));
-}
-
-void
-resume_read(Training *training, int version)
-{
-	Oid			types[2] = {TEXTOID, INT4OID};
-	Datum		values[2] = {CStringGetTextDatum(training->model), Int32GetDatum(version)};
-	int			threads;
-
-	version_execute("SELECT m.version, m.finished_at, m.network, m.fingerprint, m.definition, m.examples, m.seed, m.epochs,"
-					" m.threads, m.options, m.created_by, s.epoch, s.epoch_steps, s.samples_at_once, s.spare_memory, s.examples_digest,"
-					" s.best_epoch, s.best_error, s.elapsed"
-					" FROM siamese.model m LEFT JOIN siamese.training_state s"
-					" ON s.name OPERATOR(pg_catalog.=) m.name AND s.version OPERATOR(pg_catalog.=) m.version"
-					" WHERE m.name OPERATOR(pg_catalog.=) $1 AND"
-					" ($2 OPERATOR(pg_catalog.=) 0 OR m.version OPERATOR(pg_catalog.=) $2)"
-					" ORDER BY m.version USING OPERATOR(pg_catalog.>) LIMIT 1", 2, types, values, SPI_OK_SELECT);
-	check_resumable(training, version, SPI_processed > 0);
-
 	training->version = DatumGetInt32(column(COLUMN_VERSION));
+	SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, COLUMN_FINISHED, &unfinished);
+	if (!unfinished)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("there is nothing to resume: version %d of model \"%s\" is finished", training->version, training->model)));
 	training->network = text_column(training, COLUMN_NETWORK);
 	training->fingerprint = model_fingerprint_parse(text_column(training, COLUMN_FINGERPRINT));
-	training->query = text_column(training, COLUMN_EXAMPLES);
 	training->seed = DatumGetInt64(column(COLUMN_SEED));
 	training->epochs = DatumGetInt32(column(COLUMN_EPOCHS));
+	training->options.threads = DatumGetInt32(column(COLUMN_THREADS));
+	training->options.given = jsonb_column(training, COLUMN_OPTIONS);
+	training->options.definition = jsonb_column(training, COLUMN_DEFINITION);
+}
+
+static void
+read_state(Training *training)
+{
+	Oid			types[2] = {TEXTOID, INT4OID};
+	Datum		values[2] = {CStringGetTextDatum(training->model), Int32GetDatum(training->version)};
+	const char *user = GetUserNameFromId(GetUserId(), false);
+	const char *starter;
+	ModelActor	caller;
+
+	model_act_as_owner(&caller);
+	version_execute("SELECT s.started_by, e.training, s.epoch, s.epoch_steps, s.samples_at_once, s.spare_memory,"
+					" s.examples_digest, s.best_epoch, s.best_error, s.elapsed"
+					" FROM siamese.training_state s JOIN siamese.model_examples e"
+					" ON e.name OPERATOR(pg_catalog.=) s.name AND e.version OPERATOR(pg_catalog.=) s.version"
+					" WHERE s.name OPERATOR(pg_catalog.=) $1 AND s.version OPERATOR(pg_catalog.=) $2",
+					2, types, values, SPI_OK_SELECT);
+	model_act_as_caller(&caller);
+	if (SPI_processed == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("version %d of model \"%s\" cannot be resumed: its state of training is gone", training->version, training->model),
+				 errdetail("A later training of the name takes its place, and dumps leave it out."),
+				 errhint("A new training can begin from its best epoch: the option {\"start\": \"%s@%d\"}.",
+						 training->model, training->version)));
+	starter = text_column(training, COLUMN_STARTED_BY);
+	if (strcmp(starter, user) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("the training of model \"%s\" was started by another role, \"%s\"", training->model, starter),
+				 errdetail("Its examples' query would run with your rights."),
+				 errhint("SET ROLE to that role, or train a new version.")));
+	training->query = text_column(training, COLUMN_QUERY);
 	training->epoch = DatumGetInt32(column(COLUMN_EPOCH));
 	training->digest = text_column(training, COLUMN_DIGEST);
 	training->best_epoch = DatumGetInt32(column(COLUMN_BEST_EPOCH));
@@ -129,15 +140,23 @@ resume_read(Training *training, int version)
 	training->epoch_steps = DatumGetInt64(column(COLUMN_EPOCH_STEPS));
 	training->samples_at_once = DatumGetInt32(column(COLUMN_SAMPLES_AT_ONCE));
 	training->spare_memory = DatumGetBool(column(COLUMN_SPARE_MEMORY));
-	threads = DatumGetInt32(column(COLUMN_THREADS));
+}
+
+void
+resume_read(Training *training, int version)
+{
+	int			threads;
+
+	read_model(training, version);
+	read_state(training);
+	model_check_owner(training->model);
+	threads = training->options.threads;
 	if (threads > setting_training_threads)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("model \"%s\" was trained with %d threads", training->model, threads),
 				 errdetail("siamese.training_threads is %d.", setting_training_threads),
 				 errhint("The same number of threads is needed for the same result: set siamese.training_threads to %d.", threads)));
-	training->options.given = jsonb_column(training, COLUMN_OPTIONS);
-	training->options.definition = jsonb_column(training, COLUMN_DEFINITION);
 	training_options_resumed(&training->options);
 	training->options.threads = threads;
 }

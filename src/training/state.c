@@ -88,10 +88,11 @@ store_parts(const Training *training, bool first)
 }
 
 void
-state_store(const Training *training, int epoch, double elapsed, bool first)
+state_store(const Training *training, int epoch, double elapsed, Oid user, bool first)
 {
-	Oid			types[11] = {TEXTOID, INT4OID, INT4OID, INT8OID, INT4OID, TEXTOID, INT4OID, FLOAT8OID, FLOAT8OID, INT4OID, BOOLOID};
-	Datum		values[11];
+	Oid			types[12] = {TEXTOID, INT4OID, INT4OID, INT8OID, INT4OID, TEXTOID, INT4OID, FLOAT8OID, FLOAT8OID, INT4OID, BOOLOID,
+		TEXTOID};
+	Datum		values[12];
 	StateArray	array[ARRAYS];
 
 	values[0] = CStringGetTextDatum(training->model);
@@ -105,6 +106,7 @@ state_store(const Training *training, int epoch, double elapsed, bool first)
 	values[8] = Float8GetDatum(elapsed);
 	values[9] = Int32GetDatum(state_arrays(training->learner, array));
 	values[10] = BoolGetDatum(training->spare_memory);
+	values[11] = CStringGetTextDatum(GetUserNameFromId(user, false));
 	if (first)
 	{
 		/* only the newest version of a name can be resumed */
@@ -113,8 +115,8 @@ state_store(const Training *training, int epoch, double elapsed, bool first)
 		version_execute("DELETE FROM siamese.training_state WHERE name OPERATOR(pg_catalog.=) $1", 1, types, values,
 						SPI_OK_DELETE);
 		version_execute("INSERT INTO siamese.training_state (name, version, epoch, epoch_steps, samples_at_once,"
-						" examples_digest, best_epoch, best_error, elapsed, parts, spare_memory)"
-						" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)", 11, types, values, SPI_OK_INSERT);
+						" examples_digest, best_epoch, best_error, elapsed, parts, spare_memory,"
+						" started_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)", 12, types, values, SPI_OK_INSERT);
 	}
 	else
 	{
@@ -140,7 +142,9 @@ state_load(Training *training)
 	size_t		done = 0;
 	SPIPlanPtr	plan;
 	Portal		portal;
+	ModelActor	caller;
 
+	model_act_as_owner(&caller);
 	plan = SPI_prepare("SELECT part, bytes FROM siamese.training_state_part WHERE name OPERATOR(pg_catalog.=) $1"
 					   " AND version OPERATOR(pg_catalog.=) $2 ORDER BY part USING OPERATOR(pg_catalog.<)", 2, types);
 	if (plan == NULL)
@@ -173,6 +177,7 @@ state_load(Training *training)
 	} while (SPI_processed == PARTS_AT_ONCE && part % PARTS_AT_ONCE == 0);
 	SPI_cursor_close(portal);
 	SPI_freeplan(plan);
+	model_act_as_caller(&caller);
 	if (part != parts)
 		check_raise_damaged_model(psprintf("The state of training of version %d of model \"%s\" has %d of %d usable parts.",
 										   training->version, training->model, part, parts));

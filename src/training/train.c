@@ -187,6 +187,8 @@ run(Training *training, bool resumed, int version)
 	PG_TRY();
 	{
 		SPI_connect_ext(SPI_OPT_NONATOMIC);
+		if (!resumed)
+			training->owner = MemoryContextStrdup(training->context, model_check_owner(training->model));
 		if (resumed)
 			resume(training, version);
 		else

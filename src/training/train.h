@@ -17,6 +17,7 @@ typedef struct Training
 	char	   *model;
 	char	   *network;
 	char	   *query;
+	char	   *owner;			/* of the model's name */
 	int			epochs;
 	int64		seed;
 	TrainingOptions options;
@@ -100,10 +101,13 @@ extern void version_execute(const char *command, int arguments, Oid *types, Datu
 
 /* ---- state.c ------------------------------------------------------------------------------------------------------ */
 
-/* In the current transaction.  first: there is no state of this version yet; those of the name's earlier ones go. */
-extern void state_store(const Training *training, int epoch, double elapsed, bool first);
+/*
+ * In the current transaction, as the tables' owner.  user: who trains.  first: there is no state of this version yet; those of
+ * the name's earlier ones go.
+ */
+extern void state_store(const Training *training, int epoch, double elapsed, Oid user, bool first);
 extern void state_load(Training *training); /* into the learner's arrays; raises when it does not fit */
-extern void state_drop(const Training *training);
+extern void state_drop(const Training *training);	/* as the tables' owner */
 
 /* ---- start.c ------------------------------------------------------------------------------------------------------ */
 

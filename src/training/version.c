@@ -30,6 +30,8 @@ create_version(Training *training, const EpochResult *result)
 	Oid			types[13] = {TEXTOID, TEXTOID, TEXTOID, JSONBOID, TEXTOID, INT4OID, TEXTOID, INT8OID, INT4OID, JSONBOID, JSONBOID,
 		INT4OID, JSONBOID};
 	Datum		values[13];
+	Oid			query_types[3] = {TEXTOID, INT4OID, TEXTOID};
+	Datum		query_values[3];
 	bool		isnull;
 
 	values[0] = CStringGetTextDatum(training->model);
@@ -38,19 +40,24 @@ create_version(Training *training, const EpochResult *result)
 	values[3] = JsonbPGetDatum(training->options.definition);
 	values[4] = CStringGetTextDatum(metric_name(training->definition->metric));
 	values[5] = Int32GetDatum(network_dimensions(training->learner->network));
-	values[6] = CStringGetTextDatum(training->query);
+	values[6] = CStringGetTextDatum(training->owner);
 	values[7] = Int64GetDatum(training->seed);
 	values[8] = Int32GetDatum(training->epochs);
 	values[9] = JsonbPGetDatum(result->scores);
 	values[10] = JsonbPGetDatum(calibration_with_references(calibration_to_jsonb(&result->calibration), result->references));
 	values[11] = Int32GetDatum(training->options.threads);
 	values[12] = JsonbPGetDatum(training->options.given);
-	version_execute("INSERT INTO siamese.model (name, version, network, fingerprint, definition, metric, dimensions, examples, seed,"
+	version_execute("INSERT INTO siamese.model (name, version, network, fingerprint, definition, metric, dimensions, created_by, seed,"
 			" epochs, scores, calibration, threads, options)"
 			" SELECT $1, coalesce(pg_catalog.max(version), 0) OPERATOR(pg_catalog.+) 1, $2, $3, $4, $5, $6, $7, $8,"
 			" $9, $10, $11, $12, $13 FROM siamese.model WHERE name OPERATOR(pg_catalog.=) $1 RETURNING version",
 			13, types, values, SPI_OK_INSERT_RETURNING);
 	training->version = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	query_values[0] = values[0];
+	query_values[1] = Int32GetDatum(training->version);
+	query_values[2] = CStringGetTextDatum(training->query);
+	version_execute("INSERT INTO siamese.model_examples (name, version, training) VALUES ($1, $2, $3)",
+					3, query_types, query_values, SPI_OK_INSERT);
 }
 
 static void
@@ -103,10 +110,10 @@ store_epochs(const Training *training)
 
 /*
  * What others may have done while an epoch ran, when nothing was locked.  From here on to the end of the transaction the
- * version's row stays.
+ * version's row stays; what follows runs as the tables' owner.
  */
 static void
-lock_version(const Training *training)
+lock_version(const Training *training, ModelActor *caller)
 {
 	Oid			types[2] = {TEXTOID, INT4OID};
 	Datum		values[2] = {CStringGetTextDatum(training->model), Int32GetDatum(training->version)};
@@ -118,6 +125,7 @@ lock_version(const Training *training)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("the extension siamese was dropped while model \"%s\" was in training", training->model)));
+	model_act_as_owner(caller);
 	if (training->version == 0)
 		return;
 	version_execute("SELECT FROM siamese.model WHERE name OPERATOR(pg_catalog.=) $1"
@@ -137,8 +145,9 @@ version_commit_epoch(Training *training, EpochResult *result)
 	uint64		previous = training->fingerprint;
 	bool		first = training->version == 0;
 	bool		better = first || result->error < training->best_error;
+	ModelActor	caller;
 
-	lock_version(training);
+	lock_version(training, &caller);
 	if (better)
 	{
 		training->fingerprint = model_fingerprint(training->options.definition, learner->average, count);
@@ -153,7 +162,8 @@ version_commit_epoch(Training *training, EpochResult *result)
 	record_epoch(training, result);
 	if (!first)
 		store_epochs(training);
-	state_store(training, result->epoch, result->elapsed, first);
+	state_store(training, result->epoch, result->elapsed, caller.user, first);
+	model_act_as_caller(&caller);
 	SPI_commit();
 	training->epoch = result->epoch;
 }
@@ -163,10 +173,12 @@ version_finish(Training *training)
 {
 	Oid			types[2] = {TEXTOID, INT4OID};
 	Datum		values[2] = {CStringGetTextDatum(training->model), Int32GetDatum(training->version)};
+	ModelActor	caller;
 
-	lock_version(training);
+	lock_version(training, &caller);
 	version_execute("UPDATE siamese.model SET finished_at = pg_catalog.now()"
 					" WHERE name OPERATOR(pg_catalog.=) $1 AND version OPERATOR(pg_catalog.=) $2", 2, types, values, SPI_OK_UPDATE);
 	state_drop(training);
+	model_act_as_caller(&caller);
 	SPI_commit();
 }

@@ -92,9 +92,9 @@ ok(!-e "$path.99999", 'leavings are removed');
 
 # Rights come first
 my ($status, $out, $err) = $node->psql('postgres', q{CREATE ROLE reader; GRANT SELECT ON specimen TO reader;
-	REVOKE SELECT ON siamese.model_weights FROM PUBLIC; SET ROLE reader; SELECT embed(image, 'm') FROM specimen LIMIT 1});
-like($err, qr/permission denied for table model_weights/, 'who may not read the weights gets nothing from the copy');
-$node->safe_psql('postgres', 'GRANT SELECT ON siamese.model_weights TO PUBLIC');
+	REVOKE SELECT ON siamese.model FROM PUBLIC; SET ROLE reader; SELECT embed(image, 'm') FROM specimen LIMIT 1});
+like($err, qr/permission denied for table model/, 'who may not read the model gets nothing from the copy');
+$node->safe_psql('postgres', 'GRANT SELECT ON siamese.model TO PUBLIC');
 
 # Weights that are not what the fingerprint says are never shared
 unlink $path;
@@ -115,6 +115,26 @@ SKIP:
 	is($out, "$private\n$private", 'without a copy the embeddings are the same');
 	is(scalar(() = $err =~ /could not make a shared copy/g), 1, 'with one warning');
 }
+
+# It goes with the model; what is left of models and databases that are gone goes when the next copy is made
+embed_anew();
+$node->safe_psql('postgres', q{CREATE TABLE exported AS SELECT siamese.export_model('m') AS value});
+$node->safe_psql('postgres', q{BEGIN; SELECT siamese.drop_model('m'); ROLLBACK});
+is(scalar files(), 1, 'the copy stays while the model does');
+my ($name) = files();
+$node->safe_psql('postgres', q{SELECT siamese.drop_model('m')});
+is(scalar files(), 0, 'and goes with it');
+my @left = map { $name =~ s/siamese_\d+_[0-9a-f]{16}/siamese_$_/r }
+	($name =~ /siamese_(\d+)_/)[0] . '_0123456789abcdef', '4294967294_0123456789abcdef', '1_0123456789abcdef';
+append_to_file("$folder/$_", 'left') for @left;
+$node->safe_psql('postgres', q{SELECT siamese.import_model('m', value) FROM exported});
+embed_anew();
+is_deeply([sort(files())], [sort($name, $left[2])], 'so does what is left of others, but not what another database may need');
+unlink "$folder/$left[2]";
+
+# A definition that was changed is not used with the copy of another one's weights
+($status, $out, $err) = $node->psql('postgres', q{BEGIN; UPDATE siamese.model SET definition = jsonb_set(definition, '{input,polarity}', '"light"'); } . $sum);
+like($err, qr/model is damaged.*do not have the fingerprint/s, 'a changed definition is an error');
 
 # A base backup leaves it out; a standby makes its own
 embed_anew();

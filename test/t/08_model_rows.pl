@@ -48,5 +48,25 @@ $session->quit;
 $subscriber->safe_psql('postgres', 'DROP SUBSCRIPTION models');
 $subscriber->stop;
 
+# ---- databases of different encodings: a name that is not ASCII in a definition
+
+for my $encoding ('LATIN1', 'UTF8')
+{
+	$publisher->safe_psql('postgres', "CREATE DATABASE $encoding ENCODING '$encoding' LOCALE 'C' TEMPLATE template0");
+}
+$publisher->safe_psql('latin1', "SET client_encoding = 'UTF8'; CREATE EXTENSION siamese; $specimen; "
+	. $network =~ s/NAME/\xc3\xa9tage/r);
+$publisher->safe_psql('latin1', $train =~ s/SEED/1/r);
+my $digest = q{SELECT md5(string_agg(embed(image, 'm')::text, ' ' ORDER BY id)) FROM specimen};
+my $wanted = $publisher->safe_psql('latin1', $digest);
+my $dump = PostgreSQL::Test::Utils::tempdir() . '/dump.sql';
+$publisher->command_ok([ 'pg_dump', '-f', $dump, '-d', $publisher->connstr('latin1') ], 'dump of a database in LATIN1');
+$publisher->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', $dump, '-d', $publisher->connstr('utf8') ], 'restored into UTF8');
+is($publisher->safe_psql('utf8', $digest), $wanted, 'the model embeds the same');
+my $export = $publisher->safe_psql('latin1', q{SELECT encode(siamese.export_model('m'), 'base64')});
+is($publisher->safe_psql('utf8', "SELECT siamese.import_model('n', decode('$export', 'base64'))"), 'n@1', 'an exported model arrives');
+is($publisher->safe_psql('utf8', q{SELECT count(DISTINCT fingerprint) FROM siamese.model}), '1', 'with the same fingerprint');
+is($publisher->safe_psql('utf8', q{SELECT definition #>> '{layers,0,name}' FROM siamese.model LIMIT 1}), "\xc3\xa9tage", 'and its name');
+
 $publisher->stop;
 done_testing();
