@@ -30,6 +30,7 @@ static const struct
 	[STATUS_IMAGE_FORMAT] = {ERRCODE_INVALID_BINARY_REPRESENTATION, "not an image of a known format"},
 	[STATUS_IMAGE_TOO_LARGE] = {ERRCODE_PROGRAM_LIMIT_EXCEEDED, "image is too large"},
 	[STATUS_IMAGE_BROKEN] = {ERRCODE_INVALID_BINARY_REPRESENTATION, "could not decode image"},
+	[STATUS_IMAGE_BLANK] = {ERRCODE_INVALID_PARAMETER_VALUE, "there is nothing to see in the image"},
 	[STATUS_PEN] = {ERRCODE_INVALID_PARAMETER_VALUE, "invalid pen trajectory"},
 	[STATUS_PEN_FORMAT] = {ERRCODE_INVALID_BINARY_REPRESENTATION, "could not read pen data"},
 	[STATUS_DEFINITION] = {ERRCODE_INVALID_PARAMETER_VALUE, "invalid network definition"},

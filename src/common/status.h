@@ -23,6 +23,7 @@ typedef enum StatusCode
 	STATUS_IMAGE_TOO_LARGE,		/* the header asks for more pixels than the limit */
 	STATUS_LIBRARY,				/* a library that is needed cannot be loaded */
 	STATUS_IMAGE_BROKEN,		/* header or data cannot be decoded */
+	STATUS_IMAGE_BLANK,			/* there is nothing to see */
 	STATUS_PEN,					/* a trajectory is not usable; detail names the row */
 	STATUS_PEN_FORMAT,			/* a file of pen data cannot be read */
 	STATUS_DEFINITION,			/* a network definition is wrong; detail names the layer or the setting */

@@ -38,18 +38,20 @@ typedef struct ImagePreparation
 	ImagePolarity polarity;		/* other than NONE: the result is 0 for paper and up to 255 for ink */
 	bool		remove_background;	/* uneven paper flattened, then everything on the paper's side of Otsu's threshold
 									 * becomes paper; needs a polarity */
-	bool		crop;			/* to the bounding box of the ink; needs a polarity.  An image without ink is not cropped. */
+	bool		crop;			/* to the bounding box of the ink; needs a polarity */
 	bool		centre;			/* the ink's centre of mass, not the box's middle, in the centre; needs a polarity */
 	ImageFit	fit;
 	double		margin;			/* share of the width and height left free on each side, 0 to 0.4 */
 	double		smooth;			/* standard deviation of a blur, pixels of the result, 0 to 8; 0: none.  Thin strokes look alike
 								 * then whether or not they were distorted. */
 	bool		normalise;		/* ink (or the grey range) stretched so that its strongest value is 255 */
+	bool		keep_blank;		/* an image without ink, or whose raster would be the same everywhere, is prepared as it is (not
+								 * cropped) instead of refused: to a network all such images are the same */
 } ImagePreparation;
 
 /*
  * Decodes and prepares.  raster: uint8 [height, width, channels] as in the preparation, owned by the caller.
- * Returns false with STATUS_IMAGE_FORMAT, _TOO_LARGE, _BROKEN, STATUS_LIBRARY, _NO_MEMORY or _INTERRUPTED.
+ * Returns false with STATUS_IMAGE_FORMAT, _TOO_LARGE, _BROKEN, _BLANK, STATUS_LIBRARY, _NO_MEMORY or _INTERRUPTED.
  */
 extern bool image_prepare(const uint8_t *bytes, size_t length, const ImagePreparation *preparation,
 						  int64_t max_pixels, const Host *host, uint8_t *raster, Status *status);

@@ -181,6 +181,12 @@ typedef struct ImageLibrary
 
 extern bool image_library_load(ImageLibrary *library, Status *status);
 
+/*
+ * Some versions of libtiff and libwebp do not survive it when a small block cannot be had, for a directory or a table: so that
+ * there is memory for them, it is taken from the host and given back before.
+ */
+extern bool image_library_reserve(const Host *host, Status *status);
+
 #define IMAGE_LIBRARY_POINTER(name) __typeof__(name) *name;
 #define IMAGE_LIBRARY_NAME(name) #name,
 #define IMAGE_LIBRARY_FILE(macro) IMAGE_LIBRARY_TEXT(macro)

@@ -46,6 +46,17 @@ image_library_load(ImageLibrary *library, Status *status)
 	return done;
 }
 
+#define RESERVE_BYTES (64 << 10)
+
+bool
+image_library_reserve(const Host *host, Status *status)
+{
+	void	   *reserve = host_allocate(host, RESERVE_BYTES, 1, status);
+
+	host_release(host, reserve);
+	return reserve != NULL;
+}
+
 void
 image_load_libraries(void)
 {

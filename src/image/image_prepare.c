@@ -188,6 +188,20 @@ normalise(uint8_t *raster, size_t count, bool is_ink)
 		raster[i] = table[raster[i]];
 }
 
+/* Whether all pixels are, of more than one; most images say no at once. */
+static bool
+all_alike(const uint8_t *raster, size_t count, int channels)
+{
+	return count > 1 && memcmp(raster, raster + channels, (count - 1) * (size_t) channels) == 0;
+}
+
+static bool
+blank(const char *what, Status *status)
+{
+	return status_set(status, STATUS_IMAGE_BLANK,
+					  "To a network all such images are the same.  One whose \"input\" has \"blank\": \"keep\" takes them.", "%s", what);
+}
+
 /* From the decoded image (which is changed) to the raster. */
 static bool
 fit(ImageRaster *image, const ImagePreparation *preparation, const Host *host, uint8_t *raster, Status *status)
@@ -211,6 +225,8 @@ fit(ImageRaster *image, const ImagePreparation *preparation, const Host *host, u
 		host_release(host, ink);
 		if (!found || host_interrupted(host, status))
 			return false;
+		if (!ink_place.any && !preparation->keep_blank)
+			return blank("No ink stands out from the paper.", status);
 	}
 	else
 		border_colour(image, fill);
@@ -235,6 +251,8 @@ fit(ImageRaster *image, const ImagePreparation *preparation, const Host *host, u
 	place.top = (preparation->height - place.height) / 2;
 	if (!image_resample(image, box, area, place, fill, preparation->width, preparation->height, host, raster, status))
 		return false;
+	if (!preparation->keep_blank && all_alike(raster, (size_t) preparation->width * (size_t) preparation->height, preparation->channels))
+		return blank("All its pixels are alike, as the network would see them.", status);
 	if (preparation->smooth > 0 && !image_smooth(raster, preparation->width, preparation->height, preparation->channels,
 												 preparation->smooth, host, status))
 		return false;

@@ -154,8 +154,11 @@ broken(const Reader *reader, const char *what)
 static bool
 open_file(Reader *reader)
 {
-	TIFFOpenOptions *options = tiff.TIFFOpenOptionsAlloc();
+	TIFFOpenOptions *options;
 
+	if (!image_library_reserve(reader->host, reader->status))
+		return false;
+	options = tiff.TIFFOpenOptionsAlloc();
 	if (options == NULL)
 		return broken(reader, "cannot be opened");
 	/* more than any row, tile or piece of the file takes: a number in a damaged directory */
@@ -451,6 +454,9 @@ image_tiff_decode(const uint8_t *bytes, size_t length, const ImageHeader *header
 		reader.samples = host_allocate(host, (size_t) header->width * (size_t) header->height, (size_t) reader.kept, status);
 	done = done && reader.samples != NULL && take_samples(&reader) &&
 		image_raster_allocate(raster, header->width, header->height, channels, host, status) && convert(&reader);
+	/* a tag that there was no memory for is only passed over */
+	if (done && errno == ENOMEM)
+		done = broken(&reader, "");
 	if (reader.file != NULL)
 		tiff.TIFFClose(reader.file);
 	host_release(host, reader.samples);

@@ -5,6 +5,7 @@
  */
 #include "image/image_internal.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include <webp/decode.h>
@@ -181,6 +182,8 @@ webp_decode_frame(const uint8_t *bytes, size_t length, const ImageHeader *header
 	VP8StatusCode code = VP8_STATUS_SUSPENDED;
 	bool		stopped = false;
 
+	if (!image_library_reserve(host, status))
+		return false;
 	if (!webp.WebPInitDecoderConfigInternal(&config, WEBP_DECODER_ABI_VERSION))
 		return status_set(status, STATUS_LIBRARY, "Install the version that the extension was built with.",
 						  "libwebp has another interface than that of version %d.", WEBP_DECODER_ABI_VERSION);
@@ -189,6 +192,7 @@ webp_decode_frame(const uint8_t *bytes, size_t length, const ImageHeader *header
 	config.output.u.RGBA.rgba = pixels;
 	config.output.u.RGBA.stride = (int) (4 * width);
 	config.output.u.RGBA.size = 4 * width * height;
+	errno = 0;					/* malloc sets it where libwebp has no other word for it */
 	decoder = webp.WebPIDecode(NULL, 0, &config);
 	if (decoder == NULL)
 		code = VP8_STATUS_OUT_OF_MEMORY;
@@ -203,7 +207,7 @@ webp_decode_frame(const uint8_t *bytes, size_t length, const ImageHeader *header
 	webp.WebPFreeDecBuffer(&config.output);
 	if (stopped)
 		return false;
-	if (code == VP8_STATUS_OUT_OF_MEMORY)
+	if (code == VP8_STATUS_OUT_OF_MEMORY || (code != VP8_STATUS_OK && errno == ENOMEM))
 		return status_set(status, STATUS_NO_MEMORY, NULL, "There is no memory to decode the WebP image.");
 	/* what was checked must be what is decoded */
 	if (code == VP8_STATUS_OK && (config.output.width != (int) width || config.output.height != (int) height))

@@ -11,6 +11,7 @@ static const char *const input_colours[] = {"grey", "colour", NULL};
 static const char *const input_polarities[] = {"none", "auto", "dark", "light", NULL};	/* as ImagePolarity */
 static const char *const input_backgrounds[] = {"keep", "remove", NULL};
 static const char *const input_crops[] = {"none", "ink", NULL};
+static const char *const input_blanks[] = {"refuse", "keep", NULL};
 static const char *const input_fits[] = {"keep", "stretch", NULL};	/* as ImageFit */
 static const char *const input_resamplings[] = {"time", "arc", NULL};	/* as PenResampling */
 static const char *const input_scales[] = {"y", "both", NULL};	/* as PenScale */
@@ -32,6 +33,7 @@ static const SettingRule image_rules[] = {
 	{"margin", RULE_REAL, offsetof(InputSettings, margin), 0, 0.4, NULL},
 	{"smooth", RULE_REAL, offsetof(InputSettings, smooth), 0, 8, NULL},
 	{"normalise", RULE_BOOLEAN, offsetof(InputSettings, normalise), 0, 0, NULL},
+	{"blank", RULE_CHOICE, offsetof(InputSettings, blank), 0, 0, input_blanks},
 	{"mean", RULE_REAL, offsetof(InputSettings, mean), -1000, 1000, NULL},
 	{"deviation", RULE_REAL, offsetof(InputSettings, deviation), 1e-6, 1e6, NULL},
 	{"views", RULE_INTEGER, offsetof(InputSettings, views), 1, LIMIT_VIEWS, NULL},
@@ -94,6 +96,7 @@ finish_image(const InputSettings *input, NetworkDefinition *definition, Status *
 	image->margin = input->margin;
 	image->smooth = input->smooth;
 	image->normalise = input->normalise;
+	image->keep_blank = input->blank == 1;
 	definition->mean = input->mean;
 	definition->deviation = input->deviation;
 	if (image->polarity == IMAGE_POLARITY_NONE && (image->remove_background || image->crop || image->centre))

@@ -76,6 +76,7 @@ typedef struct InputSettings
 	double		margin;
 	double		smooth;
 	bool		normalise;
+	int			blank;
 	double		mean;
 	double		deviation;
 	int			views;

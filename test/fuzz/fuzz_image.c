@@ -157,7 +157,8 @@ draw_preparation(Random *random)
 	ImagePreparation preparation = {
 		.width = 1 + (int) random_below(random, 64), .height = 1 + (int) random_below(random, 64),
 		.channels = random_below(random, 2) ? 3 : 1, .polarity = (ImagePolarity) random_below(random, 4),
-		.fit = (ImageFit) random_below(random, 2), .margin = random_range(random, 0, 0.4), .normalise = random_below(random, 2) != 0
+		.fit = (ImageFit) random_below(random, 2), .margin = random_range(random, 0, 0.4), .normalise = random_below(random, 2) != 0,
+		.keep_blank = random_below(random, 4) != 0
 	};
 
 	if (preparation.polarity != IMAGE_POLARITY_NONE)
@@ -201,7 +202,7 @@ main(int argc, char **argv)
 		free(bytes);
 		decoded += done;
 		if (!done && (status.detail[0] == '\0' || (status.code != STATUS_IMAGE_FORMAT && status.code != STATUS_IMAGE_BROKEN &&
-												   status.code != STATUS_IMAGE_TOO_LARGE)))
+												   status.code != STATUS_IMAGE_TOO_LARGE && status.code != STATUS_IMAGE_BLANK)))
 			return printf("mutation %ld: status %d \"%s\"\n", i, status.code, status.detail), 1;
 		if (test_host_outstanding() != 0)
 			return printf("mutation %ld: %ld allocations were not released\n", i, test_host_outstanding()), 1;

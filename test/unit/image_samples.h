@@ -32,4 +32,10 @@ extern void image_sample_upright(int orientation, int width, int height, int x, 
 /* A PNG that asks for width x height grey pixels, all in one small stream of zeros.  malloc'd. */
 extern uint8_t *image_sample_bomb(uint32_t width, uint32_t height, size_t *length);
 
+/* A grey, progressive JPEG of one level; each scan but the first one sends all other coefficients, 0, again.  malloc'd. */
+extern uint8_t *image_sample_of_scans(int width, int height, int scans, size_t *length);
+
+/* The sample of that name without the last half of its last piece of pixels.  malloc'd. */
+extern uint8_t *image_sample_cut_tiff(const char *name, size_t *length);
+
 #endif

@@ -101,6 +101,42 @@ sample_add_cmyk_jpeg(const char *name, int adobe_transform)
 		}
 }
 
+uint8_t *
+image_sample_of_scans(int width, int height, int scans, size_t *length)
+{
+	Bytes		out = {0};
+	int			blocks = (width + 7) / 8 * ((height + 7) / 8);
+	BitWriter	writer = {&out, 0, 0};
+
+	sample_put(&out, "\xff\xd8\xff\xdb\0\x43\0", 7);
+	for (int i = 0; i < 64; i++)
+		sample_put_byte(&out, 1);
+	sample_put(&out, "\xff\xc2\0\x0b\x08", 5);
+	sample_put_number(&out, (uint32_t) height, 2, true);
+	sample_put_number(&out, (uint32_t) width, 2, true);
+	sample_put(&out, "\x01\x01\x11\0", 4);
+	sample_put(&out, "\xff\xc4\0\x14\0\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 22);	/* one code of 1 bit: no difference */
+	sample_put(&out, "\xff\xc4\0\x14\x10\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\xe0", 22);	/* one: a run of 2^14 blocks and more */
+	sample_put(&out, "\xff\xda\0\x08\x01\x01\0\0\0\0", 10);
+	for (int i = 0; i < (blocks + 7) / 8; i++)
+		sample_put_byte(&out, 0);
+	for (int scan = 1; scan < scans; scan++)
+	{
+		sample_put(&out, "\xff\xda\0\x08\x01\x01\0\x01\x3f\0", 10);
+		writer.count = 0;
+		for (int done = 0; done < blocks; done += 1 << 14)
+		{
+			put_bits(&writer, 0, 1);
+			put_bits(&writer, 0, 14);
+		}
+		if (writer.count > 0)
+			put_bits(&writer, (1u << (8 - writer.count)) - 1, 8 - writer.count);
+	}
+	sample_put(&out, "\xff\xd9", 2);
+	*length = out.length;
+	return out.data;
+}
+
 /* Where the first segment of that marker begins. */
 static size_t
 find_segment(const ImageSample *jpeg, int marker)

@@ -9,6 +9,7 @@
 
 #define TILE 16
 #define STRIP_ROWS 10
+#define CUT_AT 32768			/* length of a file that is cut off */
 
 typedef enum Thumbnail
 {
@@ -153,9 +154,9 @@ put_one(Bytes *entries, Bytes *out, const Kind *kind, int tag, int type, int val
 	put_entry(entries, out, kind, tag, type, &number, 1);
 }
 
-/* The picture's directory, returns where; its values stand in front. */
+/* The picture's directory, returns where; its values stand in front.  cut: its last piece is to be behind it, and is not there. */
 static uint32_t
-put_picture(Bytes *out, const Kind *kind)
+put_picture(Bytes *out, const Kind *kind, bool cut)
 {
 	Bytes		entries = {0};
 	Pieces		pieces = {.count = 0};
@@ -168,6 +169,8 @@ put_picture(Bytes *out, const Kind *kind)
 	for (int i = 0; i < 5; i++)
 		bits[i] = (uint32_t) kind->bits;
 	put_pieces(out, kind, &pieces);
+	if (cut)
+		pieces.offset[pieces.count - 1] = CUT_AT - pieces.size[pieces.count - 1] / 2;
 	put_one(&entries, out, kind, 256, 4, WIDTH);
 	put_one(&entries, out, kind, 257, 4, HEIGHT);
 	put_entry(&entries, out, kind, 258, 3, bits, kind->samples);
@@ -254,23 +257,47 @@ expect_pixel(ImageSample *sample, const Kind *kind, int x, int y)
 	sample_expect(sample, x, y, rgb[0], rgb[1], rgb[2]);
 }
 
-static void
-add_tiff(const Kind *kind)
+static Bytes
+make_tiff(const Kind *kind, bool cut)
 {
 	Bytes		out = {0};
 	uint32_t	directory;
-	ImageSample *sample;
 
 	sample_put(&out, kind->big_endian ? "MM" : "II", 2);
 	sample_put_number(&out, 42, 2, kind->big_endian);
 	sample_put_number(&out, 0, 4, kind->big_endian);
-	directory = put_picture(&out, kind);
+	directory = put_picture(&out, kind, cut);
 	if (kind->thumbnail == THUMBNAIL_FIRST)
 		directory = put_thumbnail(&out, kind, 0, directory);
 	else if (kind->thumbnail == THUMBNAIL_PARENT)
 		directory = put_thumbnail(&out, kind, directory, 0);
 	for (int i = 0; i < 4; i++)
 		out.data[4 + i] = (uint8_t) (directory >> 8 * (kind->big_endian ? 3 - i : i));
+	while (cut && out.length < CUT_AT)
+		sample_put_byte(&out, (int) out.length & 255);
+	return out;
+}
+
+uint8_t *
+image_sample_cut_tiff(const char *name, size_t *length)
+{
+	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+		if (strcmp(kinds[i].name, name) == 0)
+		{
+			Bytes		out = make_tiff(&kinds[i], true);
+
+			*length = out.length;
+			return out.data;
+		}
+	abort();
+}
+
+static void
+add_tiff(const Kind *kind)
+{
+	Bytes		out = make_tiff(kind, false);
+	ImageSample *sample;
+
 	sample = sample_add(kind->name, out, WIDTH, HEIGHT, 0);
 	for (int y = 0; y < HEIGHT; y++)
 		for (int x = 0; x < WIDTH; x++)

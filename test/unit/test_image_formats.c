@@ -23,7 +23,8 @@ static ImagePreparation
 as_it_is(int width, int height, int channels)
 {
 	return (ImagePreparation) {
-		.width = width, .height = height, .channels = channels, .polarity = IMAGE_POLARITY_NONE, .fit = IMAGE_FIT_STRETCH
+		.width = width, .height = height, .channels = channels, .polarity = IMAGE_POLARITY_NONE, .fit = IMAGE_FIT_STRETCH,
+		.keep_blank = true
 	};
 }
 
@@ -279,7 +280,7 @@ running_out_of_memory_is_an_error(void **state)
 	uint8_t		raster[20 * 20 * 3];
 	ImagePreparation preparation = {
 		.width = 20, .height = 20, .channels = 3, .polarity = IMAGE_POLARITY_AUTO, .remove_background = true, .crop = true,
-		.centre = true, .margin = 0.1, .normalise = true
+		.centre = true, .margin = 0.1, .normalise = true, .keep_blank = true
 	};
 
 	for (size_t i = 0; i < count; i += 3)
@@ -300,29 +301,115 @@ running_out_of_memory_is_an_error(void **state)
 	test_host();
 }
 
+/* Whether to stop is asked for each row at least. */
 static void
 an_interrupt_stops_the_work(void **state)
 {
 	size_t		count;
 	const ImageSample *samples = image_samples(&count);
 	uint8_t		raster[20 * 20];
-	ImagePreparation preparation = {.width = 20, .height = 20, .channels = 1, .polarity = IMAGE_POLARITY_DARK, .crop = true};
+	ImagePreparation preparation = {
+		.width = 20, .height = 20, .channels = 1, .polarity = IMAGE_POLARITY_DARK, .crop = true, .keep_blank = true
+	};
 
-	for (long n = 0;; n++)
+	for (size_t i = 0; i < count; i++)
+		for (long n = 0;; n += 1 + n / 4)
+		{
+			Host	   *host = test_host();
+			Status		status = {0};
+
+			test_host_interrupt_after(n);
+			if (image_prepare(samples[i].bytes, samples[i].length, &preparation, PIXELS, host, raster, &status))
+			{
+				if (n < 18)
+					fail_msg("%s: asked %ld times at most", samples[i].name, n);
+				break;
+			}
+			assert_int_equal(status.code, STATUS_INTERRUPTED);
+			assert_int_equal(test_host_outstanding(), 0);
+		}
+	test_host();
+}
+
+/* The whole image again and again: one of 7,000 x 7,000 pixels may have 20 scans, a small one 100. */
+static void
+the_scans_of_a_jpeg_are_limited(void **state)
+{
+	Status		status = {0};
+	size_t		length;
+	uint8_t    *jpeg = image_sample_of_scans(7000, 7000, 21, &length);
+
+	assert_int_equal(prepare_code(jpeg, length, 50000000, &status), STATUS_IMAGE_TOO_LARGE);
+	assert_string_equal(status.detail, "The JPEG image of 7000 x 7000 pixels has 21 scans; the limit for this size is 20.");
+	free(jpeg);
+	jpeg = image_sample_of_scans(64, 64, 100, &length);
+	assert_int_equal(prepare_code(jpeg, length, 50000000, &status), STATUS_OK);
+	free(jpeg);
+	jpeg = image_sample_of_scans(64, 64, 101, &length);
+	assert_int_equal(prepare_code(jpeg, length, 50000000, &status), STATUS_IMAGE_BROKEN);
+	free(jpeg);
+}
+
+/* Each scan of an image of several is read a row of blocks at a time. */
+static void
+an_interrupt_stops_a_scan(void **state)
+{
+	size_t		length;
+	uint8_t    *jpeg = image_sample_of_scans(640, 640, 30, &length);
+	uint8_t		raster[8 * 8];
+	ImagePreparation preparation = as_it_is(8, 8, 1);
+
+	for (long n = 1; n < 30 * 80; n += 101)
 	{
 		Host	   *host = test_host();
 		Status		status = {0};
 
 		test_host_interrupt_after(n);
-		if (image_prepare(samples[0].bytes, samples[0].length, &preparation, PIXELS, host, raster, &status))
-		{
-			assert_true(n >= 3);
-			break;
-		}
+		assert_false(image_prepare(jpeg, length, &preparation, PIXELS, host, raster, &status));
 		assert_int_equal(status.code, STATUS_INTERRUPTED);
 		assert_int_equal(test_host_outstanding(), 0);
 	}
 	test_host();
+	free(jpeg);
+}
+
+static void
+missing_pixels_are_an_error(void **state)
+{
+	static const char *const tiffs[] = {
+		"TIFF RGB in strips", "TIFF RGB in tiles", "TIFF RGB in planes", "TIFF RGB and associated alpha", "TIFF CMYK", "TIFF CMYK 16 bits",
+		"TIFF palette with alpha"
+	};
+	size_t		count;
+	const ImageSample *samples = image_samples(&count);
+	Status		status = {0};
+
+	for (size_t i = 0; i < sizeof tiffs / sizeof tiffs[0]; i++)
+	{
+		size_t		length;
+		uint8_t    *cut = image_sample_cut_tiff(tiffs[i], &length);
+
+		if (prepare_code(cut, length, PIXELS, &status) != STATUS_IMAGE_BROKEN)
+			fail_msg("%s is accepted without its last pixels", tiffs[i]);
+		free(cut);
+	}
+	/* A JPEG, or its last scan, that ends too early, with an end marker and without. */
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(samples[i].name, "JPEG colour") == 0 || strcmp(samples[i].name, "JPEG progressive") == 0)
+			for (size_t left_out = 12; left_out < 500; left_out += 29)
+			{
+				uint8_t    *cut = malloc(samples[i].length);
+				size_t		length = samples[i].length - left_out;
+
+				memcpy(cut, samples[i].bytes, length);
+				memcpy(cut + length, "\xff\xd9", 2);
+				if (prepare_code(cut, length, PIXELS, &status) != STATUS_IMAGE_BROKEN)
+					fail_msg("%s is accepted without its last %zu bytes", samples[i].name, left_out);
+				/* the scans that follow one may be missing on purpose where there is an end */
+				if (prepare_code(cut, length + 2, PIXELS, &status) != STATUS_IMAGE_BROKEN && strcmp(samples[i].name, "JPEG colour") == 0)
+					fail_msg("%s is accepted with an end in place of its last %zu bytes", samples[i].name, left_out);
+				free(cut);
+			}
 }
 
 static void
@@ -370,6 +457,9 @@ main(void)
 		cmocka_unit_test(damage_is_not_printed),
 		cmocka_unit_test(running_out_of_memory_is_an_error),
 		cmocka_unit_test(an_interrupt_stops_the_work),
+		cmocka_unit_test(an_interrupt_stops_a_scan),
+		cmocka_unit_test(the_scans_of_a_jpeg_are_limited),
+		cmocka_unit_test(missing_pixels_are_an_error),
 		cmocka_unit_test(an_encoded_raster_comes_back),
 	};
 

@@ -418,7 +418,7 @@ colour_keeps_its_ink(void **state)
 	free(picture.bytes);
 }
 
-/* Nothing on the paper, or only noise: no ink, no crop, whatever is asked for. */
+/* Nothing on the paper, or only noise, and kept: no ink, no crop, whatever is asked for. */
 static void
 blank_paper_stays_blank(void **state)
 {
@@ -430,7 +430,7 @@ blank_paper_stays_blank(void **state)
 			Random		random = random_stream(1, (uint64_t) level);
 			ImagePreparation preparation = {
 				.width = 32, .height = 32, .channels = 1, .polarity = IMAGE_POLARITY_AUTO, .remove_background = true, .crop = true,
-				.centre = true, .normalise = true
+				.centre = true, .normalise = true, .keep_blank = true
 			};
 
 			for (int k = 0; noise > 0 && level > 85 && k < 120 * 90; k++)
@@ -441,6 +441,49 @@ blank_paper_stays_blank(void **state)
 					fail_msg("noise %d on level %d: %d of ink", noise, level, raster[k]);
 			free(picture.bytes);
 		}
+}
+
+static StatusCode
+prepare_code(const Picture *picture, const ImagePreparation *preparation, Status *status)
+{
+	uint8_t		raster[32 * 32 * 3];
+
+	status->code = STATUS_OK;
+	return image_prepare(picture->bytes, picture->length, preparation, 1000000, test_host(), raster, status) ? STATUS_OK : status->code;
+}
+
+/* Unless the preparation keeps it: paper without ink, or a picture that the network would see as one colour. */
+static void
+nothing_to_see_is_refused(void **state)
+{
+	for (int channels = 1; channels <= 3; channels += 2)
+		for (int noise = 0; noise <= 4; noise += 2)
+			for (ImagePolarity polarity = IMAGE_POLARITY_NONE; polarity <= IMAGE_POLARITY_LIGHT; polarity++)
+			{
+				Picture		picture = new_picture(120, 90, channels, 200);
+				Random		random = random_stream(1, (uint64_t) polarity);
+				bool		ink = polarity != IMAGE_POLARITY_NONE;
+				ImagePreparation preparation = {
+					.width = 32, .height = 32, .channels = channels, .polarity = polarity, .crop = ink, .margin = 0.1
+				};
+				Status		status = {0};
+				bool		seen = !ink && noise > 0;	/* a picture as it is shows its noise */
+
+				for (int k = 0; noise > 0 && k < 120 * 90 * channels; k++)
+					picture.pixels[k] = (uint8_t) (200 + noise * random_normal(&random));
+				assert_int_equal(prepare_code(&picture, &preparation, &status), seen ? STATUS_OK : STATUS_IMAGE_BLANK);
+				if (!seen)
+				{
+					assert_string_equal(status.detail, ink ? "No ink stands out from the paper." : "All its pixels are alike, as the network would see them.");
+					assert_non_null(strstr(status.hint, "\"blank\": \"keep\""));
+				}
+				preparation.keep_blank = true;
+				assert_int_equal(prepare_code(&picture, &preparation, &status), STATUS_OK);
+				preparation.keep_blank = false;
+				draw_box(&picture, 30, 30, 50, 60, polarity == IMAGE_POLARITY_LIGHT ? 255 : 20);
+				assert_int_equal(prepare_code(&picture, &preparation, &status), STATUS_OK);
+				free(picture.bytes);
+			}
 }
 
 static void
@@ -532,6 +575,7 @@ main(void)
 		cmocka_unit_test(uneven_background_goes),
 		cmocka_unit_test(colour_keeps_its_ink),
 		cmocka_unit_test(blank_paper_stays_blank),
+		cmocka_unit_test(nothing_to_see_is_refused),
 		cmocka_unit_test(normalising_uses_the_range),
 		cmocka_unit_test(smoothing_spreads_a_point),
 		cmocka_unit_test(bad_preparations_are_named),
