@@ -63,7 +63,8 @@ for my $round (1 .. $crashes)
 	{
 		my $file = $primary->basedir . "/load.$session";
 		open my $handle, '>', $file or die "$file: $!";
-		print $handle ($load . ($session == 1 ? 'VACUUM small; VACUUM large;' : '')) x 300;
+		# now and then most rows go, so that vacuum frees whole leaves
+		print $handle ($load x 5 . ($session == 1 ? 'BEGIN; DELETE FROM small WHERE id % 40 > 0; INSERT INTO small (e) SELECT vector(24) FROM generate_series(1, 1100); COMMIT; VACUUM small; VACUUM large; VACUUM early;' : '')) x 60;
 		close $handle;
 		push @sessions, IPC::Run::start([ 'psql', '-X', '-q', '-d', $primary->connstr('postgres'), '-f', $file ], '<', \undef, '&>', '/dev/null');
 	}
