@@ -53,25 +53,54 @@ CREATE FUNCTION @extschema@.embedding(@extschema@.embedding, integer, boolean) R
 	AS 'MODULE_PATHNAME', 'siamese_embedding_coerce' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.embedding(@extschema@.embedding, integer, boolean) IS 'checks the number of dimensions against the type modifier';
 CREATE FUNCTION @extschema@.embedding(real[], integer, boolean) RETURNS @extschema@.embedding
-	AS 'MODULE_PATHNAME', 'siamese_embedding_of_real' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION @extschema@.embedding(real[], integer, boolean) IS 'unbound embedding with distance l2 of an array';
+	AS 'MODULE_PATHNAME', 'siamese_embedding_of_array' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.embedding(real[], integer, boolean) IS 'unbound embedding with distance l2 of an array of 1 to 16,000 numbers; an error for NULL, NaN, infinity and what has other dimensions';
 CREATE FUNCTION @extschema@.embedding(double precision[], integer, boolean) RETURNS @extschema@.embedding
-	AS 'MODULE_PATHNAME', 'siamese_embedding_of_double' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION @extschema@.embedding(double precision[], integer, boolean) IS 'unbound embedding with distance l2 of an array, rounded to single precision';
+	AS 'MODULE_PATHNAME', 'siamese_embedding_of_array' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.embedding(double precision[], integer, boolean) IS 'unbound embedding with distance l2 of an array of 1 to 16,000 numbers, rounded to single precision; an error for NULL, NaN, infinity and what has other dimensions';
+CREATE FUNCTION @extschema@.embedding(numeric[], integer, boolean) RETURNS @extschema@.embedding
+	AS 'MODULE_PATHNAME', 'siamese_embedding_of_array' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.embedding(numeric[], integer, boolean) IS 'unbound embedding with distance l2 of an array of 1 to 16,000 numbers, rounded to single precision; an error for NULL, NaN, infinity and what has other dimensions';
+CREATE FUNCTION @extschema@.embedding(integer[], integer, boolean) RETURNS @extschema@.embedding
+	AS 'MODULE_PATHNAME', 'siamese_embedding_of_array' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.embedding(integer[], integer, boolean) IS 'unbound embedding with distance l2 of an array of 1 to 16,000 numbers, rounded to single precision; an error for NULL, NaN, infinity and what has other dimensions';
 CREATE FUNCTION @extschema@.embedding_to_real(@extschema@.embedding) RETURNS real[]
 	AS 'MODULE_PATHNAME', 'siamese_embedding_to_real' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.embedding_to_real(@extschema@.embedding) IS 'values of the embedding as an array';
-CREATE FUNCTION @extschema@.to_embedding("values" real[], metric text) RETURNS @extschema@.embedding
+CREATE FUNCTION @extschema@.to_embedding("values" double precision[], metric text) RETURNS @extschema@.embedding
 	AS 'MODULE_PATHNAME', 'siamese_to_embedding' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION @extschema@.to_embedding(real[], text) IS 'unbound embedding of an array, with distance l2, l1 or cosine';
+COMMENT ON FUNCTION @extschema@.to_embedding(double precision[], text) IS
+	'unbound embedding of an array of 1 to 16,000 numbers of any type, rounded to single precision, with distance l2, l1 or cosine; an error for another distance, NULL, NaN and infinity';
 CREATE CAST (@extschema@.embedding AS @extschema@.embedding) WITH FUNCTION @extschema@.embedding(@extschema@.embedding, integer, boolean) AS IMPLICIT;
 COMMENT ON CAST (@extschema@.embedding AS @extschema@.embedding) IS 'checks the number of dimensions';
 CREATE CAST (real[] AS @extschema@.embedding) WITH FUNCTION @extschema@.embedding(real[], integer, boolean) AS ASSIGNMENT;
 COMMENT ON CAST (real[] AS @extschema@.embedding) IS 'unbound embedding with distance l2';
 CREATE CAST (double precision[] AS @extschema@.embedding) WITH FUNCTION @extschema@.embedding(double precision[], integer, boolean) AS ASSIGNMENT;
 COMMENT ON CAST (double precision[] AS @extschema@.embedding) IS 'unbound embedding with distance l2, rounded to single precision';
+CREATE CAST (numeric[] AS @extschema@.embedding) WITH FUNCTION @extschema@.embedding(numeric[], integer, boolean) AS ASSIGNMENT;
+COMMENT ON CAST (numeric[] AS @extschema@.embedding) IS 'unbound embedding with distance l2, rounded to single precision';
+CREATE CAST (integer[] AS @extschema@.embedding) WITH FUNCTION @extschema@.embedding(integer[], integer, boolean) AS ASSIGNMENT;
+COMMENT ON CAST (integer[] AS @extschema@.embedding) IS 'unbound embedding with distance l2, rounded to single precision';
 CREATE CAST (@extschema@.embedding AS real[]) WITH FUNCTION @extschema@.embedding_to_real(@extschema@.embedding) AS ASSIGNMENT;
 COMMENT ON CAST (@extschema@.embedding AS real[]) IS 'values of the embedding; model and distance are left behind';
+
+-- length, concatenation
+
+CREATE FUNCTION @extschema@.l2_norm(@extschema@.embedding) RETURNS double precision
+	AS 'MODULE_PATHNAME', 'siamese_l2_norm' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.l2_norm(@extschema@.embedding) IS 'Euclidean length of the values';
+CREATE FUNCTION @extschema@.l2_normalize(@extschema@.embedding) RETURNS @extschema@.embedding
+	AS 'MODULE_PATHNAME', 'siamese_l2_normalize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.l2_normalize(@extschema@.embedding) IS
+	'the values divided by their Euclidean length, all 0 if that is 0; with distance cosine still of its model, with l2 and l1 unbound, since its distances change';
+CREATE FUNCTION @extschema@.embedding_concat(@extschema@.embedding, @extschema@.embedding) RETURNS @extschema@.embedding
+	AS 'MODULE_PATHNAME', 'siamese_embedding_concat' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.embedding_concat(@extschema@.embedding, @extschema@.embedding) IS 'implementation of || operator';
+CREATE OPERATOR @extschema@.|| (
+	FUNCTION = @extschema@.embedding_concat, LEFTARG = @extschema@.embedding, RIGHTARG = @extschema@.embedding
+);
+COMMENT ON OPERATOR @extschema@.|| (@extschema@.embedding, @extschema@.embedding) IS
+	'the dimensions of both, one after the other, of unbound embeddings with the same distance; an error for those of a model';
 
 -- distances
 

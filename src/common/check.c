@@ -275,6 +275,16 @@ check_different_metrics(Metric a, Metric b)
 }
 
 void
+check_concatenation(const char *detail)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("cannot concatenate the embeddings"),
+			 errdetail("%s", detail),
+			 errhint("Their values can be put together: to_embedding(a::real[] || b::real[], 'l2').")));
+}
+
+void
 check_different_dimensions(int a, int b)
 {
 	ereport(ERROR,

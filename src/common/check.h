@@ -62,6 +62,9 @@ extern void check_different_models(uint64 a_model, uint64 b_model) __attribute__
 extern void check_different_metrics(Metric a, Metric b) __attribute__((noreturn));
 extern void check_different_dimensions(int a, int b) __attribute__((noreturn));
 
+/* Always fails: why two embeddings cannot be put together; detail is a full sentence. */
+extern void check_concatenation(const char *detail) __attribute__((noreturn));
+
 /* Always fail: the number of embeddings that a reference stands for. */
 extern void check_window(int window, int most) __attribute__((noreturn));
 extern void check_window_changed(int before, int window) __attribute__((noreturn));

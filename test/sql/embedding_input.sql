@@ -62,6 +62,26 @@ SELECT pg_temp.failure(query) FROM unnest(ARRAY[
 -- arrays
 SELECT '{1,2.5,-3}'::real[]::embedding, '{0.1,1e-60}'::float8[]::embedding, '[5:6]={1,2}'::real[]::embedding;
 SELECT to_embedding('{1,2}', 'l1'), to_embedding('{1,2}', 'l2'), to_embedding('{1,2}', 'cosine'), to_embedding(NULL, 'l1'), to_embedding('{1}', NULL);
+-- arrays of decimals and of integers, as they are typed; each decimal is the float of the same text
+SELECT ARRAY[0.5,2]::embedding, ARRAY[1,2,3]::embedding, ARRAY[1,2,3]::embedding(3), '{1,2}'::numeric[]::embedding, ARRAY[2147483647,-2147483648]::embedding;
+SELECT count(*) AS differ FROM (SELECT ((random() - 0.5) * 10 ^ (random() * 60 - 30))::numeric AS x FROM generate_series(1, 2000)) s WHERE ARRAY[x]::embedding <> ('[' || x || ']')::embedding;
+CREATE TEMP TABLE typed (e embedding(2));
+INSERT INTO typed VALUES (ARRAY[0.5,2]), (ARRAY[1,2]), (ARRAY[1e0,2]), ('[3,4]');
+SELECT e, e <-> ARRAY[0.5,2]::embedding AS distance FROM typed;
+-- one function for arrays of all numbers: no call is ambiguous
+SELECT to_embedding(ARRAY[0.5,2], 'l1'), to_embedding(ARRAY[1,2], 'l1'), to_embedding('{1,0.1}'::real[], 'l1'), to_embedding('{1,0.1}'::float8[], 'l1'), to_embedding('{1,2}'::bigint[], 'l1');
+-- length; in single precision the squares would overflow
+SELECT l2_norm('[3,-4]'), l2_norm('[0]'), l2_norm('[3e38,3e38]'), l2_normalize('[3,-4]@l1'), l2_normalize('[0,0]'), l2_normalize('[1e-45]'), l2_normalize('[-3e38,0]');
+-- of a model only where its distances stay as they are
+SELECT l2_normalize('[3,4]@cosine:0123456789abcdef'), l2_normalize('[3,4]@l2:0123456789abcdef'), l2_normalize('[3,4]@l1:0123456789abcdef');
+-- one after the other
+SELECT e || ARRAY[7]::embedding AS three, e || '[1,2]' AS four, '[1]@l1'::embedding || '[2]@l1' AS l1, e || NULL::embedding IS NULL AS nothing FROM typed LIMIT 1;
+SELECT dimensions(a || a) FROM (SELECT array_fill(1, '{8000}')::embedding AS a) s;
+SELECT query, pg_temp.failure(query) FROM unnest(ARRAY[
+	$$SELECT ARRAY[1.5,NULL]::embedding$$, $$SELECT ARRAY[1,NULL]::embedding$$, $$SELECT '{}'::int[]::embedding$$, $$SELECT ARRAY[[0.5]]::embedding$$,
+	$$SELECT ARRAY['NaN'::numeric]::embedding$$, $$SELECT ARRAY[1e39]::embedding$$, $$SELECT ARRAY[1,2]::embedding(3)$$, $$SELECT to_embedding(ARRAY[1e39], 'l2')$$,
+	$$SELECT '[1]@l1'::embedding || '[2]'::embedding$$, $$SELECT '[1]@l1:0123456789abcdef'::embedding || '[2]@l1'$$, $$SELECT '[1]'::embedding || 'text'$$,
+	$$SELECT '[1]@l1'::embedding || '[2]@l1:0123456789abcdef'$$, $$SELECT a || a FROM (SELECT array_fill(1, '{8001}')::embedding AS a) s$$]) AS query;
 SELECT '[1,2.5]@l1:0123456789abcdef'::embedding::real[], array_length('[1,2,3]'::embedding::real[], 1), ('[1,2,3]'::embedding::real[])[2];
 SELECT to_embedding('[1,2,3]'::embedding::real[], 'cosine');
 SELECT query, pg_temp.failure(query) FROM unnest(ARRAY[
