@@ -111,6 +111,11 @@ $node->command_ok(['pg_dump', '-f', $dump, '-d', $node->connstr('postgres')], 'd
 $node->command_ok(['psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', $dump, '-d', $node->connstr('copy')], 'restore');
 my $digest = q{SELECT md5(string_agg(e::text, ' ' ORDER BY e)) FROM (SELECT embed(image, 'first@1') AS e FROM specimen) s};
 is($node->safe_psql('copy', $digest), $node->safe_psql('postgres', $digest), 'the restored model embeds the same');
+for my $table ('model', 'model_weights', 'model_examples', 'training_epoch')
+{
+	my $content = "SELECT count(*), md5(string_agg(t::text, ' ' ORDER BY t::text)) FROM siamese.$table t";
+	is($node->safe_psql('copy', $content), $node->safe_psql('postgres', $content), "siamese.$table is the same");
+}
 is($node->safe_psql('copy', q{SELECT count(*) FROM siamese.network WHERE name = 'tiny'}), '1', 'a network of one\'s own is dumped');
 is($node->safe_psql('copy', q{SELECT (SELECT count(*) FROM siamese.training_state) + (SELECT count(*) FROM siamese.training_state_part)}), '0', 'but no state of training');
 ($status, $out, $err) = $node->psql('copy', q{CALL siamese.resume('first')});
