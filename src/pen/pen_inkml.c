@@ -34,7 +34,7 @@ set_value(Channel *channel, double value)
 
 /* One number of a channel, with its prefix; "*": as before, "?": unknown, T and F: of booleans. */
 static bool
-read_value(Ink *ink, Channel *channel, Status *status)
+read_value(Ink *ink, Channel *channel, bool boolean, Status *status)
 {
 	PenText    *text = &ink->text;
 	double		number;
@@ -49,7 +49,7 @@ read_value(Ink *ink, Channel *channel, Status *status)
 		channel->value += channel->mode == '!' ? 0 : channel->difference;
 		return true;
 	}
-	if (text->at < text->end && (*text->at == '?' || *text->at == 'T' || *text->at == 'F'))
+	if (text->at < text->end && (*text->at == '?' || (boolean && (*text->at == 'T' || *text->at == 'F'))))
 	{
 		if (*text->at != '?')
 			set_value(channel, *text->at == 'T');
@@ -79,7 +79,7 @@ read_point(Ink *ink, const InkFormat *format, Channel *channel, double *role, St
 		pen_text_skip_blanks(text, true);
 		if (i >= format->regular && (text->at == text->end || *text->at == ',' || *text->at == '<'))
 			break;
-		if (!read_value(ink, &channel[i], status))
+		if (!read_value(ink, &channel[i], format->boolean[i], status))
 			return false;
 		role[format->role[i]] = channel[i].value;
 	}

@@ -170,6 +170,7 @@ add_channel(InkContexts *contexts, const PenTag *tag, Status *status)
 				return pen_xml_bad(contexts->text, "the units of channel T are none of s, ms, us and ns", status);
 		}
 	}
+	format->boolean[format->channels] = pen_xml_attribute(tag, "type", &value) && pen_text_equals(&value, "boolean");
 	format->role[format->channels++] = (uint8_t) role;
 	if (!contexts->in_intermittent)
 		format->regular = format->channels;

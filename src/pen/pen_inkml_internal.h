@@ -25,6 +25,7 @@ typedef enum InkRole
 typedef struct InkFormat
 {
 	uint8_t		role[INK_CHANNELS];	/* InkRole of each channel, in their order */
+	bool		boolean[INK_CHANNELS];	/* its values are T and F */
 	int			channels;
 	int			regular;		/* of these; the intermittent ones behind them may be left out of a point */
 	bool		has[INK_ROLES];

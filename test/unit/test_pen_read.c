@@ -190,6 +190,7 @@ test_inkml_refused(void **state)
 	REFUSES(pen_read_inkml, "\n<trace>1 2 3</trace>", "Line 2: a point has more numbers than there are channels.");
 	REFUSES(pen_read_inkml, "<trace>1</trace>", "Line 1: a trace has something else than a decimal number.");
 	REFUSES(pen_read_inkml, "<trace>1 &#50;</trace>", "Line 1: a trace has something else than a decimal number.");
+	REFUSES(pen_read_inkml, "<trace>1 T</trace>", "Line 1: a trace has something else than a decimal number.");
 	REFUSES(pen_read_inkml, "<trace>#1F 2</trace>", "Line 1: a trace has something else than a decimal number.");
 	REFUSES(pen_read_inkml, "<!DOCTYPE ink [<!ENTITY a 'b'>]><trace>1 2</trace>",
 			"Line 1: declarations and CDATA sections are not read.");
