@@ -300,6 +300,17 @@ png_feed(PngRows *rows)
 	return false;
 }
 
+/* One step of the stream, which may have output left without input; Z_OK: go on. */
+static int
+png_inflate(PngRows *rows)
+{
+	int			result = inflate(&rows->stream, Z_NO_FLUSH);
+
+	if ((result != Z_OK && result != Z_BUF_ERROR) || rows->stream.avail_out == 0 || rows->stream.avail_in > 0)
+		return result;
+	return png_feed(rows) ? Z_OK : Z_DATA_ERROR;
+}
+
 /* The stream's next `count` bytes. */
 static bool
 png_stream(PngRows *rows, uint8_t *out, size_t count)
@@ -309,13 +320,7 @@ png_stream(PngRows *rows, uint8_t *out, size_t count)
 	rows->stream.next_out = out;
 	rows->stream.avail_out = (uInt) count;
 	while (rows->stream.avail_out > 0 && result == Z_OK)
-	{
-		if (rows->stream.avail_in == 0 && !png_feed(rows))
-			return false;
-		result = inflate(&rows->stream, Z_NO_FLUSH);
-		if (result == Z_BUF_ERROR && rows->stream.avail_in == 0)
-			result = Z_OK;
-	}
+		result = png_inflate(rows);
 	return rows->stream.avail_out == 0;
 }
 
@@ -330,11 +335,7 @@ png_stream_ends(PngRows *rows)
 	{
 		rows->stream.next_out = surplus;
 		rows->stream.avail_out = sizeof surplus;
-		if (rows->stream.avail_in == 0 && !png_feed(rows))
-			return false;
-		result = inflate(&rows->stream, Z_NO_FLUSH);
-		if (result == Z_BUF_ERROR && rows->stream.avail_in == 0)
-			result = Z_OK;
+		result = png_inflate(rows);
 	}
 	return result == Z_STREAM_END;
 }

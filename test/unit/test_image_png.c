@@ -19,7 +19,7 @@
 #define DAMAGES 20000
 #define PIXELS 4000000
 #define SIDE_MAX 40
-#define ROOM 65536
+#define ROOM (1 << 20)
 
 typedef struct Kind
 {
@@ -297,12 +297,60 @@ damaged_files_have_no_other_pixels(void **state)
 	assert_int_equal(test_host_outstanding(), 0);
 }
 
+/* Too many rows to be inflated at once; the data in one chunk, or with its last bytes in chunks of their own. */
+static void
+large_files_are_streamed(void **state)
+{
+	enum {side = 4200};
+	static File file;
+	static const size_t tails[] = {0, 1, 4, 5, 9};
+	const size_t length = (size_t) side * (side + 1);
+	uint8_t    *raw = malloc(length);
+	uint8_t    *packed = malloc(ROOM);
+	struct libdeflate_compressor *compressor = libdeflate_alloc_compressor(1);
+	size_t		packed_length;
+	Host	   *host = test_host();
+
+	for (size_t i = 0; i < length; i++)
+		raw[i] = (uint8_t) (i % (side + 1) == 0 ? 0 : i / (side + 1) >> 4);
+	packed_length = libdeflate_zlib_compress(compressor, raw, length, packed, ROOM / 2);
+	assert_true(packed_length > 0);
+	for (size_t t = 0; t < sizeof tails / sizeof tails[0]; t++)
+		for (int damaged = 0; damaged <= 1; damaged++)
+		{
+			uint8_t		header[13] = {0, 0, side >> 8, side & 255, 0, 0, side >> 8, side & 255, 8};
+			ImageRaster raster = {0};
+			Status		status = {0};
+
+			file.length = 0;
+			put(&file, "\x89PNG\r\n\x1a\n", 8);
+			put_chunk(&file, "IHDR", header, sizeof header);
+			packed[packed_length - 1] ^= (uint8_t) damaged; /* of the checksum */
+			put_chunk(&file, "IDAT", packed, packed_length - tails[t]);
+			for (size_t i = tails[t]; i > 0; i--)
+				put_chunk(&file, "IDAT", packed + packed_length - i, 1);
+			put_chunk(&file, "IDAT", "", 0);
+			packed[packed_length - 1] ^= (uint8_t) damaged;
+			put_chunk(&file, "IEND", "", 0);
+			if (image_decode(file.bytes, file.length, 1, 0, (int64_t) side * side, host, &raster, &status) != !damaged)
+				fail_msg("tail %zu, %s: %s", tails[t], damaged ? "damaged" : "whole", status.detail);
+			for (size_t y = 0; !damaged && y < side; y++)
+				assert_memory_equal(raster.pixels + y * side, raw + y * (side + 1) + 1, side);
+			host_release(host, raster.pixels);
+		}
+	assert_int_equal(test_host_outstanding(), 0);
+	libdeflate_free_compressor(compressor);
+	free(packed);
+	free(raw);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whole_files_have_the_same_pixels),
 		cmocka_unit_test(damaged_files_have_no_other_pixels),
+		cmocka_unit_test(large_files_are_streamed),
 	};
 
 	setMsgSeverity(L_SEVERITY_NONE);
