@@ -160,15 +160,16 @@ lift_off_tiles(uint8_t *plane, int step, int width, int height, const ImageTiles
 {
 	uint32_t   *levels = host_allocate(host, (size_t) tiles->columns + 1, sizeof(uint32_t), status);
 	uint16_t   *positions = host_allocate(host, (size_t) width, sizeof(uint16_t), status);	/* tile and fraction */
+	bool		goes_on = levels != NULL && positions != NULL;
 
-	for (int x = 0; levels != NULL && positions != NULL && x < width; x++)
+	for (int x = 0; goes_on && x < width; x++)
 	{
 		int			across;
 		int			left = between_tiles(x, tiles, tiles->columns, &across);
 
 		positions[x] = (uint16_t) (left << 8 | across);
 	}
-	for (int y = 0; levels != NULL && positions != NULL && y < height; y++)
+	for (int y = 0; goes_on && y < height; y++)
 	{
 		uint8_t    *pixel = plane + (size_t) y * (size_t) width * (size_t) step;
 
@@ -182,10 +183,11 @@ lift_off_tiles(uint8_t *plane, int step, int width, int height, const ImageTiles
 
 			*pixel = light >= paper ? 0 : (uint8_t) (((paper - light) * 255 + paper / 2) / paper);
 		}
+		goes_on = !host_interrupted(host, status);
 	}
 	host_release(host, levels);
 	host_release(host, positions);
-	return levels != NULL && positions != NULL;
+	return goes_on;
 }
 
 bool
@@ -197,7 +199,7 @@ image_lift_off_uneven(uint8_t *plane, int step, int width, int height, const Hos
 	if (!image_tiles_measure(&tiles, plane, step, width, height, PAPER_QUANTILE, host, status))
 		return false;
 	tiles_fill(&tiles);
-	done = lift_off_tiles(plane, step, width, height, &tiles, host, status);
+	done = !host_interrupted(host, status) && lift_off_tiles(plane, step, width, height, &tiles, host, status);
 	image_tiles_free(&tiles, host);
 	return done;
 }

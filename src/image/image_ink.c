@@ -354,8 +354,8 @@ image_ink_extract(ImageRaster *raster, ImagePolarity polarity, bool remove_backg
 		return false;
 	mix_grey(raster, grey);
 	image_count_levels(grey, count, histogram);
-	if (polarity == IMAGE_POLARITY_AUTO &&
-		!find_polarity(grey, raster->width, raster->height, histogram, host, &dark_ink, status))
+	if (host_interrupted(host, status) ||
+		(polarity == IMAGE_POLARITY_AUTO && !find_polarity(grey, raster->width, raster->height, histogram, host, &dark_ink, status)))
 	{
 		host_release(host, grey);
 		return false;
@@ -366,7 +366,7 @@ image_ink_extract(ImageRaster *raster, ImagePolarity polarity, bool remove_backg
 		invert(grey, count);
 		invert_histogram(histogram);
 	}
-	if (!lift_off(raster, grey, histogram, remove_background, host, status))
+	if (!lift_off(raster, grey, histogram, remove_background, host, status) || host_interrupted(host, status))
 	{
 		host_release(host, grey);
 		return false;
@@ -374,6 +374,11 @@ image_ink_extract(ImageRaster *raster, ImagePolarity polarity, bool remove_backg
 	mix_grey(raster, grey);
 	if (raster->channels != 1 || remove_background)
 		image_count_levels(grey, count, histogram);
+	if (host_interrupted(host, status))
+	{
+		host_release(host, grey);
+		return false;
+	}
 	if (remove_background)
 		clear_paper(raster, grey, histogram);
 	*ink = grey;
