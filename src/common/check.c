@@ -8,6 +8,8 @@
 
 #include <math.h>
 
+#include "access/xact.h"
+#include "access/xlog.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -54,6 +56,22 @@ check_raise_status(const Status *status)
 			 status->detail[0] ? errdetail("%s", status->detail) : 0,
 			 status->hint[0] ? errhint("%s", status->hint) : 0));
 	pg_unreachable();
+}
+
+/* PostgreSQL's own words, and what to do. */
+void
+check_may_write(const char *function)
+{
+	if (RecoveryInProgress())
+		ereport(ERROR,
+				(errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
+				 errmsg("cannot execute %s during recovery", function),
+				 errhint("Call it on the primary server: what it writes is replicated.")));
+	if (XactReadOnly)
+		ereport(ERROR,
+				(errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
+				 errmsg("cannot execute %s in a read-only transaction", function),
+				 errhint("SET default_transaction_read_only = off, or begin the transaction with READ WRITE.")));
 }
 
 void

@@ -20,6 +20,9 @@ struct Node;
 /* Turns a pure room's Status into an error.  STATUS_INTERRUPTED processes the interrupt that is pending. */
 extern void check_raise_status(const Status *status) __attribute__((noreturn));
 
+/* Raises on a standby and in a read-only transaction; function: its name with "()", for the message. */
+extern void check_may_write(const char *function);
+
 /* ---- models ------------------------------------------------------------------------------------------------------ */
 
 /* Always fail; detail is a full sentence. */

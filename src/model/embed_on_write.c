@@ -104,6 +104,40 @@ unchanged(const TriggerData *data, int number)
 		datumIsEqual(PointerGetDatum(PG_DETOAST_DATUM(old)), PointerGetDatum(PG_DETOAST_DATUM(new)), false, -1);
 }
 
+/* Whose model it is that is missing, and what can be done with the rows until there is one. */
+static void
+tell_trigger(void *argument)
+{
+	const TriggerData *data = argument;
+	const char *trigger = data->tg_trigger->tgname;
+	const char *table = RelationGetRelationName(data->tg_relation);
+	int			code = geterrcode();
+
+	if (code == ERRCODE_UNDEFINED_OBJECT || code == ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE)
+		errhint("Train or import the model first; or ALTER TABLE %s DISABLE TRIGGER %s, and when there is a model"
+				" enable it again and CALL siamese.embed_table('%s', '%s', '%s', ...) for the rows that came in meanwhile.",
+				quote_identifier(table), quote_identifier(trigger), quote_identifier(table), data->tg_trigger->tgargs[0],
+				data->tg_trigger->tgargs[1]);
+	errcontext("trigger \"%s\" on table \"%s\"", trigger, table);
+}
+
+static Embedding *
+embed_value(TriggerData *data, const Columns *columns, Datum value)
+{
+	ErrorContextCallback callback = {.previous = error_context_stack, .callback = tell_trigger, .arg = data};
+	Model	   *model;
+	Embedding  *embedding;
+
+	error_context_stack = &callback;
+	model = model_by_name(data->tg_trigger->tgnargs > 2 ? data->tg_trigger->tgargs[2] : NULL);
+	if (!model_takes_type(model->definition->input_kind, columns->source_type))
+		check_raise_input_kind(model->definition->input_kind == INPUT_PEN);
+	embedding = model_embed_datum(model, value);
+	check_assignment(data, columns->destination, embedding);
+	error_context_stack = callback.previous;
+	return embedding;
+}
+
 PG_FUNCTION_INFO_V1(siamese_embed_on_write);
 
 Datum
@@ -124,16 +158,7 @@ siamese_embed_on_write(PG_FUNCTION_ARGS)
 		return PointerGetDatum(tuple);
 	value = heap_getattr(tuple, columns->source, RelationGetDescr(data->tg_relation), &isnull);
 	if (!isnull)
-	{
-		Model	   *model = model_by_name(data->tg_trigger->tgnargs > 2 ? data->tg_trigger->tgargs[2] : NULL);
-		Embedding  *embedding;
-
-		if (!model_takes_type(model->definition->input_kind, columns->source_type))
-			check_raise_input_kind(model->definition->input_kind == INPUT_PEN);
-		embedding = model_embed_datum(model, value);
-		check_assignment(data, columns->destination, embedding);
-		value = PointerGetDatum(embedding);
-	}
+		value = PointerGetDatum(embed_value(data, columns, value));
 	return PointerGetDatum(heap_modify_tuple_by_cols(tuple, RelationGetDescr(data->tg_relation), 1,
 													 &columns->destination, &value, &isnull));
 }

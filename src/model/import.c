@@ -250,6 +250,7 @@ siamese_import_model(PG_FUNCTION_ARGS)
 	char	   *other;
 	int			version;
 
+	check_may_write("siamese.import_model()");
 	model_plain_name(name);
 	read_exported(&imported, VARDATA_ANY(exported), VARSIZE_ANY_EXHDR(exported));
 	model_lock_name(name, false);

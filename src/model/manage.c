@@ -37,6 +37,7 @@ siamese_drop_model(PG_FUNCTION_ARGS)
 	Datum		values[2];
 	uint64		dropped;
 
+	check_may_write("siamese.drop_model()");
 	model_parse_name(text_to_cstring(PG_GETARG_TEXT_PP(0)), name, &version);
 	model_lock_name(name, false);
 	SPI_connect();
@@ -60,6 +61,7 @@ siamese_rename_model(PG_FUNCTION_ARGS)
 	char	   *new = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	Datum		values[2];
 
+	check_may_write("siamese.rename_model()");
 	model_plain_name(old);
 	model_plain_name(new);
 	model_lock_name(old, false);

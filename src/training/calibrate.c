@@ -138,6 +138,7 @@ siamese_calibrate(PG_FUNCTION_ARGS)
 	Jsonb	   *fitted;
 	char	   *result;
 
+	check_may_write("siamese.calibrate()");
 	/* the version is settled before it is measured, and who may not make the next one is told before */
 	model_parse_name(text_to_cstring(PG_GETARG_TEXT_PP(0)), plain, &version);
 	model_find(plain, &version);

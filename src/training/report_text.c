@@ -10,10 +10,33 @@
 
 #include "training/report.h"
 
+/* A database of SQL_ASCII does not know what its bytes mean: those that are no UTF-8 become replacement characters. */
+static char *
+to_utf8(const char *text)
+{
+	StringInfoData utf8;
+
+	if (GetDatabaseEncoding() != PG_SQL_ASCII)
+		return pg_server_to_any(text, strlen(text), PG_UTF8);
+	initStringInfo(&utf8);
+	for (int left = strlen(text), length; left > 0; left -= length, text += length)
+	{
+		length = pg_encoding_verifymbchar(PG_UTF8, text, left);
+		if (length > 0)
+			appendBinaryStringInfo(&utf8, text, length);
+		else
+		{
+			appendStringInfoString(&utf8, "\xEF\xBF\xBD");
+			length = 1;
+		}
+	}
+	return utf8.data;
+}
+
 void
 report_text(StringInfo out, const char *text, int most)
 {
-	char	   *utf8 = pg_server_to_any(text, strlen(text), PG_UTF8);
+	char	   *utf8 = to_utf8(text);
 	const unsigned char *next = (const unsigned char *) utf8;
 
 	for (int n = 0; *next != '\0'; n++)

@@ -212,6 +212,7 @@ train_check_call(FunctionCallInfo fcinfo, const char *procedure, const char *det
 				 errmsg("siamese.%s() cannot run inside a transaction block or a function", procedure),
 				 errdetail("%s", detail),
 				 errhint("CALL it by itself.")));
+	check_may_write(psprintf("siamese.%s()", procedure));
 }
 
 /* Starts the clock, and enters a context that all of a training lives in; returns the one to go back to. */

@@ -63,7 +63,7 @@ typedef struct EpochResult
 
 /* ---- train.c ------------------------------------------------------------------------------------------------------ */
 
-/* Raises unless a procedure that commits was called by itself; detail is a full sentence. */
+/* Raises unless a procedure that commits was called by itself, where it may write; detail is a full sentence. */
 extern void train_check_call(FunctionCallInfo fcinfo, const char *procedure, const char *detail);
 
 /* ---- loop.c -------------------------------------------------------------------------------------------------------- */

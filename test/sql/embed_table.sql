@@ -141,6 +141,24 @@ CREATE TRIGGER keep BEFORE INSERT ON kept FOR EACH ROW EXECUTE FUNCTION siamese.
 INSERT INTO kept (id) VALUES (6);
 SELECT siamese.embed_on_write();
 
+-- rows that come before the model: who is missing, for which trigger, and what to do
+CREATE TABLE early (image bytea, e embedding);
+CREATE TRIGGER "Keep it" BEFORE INSERT OR UPDATE ON early FOR EACH ROW EXECUTE FUNCTION siamese.embed_on_write('image', 'e', 'later');
+INSERT INTO early (image) SELECT image FROM specimen WHERE id = 1;
+COPY early (image) FROM stdin;
+\\x00
+\.
+INSERT INTO early (image) VALUES (NULL);
+ALTER TABLE early DISABLE TRIGGER "Keep it";
+INSERT INTO early (image) SELECT image FROM specimen WHERE id < 4;
+SELECT siamese.import_model('later', siamese.export_model('m'));
+ALTER TABLE early ENABLE TRIGGER "Keep it";
+CALL siamese.embed_table('early', 'image', 'e', 'later');
+INSERT INTO early (image) SELECT image FROM specimen WHERE id = 1;
+SELECT count(*), count(e) FROM early;
+DELETE FROM siamese.model WHERE name = 'later';
+DROP TABLE early;
+
 -- a user who owns the table needs nothing else
 CREATE ROLE siamese_regress_owner;
 CREATE TABLE own (image bytea, e embedding);
