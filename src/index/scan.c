@@ -14,6 +14,7 @@
 #include "pgstat.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 #include "common/check.h"
 #include "index/index.h"
@@ -134,6 +135,11 @@ begin_search(IndexScanDesc scan)
 	}
 	/* Without a distance to order by, any order will do. */
 	state->ordered = state->ordered && !null_order;
+	/* A row that vacuum removed and the table put another one in its place has that one's distance, unless the snapshot sees neither. */
+	if (state->ordered && !IsMVCCSnapshot(scan->xs_snapshot))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("an index scan by distance needs an MVCC snapshot")));
 	if (!state->values)
 		;
 	else if (query != NULL)

@@ -6,7 +6,7 @@
  * there is none, either the frontier is moved by opening more, or one row is returned with the frontier as its bound (a
  * probe): the executor may find that it has enough.
  *
- * Of the rows only the first so many are kept.  If more are asked for, all is searched again, and more are kept; rows never
+ * Of the rows only the first so many are kept.  If more are asked for, all is searched again, and more are kept, within work_mem; rows never
  * move and bounds never change, so those that were returned before are known by their bounds and TIDs.
  */
 #include "postgres.h"
@@ -425,6 +425,7 @@ static void
 search_again(Search *search)
 {
 	int			keep = search->heap.keep;
+	double		most = work_mem * 1024.0 / (2 * sizeof(Candidate));	/* the heap grows to twice what it keeps */
 	int			left = 0;
 
 	search->done = search->heap.last;
@@ -434,7 +435,7 @@ search_again(Search *search)
 			search->returned[left++] = search->returned[i];
 	qsort(search->returned, left, sizeof(Candidate), search_compare_tids);
 	search->returned_count = search->returned_sorted = left;
-	begin_pass(search, keep > INT_MAX / SEARCH_KEEP_GROWTH ? INT_MAX : keep * SEARCH_KEEP_GROWTH);
+	begin_pass(search, (int) Min(Max(most, SEARCH_FIRST_KEEP), (double) keep * SEARCH_KEEP_GROWTH));
 }
 
 bool

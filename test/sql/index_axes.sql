@@ -118,6 +118,23 @@ BEGIN
 END
 $$;
 SELECT avg(codes_looked_at(e)) < 1000 AS few_codes FROM curve WHERE id % 500 = 77;
+-- a key found by distance, locked and changed outside of that; with little memory all rows in order, in several passes
+BEGIN;
+SET LOCAL enable_seqscan = off;
+SET LOCAL enable_sort = off;
+CREATE TEMPORARY TABLE near AS SELECT id FROM curve ORDER BY e <-> (SELECT e FROM curve WHERE id = 77) LIMIT 3;
+SELECT count(*) FROM (SELECT id FROM curve WHERE id IN (SELECT id FROM curve ORDER BY e <-> (SELECT e FROM curve WHERE id = 77) LIMIT 3) FOR UPDATE) x
+	JOIN near USING (id);
+UPDATE curve SET id = -id WHERE id IN (SELECT id FROM curve ORDER BY e <-> (SELECT e FROM curve WHERE id = 77) LIMIT 3);
+SELECT count(*) FROM curve JOIN near ON curve.id = -near.id;
+ROLLBACK;
+BEGIN;
+SET LOCAL enable_seqscan = off;
+SET LOCAL enable_sort = off;
+SET LOCAL work_mem = '64kB';
+SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM curve ORDER BY e <-> (SELECT e FROM curve WHERE id = 77) OFFSET 0) x;
+SELECT rows >= 20000 AS all_rows, passes > 3 AS several_passes FROM siamese.index_scan();
+COMMIT;
 DROP FUNCTION codes_looked_at;
 DROP TABLE curve;
 -- all rows equal, but for one

@@ -54,7 +54,7 @@ SELECT current_user, caught($$siamese.index_stats('secret_e')$$);
 -- what attacks the caller: a function that has become another one
 SET client_min_messages = error;
 CREATE FUNCTION attack() RETURNS void LANGUAGE plpgsql VOLATILE AS $$ BEGIN ALTER ROLE regress_siamese_owner SUPERUSER; END $$;
-CREATE OR REPLACE FUNCTION told(e embedding) RETURNS embedding LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM attack(); RETURN e; END $$;
+CREATE OR REPLACE FUNCTION told(e embedding) RETURNS embedding LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM regress_siamese.attack(); RETURN e; END $$;
 RESET client_min_messages;
 RESET ROLE;
 SELECT left(caught($$siamese.index_check('secret_e', true)$$), 5);
