@@ -14,6 +14,8 @@ my $sessions = 14;
 my $node = PostgreSQL::Test::Cluster->new('concurrency');
 $node->init;
 $node->append_conf('postgresql.conf', "fsync = off\nautovacuum = off\njit = off\nmax_connections = 40\nrestart_after_crash = off\nclient_min_messages = warning\nmax_parallel_workers_per_gather = 0\nmaintenance_work_mem = '64MB'\nmax_wal_size = '2GB'");
+# glibc gives large blocks back to the system when they are freed, so that a later use of them ends the server
+$ENV{MALLOC_MMAP_THRESHOLD_} = 32768;
 $node->start;
 
 # Rows to draw from: of few dimensions as they come, of many near a subspace of forty; a tenth of them far off, on all scales, so that
@@ -119,6 +121,24 @@ for my $kind (sort keys %dimensions)
 		INSERT INTO $kind (e) SELECT e FROM source WHERE kind = '$kind' AND id % 10 < 9; CREATE INDEX ${kind}_e ON $kind USING siamese (e); ANALYZE $kind");
 }
 is($node->safe_psql('postgres', "SELECT (siamese.index_stats('face_e')).axes > 0 AND (siamese.index_stats('large_e')).axes > 0"), 't', 'rows of many dimensions are coded by axes');
+
+# All begin with rows far off, at the same moment, so that each founds regions while the others do.
+$node->safe_psql('postgres', 'ALTER INDEX large_e SET (regions = 100)');
+{
+	my (@running, @said, @input);
+	$node->safe_psql('postgres', 'REINDEX INDEX large_e');
+	my $begin = $node->safe_psql('postgres', "SELECT clock_timestamp() + interval '1.5 s'");
+	for my $session (1 .. $sessions)
+	{
+		push @input, "SELECT FROM pg_sleep(extract(epoch FROM '$begin' - clock_timestamp()));
+			INSERT INTO large (e) SELECT e FROM source WHERE kind = 'large' AND id % 10 = 9 ORDER BY hashint4(id + $session)";
+		push @running, IPC::Run::start([ 'psql', '-X', '-q', '-t', '-d', $node->connstr('postgres') ], '<', \$input[-1], '&>', \$said[ $session - 1 ]);
+	}
+	$_->finish for @running;
+	unlike(join('', @said), qr/\w/, 'fourteen sessions found regions');
+	note($node->safe_psql('postgres', "SELECT siamese.index_stats('large_e')"));
+}
+is($node->safe_psql('postgres', "SELECT problem FROM siamese.index_check('large_e', heap => true)"), '', 'and the index is sound');
 
 my @running;
 my @said;
