@@ -19,7 +19,7 @@
 	DO(TIFFOpenOptionsSetMaxSingleMemAlloc) DO(TIFFOpenOptionsSetErrorHandlerExtR) DO(TIFFOpenOptionsSetWarningHandlerExtR) \
 	DO(TIFFSetSubDirectory) DO(TIFFGetField) DO(TIFFGetFieldDefaulted) DO(TIFFSetField) DO(TIFFIsTiled) DO(TIFFScanlineSize64) \
 	DO(TIFFReadScanline) DO(TIFFTileSize64) DO(TIFFTileRowSize64) DO(TIFFReadTile) DO(TIFFNumberOfStrips) DO(TIFFNumberOfTiles) \
-	DO(TIFFGetStrileOffset) DO(TIFFGetStrileByteCount)
+	DO(TIFFGetStrileOffset) DO(TIFFGetStrileByteCount) DO(TIFFReadRGBAStripExt)
 
 IMAGE_LIBRARY(tiff, LIBTIFF_LIBRARY, FUNCTIONS);
 
@@ -42,6 +42,7 @@ typedef struct Reader
 	Status	   *status;
 	ImageRaster *raster;
 	bool		decoding;		/* its directory has been read */
+	bool		luma;			/* luma and two chroma samples, which libtiff turns into colours */
 	bool		damaged;		/* libtiff has seen something that cannot be right */
 
 	TIFF	   *file;
@@ -253,6 +254,10 @@ read_directory(Reader *reader)
 		tiff.TIFFSetField(reader->file, TIFFTAG_JPEGCOLORMODE, JPEGCOLORMODE_RGB);
 		reader->photometric = PHOTOMETRIC_RGB;
 	}
+	reader->luma = reader->photometric == PHOTOMETRIC_YCBCR && bits == 8 && samples == 3 && reader->planar == PLANARCONFIG_CONTIG &&
+		!tiff.TIFFIsTiled(reader->file);
+	if (reader->luma)
+		reader->photometric = PHOTOMETRIC_RGB;
 	if (reader->photometric == PHOTOMETRIC_MASK)
 		reader->photometric = PHOTOMETRIC_MINISBLACK;
 	if (reader->photometric > PHOTOMETRIC_PALETTE && (reader->photometric != PHOTOMETRIC_SEPARATED || inks != INKSET_CMYK))
@@ -393,6 +398,46 @@ take_tiles(Reader *reader, int plane, int stored)
 	return done;
 }
 
+/* Strips of luma and chroma, as colours: libtiff's rows then go from the lower one up. */
+static bool
+take_luma_strips(Reader *reader)
+{
+	const ImageHeader *header = reader->header;
+	uint32_t	rows = 0;
+	uint32_t   *strip;
+	bool		done = true;
+
+	tiff.TIFFGetFieldDefaulted(reader->file, TIFFTAG_ROWSPERSTRIP, &rows);
+	if (rows == 0 || rows > header->height)
+		rows = (uint32_t) header->height;
+	tiff.TIFFSetField(reader->file, TIFFTAG_ORIENTATION, ORIENTATION_TOPLEFT);	/* that is left to us */
+	strip = host_allocate(reader->host, (size_t) header->width * rows, sizeof(uint32_t), reader->status);
+	if (strip == NULL)
+		return false;
+	for (int64_t top = 0; top < header->height && done; top += rows)
+	{
+		int64_t		high = header->height - top < rows ? header->height - top : rows;
+
+		if (!tiff.TIFFReadRGBAStripExt(reader->file, (uint32_t) top, strip, 1) || reader->damaged)
+			done = broken(reader, "is damaged or cut off: pixels are missing");
+		for (int64_t y = 0; y < high && done; y++)
+		{
+			const uint32_t *row = strip + (high - 1 - y) * header->width;
+			uint8_t    *out = reader->samples + (top + y) * header->width * 3;
+
+			for (int64_t x = 0; x < header->width; x++, out += 3)
+			{
+				out[0] = TIFFGetR(row[x]);
+				out[1] = TIFFGetG(row[x]);
+				out[2] = TIFFGetB(row[x]);
+			}
+		}
+		done = done && !host_interrupted(reader->host, reader->status);
+	}
+	host_release(reader->host, strip);
+	return done;
+}
+
 static bool
 take_samples(Reader *reader)
 {
@@ -401,6 +446,8 @@ take_samples(Reader *reader)
 	int			stored = separate ? 1 : reader->header->samples;
 	bool		done = true;
 
+	if (reader->luma)
+		return take_luma_strips(reader);
 	for (int plane = 0; plane < planes && done; plane++)
 		if (plane < reader->colours || plane == reader->alpha)
 			done = tiff.TIFFIsTiled(reader->file) ? take_tiles(reader, plane, stored) : take_strips(reader, plane, stored);

@@ -47,6 +47,8 @@ static const Kind kinds[] = {
 	{"TIFF grey and associated alpha", 2, 8, 1, .extra = 1},
 	{"TIFF palette with alpha", 2, 8, 3, .extra = 2},
 	{"TIFF palette of 4 bits", 1, 4, 3, true, .extra = -1},
+	{"TIFF YCbCr", 3, 8, 6, .extra = -1},
+	{"TIFF YCbCr in strips", 3, 8, 6, true, .strips = true, .extra = -1},
 	{"TIFF CMYK", 4, 8, 5, .extra = -1},
 	{"TIFF CMYK and alpha in planes", 5, 8, 5, .planes = true, .extra = 2},
 	{"TIFF CMYK 16 bits", 4, 16, 5, true, .extra = -1, .used = 16},
@@ -162,6 +164,7 @@ put_picture(Bytes *out, const Kind *kind, bool cut)
 	Pieces		pieces = {.count = 0};
 	uint32_t	colours[3 * 256];
 	uint32_t	bits[5];
+	const uint32_t ones[2] = {1, 1};	/* chroma of every pixel */
 	uint32_t	start;
 
 	for (int i = 0; i < 3 << kind->bits && kind->bits <= 8; i++)
@@ -196,6 +199,8 @@ put_picture(Bytes *out, const Kind *kind, bool cut)
 	}
 	if (kind->extra >= 0)
 		put_one(&entries, out, kind, 338, 3, kind->extra);
+	if (kind->photometric == 6)
+		put_entry(&entries, out, kind, 530, 3, ones, 2);
 	start = (uint32_t) out->length;
 	sample_put_number(out, (uint32_t) entries.length / 12, 2, kind->big_endian);
 	sample_put(out, entries.data, entries.length);
@@ -231,13 +236,19 @@ put_thumbnail(Bytes *out, const Kind *kind, uint32_t child, uint32_t next)
 	return start;
 }
 
+static int
+to_byte(double value)
+{
+	return value < 0 ? 0 : value > 255 ? 255 : (int) (value + 0.5);
+}
+
 static void
 expect_pixel(ImageSample *sample, const Kind *kind, int x, int y)
 {
 	int			value[5];
 	int			rgb[3];
 	bool		premultiplied = kind->extra == 1;
-	int			colours = kind->photometric == 2 ? 3 : kind->photometric == 5 ? 4 : 1;
+	int			colours = kind->photometric == 2 || kind->photometric == 6 ? 3 : kind->photometric == 5 ? 4 : 1;
 	int			alpha = 255;
 
 	for (int s = 0; s < kind->samples; s++)
@@ -248,6 +259,16 @@ expect_pixel(ImageSample *sample, const Kind *kind, int x, int y)
 	}
 	if (kind->samples > colours && kind->extra != 0)
 		alpha = value[kind->samples - 1];
+	if (kind->photometric == 6)
+	{
+		double		luma = value[0];
+		double		blue = value[1] - 128;
+		double		red = value[2] - 128;
+
+		value[0] = to_byte(luma + 1.402 * red);
+		value[1] = to_byte(luma - 0.344136 * blue - 0.714136 * red);
+		value[2] = to_byte(luma + 1.772 * blue);
+	}
 	for (int c = 0; c < 3; c++)
 	{
 		rgb[c] = colours == 3 ? value[c] : colours == 4 ? ((255 - value[c]) * (255 - value[3]) + 127) / 255 :
@@ -298,7 +319,7 @@ add_tiff(const Kind *kind)
 	Bytes		out = make_tiff(kind, false);
 	ImageSample *sample;
 
-	sample = sample_add(kind->name, out, WIDTH, HEIGHT, 0);
+	sample = sample_add(kind->name, out, WIDTH, HEIGHT, kind->photometric == 6 ? 2 : 0);
 	for (int y = 0; y < HEIGHT; y++)
 		for (int x = 0; x < WIDTH; x++)
 			expect_pixel(sample, kind, x, y);

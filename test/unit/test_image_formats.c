@@ -378,7 +378,7 @@ missing_pixels_are_an_error(void **state)
 {
 	static const char *const tiffs[] = {
 		"TIFF RGB in strips", "TIFF RGB in tiles", "TIFF RGB in planes", "TIFF RGB and associated alpha", "TIFF CMYK", "TIFF CMYK 16 bits",
-		"TIFF palette with alpha"
+		"TIFF palette with alpha", "TIFF YCbCr in strips"
 	};
 	size_t		count;
 	const ImageSample *samples = image_samples(&count);
