@@ -339,12 +339,15 @@ prepare_filling(Filling *filling)
 static void
 check_call(FunctionCallInfo fcinfo)
 {
+	static const char *const argument[] = {"target", "source", "destination", "model", "batch"};
+
 	train_check_call(fcinfo, "embed_table", "It commits as it goes.");
 	for (int i = 0; i < 5; i++)
 		if (i != 3 && PG_ARGISNULL(i))
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("only the model of siamese.embed_table() may be NULL")));
+					 errmsg("only the model of siamese.embed_table() may be NULL"),
+					 errdetail("Its argument \"%s\" is.", argument[i])));
 }
 
 PG_FUNCTION_INFO_V1(siamese_embed_table);

@@ -239,6 +239,7 @@ PG_FUNCTION_INFO_V1(siamese_train);
 Datum
 siamese_train(PG_FUNCTION_ARGS)
 {
+	static const char *const argument[] = {"model", "examples", "network", "epochs", "seed", "options"};
 	Training	training;
 	MemoryContext caller;
 
@@ -247,7 +248,8 @@ siamese_train(PG_FUNCTION_ARGS)
 		if (i != 3 && PG_ARGISNULL(i))
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("only the epochs of siamese.train() may be NULL")));
+					 errmsg("only the epochs of siamese.train() may be NULL"),
+					 errdetail("Its argument \"%s\" is.", argument[i])));
 	training.model = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	training.query = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	training.network = text_to_cstring(PG_GETARG_TEXT_PP(2));
