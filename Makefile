@@ -165,12 +165,14 @@ NEON_NAMES = $(filter-out test_double_% test_network_training,$(UNIT_NAMES))
 run-check-neon: $(patsubst %,build/neon/%,$(if $(UNIT),$(UNIT),$(NEON_NAMES)))
 	@RUN_WITH=qemu-aarch64 PROGRAM_SECONDS=3600 test/run-programs unit $^
 
-# The extension under the sanitizers, for a server that has them loaded before it.
-SANITIZED_OBJECTS = $(OBJS:%=build/server/%)
+# The extension under the sanitizers, for a server that has them loaded before it.  The kernels are as they are: instrumented, they take
+# minutes to compile, and make check-sanitize has them.
+KERNEL_OBJECTS = $(filter src/network/kernels_%,$(OBJS))
+SANITIZED_OBJECTS = $(patsubst %,build/server/%,$(filter-out $(KERNEL_OBJECTS),$(OBJS)))
 build/server/%.o: %.c $(MAKEFILE_LIST)
 	@mkdir -p $(@D)
 	$(CC) $(filter-out -O2 -O3,$(CFLAGS)) -O1 $(SANITIZE) $(filter-out -D_FORTIFY_SOURCE=%,$(CPPFLAGS)) -c $< -o $@
-build/server/siamese.so: $(SANITIZED_OBJECTS)
+build/server/siamese.so: $(SANITIZED_OBJECTS) $(KERNEL_OBJECTS)
 	$(CC) $(CFLAGS) $(SANITIZE) -shared $^ $(SHLIB_LINK) -o $@
 run-check-sanitize-server: all build/server/siamese.so
 	@test/with-server $(CONFIGURATION) --sanitize test/run-regress $(TESTS)

@@ -79,7 +79,8 @@ take_sample(IndexBuild *build, SampleState *state, BlockNumber blocks, BlockNumb
 
 	BlockSampler_Init(&sampler, blocks, wanted_blocks, SAMPLE_SEED);
 	while (BlockSampler_HasMore(&sampler))
-		table_index_build_range_scan(build->heap, build->index, build->info, false, true, false,
+		/* with a snapshot, as CONCURRENTLY has one, what any transaction sees may not be asked for */
+		table_index_build_range_scan(build->heap, build->index, build->info, false, !build->info->ii_Concurrent, false,
 									 BlockSampler_Next(&sampler), 1, sample_row, state, NULL);
 }
 
