@@ -165,7 +165,8 @@ NEON_NAMES = $(filter-out test_double_% test_network_training,$(UNIT_NAMES))
 run-check-neon: $(patsubst %,build/neon/%,$(if $(UNIT),$(UNIT),$(NEON_NAMES)))
 	@RUN_WITH=qemu-aarch64 PROGRAM_SECONDS=3600 test/run-programs unit $^
 
-# The extension under the sanitizers, for a server that has them loaded before it.  The kernels are as they are: instrumented, they take
+# The extension under the sanitizers, for a server that has them loaded before it: one built from source with few libraries, which
+# PG_CONFIG names; Debian's do not come up with libasan before theirs.  The kernels are as they are: instrumented, they take
 # minutes to compile, and make check-sanitize has them.
 KERNEL_OBJECTS = $(filter src/network/kernels_%,$(OBJS))
 SANITIZED_OBJECTS = $(patsubst %,build/server/%,$(filter-out $(KERNEL_OBJECTS),$(OBJS)))
