@@ -9,7 +9,10 @@ CREATE TABLE page (id int, signer int, image bytea, e embedding(8));
 INSERT INTO page SELECT row_number() OVER (), signer, image FROM siamese.sample_signatures(40, 3, 1);
 INSERT INTO page VALUES (1000, 1, ('P2 4 4 255' || repeat(' 255', 16))::bytea), (1001, 2, ('P2 5 4 255' || repeat(' 40', 20))::bytea);
 -- training, a table's column and the trigger treat such a page as one that cannot be decoded
+SET client_min_messages = error;
 CALL siamese.train('seen', 'SELECT image, signer FROM page', 'seen refuse', 1, 1);
+SET client_min_messages = warning;
+SELECT eer IS NOT NULL AS measured FROM siamese.evaluate('seen', 'SELECT image, signer FROM page') LIMIT 1;
 SELECT embed(image, 'seen') FROM page WHERE id = 1000;
 CALL siamese.embed_table('page', 'image', 'e', 'seen');
 SELECT rows, failed FROM siamese.embedding_progress WHERE target = 'public.page';
@@ -17,7 +20,9 @@ SELECT array_agg(id) FROM page WHERE e IS NULL;
 CREATE TRIGGER keep BEFORE INSERT ON page FOR EACH ROW EXECUTE FUNCTION siamese.embed_on_write('image', 'e', 'seen');
 INSERT INTO page (image) SELECT image FROM page WHERE id = 1001;
 DROP TRIGGER keep ON page;
+SET client_min_messages = error;
 CALL siamese.train('all', 'SELECT image, signer FROM page', 'seen keep', 1, 1);
+SET client_min_messages = warning;
 SELECT count(DISTINCT embed(image, 'all')) FROM page WHERE id >= 1000;
 -- 7,000 x 7,000 pixels in few bytes: many scans are refused, and as many as are allowed can be cancelled
 CREATE FUNCTION jpeg(scans int) RETURNS bytea LANGUAGE sql AS $$
