@@ -238,6 +238,9 @@ extern void index_raise_corrupted(Relation index, BlockNumber block, const char 
 /* A page for something new, free or at the end, exclusively locked; *page: its image in the record, initialised. */
 extern Buffer index_new_page(GenericXLogState *state, Relation index, IndexPageKind kind, uint32 region, Page *page);
 
+/* Frees what is there but the meta page and pages of NULLs, of an index without regions; the meta page is exclusively locked. */
+extern void index_free_leftovers(Relation index);
+
 /* The first node of a region's directory, made if need be; appending: one more after the node in buffer, which is locked. */
 extern BlockNumber index_first_directory(Relation index, const IndexMeta *meta, uint32 region, const IndexLayout *layout);
 extern BlockNumber index_append_directory(Relation index, Buffer buffer, uint32 region, const IndexLayout *layout);

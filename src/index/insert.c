@@ -164,6 +164,8 @@ found_region(Insertion *insertion, double reach)
 		choose_region(insertion);
 		return;
 	}
+	if (meta->regions == 0)
+		index_free_leftovers(index);
 	insertion->region = meta->regions;
 	record.step = insertion->step;
 	record.centre = write_centre(index, insertion->centre, n);

@@ -63,6 +63,40 @@ index_new_page(GenericXLogState *state, Relation index, IndexPageKind kind, uint
 	return buffer;
 }
 
+/*
+ * index_reset() makes the meta page anew, then cuts the pages off.  After a crash in between they are still there, as nodes of regions
+ * whose numbers will be given out again.
+ */
+void
+index_free_leftovers(Relation index)
+{
+	BlockNumber blocks = RelationGetNumberOfBlocks(index);
+
+	if (blocks == INDEX_META_BLOCK + 1)
+		return;
+	for (BlockNumber block = INDEX_META_BLOCK + 1; block < blocks; block++)
+	{
+		Buffer		buffer = ReadBuffer(index, block);
+
+		/* whoever has it locked has made it just now */
+		if (!ConditionalLockBuffer(buffer))
+		{
+			ReleaseBuffer(buffer);
+			continue;
+		}
+		if (!PageIsNew(BufferGetPage(buffer)) && index_page_kind(BufferGetPage(buffer)) != INDEX_PAGE_NULLS)
+		{
+			GenericXLogState *state = GenericXLogStart(index);
+
+			init_page(GenericXLogRegisterBuffer(state, buffer, GENERIC_XLOG_FULL_IMAGE), INDEX_PAGE_FREE, block, INDEX_NO_REGION, 1);
+			GenericXLogFinish(state);
+			RecordFreeIndexPage(index, block);
+		}
+		UnlockReleaseBuffer(buffer);
+	}
+	IndexFreeSpaceMapVacuum(index);
+}
+
 /* The further pages of a node, each with a record of its own. */
 static void
 new_more(Relation index, uint32 region, const IndexLayout *layout, BlockNumber *more)

@@ -98,5 +98,22 @@ is($primary->safe_psql('postgres', 'REINDEX TABLE CONCURRENTLY small; ' . $compa
 $primary->wait_for_catchup($standby);
 unlike(slurp_file($standby->logfile), qr/inconsistent page found/, 'pages are consistent on the standby');
 $standby->stop;
+
+# A crash while an emptied index is made anew: its meta page is written, the other pages are not yet cut off.
+$primary->safe_psql('postgres', 'CREATE TABLE emptied AS SELECT id, e FROM small WHERE e IS NOT NULL LIMIT 900; CREATE INDEX ON emptied USING siamese (e)');
+my $file = $primary->data_dir . '/' . $primary->safe_psql('postgres', "SELECT pg_relation_filepath('emptied_e_idx')");
+$primary->safe_psql('postgres', 'CHECKPOINT');
+my $pages = slurp_file($file);
+$primary->safe_psql('postgres', 'DELETE FROM emptied');
+$primary->safe_psql('postgres', 'VACUUM emptied');
+$primary->stop;
+is(-s $file, 8192, 'an emptied index is its meta page');
+append_to_file($file, substr($pages, 8192));
+$primary->start;
+$primary->safe_psql('postgres', 'INSERT INTO emptied SELECT id, e FROM small WHERE e IS NOT NULL LIMIT 800');
+is(-s $file, length $pages, 'the pages are used again');
+$primary->safe_psql('postgres', 'DELETE FROM emptied WHERE id % 3 > 0');
+$primary->safe_psql('postgres', 'VACUUM emptied');
+is($primary->safe_psql('postgres', "INSERT INTO emptied SELECT id, e FROM small WHERE e IS NOT NULL; SELECT c FROM siamese.index_check('emptied_e_idx', true) c"), '', 'and hold what they say');
 $primary->stop;
 done_testing();
