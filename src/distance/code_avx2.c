@@ -12,6 +12,7 @@
 
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("O3", "no-math-errno", "no-trapping-math")
+#pragma GCC target("avx2,fma")	/* gcc 14 forgets a function's own when the pragma above raises the level */
 #endif
 
 #define AVX2 __attribute__((target("avx2,fma")))

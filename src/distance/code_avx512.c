@@ -11,6 +11,7 @@
 
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("O3", "no-math-errno", "no-trapping-math")
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")	/* gcc 14 forgets a function's own when the pragma above raises the level */
 #endif
 
 #define AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")))
