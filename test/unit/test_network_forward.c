@@ -280,8 +280,8 @@ check_groups(Network *network, int samples)
 	real	   *together = calloc(samples * dimensions, sizeof(real));
 	real	   *alone = calloc(dimensions, sizeof(real));
 
-	assert_in_range(network->grouped, 1, network->layer_count - 1);
-	assert_in_range(network->group, 2, samples - 1);
+	assert_true(network->grouped >= 1 && network->grouped < network->layer_count);
+	assert_true(network->group >= 2 && network->group < samples);
 	assert_int_not_equal(samples % network->group, 0);
 	run(network, weights, input, samples, together);
 	for (int sample = 0; sample < samples; sample++)
