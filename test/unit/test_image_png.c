@@ -245,9 +245,14 @@ damage(File *file, Random *random)
 	}
 	{
 		uint32_t	size = image_be32(file->bytes + at);
+		uint32_t	byte = random_below(random, size + 4);
+		uint32_t	bit = random_below(random, 8);
 		uint32_t	sum;
 
-		file->bytes[at + 4 + random_below(random, size + 4)] ^= (uint8_t) (1 << random_below(random, 8));
+		/* not the reserved bit of a chunk's name: newer versions of libpng refuse it, and the format says not to */
+		if (byte == 2 && bit == 5)
+			bit = 4;
+		file->bytes[at + 4 + byte] ^= (uint8_t) (1 << bit);
 		if (random_below(random, 4) == 0)
 			return;
 		sum = libdeflate_crc32(0, file->bytes + at + 4, size + 4);
