@@ -11,7 +11,7 @@
 
 #include <math.h>
 
-#include "index/statistics.h"
+#include "index/distance_statistics.h"
 
 #define ANCHOR_PART 12			/* the anchor is the distance of one in so many samples, */
 #define ANCHOR_LEAST 3			/* but of so many at least */

@@ -1,6 +1,6 @@
 /*
  * build.c: CREATE INDEX by one process: regions from a sample, one pass over the heap through a sort by region, then the
- * pages.  parallel.c does the pass and the pages with several processes, by the same functions.
+ * pages.  build_parallel.c does the pass and the pages with several processes, by the same functions.
  */
 #include "postgres.h"
 

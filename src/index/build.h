@@ -67,7 +67,7 @@ struct IndexBuild
 	RegionReach *reach;			/* [regions] */
 	void		(*put_row) (IndexBuild *build, int region, ItemPointer tid, const IndexVector *row);
 	void		(*put_null) (IndexBuild *build, ItemPointer tid);
-	struct Participant *participant;	/* parallel.c's */
+	struct Participant *participant;	/* build_parallel.c's */
 	pg_atomic_uint64 *shared_rows_done; /* of the phase, by all processes; NULL: by this one, in rows_done */
 	uint64		rows_done;
 
@@ -80,7 +80,7 @@ struct IndexBuild
 	double		nulls;
 };
 
-/* ---- sample.c ---------------------------------------------------------------------------------------------------- */
+/* ---- build_sample.c ---------------------------------------------------------------------------------------------- */
 
 /* Leaves centres NULL if no row was seen. */
 extern void build_find_regions(IndexBuild *build);
@@ -108,12 +108,12 @@ extern float build_region_step(const IndexBuild *build, int region, const Region
 extern void build_report_writing(IndexBuild *build, double rows);
 extern void build_report_rows(IndexBuild *build, int count);
 
-/* ---- parallel.c -------------------------------------------------------------------------------------------------- */
+/* ---- build_parallel.c -------------------------------------------------------------------------------------------- */
 
 /* Rows to regions and the pages, by so many workers and this process; false: not possible now, and nothing was done. */
 extern bool build_parallel(IndexBuild *build, int workers);
 
-/* ---- recall.c ---------------------------------------------------------------------------------------------------- */
+/* ---- build_recall.c ---------------------------------------------------------------------------------------------- */
 
 #define BUILD_QUERIES 64
 #define BUILD_NEAREST 10
@@ -140,7 +140,7 @@ extern void build_recall(IndexBuild *build, const float *rows, const SampleQuery
  */
 extern void build_find_axes(IndexBuild *build, float *rows, int count, const SampleQuery *queries, int query_count);
 
-/* ---- head.c ------------------------------------------------------------------------------------------------------ */
+/* ---- build_prefix.c ---------------------------------------------------------------------------------------------- */
 
 /* How many dimensions the codes of cells have, by rows [count, n] of the sample and such queries among them. */
 extern int	build_head(const IndexBuild *build, const float *rows, int count, const SampleQuery *queries, int query_count);

@@ -233,7 +233,7 @@ extern void index_node_put(Relation index, Buffer buffer, const IndexLayout *lay
 						   const uint8 *code);
 extern void index_raise_corrupted(Relation index, BlockNumber block, const char *detail) __attribute__((noreturn));
 
-/* ---- room.c ------------------------------------------------------------------------------------------------------ */
+/* ---- free_space.c ------------------------------------------------------------------------------------------------ */
 
 /* A page for something new, free or at the end, exclusively locked; *page: its image in the record, initialised. */
 extern Buffer index_new_page(GenericXLogState *state, Relation index, IndexPageKind kind, uint32 region, Page *page);
@@ -369,7 +369,7 @@ extern void index_cost(PlannerInfo *root, IndexPath *path, double loop_count, Co
 					   Selectivity *selectivity, double *correlation, double *pages);
 extern bool index_validate(Oid opclass);
 
-/* ---- build.c, sample.c, parallel.c, kmeans.c, group.c, write.c ------------------------------------------------------------------------- */
+/* ---- build.c, build_sample.c, build_parallel.c, kmeans.c, group.c, build_write.c --------------------------------- */
 
 #define INDEX_PHASE_SAMPLE 2
 #define INDEX_PHASE_KMEANS 3
@@ -431,7 +431,7 @@ extern void index_writer_region_end(IndexWriter *writer, uint32 region);
 extern void index_writer_null(IndexWriter *writer, const ItemPointerData *tid);
 extern void index_writer_end(IndexWriter *writer, const uint16 *recall);	/* recall: NULL or [INDEX_RECALL_STEPS] */
 
-/* ---- insert.c, nulls.c, reset.c, vacuum.c ------------------------------------------------------------------------------------------ */
+/* ---- insert.c, nulls.c, reset.c, vacuum.c ------------------------------------------------------------------------ */
 
 extern bool index_am_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid, Relation heap, IndexUniqueCheck check_unique,
 						 bool unchanged, struct IndexInfo *info);
@@ -462,7 +462,7 @@ extern int64 index_scan_bitmap(IndexScanDesc scan, TIDBitmap *bitmap);
 extern void index_scan_end(IndexScanDesc scan);
 extern const struct SearchCounts *index_last_scan(void);
 
-/* ---- inspect.c, stats.c, verify.c ------------------------------------------------------------------------------------------- */
+/* ---- inspect.c, index_stats.c, integrity.c ----------------------------------------------------------------------- */
 
 typedef struct IndexInspection
 {

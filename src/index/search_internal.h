@@ -1,10 +1,10 @@
 /*
- * search_internal.h: what search.c and search_open.c share.
+ * search_internal.h: what search.c and search_read.c share.
  */
 #ifndef SIAMESE_INDEX_SEARCH_INTERNAL_H
 #define SIAMESE_INDEX_SEARCH_INTERNAL_H
 
-#include "index/heap.h"
+#include "index/candidate_queue.h"
 #include "index/search.h"
 
 typedef struct RegionOrder

@@ -19,7 +19,7 @@
 #include "utils/lsyscache.h"
 
 #include "common/compat.h"
-#include "index/statistics.h"
+#include "index/distance_statistics.h"
 #include "model/model.h"
 
 #define DEFAULT_SHARE 0.001		/* of the rows, when nothing is known */

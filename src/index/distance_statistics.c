@@ -1,8 +1,8 @@
 /*
- * statistics.c: ANALYZE of a column of embeddings.
+ * distance_statistics.c: ANALYZE of a column of embeddings.
  *
  * The standard statistics first, for equality: most common values, number of distinct ones.  Their histogram makes way for
- * the samples and curves of statistics.h, since no one asks for ranges in the lexical order.  The distances of samples x
+ * the samples and curves of distance_statistics.h, since no one asks for ranges in the lexical order.  The distances of samples x
  * rows are taken row by row, so that no more than one long row is in memory at a time.
  */
 #include "postgres.h"
@@ -18,7 +18,7 @@
 #include "utils/memutils.h"
 
 #include "common/compat.h"
-#include "index/statistics.h"
+#include "index/distance_statistics.h"
 
 #define STATISTICS_KIND 15471	/* of the slot; from the range for private use */
 #define STATISTICS_BYTES (128 * 1024)	/* of all samples, */

@@ -1,8 +1,8 @@
 /*
- * heap.h: candidates of a search, the smallest bound first; at most so many are kept.
+ * candidate_queue.h: candidates of a search, the smallest bound first; at most so many are kept.
  */
-#ifndef SIAMESE_INDEX_HEAP_H
-#define SIAMESE_INDEX_HEAP_H
+#ifndef SIAMESE_INDEX_CANDIDATE_QUEUE_H
+#define SIAMESE_INDEX_CANDIDATE_QUEUE_H
 
 #include "postgres.h"
 

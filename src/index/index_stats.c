@@ -1,5 +1,5 @@
 /*
- * stats.c: what the last scan did, and what an index is made of, in SQL.
+ * index_stats.c: what the last scan did, and what an index is made of, in SQL.
  */
 #include "postgres.h"
 

@@ -1,5 +1,5 @@
 /*
- * sample.c: a sample of the table, and from it the regions.
+ * build_sample.c: a sample of the table, and from it the regions.
  */
 #include "postgres.h"
 

@@ -1,5 +1,5 @@
 /*
- * head.c: how many dimensions the codes of cells have.
+ * build_prefix.c: how many dimensions the codes of cells have.
  *
  * A cell needs no more of them than tell it from the query's surroundings.  Few make the directories short; too few let leaves be
  * opened in vain.  Measured at the build on the sample: a row stands for a query, its nearest other row for the width of a cell, and what

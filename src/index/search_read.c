@@ -1,5 +1,5 @@
 /*
- * search_open.c: reading directories and leaves: bounds of cells and of rows.
+ * search_read.c: reading directories and leaves: bounds of cells and of rows.
  *
  * Pages lie anywhere in the buffers, so that each begins with waiting for memory.  A search remembers where it found a block:
  * that spares the look-up, and a page's memory can be asked for while the one before is being worked on.

@@ -1,5 +1,5 @@
 /*
- * parallel.c: an index build by several processes.
+ * build_parallel.c: an index build by several processes.
  *
  * Regions are divided among partitions.  Each process takes blocks of the table, gives their rows to regions and appends each
  * row to its own file of the region's partition.  When the table is read, each process takes whole partitions, one after the

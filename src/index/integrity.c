@@ -1,5 +1,5 @@
 /*
- * verify.c: siamese.index_check(): reads a whole index and reports what does not fit together.
+ * integrity.c: siamese.index_check(): reads a whole index and reports what does not fit together.
  *
  * Everything that a search trusts is proved anew: chains, nodes, that each row's cell is in the directory of its region, and
  * that slacks and radii hold as far as codes can tell.  With the heap, each row must be in the index under its TID, once, and

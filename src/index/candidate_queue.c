@@ -1,11 +1,11 @@
 /*
- * heap.c: candidates of a search.
+ * candidate_queue.c: candidates of a search.
  */
 #include "postgres.h"
 
 #include "utils/memutils.h"
 
-#include "index/heap.h"
+#include "index/candidate_queue.h"
 
 #define HEAP_FIRST_SPACE 256
 

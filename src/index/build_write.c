@@ -1,5 +1,5 @@
 /*
- * write.c: writes a new index: leaves and directories region by region, then centres, regions and the meta page.
+ * build_write.c: writes a new index: leaves and directories region by region, then centres, regions and the meta page.
  *
  * Nobody else sees the index yet, so a node is filled in memory and copied to its pages when it is full; the pages go to
  * the log at the end, all together.  Several processes may write the nodes of one index, each those of its own regions.

@@ -1,11 +1,11 @@
 /*
- * statistics.h: what ANALYZE keeps of a column of embeddings, and how many rows a ball holds by that.
+ * distance_statistics.h: what ANALYZE keeps of a column of embeddings, and how many rows a ball holds by that.
  *
  * Some rows are kept whole (the samples), and for each of them how its distances to all rows of ANALYZE's sample are
  * distributed (its curve).  So a ball that holds one row in a hundred thousand is seen although a hundred rows are kept.
  */
-#ifndef SIAMESE_INDEX_STATISTICS_H
-#define SIAMESE_INDEX_STATISTICS_H
+#ifndef SIAMESE_INDEX_DISTANCE_STATISTICS_H
+#define SIAMESE_INDEX_DISTANCE_STATISTICS_H
 
 #include "postgres.h"
 

@@ -1,5 +1,5 @@
 /*
- * room.c: where something new is put: pages, directory nodes, and each region's list of leaves with room.
+ * free_space.c: where something new is put: pages, directory nodes, and each region's list of leaves with room.
  *
  * The list is a chain from the region's record through the leaves.  Each change of it is one record of the log, made with the
  * leaf and then the region's page locked.  Only vacuum locks two leaves, in the order of the list.
