@@ -181,117 +181,6 @@ finish_rest(const TopSettings *top, NetworkDefinition *definition, Status *statu
 
 /* ---- reading ------------------------------------------------------------------------------------------------------- */
 
-/* "layers[12].kernel": the index, and *rest behind the dot ("" if there is none); -1 if it is not of that form. */
-static int
-layer_index(const char *path, const char **rest)
-{
-	const char *digit = path + strlen("layers[");
-	int			index = 0;
-
-	if (strncmp(path, "layers[", strlen("layers[")) != 0 || *digit < '0' || *digit > '9')
-		return -1;
-	for (; *digit >= '0' && *digit <= '9'; digit++)
-	{
-		if (index <= LIMIT_LAYERS)
-			index = index * 10 + (*digit - '0');
-	}
-	if (*digit != ']' || (digit[1] != '.' && digit[1] != '\0'))
-		return -1;
-	*rest = digit[1] == '.' ? digit + 2 : digit + 1;
-	return index;
-}
-
-static bool
-set_layer_type(NetworkLayer *layer, const NetworkSetting *setting, Status *status)
-{
-	char		hint[STATUS_TEXT] = "Known types: ";
-
-	if (setting->kind != SETTING_TEXT)
-		return status_set(status, STATUS_DEFINITION, "", "Layer %d: \"type\" must be a text.", layer->number);
-	for (int i = 0; layer_types[i] != NULL; i++)
-	{
-		if (strcmp(layer_types[i]->name, setting->text) == 0)
-		{
-			layer->type = layer_types[i];
-			if (layer->type->defaults != NULL)
-				layer->type->defaults(layer);
-			return true;
-		}
-		snprintf(hint + strlen(hint), sizeof(hint) - strlen(hint), "%s%s", i > 0 ? ", " : "", layer_types[i]->name);
-	}
-	snprintf(hint + strlen(hint), sizeof(hint) - strlen(hint), ".");
-	return status_set(status, STATUS_DEFINITION, hint, "Layer %d: type \"%.64s\" is unknown.", layer->number,
-					  setting->text);
-}
-
-/* First round: how many layers there are, and of what type. */
-static bool
-count_layers(const NetworkSetting *settings, int count, int *layers, Status *status)
-{
-	const char *rest;
-
-	*layers = 0;
-	for (int i = 0; i < count; i++)
-	{
-		int			index = layer_index(settings[i].path, &rest);
-
-		if (index >= LIMIT_LAYERS)
-			return status_set(status, STATUS_DEFINITION, "", "The definition has more than %d layers.", LIMIT_LAYERS);
-		if (index >= *layers)
-			*layers = index + 1;
-	}
-	if (*layers == 0)
-		return status_set(status, STATUS_DEFINITION, "Give \"layers\": [{\"type\": \"dense\", \"units\": 64}], for instance.",
-						  "The definition has no layers.");
-	return true;
-}
-
-static bool
-read_layer_types(const NetworkSetting *settings, int count, NetworkDefinition *definition, Status *status)
-{
-	const char *rest;
-
-	for (int i = 0; i < definition->layer_count; i++)
-	{
-		definition->layers[i].number = i + 1;
-		definition->layers[i].source = -1;
-		definition->layers[i].initial_deviation = NAN;
-		definition->layers[i].rate_factor = 1;
-	}
-	for (int i = 0; i < count; i++)
-	{
-		int			index = layer_index(settings[i].path, &rest);
-
-		if (index >= 0 && strcmp(rest, "type") == 0 &&
-			!set_layer_type(&definition->layers[index], &settings[i], status))
-			return false;
-	}
-	for (int i = 0; i < definition->layer_count; i++)
-	{
-		if (definition->layers[i].type == NULL)
-			return status_set(status, STATUS_DEFINITION, "", "Layer %d: \"type\" is missing.", i + 1);
-	}
-	return true;
-}
-
-static bool
-read_layer_setting(NetworkLayer *layer, const char *key, const NetworkSetting *setting, Status *status)
-{
-	static const SettingRule common[] = {
-		{"type", RULE_NAME, 0, 0, 0, NULL},		/* read before */
-		{"name", RULE_NAME, offsetof(NetworkLayer, name), 0, 0, NULL},
-		{NULL, 0, 0, 0, 0, NULL}
-	};
-	char		where[64];
-
-	if (strcmp(key, "type") == 0)
-		return true;
-	snprintf(where, sizeof(where), "Layer %d (\"%s\")", layer->number, layer->type->name);
-	if (key[0] == '\0')
-		return status_set(status, STATUS_DEFINITION, "", "Layer %d must be an object.", layer->number);
-	return setting_store(layer->type->rules, common, where, key, setting, layer, status);
-}
-
 static bool
 read_setting(const NetworkSetting *setting, NetworkDefinition *definition, InputSettings *input, TopSettings *top,
 			 Status *status)
@@ -312,7 +201,7 @@ read_setting(const NetworkSetting *setting, NetworkDefinition *definition, Input
 	int			index = layer_index(path, &rest);
 
 	if (index >= 0)
-		return read_layer_setting(&definition->layers[index], rest, setting, status);
+		return layer_store(rest, setting, &definition->layers[index], status);
 	if (strncmp(path, "input.", strlen("input.")) == 0)
 		return input_store(path + strlen("input."), setting, input, status);
 	if (strcmp(path, "input") == 0)
@@ -356,7 +245,7 @@ read_definition(const NetworkSetting *settings, int count, NetworkDefinition *de
 	TopSettings top = {JOIN_L2};
 
 	set_defaults(definition, &input);
-	if (!read_layer_types(settings, count, definition, status) || !input_kind(settings, count, &input, status))
+	if (!layers_read_types(settings, count, definition, status) || !input_kind(settings, count, &input, status))
 		return false;
 	for (int i = 0; i < count; i++)
 	{
@@ -382,7 +271,7 @@ network_define(const NetworkSetting *settings, int count, const Host *host, Stat
 				   LIMIT_SETTINGS);
 		return NULL;
 	}
-	if (!count_layers(settings, count, &layers, status))
+	if (!layers_count(settings, count, &layers, status))
 		return NULL;
 
 	definition = host_allocate_zero(host, 1, sizeof(*definition) + (layers + 1) * sizeof(NetworkLayer), status);

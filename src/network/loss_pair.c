@@ -93,7 +93,7 @@ pair_value(const LossPass *pass, bool genuine, double measure, double share, dou
 			}
 		default:
 			{
-				bool		scaled = loss_parameter_count(pass->definition) > 1;
+				bool		scaled = pass->parameter_count > 1;
 				double		scale = scaled ? softplus(pass->parameters[1]) : 1;
 				double		logit = pass->parameters[0] - scale * measure;
 				double		error = logistic(logit) - genuine;

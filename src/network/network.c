@@ -188,6 +188,7 @@ network_create(const NetworkDefinition *definition, const Host *host, Status *st
 	network->definition = copy;
 	network->layer_count = count;
 	network->layers = copy->layers;
+	network->dimensions = (int) shape_values(copy->layers[count - 1].out);
 	for (int i = 0; i < count; i++)
 		network->layers[i].host = host;
 	network->slot_values = (size_t *) (copy->layers + count);
@@ -217,7 +218,7 @@ network_input_values(const Network *network)
 int
 network_dimensions(const Network *network)
 {
-	return (int) shape_values(network->layers[network->layer_count - 1].out);
+	return network->dimensions;
 }
 
 size_t

@@ -242,14 +242,18 @@ extern const LayerType layer_flatten;
 extern const LayerType layer_l2_norm;
 extern const LayerType layer_join_weights;	/* appended for the join "weighted_l1"; not in definitions */
 
-/* Every type that definitions may name, ended by NULL. */
-extern const LayerType *const layer_types[];
-
 /* Fills *status with 'Layer 3 ("conv"): ...' and returns false. */
 extern bool layer_error(const NetworkLayer *layer, Status *status, const char *hint, const char *format, ...)
 			__attribute__((format(printf, 4, 5)));
 
-/* Shapes and counts of all layers; layer_shape.c. */
+/*
+ * "layers" of a definition; definition_layers.c.  First how many there are, then their types, then each setting, then shapes
+ * and counts.  The index of a path is -1 if it is not of the form "layers[12].kernel"; *rest is what stands behind the dot.
+ */
+extern bool layers_count(const NetworkSetting *settings, int count, int *layers, Status *status);
+extern bool layers_read_types(const NetworkSetting *settings, int count, NetworkDefinition *definition, Status *status);
+extern int	layer_index(const char *path, const char **rest);
+extern bool layer_store(const char *key, const NetworkSetting *setting, NetworkLayer *layer, Status *status);
 extern bool layers_connect(NetworkDefinition *definition, Status *status);
 
 /* Windows of a convolution or a pooling: sets out.height and out.width. */
@@ -311,6 +315,7 @@ struct Network
 	const NetworkDefinition *definition;	/* a copy, in the same block */
 	int			layer_count;
 	NetworkLayer *layers;
+	int			dimensions;		/* of the embedding */
 	int			first_learning; /* the way back ends here */
 	size_t		parameter_count;
 	size_t		loss_offset;	/* of the loss's parameters */
@@ -345,6 +350,7 @@ typedef struct LossPass
 	const NetworkBatch *batch;
 	int			dimensions;
 	const Host *host;
+	size_t		parameter_count;
 	const real *parameters;
 	real	   *parameter_gradient;
 	real	   *embedding_gradient;	/* zero at first */

@@ -1,0 +1,206 @@
+/*
+ * definition_layers.c: "layers" of a definition: the table of their types, their settings, and how they follow each other:
+ * shapes, counts, limits.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/limits.h"
+#include "network/network_internal.h"
+
+/* Every type that definitions may name. */
+static const LayerType *const layer_types[] = {
+	&layer_conv, &layer_dense, &layer_max_pool, &layer_mean_pool, &layer_global_mean, &layer_attention_pool, &layer_batch_norm,
+	&layer_local_response_norm, &layer_relu, &layer_prelu, &layer_sigmoid, &layer_tanh, &layer_dropout, &layer_add,
+	&layer_flatten, &layer_l2_norm, NULL
+};
+
+/* ---- settings ------------------------------------------------------------------------------------------------------ */
+
+/* "layers[12].kernel": the index, and *rest behind the dot ("" if there is none); -1 if it is not of that form. */
+int
+layer_index(const char *path, const char **rest)
+{
+	const char *digit = path + strlen("layers[");
+	int			index = 0;
+
+	if (strncmp(path, "layers[", strlen("layers[")) != 0 || *digit < '0' || *digit > '9')
+		return -1;
+	for (; *digit >= '0' && *digit <= '9'; digit++)
+	{
+		if (index <= LIMIT_LAYERS)
+			index = index * 10 + (*digit - '0');
+	}
+	if (*digit != ']' || (digit[1] != '.' && digit[1] != '\0'))
+		return -1;
+	*rest = digit[1] == '.' ? digit + 2 : digit + 1;
+	return index;
+}
+
+static bool
+set_layer_type(NetworkLayer *layer, const NetworkSetting *setting, Status *status)
+{
+	char		hint[STATUS_TEXT] = "Known types: ";
+
+	if (setting->kind != SETTING_TEXT)
+		return status_set(status, STATUS_DEFINITION, "", "Layer %d: \"type\" must be a text.", layer->number);
+	for (int i = 0; layer_types[i] != NULL; i++)
+	{
+		if (strcmp(layer_types[i]->name, setting->text) == 0)
+		{
+			layer->type = layer_types[i];
+			if (layer->type->defaults != NULL)
+				layer->type->defaults(layer);
+			return true;
+		}
+		snprintf(hint + strlen(hint), sizeof(hint) - strlen(hint), "%s%s", i > 0 ? ", " : "", layer_types[i]->name);
+	}
+	snprintf(hint + strlen(hint), sizeof(hint) - strlen(hint), ".");
+	return status_set(status, STATUS_DEFINITION, hint, "Layer %d: type \"%.64s\" is unknown.", layer->number,
+					  setting->text);
+}
+
+bool
+layers_count(const NetworkSetting *settings, int count, int *layers, Status *status)
+{
+	const char *rest;
+
+	*layers = 0;
+	for (int i = 0; i < count; i++)
+	{
+		int			index = layer_index(settings[i].path, &rest);
+
+		if (index >= LIMIT_LAYERS)
+			return status_set(status, STATUS_DEFINITION, "", "The definition has more than %d layers.", LIMIT_LAYERS);
+		if (index >= *layers)
+			*layers = index + 1;
+	}
+	if (*layers == 0)
+		return status_set(status, STATUS_DEFINITION, "Give \"layers\": [{\"type\": \"dense\", \"units\": 64}], for instance.",
+						  "The definition has no layers.");
+	return true;
+}
+
+bool
+layers_read_types(const NetworkSetting *settings, int count, NetworkDefinition *definition, Status *status)
+{
+	const char *rest;
+
+	for (int i = 0; i < definition->layer_count; i++)
+	{
+		definition->layers[i].number = i + 1;
+		definition->layers[i].source = -1;
+		definition->layers[i].initial_deviation = NAN;
+		definition->layers[i].rate_factor = 1;
+	}
+	for (int i = 0; i < count; i++)
+	{
+		int			index = layer_index(settings[i].path, &rest);
+
+		if (index >= 0 && strcmp(rest, "type") == 0 &&
+			!set_layer_type(&definition->layers[index], &settings[i], status))
+			return false;
+	}
+	for (int i = 0; i < definition->layer_count; i++)
+	{
+		if (definition->layers[i].type == NULL)
+			return status_set(status, STATUS_DEFINITION, "", "Layer %d: \"type\" is missing.", i + 1);
+	}
+	return true;
+}
+
+bool
+layer_store(const char *key, const NetworkSetting *setting, NetworkLayer *layer, Status *status)
+{
+	static const SettingRule common[] = {
+		{"type", RULE_NAME, 0, 0, 0, NULL},		/* read before */
+		{"name", RULE_NAME, offsetof(NetworkLayer, name), 0, 0, NULL},
+		{NULL, 0, 0, 0, 0, NULL}
+	};
+	char		where[64];
+
+	if (strcmp(key, "type") == 0)
+		return true;
+	snprintf(where, sizeof(where), "Layer %d (\"%s\")", layer->number, layer->type->name);
+	if (key[0] == '\0')
+		return status_set(status, STATUS_DEFINITION, "", "Layer %d must be an object.", layer->number);
+	return setting_store(layer->type->rules, common, where, key, setting, layer, status);
+}
+
+/* ---- shapes -------------------------------------------------------------------------------------------------------- */
+
+/* The layer that "from" of an add names. */
+static bool
+find_source(NetworkDefinition *definition, NetworkLayer *layer, Status *status)
+{
+	int			number = layer->from.number;
+
+	if (layer->from.name[0] != '\0')
+	{
+		number = 0;
+		for (int i = 0; i < layer->number - 1; i++)
+		{
+			if (strcmp(definition->layers[i].name, layer->from.name) == 0)
+				number = i + 1;
+		}
+		if (number == 0)
+			return layer_error(layer, status, "", "no earlier layer has the name \"%s\".", layer->from.name);
+	}
+	if (number == 0)
+		return layer_error(layer, status, "", "\"from\" is missing.");
+	if (number >= layer->number)
+		return layer_error(layer, status, "", "\"from\" is %d, which is no earlier layer.", number);
+	layer->source = number - 1;
+	if (memcmp(&definition->layers[number - 1].out, &layer->in, sizeof(layer->in)) != 0)
+	{
+		const NetworkShape *other = &definition->layers[number - 1].out;
+
+		return layer_error(layer, status, "", "its input is %d x %d x %d, but layer %d gives %d x %d x %d.",
+						   layer->in.height, layer->in.width, layer->in.channels, number,
+						   other->height, other->width, other->channels);
+	}
+	return true;
+}
+
+bool
+layers_connect(NetworkDefinition *definition, Status *status)
+{
+	NetworkShape shape = {definition->image.height, definition->image.width, definition->image.channels};
+	uint64_t	parameters = 0;
+	uint64_t	statistics = 0;
+
+	if (definition->input_kind == INPUT_PEN)
+		shape = (NetworkShape) {1, definition->pen.length, definition->pen.feature_count};
+	for (int i = 0; i < definition->layer_count; i++)
+	{
+		NetworkLayer *layer = &definition->layers[i];
+		int			next = i + 1;
+
+		layer->in = layer->out = shape;
+		if (layer->type->shape != NULL && !layer->type->shape(layer, status))
+			return false;
+		if (layer->type == &layer_add && !find_source(definition, layer, status))
+			return false;
+		if (shape_values(layer->out) > LIMIT_ACTIVATIONS)
+			return layer_error(layer, status, "", "its output of %d x %d x %d has more than %d values.",
+							   layer->out.height, layer->out.width, layer->out.channels, LIMIT_ACTIVATIONS);
+		parameters += layer->parameter_count;
+		statistics += layer->statistic_count;
+		if (parameters + statistics > LIMIT_PARAMETERS)
+			return layer_error(layer, status, "", "up to here the network has %llu parameters, more than %d.",
+							   (unsigned long long) (parameters + statistics), LIMIT_PARAMETERS);
+		while (next < definition->layer_count && definition->layers[next].type == &layer_batch_norm)
+			next++;
+		layer->relu_follows = next < definition->layer_count &&
+			(definition->layers[next].type == &layer_relu || definition->layers[next].type == &layer_prelu);
+		shape = layer->out;
+	}
+	if (shape_values(shape) > LIMIT_DIMENSIONS)
+		return layer_error(&definition->layers[definition->layer_count - 1], status,
+						   "End with a dense layer of some hundred units.",
+						   "the embedding would have %zu dimensions, more than %d.", shape_values(shape),
+						   LIMIT_DIMENSIONS);
+	if (parameters == 0)
+		return status_set(status, STATUS_DEFINITION, "", "The network has no parameters to learn.");
+	return true;
+}
