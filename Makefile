@@ -14,7 +14,7 @@
 #
 # make check consists of make lint and of make check-unit, check-fuzz, check-regress, check-isolation, check-tap and
 # check-valgrind-short, a few of test/sql under valgrind.
-# TESTS="embedding verify" takes a few of test/sql, test/isolation/specs or test/t; UNIT=test_gemm and FUZZ=fuzz_image one program.
+# TESTS="embedding verify" takes a few of test/sql, test/isolation/specs or test/t; UNIT=test_matrix and FUZZ=fuzz_image one program.
 # CONF='debug_discard_caches = 1' adds a line to the configuration of check-regress, check-valgrind and check-sanitize-server; it takes a
 # server with assertions, which PG_CONFIG names.  V=1 shows the commands.
 
@@ -46,7 +46,7 @@ DATA = $(filter-out $(DATA_built),$(wildcard sql/siamese--*.sql))
 DATA_built = sql/siamese--1.0.sql
 
 # The pure rooms know no server; the tests of test/unit and test/fuzz are linked with them alone.
-PURE_ROOMS = image pen network distance sample
+PURE_ROOMS = matrix image pen network distance sample
 PURE_SOURCES = src/common/status.c src/common/cpu.c $(sort $(wildcard $(PURE_ROOMS:%=src/%/*.c)))
 SERVER_SOURCES = $(sort $(filter-out $(PURE_SOURCES),$(wildcard src/*.c src/*/*.c)))
 PURE_OBJECTS = $(PURE_SOURCES:.c=.o)
@@ -123,7 +123,7 @@ SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-fram
 TEST_LEVEL = -O2
 CMOCKA = -lcmocka
 build/double/% build/sanitize/% build/sanitize-double/%: TEST_LEVEL = -O1
-build/double/% build/sanitize-double/%: TEST_CFLAGS += -DNETWORK_DOUBLE
+build/double/% build/sanitize-double/%: TEST_CFLAGS += -DREAL_IS_DOUBLE
 build/sanitize/% build/sanitize-double/%: TEST_CFLAGS += $(SANITIZE)
 build/neon/%: CC = aarch64-linux-gnu-gcc
 build/neon/%: TEST_CFLAGS += -idirafter /usr/include/$(MULTIARCH)
@@ -170,7 +170,7 @@ run-check-neon: $(patsubst %,build/neon/%,$(if $(UNIT),$(UNIT),$(NEON_NAMES)))
 # The extension under the sanitizers, for a server that has them loaded before it: one built from source with few libraries, which
 # PG_CONFIG names; Debian's do not come up with libasan before theirs.  The kernels are as they are: instrumented, they take
 # minutes to compile, and make check-sanitize has them.
-KERNEL_OBJECTS = $(filter src/network/kernels_%,$(OBJS))
+KERNEL_OBJECTS = $(filter src/matrix/product_% src/network/kernels_%,$(OBJS))
 SANITIZED_OBJECTS = $(patsubst %,build/server/%,$(filter-out $(KERNEL_OBJECTS),$(OBJS)))
 build/server/%.o: %.c $(MAKEFILE_LIST)
 	@mkdir -p $(@D)

@@ -18,7 +18,7 @@
 #include "common/random.h"
 #include "distance/distance.h"
 #include "index/build.h"
-#include "network/gemm.h"
+#include "matrix/matrix.h"
 
 #define AXES_LEAST_ROWS 1000	/* fewer are read in no time */
 #define AXES_STEP 16			/* so many axes more, or less */
@@ -69,7 +69,7 @@ index_images(const IndexAxes *axes, int count, int n, float *x, double *rounding
 		for (int i = 0; i < axes->count; i++)
 			images[i] = (float) distance_kernels()->inner(axes->rows + (Size) i * n, x, n);
 	else
-		gemm(false, true, count, axes->count, n, x, n, axes->rows, n, 0, images, axes->count);
+		matrix_multiply(false, true, count, axes->count, n, x, n, axes->rows, n, 0, images, axes->count);
 
 	/* what overflowed says nothing */
 	for (int i = 0; i < count; i++)
@@ -157,7 +157,7 @@ find_covariance(const float *rows, int count, int n, float *mean, float *covaria
 		for (int i = 0; i < length; i++)
 			for (int j = 0; j < n; j++)
 				batch[(Size) i * n + j] = (float) ((rows[(Size) ((int64) count * (first + i) / used) * n + j] - (double) mean[j]) / most);
-		gemm(true, false, n, n, length, batch, n, batch, n, first > 0, covariance, n);
+		matrix_multiply(true, false, n, n, length, batch, n, batch, n, first > 0, covariance, n);
 	}
 	pfree(sums);
 	pfree(batch);
@@ -201,7 +201,7 @@ iterate(const float *covariance, int count, int n, float *axes)
 	for (int round = 0; round < AXES_ROUNDS; round++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		gemm(false, false, count, n, n, axes, n, covariance, n, 0, products, n);
+		matrix_multiply(false, false, count, n, n, axes, n, covariance, n, 0, products, n);
 		memcpy(axes, products, sizeof(float) * (Size) count * n);
 		orthonormalise(axes, count, n);
 	}
@@ -244,13 +244,13 @@ choose_count(const IndexBuild *build, const float *rows, int count, const float 
 		for (int first = 0; first < most; first += AXES_STEP)
 			extra[first / AXES_STEP] -= 1 + rank;
 	}
-	gemm(false, true, asked_count, most, n, asked, n, axes, n, 0, asked_images, most);
+	matrix_multiply(false, true, asked_count, most, n, asked, n, axes, n, 0, asked_images, most);
 	for (int begin = 0; begin < count; begin += AXES_BATCH)
 	{
 		int			length = Min(count - begin, AXES_BATCH);
 
 		CHECK_FOR_INTERRUPTS();
-		gemm(false, true, length, most, n, rows + (Size) begin * n, n, axes, n, 0, images, most);
+		matrix_multiply(false, true, length, most, n, rows + (Size) begin * n, n, axes, n, 0, images, most);
 		for (int i = 0; i < asked_count; i++)
 			for (int j = 0; j < length; j++)
 			{

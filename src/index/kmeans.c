@@ -14,7 +14,7 @@
 
 #include "common/random.h"
 #include "index/index.h"
-#include "network/gemm.h"
+#include "matrix/matrix.h"
 
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("O3", "no-math-errno")
@@ -109,7 +109,7 @@ kmeans_assign(const float *rows, Size lead, int count, const float *centres, con
 			  int32 *nearest)
 {
 	Assert(count <= KMEANS_BATCH);
-	gemm(false, true, count, k, n, rows, lead, centres, n, 0, scratch, k);
+	matrix_multiply(false, true, count, k, n, rows, lead, centres, n, 0, scratch, k);
 	for (int row = 0; row < count; row++)
 		nearest[row] = largest_score(scratch + (Size) row * k, halves, k);
 }

@@ -97,14 +97,15 @@ forward(const LayerPass *pass)
 	int			heads = layer->maps;
 	real	   *attention = pass->training ? (real *) pass->state : pass->scratch;
 
-	gemm(false, false, (int) (pass->n * pixels), heads, channels, pass->input, channels, query, heads, 0, attention, heads);
+	matrix_multiply(false, false, (int) (pass->n * pixels), heads, channels, pass->input, channels, query, heads, 0,
+					attention, heads);
 	for (int i = 0; i < pass->n; i++, attention += pixels * heads)
 	{
 		if (layer->bias)
 			pass->kernels->add(place, pixels * heads, attention);
 		softmax_columns(attention, pixels, heads);
-		gemm(true, false, heads, channels, (int) pixels, attention, heads,
-			 pass->input + i * pixels * channels, channels, 0, pass->output + (size_t) i * heads * channels, channels);
+		matrix_multiply(true, false, heads, channels, (int) pixels, attention, heads,
+						pass->input + i * pixels * channels, channels, 0, pass->output + (size_t) i * heads * channels, channels);
 	}
 }
 
@@ -129,7 +130,7 @@ backward(const LayerPass *pass)
 		const real *input = pass->input + i * pixels * channels;
 		const real *output_gradient = pass->output_gradient + (size_t) i * heads * channels;
 
-		gemm(false, true, (int) pixels, heads, channels, input, channels, output_gradient, channels, 0, slope, heads);
+		matrix_multiply(false, true, (int) pixels, heads, channels, input, channels, output_gradient, channels, 0, slope, heads);
 		for (int head = 0; head < heads; head++)
 		{
 			double		mean = 0;
@@ -140,15 +141,15 @@ backward(const LayerPass *pass)
 				slope[pixel * heads + head] = (real) (attention[pixel * heads + head] *
 													  (slope[pixel * heads + head] - mean));
 		}
-		gemm(true, false, channels, heads, (int) pixels, input, channels, slope, heads, 1, query_gradient, heads);
+		matrix_multiply(true, false, channels, heads, (int) pixels, input, channels, slope, heads, 1, query_gradient, heads);
 		if (layer->bias)
 			pass->kernels->add(slope, pixels * heads, place_gradient);
 		if (pass->input_gradient == NULL)
 			continue;
-		gemm(false, false, (int) pixels, channels, heads, attention, heads, output_gradient, channels, 0,
-			 pass->input_gradient + i * pixels * channels, channels);
-		gemm(false, true, (int) pixels, channels, heads, slope, heads, query, heads, 1,
-			 pass->input_gradient + i * pixels * channels, channels);
+		matrix_multiply(false, false, (int) pixels, channels, heads, attention, heads, output_gradient, channels, 0,
+						pass->input_gradient + i * pixels * channels, channels);
+		matrix_multiply(false, true, (int) pixels, channels, heads, slope, heads, query, heads, 1,
+						pass->input_gradient + i * pixels * channels, channels);
 	}
 }
 

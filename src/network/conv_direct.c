@@ -121,7 +121,7 @@ forward(const LayerPass *pass)
 				product.c = output + start;
 				product.scale = finish.scale != NULL ? finish.scale + start : NULL;
 				product.shift = finish.shift != NULL ? finish.shift + start : NULL;
-				pass->kernels->product(&product);
+				matrix_kernels()->product(&product);
 			}
 		}
 	}
@@ -161,7 +161,7 @@ backward(const LayerPass *pass)
 			{
 				product.a = sample + y * line;
 				product.c = gradient + (y * product.rows) * layer->maps + start;
-				pass->kernels->product(&product);
+				matrix_kernels()->product(&product);
 			}
 		}
 	}

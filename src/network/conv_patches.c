@@ -212,8 +212,8 @@ forward(const LayerPass *pass)
 				take_patches(layer, &plan, pass->input, group, start, rows, patches);
 				rows_in = patches;
 			}
-			gemm(false, false, (int) rows, plan.maps, (int) plan.patch, rows_in, plan.patch,
-				 weights + group * plan.patch * plan.maps, plan.maps, 0, output + group * plan.maps, layer->maps);
+			matrix_multiply(false, false, (int) rows, plan.maps, (int) plan.patch, rows_in, plan.patch,
+							weights + group * plan.patch * plan.maps, plan.maps, 0, output + group * plan.maps, layer->maps);
 		}
 		layer_finish_rows(pass, &finish, rows, output);
 	}
@@ -251,12 +251,12 @@ backward(const LayerPass *pass)
 				take_patches(layer, &plan, pass->input, group, start, rows, patches);
 				rows_in = patches;
 			}
-			gemm(true, false, (int) plan.patch, plan.maps, (int) rows, rows_in, plan.patch,
-				 slope + group * plan.maps, layer->maps, 1, gradient + offset, plan.maps);
+			matrix_multiply(true, false, (int) plan.patch, plan.maps, (int) rows, rows_in, plan.patch,
+							slope + group * plan.maps, layer->maps, 1, gradient + offset, plan.maps);
 			if (pass->input_gradient == NULL)
 				continue;
-			gemm(false, true, (int) rows, (int) plan.patch, plan.maps, slope + group * plan.maps, layer->maps,
-				 weights + offset, plan.maps, 0, rows_back, plan.patch);
+			matrix_multiply(false, true, (int) rows, (int) plan.patch, plan.maps, slope + group * plan.maps, layer->maps,
+							weights + offset, plan.maps, 0, rows_back, plan.patch);
 			if (!plan.plain)
 				give_patches(pass, &plan, group, start, rows, patch_gradients);
 		}

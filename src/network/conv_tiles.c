@@ -334,9 +334,9 @@ multiply(const LayerPass *pass, const TilePlan *plan, size_t rows, size_t depth,
 		product.segments = plan->fourier ? (int) whole : 1;
 		product.depth = plan->fourier ? PANEL : depth;
 		if (!plan->fourier)
-			pass->kernels->product(&product);
+			matrix_kernels()->product(&product);
 		else if (whole > 0)
-			pass->kernels->product_complex(&product);
+			matrix_kernels()->product_complex(&product);
 		if (!plan->fourier || depth % PANEL == 0)
 			continue;
 		product.a = a + whole * plan->panel;
@@ -344,7 +344,7 @@ multiply(const LayerPass *pass, const TilePlan *plan, size_t rows, size_t depth,
 		product.segments = 1;
 		product.depth = depth % PANEL;
 		product.add = whole > 0;
-		pass->kernels->product_complex(&product);
+		matrix_kernels()->product_complex(&product);
 	}
 }
 
@@ -369,9 +369,9 @@ multiply_gradient(const LayerPass *pass, const TilePlan *plan, size_t rows, cons
 			product.b = slope + panel * plan->panel;
 			product.c = gradient + (panel * in + start) * plan->panel;
 			if (plan->fourier)
-				pass->kernels->product_complex(&product);
+				matrix_kernels()->product_complex(&product);
 			else
-				pass->kernels->product(&product);
+				matrix_kernels()->product(&product);
 		}
 	}
 }

@@ -97,7 +97,7 @@ pack(const NetworkLayer *layer, const real *weights, real *packed)
 				const real *from = weights + layer->parameter_offset + (start + row) * layer->maps + column;
 
 				for (int i = 0; i < PANEL; i++)
-					to[i] = i < count ? half_of((float) from[i]) : 0;
+					to[i] = i < count ? bf16_of((float) from[i]) : 0;
 			}
 		}
 	}
@@ -140,11 +140,11 @@ forward_packed(const LayerPass *pass, const LayerFinish *finish)
 		for (int column = 0; column < layer->maps; column += PANEL, weights += depth * PANEL)
 		{
 			product.columns = layer->maps - column < PANEL ? layer->maps - column : PANEL;
-			product.half = weights;
+			product.b_bf16 = weights;
 			product.c = pass->output + column;
 			product.scale = last && finish->scale != NULL ? finish->scale + column : NULL;
 			product.shift = last && finish->shift != NULL ? finish->shift + column : NULL;
-			pass->kernels->product_half(&product);
+			matrix_kernels()->product_bf16(&product);
 		}
 	}
 }
@@ -166,8 +166,8 @@ forward(const LayerPass *pass)
 	for (int first = 0, part; first < layer->maps && !pass_interrupted(pass); first += part)
 	{
 		part = next_part(layer->maps - first, pass->n * values);
-		gemm(false, false, pass->n, part, (int) values, pass->input, values, weights + first, layer->maps, 0,
-			 pass->output + first, layer->maps);
+		matrix_multiply(false, false, pass->n, part, (int) values, pass->input, values, weights + first, layer->maps, 0,
+						pass->output + first, layer->maps);
 	}
 	layer_finish_rows(pass, &finish, pass->n, pass->output);
 }
@@ -186,11 +186,11 @@ backward(const LayerPass *pass)
 		size_t		skipped = (size_t) first * layer->maps;
 
 		part = next_part((int) values - first, (size_t) pass->n * layer->maps);
-		gemm(true, false, part, layer->maps, pass->n, pass->input + first, values, pass->output_gradient, layer->maps, 1,
-			 gradient + skipped, layer->maps);
+		matrix_multiply(true, false, part, layer->maps, pass->n, pass->input + first, values, pass->output_gradient, layer->maps, 1,
+						gradient + skipped, layer->maps);
 		if (pass->input_gradient != NULL)
-			gemm(false, true, pass->n, part, layer->maps, pass->output_gradient, layer->maps,
-				 pass->weights + layer->parameter_offset + skipped, layer->maps, 0, pass->input_gradient + first, values);
+			matrix_multiply(false, true, pass->n, part, layer->maps, pass->output_gradient, layer->maps,
+							pass->weights + layer->parameter_offset + skipped, layer->maps, 0, pass->input_gradient + first, values);
 	}
 }
 

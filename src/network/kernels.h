@@ -7,12 +7,11 @@
 #ifndef SIAMESE_NETWORK_KERNELS_H
 #define SIAMESE_NETWORK_KERNELS_H
 
-#include <string.h>
-
+#include "matrix/product.h"
 #include "network/network.h"
 
 /* Place of a pixel in a pooling window; as wide as real, so that vectors of both have the same lanes. */
-#ifdef NETWORK_DOUBLE
+#ifdef REAL_IS_DOUBLE
 typedef int64_t PoolPlace;
 #else
 typedef int32_t PoolPlace;
@@ -52,38 +51,6 @@ typedef struct OptimizerPass
 } OptimizerPass;
 
 /*
- * A product with one panel of PANEL columns: c [rows, columns] = a [rows, segments * depth] b [segments * depth, PANEL].
- * a may be anything that strides can say: patches under the window of a convolution (a segment a line of the window),
- * or a matrix stored by columns.
- *
- * Of complex numbers, PANEL real parts are followed by their PANEL imaginary parts: a row of b is real [2, PANEL], c is
- * [rows, 2, PANEL], and in a the imaginary part stands PANEL reals behind the real one.
- */
-#define PANEL 32
-
-typedef struct ProductPass
-{
-	size_t		rows;
-	int			columns;		/* 1 to PANEL; complex: always PANEL */
-	int			segments;
-	size_t		depth;
-	const real *a;
-	size_t		a_row;			/* reals from a row to the next */
-	size_t		a_segment;
-	size_t		a_step;			/* from a value of a segment to the next */
-	const real *b;
-	const uint16_t *half;		/* of product_half: b as bf16 */
-	size_t		b_step;			/* from a row to the next */
-	real	   *c;
-	size_t		c_row;
-	bool		add;			/* to what is in c */
-	/* of real numbers only: y = scale c + shift, then ReLU; behind the last product of a sum */
-	const real *scale;			/* [columns]; NULL: 1; needs shift */
-	const real *shift;			/* [columns]; NULL: 0 */
-	bool		relu;
-} ProductPass;
-
-/*
  * Transforms of square tiles of maps, all channels at once: Fourier's with sides 12 and 20, Winograd's with 6 to 8.
  *
  * A point of Winograd's transform has, for every panel of PANEL channels, the last one filled up by zeros, real [PANEL];
@@ -91,7 +58,6 @@ typedef struct ProductPass
  * being their conjugates.
  */
 #define FOURIER_POINTS(side) ((size_t) (side) * (side) / 2 + 2)
-#define PANELS(channels) (((size_t) (channels) + PANEL - 1) / PANEL)
 
 typedef struct TilePass
 {
@@ -115,35 +81,8 @@ typedef struct TilePass
 	bool		relu;
 } TilePass;
 
-/* bf16: a float's sign, exponent and first 7 bits of the fraction, rounded to the nearest, ties to even. */
-static inline uint16_t
-half_of(float value)
-{
-	uint32_t	bits;
-
-	memcpy(&bits, &value, sizeof(bits));
-	return (uint16_t) ((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
-}
-
-static inline float
-half_value(uint16_t half)
-{
-	uint32_t	bits = (uint32_t) half << 16;
-	float		value;
-
-	memcpy(&value, &bits, sizeof(value));
-	return value;
-}
-
 typedef struct NetworkKernels
 {
-	void		(*product) (const ProductPass *product);
-	void		(*product_half) (const ProductPass *product);
-	void		(*product_complex) (const ProductPass *product);
-	/* y [width] += sum over count rows of factor[row] * row */
-	void		(*add_rows) (const real *factor, const real *rows, size_t lead, size_t count, size_t width, real *y);
-	/* y [count] += x [width] times each row */
-	void		(*dot_rows) (const real *x, const real *rows, size_t lead, size_t count, size_t width, real *y);
 	/* x points to the first pixel that exists; v = 2 scale DFT(x), conjugated if wished */
 	void		(*fourier) (const TilePass *pass, const real *x, real *v);
 	/* x = scale sum(v e^...), the way back without the division by side^2, of v or of its conjugate */

@@ -11,7 +11,7 @@
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))), apply_to = function)
 #elif defined(__GNUC__)
-#if !defined(NETWORK_DOUBLE) && !defined(__SANITIZE_ADDRESS__)	/* tests: no need for minutes of optimizing */
+#if !defined(REAL_IS_DOUBLE) && !defined(__SANITIZE_ADDRESS__)	/* tests: no need for minutes of optimizing */
 #pragma GCC optimize("O3", "no-math-errno")
 #endif
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")
@@ -19,8 +19,6 @@
 
 #define KERNELS network_kernels_avx512
 #define VECTOR_BYTES 64
-#define PRODUCT_ROWS 12
-#define COMPLEX_ROWS 6
 
 #include "network/kernels.inc"
 

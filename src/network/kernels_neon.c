@@ -9,15 +9,13 @@
 #if defined(__aarch64__)
 
 #if defined(__GNUC__) && !defined(__clang__)
-#if !defined(NETWORK_DOUBLE) && !defined(__SANITIZE_ADDRESS__)	/* tests: no need for minutes of optimizing */
+#if !defined(REAL_IS_DOUBLE) && !defined(__SANITIZE_ADDRESS__)	/* tests: no need for minutes of optimizing */
 #pragma GCC optimize("O3", "no-math-errno", "no-schedule-insns")	/* to schedule before registers are given would spill the sums */
 #endif
 #endif
 
 #define KERNELS network_kernels_neon
 #define VECTOR_BYTES 16
-#define PRODUCT_ROWS 12			/* of 32 registers */
-#define COMPLEX_ROWS 6
 
 #include "network/kernels.inc"
 

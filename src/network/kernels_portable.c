@@ -7,14 +7,12 @@
 #include "network/kernels.h"
 
 #if defined(__GNUC__) && !defined(__clang__)
-#if !defined(NETWORK_DOUBLE) && !defined(__SANITIZE_ADDRESS__)	/* tests: no need for minutes of optimizing */
+#if !defined(REAL_IS_DOUBLE) && !defined(__SANITIZE_ADDRESS__)	/* tests: no need for minutes of optimizing */
 #pragma GCC optimize("O3", "no-math-errno")
 #endif
 #endif
 
 #define KERNELS network_kernels_portable
 #define VECTOR_BYTES 16
-#define PRODUCT_ROWS 6
-#define COMPLEX_ROWS 3
 
 #include "network/kernels.inc"

@@ -115,7 +115,7 @@ loss_of_contrasts(const LossPass *pass, Status *status)
 		return false;
 	make_units(pass, unit, factor);
 	if (n > 0)
-		gemm(false, true, n, n, dimensions, unit, dimensions, unit, dimensions, 0, cosine, n);
+		matrix_multiply(false, true, n, n, dimensions, unit, dimensions, unit, dimensions, 0, cosine, n);
 	for (int i = 0; i < n; i++)
 	{
 		int			positives;
@@ -139,8 +139,8 @@ loss_of_contrasts(const LossPass *pass, Status *status)
 	{
 		*pass->loss /= anchors;
 		network_kernels()->scale((real) 1 / anchors, (size_t) n * n, cosine);
-		gemm(false, false, n, dimensions, n, cosine, n, unit, dimensions, 0, pass->embedding_gradient, dimensions);
-		gemm(true, false, n, dimensions, n, cosine, n, unit, dimensions, 1, pass->embedding_gradient, dimensions);
+		matrix_multiply(false, false, n, dimensions, n, cosine, n, unit, dimensions, 0, pass->embedding_gradient, dimensions);
+		matrix_multiply(true, false, n, dimensions, n, cosine, n, unit, dimensions, 1, pass->embedding_gradient, dimensions);
 		units_backward(pass, unit, factor);
 	}
 	host_release(pass->host, cosine);

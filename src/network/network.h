@@ -7,7 +7,7 @@
  * Weights are one array: the learned parameters of the layers in order, then those of the loss, then the statistics
  * (running mean and variance of batch norm), which are no parameters but are stored and averaged with them.
  *
- * Built twice: real is float in the extension and double (-DNETWORK_DOUBLE) where tests check gradients.
+ * Built twice: real is float in the extension and double (-DREAL_IS_DOUBLE) where tests check gradients.
  */
 #ifndef SIAMESE_NETWORK_H
 #define SIAMESE_NETWORK_H
@@ -16,7 +16,7 @@
 #include "common/random.h"
 #include "common/status.h"
 #include "image/image.h"
-#include "network/gemm.h"
+#include "matrix/matrix.h"
 #include "pen/pen.h"
 
 /* ---- definition -------------------------------------------------------------------------------------------------- */
@@ -268,7 +268,7 @@ extern bool network_shares_distortion(const NetworkDefinition *definition);
 /*
  * Inference: input [n, input_values] -> embedding [n, dimensions].  n <= the workspace's samples.  Checks the host's
  * interrupted between layers; false with STATUS_INTERRUPTED.  The output of a sample does not depend on the others in
- * the batch (only to rounding: see gemm.c).
+ * the batch (only to rounding: see matrix/multiply.c).
  */
 extern bool network_forward(const Network *network, const real *weights, NetworkWorkspace *workspace,
 							const real *input, int n, real *embedding, Status *status);

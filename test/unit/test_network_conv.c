@@ -19,7 +19,7 @@
 #include "network_help.h"
 
 /* Of the root mean square of the expected values.  Winograd's points up to 2 and 1/2 cost a digit. */
-#ifdef NETWORK_DOUBLE
+#ifdef REAL_IS_DOUBLE
 #define TOLERANCE 1e-11
 #define WINOGRAD_TOLERANCE 1e-11
 #else

@@ -243,7 +243,7 @@ static void
 test_batches(void **state)
 {
 	static const char *const others[] = {
-		/* products of one row each: a pixel, groups, attention; a depth of more than a block of gemm() */
+		/* products of one row each: a pixel, groups, attention; a depth of more than a block of matrix_multiply() */
 		"{'input':{'width':3,'height':1},'layers':[{'type':'conv','maps':40,'kernel':[1,3]},{'type':'conv','maps':600,'kernel':1},"
 		"{'type':'batch_norm'},{'type':'relu'},{'type':'conv','maps':30,'kernel':1,'groups':3},{'type':'attention_pool','heads':5},"
 		"{'type':'prelu'},{'type':'dense','units':70},{'type':'l2_norm'}],'join':'cosine'}",

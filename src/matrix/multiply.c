@@ -1,29 +1,29 @@
 /*
- * gemm.c: matrix products, in blocks for the caches around kernels' product.
+ * multiply.c: matrix products, in blocks for the caches around kernels' product.
  *
  * Both matrices are copied into blocks whose lines lie well for the processor, as Goto and van de Geijn (2008) do it.  A
  * product of one row reads the matrix as it lies, and adds in the same order as one of many rows: as long as b is not
- * turned, a row of c has the same bits whatever the other rows, so that an image has one embedding, alone or in a batch.
+ * transposed, a row of c has the same bits whatever the other rows, so that an image has one embedding, alone or in a batch.
  */
 #include <string.h>
 
-#include "network/network_internal.h"
+#include "matrix/product.h"
 
 #define MOST_DEPTH 256
 #define MOST_ROWS 48			/* a block of a: 48 kB, for the first cache */
 #define MOST_VALUES (32 * 1024) /* of a block of b: 128 kB, for the second */
-#define LEAD 16					/* reals behind a line of a block of a, so that lines do not share a set of the cache */
+#define GAP 16					/* reals behind a line of a block of a, so that lines do not share a set of the cache */
 
 typedef struct Product
 {
-	const NetworkKernels *kernels;
+	const MatrixKernels *kernels;
 	int			m;
 	int			n;
-	bool		a_turned;
-	bool		b_turned;
-	size_t		a_lead;
-	size_t		b_lead;
-	size_t		c_lead;
+	bool		a_transposed;
+	bool		b_transposed;
+	size_t		lda;
+	size_t		ldb;
+	size_t		ldc;
 } Product;
 
 /* b [depth, columns] -> panels [depth, PANEL], the last one filled up by zeros. */
@@ -36,11 +36,11 @@ pack_panels(const Product *product, const real *b, int depth, int columns, real 
 
 		if (count < PANEL)
 			memset(panels, 0, (size_t) depth * PANEL * sizeof(real));
-		if (product->b_turned)
+		if (product->b_transposed)
 		{
 			for (int column = 0; column < count; column++)
 			{
-				const real *from = b + (start + column) * product->b_lead;
+				const real *from = b + (start + column) * product->ldb;
 
 				for (int k = 0; k < depth; k++)
 					panels[(size_t) k * PANEL + column] = from[k];
@@ -49,7 +49,7 @@ pack_panels(const Product *product, const real *b, int depth, int columns, real 
 		else
 		{
 			for (int k = 0; k < depth; k++)
-				memcpy(panels + (size_t) k * PANEL, b + k * product->b_lead + start, count * sizeof(real));
+				memcpy(panels + (size_t) k * PANEL, b + k * product->ldb + start, count * sizeof(real));
 		}
 	}
 }
@@ -58,25 +58,25 @@ pack_panels(const Product *product, const real *b, int depth, int columns, real 
 static void
 multiply_block(const Product *product, const real *a, int depth, const real *panels, int columns, bool add, real *c)
 {
-	real		lines[MOST_ROWS * (MOST_DEPTH + LEAD)];
-	size_t		lead = product->a_turned ? MOST_ROWS : (size_t) depth + LEAD;
+	real		lines[MOST_ROWS * (MOST_DEPTH + GAP)];
+	size_t		stride = product->a_transposed ? MOST_ROWS : (size_t) depth + GAP;
 
 	for (int row = 0; row < product->m; row += MOST_ROWS)
 	{
 		int			rows = product->m - row < MOST_ROWS ? product->m - row : MOST_ROWS;
-		const real *from = product->a_turned ? a + row : a + row * product->a_lead;
+		const real *from = product->a_transposed ? a + row : a + row * product->lda;
 		ProductPass pass = {
-			.rows = rows, .segments = 1, .depth = depth, .a = lines, .a_row = product->a_turned ? 1 : lead,
-			.a_step = product->a_turned ? lead : 1, .b_step = PANEL, .c_row = product->c_lead, .add = add
+			.rows = rows, .segments = 1, .depth = depth, .a = lines, .a_row = product->a_transposed ? 1 : stride,
+			.a_step = product->a_transposed ? stride : 1, .b_step = PANEL, .c_row = product->ldc, .add = add
 		};
 
-		for (int line = 0; line < (product->a_turned ? depth : rows); line++)
-			memcpy(lines + line * lead, from + line * product->a_lead, (product->a_turned ? rows : depth) * sizeof(real));
+		for (int line = 0; line < (product->a_transposed ? depth : rows); line++)
+			memcpy(lines + line * stride, from + line * product->lda, (product->a_transposed ? rows : depth) * sizeof(real));
 		for (int column = 0; column < columns; column += PANEL)
 		{
 			pass.columns = columns - column < PANEL ? columns - column : PANEL;
 			pass.b = panels + (size_t) column * depth;
-			pass.c = c + row * product->c_lead + column;
+			pass.c = c + row * product->ldc + column;
 			product->kernels->product(&pass);
 		}
 	}
@@ -97,17 +97,17 @@ multiply(const Product *product, int k, const real *a, const real *b, bool add, 
 		{
 			int			columns = product->n - column < most ? product->n - column : most;
 
-			pack_panels(product, product->b_turned ? b + column * product->b_lead + start :
-						b + start * product->b_lead + column, depth, columns, panels);
-			multiply_block(product, product->a_turned ? a + start * product->a_lead : a + start, depth, panels, columns,
+			pack_panels(product, product->b_transposed ? b + column * product->ldb + start :
+						b + start * product->ldb + column, depth, columns, panels);
+			multiply_block(product, product->a_transposed ? a + start * product->lda : a + start, depth, panels, columns,
 						   add || start > 0, c + column);
 		}
 	}
 }
 
-/* Few rows and a large b stored by columns: c turned is b a turned, where nothing large needs to be turned. */
+/* Few rows and a large b stored by columns: the transpose of c is b times the transpose of a, and b is read as it lies. */
 static void
-multiply_turned(const Product *product, int k, const real *a, const real *b, bool add, real *c)
+multiply_transposed(const Product *product, int k, const real *a, const real *b, bool add, real *c)
 {
 	enum {STRIP = 256, ROWS = 4 * PANEL};	/* b is read once for so many rows */
 	real		strip[STRIP * ROWS];
@@ -120,15 +120,15 @@ multiply_turned(const Product *product, int k, const real *a, const real *b, boo
 		{
 			int			columns = product->n - column < STRIP ? product->n - column : STRIP;
 			Product		other = {
-				.kernels = product->kernels, .m = columns, .n = rows, .a_lead = product->b_lead,
-				.b_turned = !product->a_turned, .b_lead = product->a_lead, .c_lead = ROWS
+				.kernels = product->kernels, .m = columns, .n = rows, .lda = product->ldb,
+				.b_transposed = !product->a_transposed, .ldb = product->lda, .ldc = ROWS
 			};
 
-			multiply(&other, k, b + column * product->b_lead, product->a_turned ? a + row : a + row * product->a_lead,
+			multiply(&other, k, b + column * product->ldb, product->a_transposed ? a + row : a + row * product->lda,
 					 false, strip);
 			for (int r = 0; r < rows; r++)
 			{
-				real	   *to = c + (row + r) * product->c_lead + column;
+				real	   *to = c + (row + r) * product->ldc + column;
 
 				for (int i = 0; i < columns; i++)
 					to[i] = strip[i * ROWS + r] + (add ? to[i] : 0);
@@ -154,7 +154,7 @@ multiply_vector(const Product *product, int k, const real *a, const real *b, boo
 			real	   *to = add || start > 0 ? sum : c + column;
 
 			memset(to, 0, columns * sizeof(real));
-			product->kernels->add_rows(a + start, b + start * product->b_lead + column, product->b_lead, depth, columns, to);
+			product->kernels->add_rows(a + start, b + start * product->ldb + column, product->ldb, depth, columns, to);
 			if (to == sum)
 				product->kernels->add(sum, columns, c + column);
 		}
@@ -163,26 +163,26 @@ multiply_vector(const Product *product, int k, const real *a, const real *b, boo
 
 /* The same with b stored by columns. */
 static void
-multiply_vector_turned(const Product *product, int k, const real *a, const real *b, bool add, real *c)
+multiply_vector_transposed(const Product *product, int k, const real *a, const real *b, bool add, real *c)
 {
 	if (!add)
 		memset(c, 0, product->n * sizeof(real));
-	product->kernels->dot_rows(a, b, product->b_lead, product->n, k, c);
+	product->kernels->dot_rows(a, b, product->ldb, product->n, k, c);
 }
 
 void
-gemm(bool a_turned, bool b_turned, int m, int n, int k, const real *a, size_t a_lead,
-	 const real *b, size_t b_lead, real keep, real *c, size_t c_lead)
+matrix_multiply(bool a_transposed, bool b_transposed, int m, int n, int k, const real *a, size_t lda,
+				const real *b, size_t ldb, real beta, real *c, size_t ldc)
 {
-	bool		add = keep != 0;
-	Product		product = {network_kernels(), m, n, a_turned, b_turned, a_lead, b_lead, c_lead};
+	bool		add = beta != 0;
+	Product		product = {matrix_kernels(), m, n, a_transposed, b_transposed, lda, ldb, ldc};
 
-	if (m == 1 && !a_turned && b_turned)
-		multiply_vector_turned(&product, k, a, b, add, c);
-	else if (m == 1 && !a_turned)
+	if (m == 1 && !a_transposed && b_transposed)
+		multiply_vector_transposed(&product, k, a, b, add, c);
+	else if (m == 1 && !a_transposed)
 		multiply_vector(&product, k, a, b, add, c);
-	else if (b_turned && m < n / 4)
-		multiply_turned(&product, k, a, b, add, c);
+	else if (b_transposed && m < n / 4)
+		multiply_transposed(&product, k, a, b, add, c);
 	else
 		multiply(&product, k, a, b, add, c);
 }

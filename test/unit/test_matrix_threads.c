@@ -1,5 +1,5 @@
 /*
- * test_network_threads.c: matrix products of several threads at once.
+ * test_matrix_threads.c: matrix products of several threads at once.
  *
  * They share nothing, and no library that is loaded with them starts a thread by itself, which the server would not survive.
  */
@@ -52,7 +52,7 @@ multiply(void *argument)
 
 	for (int round = 0; round < ROUNDS; round++)
 	{
-		gemm(false, true, p->m, p->n, p->k, p->a, p->k, p->b, p->k, 0, p->c, p->n);
+		matrix_multiply(false, true, p->m, p->n, p->k, p->a, p->k, p->b, p->k, 0, p->c, p->n);
 		p->wrong += memcmp(p->c, p->expected, sizeof(real) * p->m * p->n) != 0;
 	}
 	return NULL;
@@ -85,7 +85,7 @@ test_products_at_once(void **state)
 		p->b = numbers(p->n * p->k, &random);
 		p->expected = malloc(sizeof(real) * p->m * p->n);
 		p->c = malloc(sizeof(real) * p->m * p->n);
-		gemm(false, true, p->m, p->n, p->k, p->a, p->k, p->b, p->k, 0, p->expected, p->n);
+		matrix_multiply(false, true, p->m, p->n, p->k, p->a, p->k, p->b, p->k, 0, p->expected, p->n);
 	}
 	assert_int_equal(count_tasks(), tasks);
 	for (int i = 0; i < THREADS; i++)
@@ -113,5 +113,5 @@ main(void)
 		cmocka_unit_test(test_products_at_once)
 	};
 
-	return cmocka_run_group_tests_name("network threads", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("matrix threads", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /*
- * test_network_gemm.c: products of matrices of many shapes, at every level of kernels, against plain loops in double.
+ * test_matrix.c: products of matrices of many shapes, at every level of kernels, against plain loops in double.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -22,15 +22,15 @@ static const int shapes[][3] = {
 };
 
 static void
-check(bool a_turned, bool b_turned, int m, int n, int k, bool add)
+check(bool a_transposed, bool b_transposed, int m, int n, int k, bool add)
 {
 	int			gap = 3;		/* between lines */
-	size_t		a_lead = (a_turned ? m : k) + gap;
-	size_t		b_lead = (b_turned ? k : n) + gap;
-	size_t		c_lead = n + gap;
-	size_t		a_count = a_lead * (a_turned ? k : m);
-	size_t		b_count = b_lead * (b_turned ? n : k);
-	size_t		c_count = c_lead * m;
+	size_t		lda = (a_transposed ? m : k) + gap;
+	size_t		ldb = (b_transposed ? k : n) + gap;
+	size_t		ldc = n + gap;
+	size_t		a_count = lda * (a_transposed ? k : m);
+	size_t		b_count = ldb * (b_transposed ? n : k);
+	size_t		c_count = ldc * m;
 	real	   *a = calloc(a_count, sizeof(real));
 	real	   *b = calloc(b_count, sizeof(real));
 	real	   *c = calloc(c_count, sizeof(real));
@@ -40,24 +40,24 @@ check(bool a_turned, bool b_turned, int m, int n, int k, bool add)
 	help_fill(b, b_count, 2);
 	help_fill(c, c_count, 3);
 	memcpy(before, c, c_count * sizeof(real));
-	gemm(a_turned, b_turned, m, n, k, a, a_lead, b, b_lead, add, c, c_lead);
+	matrix_multiply(a_transposed, b_transposed, m, n, k, a, lda, b, ldb, add, c, ldc);
 	for (int row = 0; row < m; row++)
 	{
 		for (int column = 0; column < n; column++)
 		{
-			size_t		place = row * c_lead + column;
+			size_t		place = row * ldc + column;
 			double		sum = add ? before[place] : 0;
 
 			for (int i = 0; i < k; i++)
-				sum += (double) a[a_turned ? i * a_lead + row : row * a_lead + i] *
-					b[b_turned ? column * b_lead + i : i * b_lead + column];
+				sum += (double) a[a_transposed ? i * lda + row : row * lda + i] *
+					b[b_transposed ? column * ldb + i : i * ldb + column];
 			if (!(fabs(sum - c[place]) <= 2e-6 * sqrt(k + 10)))
 				fail_msg("level %s, %d x %d x %d%s%s%s: [%d, %d] is %.8g, expected %.8g", cpu_level_name(cpu_level()), m, n, k,
-						 a_turned ? ", a turned" : "", b_turned ? ", b turned" : "", add ? ", added" : "", row, column,
+						 a_transposed ? ", a transposed" : "", b_transposed ? ", b transposed" : "", add ? ", added" : "", row, column,
 						 (double) c[place], sum);
 		}
 		for (int column = n; column < n + gap; column++)
-			assert_true(c[row * c_lead + column] == before[row * c_lead + column]);
+			assert_true(c[row * ldc + column] == before[row * ldc + column]);
 	}
 	free(a);
 	free(b);

@@ -1,0 +1,21 @@
+/*
+ * product_neon.c: the kernels of products for 64-bit ARM, whose baseline has NEON and fused multiply-add.
+ */
+#include "matrix/product.h"
+
+#if defined(__aarch64__)
+
+#if defined(__GNUC__) && !defined(__clang__)
+#if !defined(REAL_IS_DOUBLE) && !defined(__SANITIZE_ADDRESS__)	/* tests: no need for minutes of optimizing */
+#pragma GCC optimize("O3", "no-math-errno", "no-schedule-insns")	/* to schedule before registers are given would spill the sums */
+#endif
+#endif
+
+#define KERNELS matrix_kernels_neon
+#define VECTOR_BYTES 16
+#define PRODUCT_ROWS 12			/* of 32 registers */
+#define COMPLEX_ROWS 6
+
+#include "matrix/product.inc"
+
+#endif
