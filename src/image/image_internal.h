@@ -1,11 +1,5 @@
 /*
- * image_internal.h: what the files of the image room share.
- *
- * The way of an image: image_header_read (sniff, sizes, limits; nothing decoded) -> image_decode (a plain raster of
- * grey or RGB, upright) -> image_ink_extract (polarity, paper, background) -> image_resample (crop, centre, fit).
- *
- * A format is a header reader and a decoder, one line in image_header.c.  PNG, BMP, PNM and GIF are read by code of this room;
- * JPEG, TIFF and WebP through libjpeg, libtiff and libwebp, each in one file and loaded when an image first needs it.
+ * image_internal.h: what the files of the image room share.  README.md shows how an image passes through them.
  */
 #ifndef SIAMESE_IMAGE_INTERNAL_H
 #define SIAMESE_IMAGE_INTERNAL_H
@@ -13,17 +7,6 @@
 #include <string.h>
 
 #include "image/image.h"
-
-typedef enum ImageFormat
-{
-	IMAGE_FORMAT_PNG,
-	IMAGE_FORMAT_JPEG,
-	IMAGE_FORMAT_TIFF,
-	IMAGE_FORMAT_BMP,
-	IMAGE_FORMAT_PNM,
-	IMAGE_FORMAT_GIF,
-	IMAGE_FORMAT_WEBP
-} ImageFormat;
 
 typedef enum ImageAlpha
 {
@@ -44,7 +27,7 @@ typedef struct ImageBox
 /* What the first bytes say.  Sizes are within the limit when image_header_read has returned true. */
 typedef struct ImageHeader
 {
-	ImageFormat format;
+	const struct ImageFormat *format;
 	int64_t		width;
 	int64_t		height;
 	int			samples;		/* per pixel, 1 to 4 */
@@ -133,41 +116,54 @@ image_put_pixel(const uint8_t rgb[3], int channels, uint8_t *out)
 		memcpy(out, rgb, 3);
 }
 
-/* image_header.c */
-typedef struct ImageReader
+/* One image format; constant, at the end of the file that reads its pixels, and listed in format.c. */
+typedef struct ImageFormat
 {
-	const char *name;
+	const char *name;			/* in messages */
+	bool		(*is_mine) (const uint8_t *bytes, size_t length);	/* by the first bytes */
 	bool		(*header) (const uint8_t *bytes, size_t length, ImageHeader *header, Status *status);	/* decodes nothing */
 	/* raster->pixels of the host; NULL when it fails */
 	bool		(*decode) (const uint8_t *bytes, size_t length, const ImageHeader *header, int channels, const Host *host,
 						   ImageRaster *raster, Status *status);
-} ImageReader;
+	bool		(*load) (Status *status);	/* the library that decodes it; NULL: none */
+	bool		reduces;		/* decodes at a half, a quarter or an eighth of the size, see ImageHeader's reduction */
+	bool		zero_alpha_is_none; /* many writers leave 0 where alpha would be: alpha that is 0 everywhere is ignored */
+} ImageFormat;
 
-extern const ImageReader *image_reader(ImageFormat format);
-extern bool image_broken(ImageFormat format, const char *what, Status *status);	/* fills STATUS_IMAGE_BROKEN, returns false */
+extern const ImageFormat image_format_bmp;
+extern const ImageFormat image_format_gif;
+extern const ImageFormat image_format_jpeg;
+extern const ImageFormat image_format_png;
+extern const ImageFormat image_format_pnm;
+extern const ImageFormat image_format_tiff;
+extern const ImageFormat image_format_webp;
+
+static inline bool
+image_starts_with(const uint8_t *bytes, size_t length, const char *text, size_t text_length)
+{
+	return length >= text_length && memcmp(bytes, text, text_length) == 0;
+}
+
+/* format.c: finds the format, has its header read, and refuses what is too large. */
 extern bool image_header_read(const uint8_t *bytes, size_t length, int64_t max_pixels, ImageHeader *header, Status *status);
+
+/* reader.c: for the readers.  Fills STATUS_IMAGE_BROKEN, "The FORMAT image WHAT.", and returns false. */
+extern bool image_broken(const char *format, const char *what, Status *status);
 
 /* Sets the raster's size and takes memory for its pixels. */
 extern bool image_raster_allocate(ImageRaster *raster, int64_t width, int64_t height, int channels, const Host *host,
 								  Status *status);
 extern bool image_raster_drop(ImageRaster *raster, const Host *host);	/* releases the pixels; false */
 
-/* One file a format. */
-#define IMAGE_READER(name) \
-	extern bool image_##name##_header(const uint8_t *bytes, size_t length, ImageHeader *header, Status *status); \
-	extern bool image_##name##_decode(const uint8_t *bytes, size_t length, const ImageHeader *header, int channels, \
-									  const Host *host, ImageRaster *raster, Status *status)
-IMAGE_READER(bmp);
-IMAGE_READER(gif);
-IMAGE_READER(jpeg);
-IMAGE_READER(png);
-IMAGE_READER(pnm);
-IMAGE_READER(tiff);
-IMAGE_READER(webp);
-extern int	image_tiff_orientation(const uint8_t *bytes, size_t length);	/* of an EXIF block; 1 if there is none */
+/* jpeg_markers.c: JPEG's header; of data within a TIFF, too */
+extern bool image_jpeg_header(const uint8_t *bytes, size_t length, ImageHeader *header, Status *status);
+
+/* tiff_directory.c: TIFF's header; and the orientation in an EXIF block, which is a small TIFF; 1 if there is none */
+extern bool image_tiff_header(const uint8_t *bytes, size_t length, ImageHeader *header, Status *status);
+extern int	image_exif_orientation(const uint8_t *bytes, size_t length);
 
 /*
- * image_library.c: a library that is loaded when it is first needed.  `functions` is a struct of pointers to functions, in the
+ * library.c: a library that is loaded when it is first needed.  `functions` is a struct of pointers to functions, in the
  * order of `names`.
  */
 typedef struct ImageLibrary
@@ -200,13 +196,11 @@ extern bool image_library_reserve(const Host *host, Status *status);
 		IMAGE_LIBRARY_FILE(file), table##_names, sizeof table##_names / sizeof table##_names[0], &table, NULL \
 	}
 
-extern bool image_jpeg_load(Status *status);
-extern bool image_tiff_load(Status *status);
-extern bool image_webp_load(Status *status);
-extern bool image_leptonica_load(Status *status);	/* only to write a PNG */
+/* png_write.c */
+extern bool image_leptonica_load(Status *status);
 
 /*
- * image_decode.c: bytes -> upright raster of 1 or 3 channels.  wanted_side: a JPEG is decoded at a half, a quarter or an
+ * decode.c: bytes -> upright raster of 1 or 3 channels.  wanted_side: a JPEG is decoded at a half, a quarter or an
  * eighth as long as its shorter side keeps that many pixels; 0 for the full size.
  */
 extern bool image_decode(const uint8_t *bytes, size_t length, int channels, int wanted_side, int64_t max_pixels,
@@ -222,7 +216,7 @@ typedef struct ImageTiles
 	uint8_t    *spare;			/* the same, for filters */
 } ImageTiles;
 
-/* image_background.c: step is the distance in bytes from one pixel of a plane to the next. */
+/* background.c: step is the distance in bytes from one pixel of a plane to the next. */
 extern int	image_quantile(const int64_t *histogram, double share);	/* the level below which that share lies */
 extern bool image_tiles_measure(ImageTiles *tiles, const uint8_t *plane, int step, int width, int height, double share,
 								const Host *host, Status *status);
@@ -232,7 +226,7 @@ extern void image_tiles_free(ImageTiles *tiles, const Host *host);
 extern bool image_lift_off_uneven(uint8_t *plane, int step, int width, int height, const Host *host, Status *status);
 
 /*
- * image_ink.c: pixels in place become ink: 0 paper to 255.  *ink is then uint8 [height, width], owned by the caller, and
+ * ink.c: pixels in place become ink: 0 paper to 255.  *ink is then uint8 [height, width], owned by the caller, and
  * histogram says how many of its pixels have each level.
  */
 extern bool image_ink_extract(ImageRaster *raster, ImagePolarity polarity, bool remove_background,
@@ -249,20 +243,18 @@ image_load_word(const uint8_t *values)
 	return word;
 }
 
-extern void image_count_levels(const uint8_t *values, size_t count, int64_t histogram[256]);
-
 /* The level that best splits a histogram in two (Otsu 1979): values <= it are the lower class; -1 if all are alike. */
 extern int	image_otsu(const int64_t histogram[256]);
 
 /*
- * image_resample.c: `area` of the source onto `place` of the target (whole target: width x height); what lies outside
+ * resample.c: `area` of the source onto `place` of the target (whole target: width x height); what lies outside
  * `box` of the source, or outside `place`, is `fill` (one value a channel).  Area averages where it shrinks, linear
  * interpolation where it grows.
  */
 extern bool image_resample(const ImageRaster *source, ImageBox box, ImageArea area, ImageArea place,
 						   const uint8_t fill[3], int width, int height, const Host *host, uint8_t *target, Status *status);
 
-/* raster [height, width, channels], blurred in place by a Gaussian of that standard deviation in pixels, above 0. */
+/* smooth.c: raster [height, width, channels], blurred in place by a Gaussian of that standard deviation in pixels, above 0. */
 extern bool image_smooth(uint8_t *raster, int width, int height, int channels, double deviation, const Host *host,
 						 Status *status);
 

@@ -217,7 +217,7 @@ whole_files_have_the_same_pixels(void **state)
 
 		make_file(&file, &kinds[i % (int) (sizeof kinds / sizeof kinds[0])], &random);
 		if (!image_header_read(file.bytes, file.length, PIXELS, &header, &status) ||
-			!image_png_decode(file.bytes, file.length, &header, channels, host, &ours, &status))
+			!image_format_png.decode(file.bytes, file.length, &header, channels, host, &ours, &status))
 			fail_msg("file %d: %s", i, status.detail);
 		decode_by_leptonica(file.bytes, file.length, channels, host, &theirs);
 		if (ours.pixels == NULL || theirs.pixels == NULL)
@@ -284,7 +284,7 @@ damaged_files_have_no_other_pixels(void **state)
 		damage(&file, &random);
 		if (!image_header_read(file.bytes, file.length, PIXELS, &header, &status))
 			continue;
-		if (!image_png_decode(file.bytes, file.length, &header, 3, host, &ours, &status))
+		if (!image_format_png.decode(file.bytes, file.length, &header, 3, host, &ours, &status))
 		{
 			assert_int_equal(status.code, STATUS_IMAGE_BROKEN);
 			refused++;

@@ -1,5 +1,5 @@
 /*
- * image_library.c: libraries that are loaded when an image first needs them.
+ * library.c: libraries that are loaded when an image first needs them.
  *
  * They come with a dozen others: loading them takes milliseconds, which a new connection that reads PNG need not wait for.
  */
@@ -55,15 +55,4 @@ image_library_reserve(const Host *host, Status *status)
 
 	host_release(host, reserve);
 	return reserve != NULL;
-}
-
-void
-image_load_libraries(void)
-{
-	Status		status;
-
-	(void) image_jpeg_load(&status);
-	(void) image_tiff_load(&status);
-	(void) image_webp_load(&status);
-	(void) image_leptonica_load(&status);
 }

@@ -1,5 +1,5 @@
 /*
- * image_ink.c: which side is paper, and how much ink each pixel has.
+ * ink.c: which side is paper, and how much ink each pixel has.
  */
 #include "image/image_internal.h"
 
@@ -98,8 +98,8 @@ all_alike(uint64_t word)
 }
 
 /* Neighbours have counters of their own, since adding to one that was just added to has to wait. */
-void
-image_count_levels(const uint8_t *values, size_t count, int64_t histogram[256])
+static void
+count_levels(const uint8_t *values, size_t count, int64_t histogram[256])
 {
 	int64_t		other[3][256];
 	size_t		i = 0;
@@ -353,7 +353,7 @@ image_ink_extract(ImageRaster *raster, ImagePolarity polarity, bool remove_backg
 	if (grey == NULL)
 		return false;
 	mix_grey(raster, grey);
-	image_count_levels(grey, count, histogram);
+	count_levels(grey, count, histogram);
 	if (host_interrupted(host, status) ||
 		(polarity == IMAGE_POLARITY_AUTO && !find_polarity(grey, raster->width, raster->height, histogram, host, &dark_ink, status)))
 	{
@@ -373,7 +373,7 @@ image_ink_extract(ImageRaster *raster, ImagePolarity polarity, bool remove_backg
 	}
 	mix_grey(raster, grey);
 	if (raster->channels != 1 || remove_background)
-		image_count_levels(grey, count, histogram);
+		count_levels(grey, count, histogram);
 	if (host_interrupted(host, status))
 	{
 		host_release(host, grey);

@@ -1,5 +1,5 @@
 /*
- * image_gif.c: GIF (89a): the first frame, on the canvas of the whole.
+ * gif.c: GIF (89a): the first frame, on the canvas of the whole.
  */
 #include "image/image_internal.h"
 
@@ -24,14 +24,14 @@ skip_blocks(const uint8_t *bytes, size_t length, size_t position)
 	return position < length ? position + 1 : 0;
 }
 
-bool
-image_gif_header(const uint8_t *bytes, size_t length, ImageHeader *header, Status *status)
+static bool
+gif_header(const uint8_t *bytes, size_t length, ImageHeader *header, Status *status)
 {
 	size_t		position;
 	ImageBox   *frame = &header->frame;
 
 	if (length < SCREEN)
-		return image_broken(IMAGE_FORMAT_GIF, "ends within its header", status);
+		return image_broken("GIF", "ends within its header", status);
 	header->samples = 1;
 	header->bits = 8;
 	position = SCREEN + colour_bytes(bytes[10]);
@@ -42,16 +42,16 @@ image_gif_header(const uint8_t *bytes, size_t length, ImageHeader *header, Statu
 			header->clear_index = bytes[position + 3] & 1 ? bytes[position + 6] : -1;
 		position = skip_blocks(bytes, length, position + 2);
 		if (position == 0)
-			return image_broken(IMAGE_FORMAT_GIF, "is cut off", status);
+			return image_broken("GIF", "is cut off", status);
 	}
 	if (position >= length || length - position < FRAME || bytes[position] != 0x2C)
-		return image_broken(IMAGE_FORMAT_GIF, "has no frame", status);
+		return image_broken("GIF", "has no frame", status);
 	frame->left = (int) image_le16(bytes + position + 1);
 	frame->top = (int) image_le16(bytes + position + 3);
 	frame->right = frame->left + (int) image_le16(bytes + position + 5);
 	frame->bottom = frame->top + (int) image_le16(bytes + position + 7);
 	if (frame->right == frame->left || frame->bottom == frame->top)
-		return image_broken(IMAGE_FORMAT_GIF, "has a frame without pixels", status);
+		return image_broken("GIF", "has a frame without pixels", status);
 	/* Some writers leave the screen's size at 0, or smaller than the frame. */
 	header->width = image_le16(bytes + 6);
 	header->height = image_le16(bytes + 8);
@@ -61,7 +61,7 @@ image_gif_header(const uint8_t *bytes, size_t length, ImageHeader *header, Statu
 	position += FRAME + colour_bytes(bytes[position + 9]) + 1;	/* and the code size */
 	header->data_end = position < length ? skip_blocks(bytes, length, position) : 0;
 	if (header->data_end == 0)
-		return image_broken(IMAGE_FORMAT_GIF, "is cut off", status);
+		return image_broken("GIF", "is cut off", status);
 	return true;
 }
 
@@ -165,7 +165,7 @@ decode_codes(CodeReader *reader, int smallest_bits, Dictionary *dictionary, Fram
 			continue;
 		}
 		if (code < 0 || code == clear + 1 || code > next || (code == next && previous < 0) || (previous < 0 && code > clear))
-			return image_broken(IMAGE_FORMAT_GIF, "is damaged or cut off: pixels are missing", status);
+			return image_broken("GIF", "is damaged or cut off: pixels are missing", status);
 		if (code == next)
 		{
 			dictionary->stack[depth++] = (uint8_t) first;
@@ -205,9 +205,9 @@ fill_table(const uint8_t *bytes, size_t length, const ImageHeader *header, uint8
 		memset(table[header->clear_index], 255, 3);
 }
 
-bool
-image_gif_decode(const uint8_t *bytes, size_t length, const ImageHeader *header, int channels, const Host *host,
-				 ImageRaster *raster, Status *status)
+static bool
+gif_decode(const uint8_t *bytes, size_t length, const ImageHeader *header, int channels, const Host *host,
+		   ImageRaster *raster, Status *status)
 {
 	uint8_t		flags = bytes[header->data_start + 9];
 	size_t		codes = header->data_start + FRAME + colour_bytes(flags);
@@ -217,7 +217,7 @@ image_gif_decode(const uint8_t *bytes, size_t length, const ImageHeader *header,
 	bool		done;
 
 	if (bytes[codes] < 1 || bytes[codes] > 8)
-		return image_broken(IMAGE_FORMAT_GIF, "has codes of an impossible length", status);
+		return image_broken("GIF", "has codes of an impossible length", status);
 	dictionary = host_allocate(host, 1, sizeof *dictionary, status);
 	if (dictionary == NULL)
 		return false;
@@ -231,3 +231,16 @@ image_gif_decode(const uint8_t *bytes, size_t length, const ImageHeader *header,
 	host_release(host, dictionary);
 	return done || image_raster_drop(raster, host);
 }
+
+static bool
+is_gif(const uint8_t *bytes, size_t length)
+{
+	return image_starts_with(bytes, length, "GIF87a", 6) || image_starts_with(bytes, length, "GIF89a", 6);
+}
+
+const ImageFormat image_format_gif = {
+	.name = "GIF",
+	.is_mine = is_gif,
+	.header = gif_header,
+	.decode = gif_decode,
+};

@@ -1,5 +1,5 @@
 /*
- * image_bmp.c: Windows and OS/2 bitmaps of every header, depth and compression but JPEG, PNG and Huffman's.
+ * bmp.c: Windows and OS/2 bitmaps of every header, depth and compression but JPEG, PNG and Huffman's.
  *
  * Files differ from the format's descriptions in harmless ways, which are read: bytes before or behind the pixels, palettes
  * shorter than full, alpha that is 0 everywhere and so means nothing.
@@ -125,12 +125,12 @@ read_bitmap(const uint8_t *bytes, size_t length, Bitmap *bitmap, Status *status)
 
 	memset(bitmap, 0, sizeof *bitmap);
 	if (length < FILE_HEADER + CORE_HEADER)
-		return image_broken(IMAGE_FORMAT_BMP, "ends within its header", status);
+		return image_broken("BMP", "ends within its header", status);
 	header_bytes = image_le32(bytes + FILE_HEADER);
 	if (header_bytes > length - FILE_HEADER)
-		return image_broken(IMAGE_FORMAT_BMP, "ends within its header", status);
+		return image_broken("BMP", "ends within its header", status);
 	if (header_bytes != CORE_HEADER && header_bytes < 16)
-		return image_broken(IMAGE_FORMAT_BMP, "has a header of unknown length", status);
+		return image_broken("BMP", "has a header of unknown length", status);
 	if (header_bytes == CORE_HEADER)
 	{
 		bitmap->width = image_le16(bytes + 18);
@@ -151,9 +151,9 @@ read_bitmap(const uint8_t *bytes, size_t length, Bitmap *bitmap, Status *status)
 		compression = compression == 4 ? RUNS_24 : UINT32_MAX;
 	bitmap->compression = compression <= RUNS_24 ? (Compression) compression : RUNS_24 + 1;
 	if (!known_kind(bitmap))
-		return image_broken(IMAGE_FORMAT_BMP, "has a compression or a number of bits a pixel that is not supported", status);
+		return image_broken("BMP", "has a compression or a number of bits a pixel that is not supported", status);
 	if (!read_masks(bytes, length, header_bytes, bitmap))
-		return image_broken(IMAGE_FORMAT_BMP, "has masks that are cut off, or of separate parts", status);
+		return image_broken("BMP", "has masks that are cut off, or of separate parts", status);
 	find_data(bytes, length, header_bytes, bitmap);
 	return true;
 }
@@ -167,8 +167,8 @@ row_bytes(const Bitmap *bitmap, bool filled)
 	return filled ? (bits + 31) / 32 * 4 : (bits + 7) / 8;
 }
 
-bool
-image_bmp_header(const uint8_t *bytes, size_t length, ImageHeader *header, Status *status)
+static bool
+bmp_header(const uint8_t *bytes, size_t length, ImageHeader *header, Status *status)
 {
 	Bitmap		bitmap;
 
@@ -183,7 +183,7 @@ image_bmp_header(const uint8_t *bytes, size_t length, ImageHeader *header, Statu
 		return true;			/* the caller words it */
 	if (bitmap.data_start > length || (!runs(&bitmap) && row_bytes(&bitmap, true) * (uint64_t) (bitmap.height - 1) +
 									   row_bytes(&bitmap, false) > length - bitmap.data_start))
-		return image_broken(IMAGE_FORMAT_BMP, "ends before its last row", status);
+		return image_broken("BMP", "ends before its last row", status);
 	return true;
 }
 
@@ -286,7 +286,7 @@ decode_runs(const uint8_t *bytes, size_t length, const Bitmap *bitmap, uint8_t t
 		uint8_t		rgb[3];
 
 		if (length - at < 2)
-			return image_broken(IMAGE_FORMAT_BMP, "ends before its last row", status);
+			return image_broken("BMP", "ends before its last row", status);
 		count = code[0] != 0 ? code[0] : code[1];
 		at += 2;
 		if (code[0] == 0 && count == 0)
@@ -301,7 +301,7 @@ decode_runs(const uint8_t *bytes, size_t length, const Bitmap *bitmap, uint8_t t
 		size = code[0] != 0 ? unit : count == 2 ? 2 : bitmap->compression == RUNS_4 ? (size_t) (count + 1) / 2 : unit * (size_t) count;
 		at -= code[0] != 0 ? 1 : 0;
 		if (length - at < size)
-			return image_broken(IMAGE_FORMAT_BMP, "ends within a run", status);
+			return image_broken("BMP", "ends within a run", status);
 		if (code[0] == 0 && count == 2)
 			pen = (Pen) {pen.x + bytes[at], pen.y + bytes[at + 1]};
 		else
@@ -318,9 +318,9 @@ decode_runs(const uint8_t *bytes, size_t length, const Bitmap *bitmap, uint8_t t
 	return true;
 }
 
-bool
-image_bmp_decode(const uint8_t *bytes, size_t length, const ImageHeader *header, int channels, const Host *host,
-				 ImageRaster *raster, Status *status)
+static bool
+bmp_decode(const uint8_t *bytes, size_t length, const ImageHeader *header, int channels, const Host *host,
+		   ImageRaster *raster, Status *status)
 {
 	Bitmap		bitmap;
 	uint8_t		table[256][3];
@@ -342,3 +342,17 @@ image_bmp_decode(const uint8_t *bytes, size_t length, const ImageHeader *header,
 	}
 	return done || image_raster_drop(raster, host);
 }
+
+static bool
+is_bmp(const uint8_t *bytes, size_t length)
+{
+	return image_starts_with(bytes, length, "BM", 2);
+}
+
+const ImageFormat image_format_bmp = {
+	.name = "BMP",
+	.is_mine = is_bmp,
+	.header = bmp_header,
+	.decode = bmp_decode,
+	.zero_alpha_is_none = true,
+};

@@ -1,5 +1,5 @@
 /*
- * image_background.c: the paper's light where it is uneven, from the levels of tiles; ink is what falls short of it.
+ * background.c: the paper's light where it is uneven, from the levels of tiles; ink is what falls short of it.
  */
 #include "image/image_internal.h"
 

@@ -1,10 +1,10 @@
 /*
- * image_png_decode.c: the pixels of a PNG.
+ * png.c: the pixels of a PNG.
  *
  * A row of a small image is too short for zlib's fast loop: so libdeflate inflates all rows at once.  The rows of a large image
  * come from zlib, one after the other, and the host is asked between them whether to stop.
  */
-#include "image/image_png_internal.h"
+#include "image/png_internal.h"
 
 #include <libdeflate.h>
 #include <string.h>
@@ -53,112 +53,6 @@ typedef struct PngPass
 	int			step_x;
 	int			step_y;
 } PngPass;
-
-/* ---------- filters ---------- */
-
-/*
- * Which of left a, above b and upper left c is nearest to a + b - c, ties in this order (ISO/IEC 15948, 9.4).  That is the lesser
- * of a and b when c is so large that 3 c - a - b reaches the greater, the greater one when it does not exceed the lesser,
- * and c otherwise.
- */
-static inline int
-nearest(int a, int b, int c)
-{
-	int			low = a < b ? a : b;
-	int			high = a < b ? b : a;
-	int			bound = 3 * c - a - b;
-	int			value = bound >= high ? low : c;
-
-	return bound <= low ? high : value;
-}
-
-/* The rows of one-byte pixels, the usual ones, keep the pixel to the left in a register. */
-static void
-undo_nearest(uint8_t *row, const uint8_t *above, size_t count, size_t step)
-{
-	int			left = 0;
-	int			corner = 0;
-
-	if (step == 1)
-		for (size_t i = 0; i < count; i++)
-		{
-			left = (row[i] + nearest(left, above[i], corner)) & 255;
-			corner = above[i];
-			row[i] = (uint8_t) left;
-		}
-	else
-	{
-		for (size_t i = 0; i < step; i++)
-			row[i] = (uint8_t) (row[i] + above[i]);
-		for (size_t i = step; i < count; i++)
-			row[i] = (uint8_t) (row[i] + nearest(row[i - step], above[i], above[i - step]));
-	}
-}
-
-static void
-undo_mean(uint8_t *row, const uint8_t *above, size_t count, size_t step)
-{
-	int			left = 0;
-
-	if (step == 1)
-		for (size_t i = 0; i < count; i++)
-		{
-			left = (row[i] + (left + above[i]) / 2) & 255;
-			row[i] = (uint8_t) left;
-		}
-	else
-	{
-		for (size_t i = 0; i < step; i++)
-			row[i] = (uint8_t) (row[i] + above[i] / 2);
-		for (size_t i = step; i < count; i++)
-			row[i] = (uint8_t) (row[i] + (row[i - step] + above[i]) / 2);
-	}
-}
-
-static void
-undo_above(uint8_t *row, const uint8_t *above, size_t count)
-{
-	const uint64_t high = UINT64_C(0x8080808080808080);
-	size_t		i = 0;
-
-	for (; i + IMAGE_WORD <= count; i += IMAGE_WORD)
-	{
-		uint64_t	a = image_load_word(row + i);
-		uint64_t	b = image_load_word(above + i);
-		uint64_t	sums = ((a & ~high) + (b & ~high)) ^ ((a ^ b) & high);	/* no carry from one byte to the next */
-
-		memcpy(row + i, &sums, IMAGE_WORD);
-	}
-	for (; i < count; i++)
-		row[i] = (uint8_t) (row[i] + above[i]);
-}
-
-/* step: bytes of a pixel, at least 1; false when there is no such filter. */
-static bool
-png_undo_filter(int filter, uint8_t *row, const uint8_t *above, size_t row_bytes, size_t step)
-{
-	switch (filter)
-	{
-		case 0:
-			break;
-		case 1:
-			for (size_t i = step; i < row_bytes; i++)
-				row[i] = (uint8_t) (row[i] + row[i - step]);
-			break;
-		case 2:
-			undo_above(row, above, row_bytes);
-			break;
-		case 3:
-			undo_mean(row, above, row_bytes, step);
-			break;
-		case 4:
-			undo_nearest(row, above, row_bytes, step);
-			break;
-		default:
-			return false;
-	}
-	return true;
-}
 
 /* ---------- pixels ---------- */
 
@@ -396,8 +290,8 @@ png_decode_pass(PngReader *reader, const PngPass *pass)
 		uint8_t    *row = png_next_row(&reader->rows, row_bytes);
 		uint8_t    *out = raster->pixels + ((size_t) (pass->y + y * pass->step_y) * (size_t) raster->width + (size_t) pass->x) * channels;
 
-		if (row == NULL || !png_undo_filter(row[0], row + 1, above, row_bytes, pixel_bytes > 1 ? pixel_bytes : 1))
-			return image_broken(IMAGE_FORMAT_PNG, "is damaged or cut off: its pixels cannot be decompressed", reader->status);
+		if (row == NULL || !image_png_undo_filter(row[0], row + 1, above, row_bytes, pixel_bytes > 1 ? pixel_bytes : 1))
+			return image_broken("PNG", "is damaged or cut off: its pixels cannot be decompressed", reader->status);
 		above = row + 1;
 		png_convert(reader, above, width, pass->step_x == 1 ? out : reader->line);
 		for (int x = 0; pass->step_x > 1 && x < width; x++)
@@ -459,7 +353,7 @@ png_decode_stream(PngReader *reader, const uint8_t *bytes, size_t length)
 	}
 	done = png_decode_passes(reader);
 	if (done && !png_stream_ends(rows))
-		done = image_broken(IMAGE_FORMAT_PNG, "is damaged or cut off: the checksum of its pixels is wrong", reader->status);
+		done = image_broken("PNG", "is damaged or cut off: the checksum of its pixels is wrong", reader->status);
 	inflateEnd(&rows->stream);
 	host_release(reader->host, memory);
 	return done;
@@ -547,9 +441,9 @@ png_decode_at_once(PngReader *reader, const uint8_t *bytes, size_t length, bool 
 	return done;
 }
 
-bool
-image_png_decode(const uint8_t *bytes, size_t length, const ImageHeader *header, int channels,
-				 const Host *host, ImageRaster *raster, Status *status)
+static bool
+png_decode(const uint8_t *bytes, size_t length, const ImageHeader *header, int channels,
+		   const Host *host, ImageRaster *raster, Status *status)
 {
 	PngReader	reader = {.header = header, .raster = raster, .host = host, .status = status};
 	size_t		row_bytes = png_row_bytes(header, header->width);
@@ -576,3 +470,16 @@ image_png_decode(const uint8_t *bytes, size_t length, const ImageHeader *header,
 	host_release(host, memory);
 	return done || image_raster_drop(raster, host);
 }
+
+static bool
+is_png(const uint8_t *bytes, size_t length)
+{
+	return image_starts_with(bytes, length, "\x89PNG\r\n\x1a\n", PNG_SIGNATURE);
+}
+
+const ImageFormat image_format_png = {
+	.name = "PNG",
+	.is_mine = is_png,
+	.header = image_png_header,
+	.decode = png_decode,
+};

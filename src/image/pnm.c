@@ -1,7 +1,7 @@
 /*
- * image_pnm.c: the portable anymaps, P1 to P7, of any maximum value.
+ * pnm.c: the portable anymaps, P1 to P7, of any maximum value.
  *
- * Values of 0 to 65535 follow the rule for 16-bit samples in image_decode.c; any other maximum is taken at its word.
+ * Values of 0 to 65535 follow the rule for 16-bit samples in decode.c; any other maximum is taken at its word.
  */
 #include "image/image_internal.h"
 
@@ -94,8 +94,8 @@ read_pam_header(const uint8_t *bytes, size_t length, size_t *position, ImageHead
 	return header->samples > 0;
 }
 
-bool
-image_pnm_header(const uint8_t *bytes, size_t length, ImageHeader *header, Status *status)
+static bool
+pnm_header(const uint8_t *bytes, size_t length, ImageHeader *header, Status *status)
 {
 	size_t		position = 2;
 	int64_t		sample_max = 1;
@@ -104,7 +104,7 @@ image_pnm_header(const uint8_t *bytes, size_t length, ImageHeader *header, Statu
 	if (bytes[1] == '7')
 	{
 		if (!read_pam_header(bytes, length, &position, header, &sample_max))
-			return image_broken(IMAGE_FORMAT_PNM, "has a header that cannot be read", status);
+			return image_broken("PNM", "has a header that cannot be read", status);
 	}
 	else
 	{
@@ -115,13 +115,13 @@ image_pnm_header(const uint8_t *bytes, size_t length, ImageHeader *header, Statu
 			sample_max = read_number(bytes, length, &position);
 	}
 	if (header->width < 0 || header->height < 0 || sample_max < 1 || sample_max > 65535)
-		return image_broken(IMAGE_FORMAT_PNM, "has a header that cannot be read", status);
+		return image_broken("PNM", "has a header that cannot be read", status);
 	header->sample_max = (int) sample_max;
 	header->bits = sample_max > 255 ? 16 : 8;
 	if (!is_text(bytes))
 	{
 		if (position >= length || !is_space(bytes[position]))
-			return image_broken(IMAGE_FORMAT_PNM, "ends within its header", status);
+			return image_broken("PNM", "ends within its header", status);
 		position++;				/* exactly one byte of white space */
 	}
 	header->data_start = position;
@@ -202,9 +202,9 @@ decode_bit_row(const uint8_t *bits, int64_t width, int channels, uint8_t *row)
 		memset(row + x * channels, bits[x >> 3] >> (7 - (x & 7)) & 1 ? 0 : 255, (size_t) channels);
 }
 
-bool
-image_pnm_decode(const uint8_t *bytes, size_t length, const ImageHeader *header, int channels,
-				 const Host *host, ImageRaster *raster, Status *status)
+static bool
+pnm_decode(const uint8_t *bytes, size_t length, const ImageHeader *header, int channels,
+		   const Host *host, ImageRaster *raster, Status *status)
 {
 	size_t		position = header->data_start;
 	bool		plain = bytes[1] == '5' && header->sample_max == 255 && channels == 1;
@@ -215,7 +215,7 @@ image_pnm_decode(const uint8_t *bytes, size_t length, const ImageHeader *header,
 	if (is_text(bytes))
 		row_bytes = (size_t) header->width * (size_t) header->samples;
 	if (row_bytes > (length - position) / (size_t) header->height)
-		return image_broken(IMAGE_FORMAT_PNM, "ends before its last row", status);
+		return image_broken("PNM", "ends before its last row", status);
 	if (!image_raster_allocate(raster, header->width, header->height, channels, host, status))
 		return false;
 	for (int y = 0; y < raster->height; y++)
@@ -230,9 +230,22 @@ image_pnm_decode(const uint8_t *bytes, size_t length, const ImageHeader *header,
 		else
 			done = decode_row(bytes, length, &position, header, raster, row);
 		if (!done)
-			image_broken(IMAGE_FORMAT_PNM, "has a sample that is missing or too large", status);
+			image_broken("PNM", "has a sample that is missing or too large", status);
 		if (!done || host_interrupted(host, status))
 			return image_raster_drop(raster, host);
 	}
 	return true;
 }
+
+static bool
+is_pnm(const uint8_t *bytes, size_t length)
+{
+	return length >= 3 && bytes[0] == 'P' && bytes[1] >= '1' && bytes[1] <= '7' && (is_space(bytes[2]) || bytes[2] == '#');
+}
+
+const ImageFormat image_format_pnm = {
+	.name = "PNM",
+	.is_mine = is_pnm,
+	.header = pnm_header,
+	.decode = pnm_decode,
+};

@@ -1,5 +1,5 @@
 /*
- * image_prepare.c: the steps of an ImagePreparation, in its order.
+ * prepare.c: the steps of an ImagePreparation, in its order.
  */
 #include "image/image_internal.h"
 

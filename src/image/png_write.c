@@ -1,5 +1,5 @@
 /*
- * image_leptonica.c: all that touches Leptonica: its writer of PNG.
+ * png_write.c: all that touches Leptonica: its writer of PNG.
  *
  * Leptonica and the libraries below it allocate with malloc, which the size of the raster bounds, and report on stderr, which in
  * a server is the log: they are silenced while they work.  Nothing of ours is called back from within them.

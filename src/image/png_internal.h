@@ -1,8 +1,8 @@
 /*
- * image_png_internal.h: what the two files of PNG share.
+ * png_internal.h: what the files that read PNG share.
  */
-#ifndef SIAMESE_IMAGE_PNG_INTERNAL_H
-#define SIAMESE_IMAGE_PNG_INTERNAL_H
+#ifndef SIAMESE_PNG_INTERNAL_H
+#define SIAMESE_PNG_INTERNAL_H
 
 #include "image/image_internal.h"
 
@@ -38,10 +38,19 @@ png_is(const uint8_t *type, const char *name)
 	return memcmp(type, name, 4) == 0;
 }
 
+/* png_chunks.c */
+extern bool image_png_header(const uint8_t *bytes, size_t length, ImageHeader *header, Status *status);
+
 /* The chunk at *position: its type, before its data, and their length; moves *position behind it.  False at the end. */
 extern bool image_png_next(const uint8_t *bytes, size_t length, size_t *position, const uint8_t **type, size_t *size);
 
 /* Their checksums are right; false with STATUS_IMAGE_BROKEN when one that is needed is damaged or missing. */
 extern bool image_png_find_parts(const uint8_t *bytes, size_t length, PngParts *parts, Status *status);
+
+/*
+ * png_filter.c: undoes the filter of a row, given the row above.  step: bytes of a pixel, at least 1.  False when there is no
+ * such filter.
+ */
+extern bool image_png_undo_filter(int filter, uint8_t *row, const uint8_t *above, size_t row_bytes, size_t step);
 
 #endif

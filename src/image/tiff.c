@@ -1,5 +1,5 @@
 /*
- * image_tiff_decode.c: the pixels of a TIFF, by libtiff.
+ * tiff.c: the pixels of a TIFF, by libtiff.
  *
  * libtiff decompresses; what the samples mean is worked out here, since its own interface for colours passes over alpha beside a
  * palette and, in most versions, over missing data.  It is asked for one row or tile at a time, and between them the host is
@@ -26,8 +26,8 @@ IMAGE_LIBRARY(tiff, LIBTIFF_LIBRARY, FUNCTIONS);
 /* Bytes of a tile; real ones are 256 pixels wide. */
 #define TILE_BYTES_MAX (32 << 20)
 
-bool
-image_tiff_load(Status *status)
+static bool
+tiff_load(Status *status)
 {
 	return image_library_load(&tiff_library, status);
 }
@@ -149,7 +149,7 @@ broken(const Reader *reader, const char *what)
 {
 	if (errno == ENOMEM)
 		return status_set(reader->status, STATUS_NO_MEMORY, NULL, "There is no memory to decode the TIFF image.");
-	return image_broken(IMAGE_FORMAT_TIFF, what, reader->status);
+	return image_broken("TIFF", what, reader->status);
 }
 
 static bool
@@ -486,14 +486,14 @@ convert(Reader *reader)
 	return true;
 }
 
-bool
-image_tiff_decode(const uint8_t *bytes, size_t length, const ImageHeader *header, int channels, const Host *host,
-				  ImageRaster *raster, Status *status)
+static bool
+tiff_decode(const uint8_t *bytes, size_t length, const ImageHeader *header, int channels, const Host *host,
+			ImageRaster *raster, Status *status)
 {
 	Reader		reader = {.bytes = bytes, .length = length, .header = header, .host = host, .status = status, .raster = raster};
 	bool		done;
 
-	if (!image_tiff_load(status))
+	if (!tiff_load(status))
 		return false;
 	errno = 0;					/* malloc sets it where libtiff has no other word for it */
 	done = open_file(&reader) && read_directory(&reader) && check_jpeg_parts(&reader);
@@ -509,3 +509,18 @@ image_tiff_decode(const uint8_t *bytes, size_t length, const ImageHeader *header
 	host_release(host, reader.samples);
 	return done || image_raster_drop(raster, host);
 }
+
+static bool
+is_tiff(const uint8_t *bytes, size_t length)
+{
+	return image_starts_with(bytes, length, "II*\0", 4) || image_starts_with(bytes, length, "MM\0*", 4) ||
+		image_starts_with(bytes, length, "II+\0", 4) || image_starts_with(bytes, length, "MM\0+", 4);
+}
+
+const ImageFormat image_format_tiff = {
+	.name = "TIFF",
+	.is_mine = is_tiff,
+	.header = image_tiff_header,
+	.decode = tiff_decode,
+	.load = tiff_load,
+};

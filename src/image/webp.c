@@ -1,5 +1,5 @@
 /*
- * image_webp.c: WebP (RFC 9649): the image, or the first frame of an animation on the canvas of the whole, by libwebp.
+ * webp.c: WebP (RFC 9649): the image, or the first frame of an animation on the canvas of the whole, by libwebp.
  *
  * libwebp is given a piece of the data at a time, and the host is asked between them whether to stop.
  */
@@ -15,8 +15,8 @@
 
 IMAGE_LIBRARY(webp, LIBWEBP_LIBRARY, FUNCTIONS);
 
-bool
-image_webp_load(Status *status)
+static bool
+webp_load(Status *status)
 {
 	return image_library_load(&webp_library, status);
 }
@@ -99,7 +99,7 @@ webp_walk(const uint8_t *bytes, size_t position, size_t end, bool in_frame, Imag
 			/* Some writers put JPEG's "Exif" before the block. */
 			size_t		skip = size >= 6 && memcmp(data, "Exif\0\0", 6) == 0 ? 6 : 0;
 
-			header->orientation = image_tiff_orientation(data + skip, size - skip);
+			header->orientation = image_exif_orientation(data + skip, size - skip);
 		}
 		if (width > header->width)
 			header->width = width;
@@ -113,13 +113,13 @@ webp_walk(const uint8_t *bytes, size_t position, size_t end, bool in_frame, Imag
 	return found;
 }
 
-bool
-image_webp_header(const uint8_t *bytes, size_t length, ImageHeader *header, Status *status)
+static bool
+webp_header(const uint8_t *bytes, size_t length, ImageHeader *header, Status *status)
 {
 	header->samples = 4;
 	header->bits = 8;
 	if (!webp_walk(bytes, WEBP_START, length, false, header))
-		return image_broken(IMAGE_FORMAT_WEBP, "has no frame, or is cut off", status);
+		return image_broken("WebP", "has no frame, or is cut off", status);
 	if (!header->animated)
 		header->frame = (ImageBox) {0, 0, (int) header->width, (int) header->height};
 	return true;
@@ -211,8 +211,8 @@ webp_decode_frame(const uint8_t *bytes, size_t length, const ImageHeader *header
 		return status_set(status, STATUS_NO_MEMORY, NULL, "There is no memory to decode the WebP image.");
 	/* what was checked must be what is decoded */
 	if (code == VP8_STATUS_OK && (config.output.width != (int) width || config.output.height != (int) height))
-		return image_broken(IMAGE_FORMAT_WEBP, "holds another image than its header says", status);
-	return code == VP8_STATUS_OK || image_broken(IMAGE_FORMAT_WEBP, "cannot be decoded: its data is damaged or cut off", status);
+		return image_broken("WebP", "holds another image than its header says", status);
+	return code == VP8_STATUS_OK || image_broken("WebP", "cannot be decoded: its data is damaged or cut off", status);
 }
 
 static bool
@@ -236,16 +236,16 @@ webp_put_frame(const uint8_t *pixels, const ImageBox *box, const Host *host, Ima
 	return true;
 }
 
-bool
-image_webp_decode(const uint8_t *bytes, size_t length, const ImageHeader *header, int channels, const Host *host,
-				  ImageRaster *raster, Status *status)
+static bool
+webp_decode(const uint8_t *bytes, size_t length, const ImageHeader *header, int channels, const Host *host,
+			ImageRaster *raster, Status *status)
 {
 	const ImageBox *box = &header->frame;
 	uint8_t    *packed = NULL;
 	uint8_t    *pixels;
 	bool		done;
 
-	if (!image_webp_load(status) || (header->animated && !webp_pack(bytes, header, host, &packed, &length, status)))
+	if (!webp_load(status) || (header->animated && !webp_pack(bytes, header, host, &packed, &length, status)))
 		return false;
 	pixels = host_allocate(host, (size_t) (box->right - box->left) * (size_t) (box->bottom - box->top), 4, status);
 	done = pixels != NULL && webp_decode_frame(packed != NULL ? packed : bytes, length, header, pixels, host, status);
@@ -261,3 +261,18 @@ image_webp_decode(const uint8_t *bytes, size_t length, const ImageHeader *header
 	host_release(host, pixels);
 	return done || image_raster_drop(raster, host);
 }
+
+static bool
+is_webp(const uint8_t *bytes, size_t length)
+{
+	return image_starts_with(bytes, length, "RIFF", 4) && length >= WEBP_START &&
+		memcmp(bytes + WEBP_START - 4, "WEBP", 4) == 0;
+}
+
+const ImageFormat image_format_webp = {
+	.name = "WebP",
+	.is_mine = is_webp,
+	.header = webp_header,
+	.decode = webp_decode,
+	.load = webp_load,
+};

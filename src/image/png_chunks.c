@@ -1,9 +1,9 @@
 /*
- * image_png.c: PNG (ISO/IEC 15948): its size and what its chunks hold.  The pixels: image_png_decode.c.
+ * png_chunks.c: PNG (ISO/IEC 15948): its size and what its chunks hold.  The pixels: png.c.
  *
  * Of an animated PNG the image that every reader of PNG shows is taken, which fills the whole canvas.
  */
-#include "image/image_png_internal.h"
+#include "image/png_internal.h"
 
 #include <libdeflate.h>
 #include <string.h>
@@ -47,7 +47,7 @@ image_png_header(const uint8_t *bytes, size_t length, ImageHeader *header, Statu
 	bool		begun = false;	/* the pixels */
 
 	if (!image_png_next(bytes, length, &position, &type, &size) || !png_is(type, "IHDR") || size != 13)
-		return image_broken(IMAGE_FORMAT_PNG, "ends within its header", status);
+		return image_broken("PNG", "ends within its header", status);
 	data = type + 4;
 	header->width = image_be32(data);
 	header->height = image_be32(data + 4);
@@ -58,7 +58,7 @@ image_png_header(const uint8_t *bytes, size_t length, ImageHeader *header, Statu
 		 (header->bits == 1 || header->bits == 2 || header->bits == 4));
 	if ((colour_type != PNG_GREY && colour_type != PNG_RGB && colour_type != PNG_PALETTE &&
 		 colour_type != PNG_GREY_ALPHA && colour_type != PNG_RGB_ALPHA) || !depth_fits)
-		return image_broken(IMAGE_FORMAT_PNG, "has a colour type or depth that does not exist", status);
+		return image_broken("PNG", "has a colour type or depth that does not exist", status);
 	header->samples = colour_type == PNG_RGB ? 3 : colour_type == PNG_GREY_ALPHA ? 2 : colour_type == PNG_RGB_ALPHA ? 4 : 1;
 	while (image_png_next(bytes, length, &position, &type, &size) && !png_is(type, "IEND"))
 	{
@@ -66,7 +66,7 @@ image_png_header(const uint8_t *bytes, size_t length, ImageHeader *header, Statu
 		if (png_is(type, "tRNS") && !begun)
 			png_clear_colour(type + 4, size, colour_type, header);
 		else if (png_is(type, "eXIf"))
-			header->orientation = image_tiff_orientation(type + 4, size);
+			header->orientation = image_exif_orientation(type + 4, size);
 	}
 	return true;
 }
@@ -118,21 +118,21 @@ image_png_find_parts(const uint8_t *bytes, size_t length, PngParts *parts, Statu
 	memset(parts, 0, sizeof *parts);
 	/* IHDR, as image_png_header() has seen */
 	if (!image_png_next(bytes, length, &position, &type, &size) || !png_sum_holds(type, size))
-		return image_broken(IMAGE_FORMAT_PNG, "has a damaged header", status);
+		return image_broken("PNG", "has a damaged header", status);
 	if (type[14] != 0 || type[15] != 0 || type[16] > 1)
-		return image_broken(IMAGE_FORMAT_PNG, "has a compression, a filter or an interlacing that does not exist", status);
+		return image_broken("PNG", "has a compression, a filter or an interlacing that does not exist", status);
 	parts->colour_type = type[13];
 	parts->interlaced = type[16] != 0;
 	while (image_png_next(bytes, length, &position, &type, &size) && !png_is(type, "IEND"))
 	{
 		if (png_is(type, "IHDR"))
-			return image_broken(IMAGE_FORMAT_PNG, "has two headers", status);
+			return image_broken("PNG", "has two headers", status);
 		if (!png_known(type))
-			return image_broken(IMAGE_FORMAT_PNG, "has a damaged chunk, or one that is needed and not known", status);
+			return image_broken("PNG", "has a damaged chunk, or one that is needed and not known", status);
 		if (!png_is(type, "PLTE") && !png_is(type, "tRNS") && !png_is(type, "IDAT"))
 			continue;
 		if (!png_sum_holds(type, size))
-			return image_broken(IMAGE_FORMAT_PNG, "has a damaged chunk", status);
+			return image_broken("PNG", "has a damaged chunk", status);
 		if (!png_is(type, "IDAT"))
 			png_take_colours(type, size, parts);
 		else
@@ -143,8 +143,8 @@ image_png_find_parts(const uint8_t *bytes, size_t length, PngParts *parts, Statu
 		}
 	}
 	if (parts->data_chunks == 0)
-		return image_broken(IMAGE_FORMAT_PNG, "has no pixels, or is cut off", status);
+		return image_broken("PNG", "has no pixels, or is cut off", status);
 	if (parts->colour_type == PNG_PALETTE && parts->palette == NULL)
-		return image_broken(IMAGE_FORMAT_PNG, "has no palette", status);
+		return image_broken("PNG", "has no palette", status);
 	return true;
 }

@@ -1,5 +1,5 @@
 /*
- * image_smooth.c: a Gaussian blur of a raster.
+ * smooth.c: a Gaussian blur of a raster.
  *
  * Separable, in fixed point with weights that sum to exactly one: the same on every machine, and a plain area keeps its
  * value.  Beyond the rim the nearest pixel goes on.

@@ -1,5 +1,5 @@
 /*
- * image_jpeg.c: walks a JPEG's markers for its size, its EXIF orientation and its end.  Decodes nothing, see image_jpeg_decode.c.
+ * jpeg_markers.c: walks a JPEG's markers for its size, its EXIF orientation and its end.  Decodes nothing: see jpeg.c.
  *
  * Markers are found as libjpeg finds them (bytes before an 0xFF are skipped), so that both speak of the same frame.
  */
@@ -67,17 +67,17 @@ static bool
 read_frame(int marker, const uint8_t *segment, size_t length, ImageHeader *header, Status *status)
 {
 	if (marker > MARKER_SOF2 && marker != MARKER_SOF9 && marker != MARKER_SOF10)
-		return image_broken(IMAGE_FORMAT_JPEG, "is of a kind that is not supported (lossless or hierarchical)", status);
+		return image_broken("JPEG", "is of a kind that is not supported (lossless or hierarchical)", status);
 	if (length < 6)
-		return image_broken(IMAGE_FORMAT_JPEG, "has a frame header that is too short", status);
+		return image_broken("JPEG", "has a frame header that is too short", status);
 	header->bits = segment[0];
 	header->height = image_be16(segment + 1);
 	header->width = image_be16(segment + 3);
 	header->samples = segment[5];
 	if (header->bits != 8)
-		return image_broken(IMAGE_FORMAT_JPEG, "does not have 8 bits a sample", status);
+		return image_broken("JPEG", "does not have 8 bits a sample", status);
 	if (header->samples != 1 && header->samples != 3 && header->samples != 4)
-		return image_broken(IMAGE_FORMAT_JPEG, "has neither 1, 3 nor 4 components", status);
+		return image_broken("JPEG", "has neither 1, 3 nor 4 components", status);
 	return true;
 }
 
@@ -102,14 +102,14 @@ image_jpeg_header(const uint8_t *bytes, size_t length, ImageHeader *header, Stat
 		if (marker == MARKER_TEM || (marker >= MARKER_RST0 && marker <= MARKER_RST7))
 			continue;
 		if (marker == MARKER_SOI || length - position < 2)
-			return image_broken(IMAGE_FORMAT_JPEG, "has a marker in a wrong place", status);
+			return image_broken("JPEG", "has a marker in a wrong place", status);
 		segment = image_be16(bytes + position);
 		if (segment < 2 || segment > length - position)
-			return image_broken(IMAGE_FORMAT_JPEG, "has a segment longer than the file", status);
+			return image_broken("JPEG", "has a segment longer than the file", status);
 		if (is_frame(marker))
 		{
 			if (framed)
-				return image_broken(IMAGE_FORMAT_JPEG, "has two frames", status);
+				return image_broken("JPEG", "has two frames", status);
 			framed = true;
 			if (!read_frame(marker, bytes + position + 2, segment - 2, header, status))
 				return false;
@@ -117,14 +117,14 @@ image_jpeg_header(const uint8_t *bytes, size_t length, ImageHeader *header, Stat
 		else if (marker == MARKER_APP1 && segment >= 8 && memcmp(bytes + position + 2, "Exif\0\0", 6) == 0)
 		{
 			if (header->orientation == 1)
-				header->orientation = image_tiff_orientation(bytes + position + 8, segment - 8);
+				header->orientation = image_exif_orientation(bytes + position + 8, segment - 8);
 		}
 		else if (marker == MARKER_SOS && (!framed || ++scans > SCANS_MAX))
-			return image_broken(IMAGE_FORMAT_JPEG, framed ? "has more than 100 scans" : "has data before its size", status);
+			return image_broken("JPEG", framed ? "has more than 100 scans" : "has data before its size", status);
 		position += segment;
 	}
 	if (scans == 0)
-		return image_broken(IMAGE_FORMAT_JPEG, header->has_end ? "has no pixels" : "is cut off", status);
+		return image_broken("JPEG", header->has_end ? "has no pixels" : "is cut off", status);
 	header->scans = scans;
 	return true;
 }

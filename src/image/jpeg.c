@@ -1,5 +1,5 @@
 /*
- * image_jpeg_decode.c: the pixels of a JPEG, by libjpeg.
+ * jpeg.c: the pixels of a JPEG, by libjpeg.
  *
  * libjpeg reports a fatal error by a function that must not return: ours jumps back to decode_all(), as its manual says, over
  * frames of libjpeg alone, whose memory jpeg_destroy_decompress() then frees.  It calls nothing else of ours, and no jump of
@@ -22,8 +22,8 @@
 
 IMAGE_LIBRARY(jpeg, LIBJPEG_LIBRARY, FUNCTIONS);
 
-bool
-image_jpeg_load(Status *status)
+static bool
+jpeg_load(Status *status)
 {
 	return image_library_load(&jpeg_library, status);
 }
@@ -104,13 +104,13 @@ broken(Reader *reader)
 {
 	if (reader->errors.msg_code == JERR_OUT_OF_MEMORY)
 		return status_set(reader->status, STATUS_NO_MEMORY, NULL, "There is no memory to decode the JPEG image.");
-	return image_broken(IMAGE_FORMAT_JPEG, "cannot be decoded: its data is damaged or of an unsupported kind", reader->status);
+	return image_broken("JPEG", "cannot be decoded: its data is damaged or of an unsupported kind", reader->status);
 }
 
 static bool
 incomplete(Reader *reader)
 {
-	return image_broken(IMAGE_FORMAT_JPEG, "is damaged or cut off: pixels are missing", reader->status);
+	return image_broken("JPEG", "is damaged or cut off: pixels are missing", reader->status);
 }
 
 static void
@@ -210,7 +210,7 @@ decode_all(Reader *reader)
 	/* what was checked must be what is decoded */
 	if (info->image_width != reader->header->width || info->image_height != reader->header->height ||
 		info->num_components != reader->header->samples)
-		return image_broken(IMAGE_FORMAT_JPEG, "holds another image than its header says", reader->status);
+		return image_broken("JPEG", "holds another image than its header says", reader->status);
 	info->scale_num = 1;
 	info->scale_denom = (unsigned) reader->header->reduction;
 	info->out_color_space = info->num_components == 4 ? JCS_CMYK :
@@ -226,14 +226,14 @@ decode_all(Reader *reader)
 	return !reader->damaged || incomplete(reader);
 }
 
-bool
-image_jpeg_decode(const uint8_t *bytes, size_t length, const ImageHeader *header, int channels, const Host *host,
-				  ImageRaster *raster, Status *status)
+static bool
+jpeg_decode(const uint8_t *bytes, size_t length, const ImageHeader *header, int channels, const Host *host,
+			ImageRaster *raster, Status *status)
 {
 	Reader		reader = {.bytes = bytes, .length = length, .header = header, .host = host, .raster = raster, .status = status};
 	bool		done;
 
-	if (!image_jpeg_load(status))
+	if (!jpeg_load(status))
 		return false;
 	raster->channels = channels;
 	done = decode_all(&reader);
@@ -242,3 +242,18 @@ image_jpeg_decode(const uint8_t *bytes, size_t length, const ImageHeader *header
 	host_release(host, reader.row);
 	return done || image_raster_drop(raster, host);
 }
+
+static bool
+is_jpeg(const uint8_t *bytes, size_t length)
+{
+	return image_starts_with(bytes, length, "\xff\xd8\xff", 3);
+}
+
+const ImageFormat image_format_jpeg = {
+	.name = "JPEG",
+	.is_mine = is_jpeg,
+	.header = image_jpeg_header,
+	.decode = jpeg_decode,
+	.load = jpeg_load,
+	.reduces = true,
+};

@@ -1,27 +1,9 @@
 /*
- * image_decode.c: from the bytes of an image file to an upright raster of grey or RGB.
+ * decode.c: from the bytes of an image file to an upright raster of grey or RGB.
  */
 #include "image/image_internal.h"
 
 #include <string.h>
-
-bool
-image_raster_allocate(ImageRaster *raster, int64_t width, int64_t height, int channels, const Host *host, Status *status)
-{
-	raster->width = (int) width;
-	raster->height = (int) height;
-	raster->channels = channels;
-	raster->pixels = host_allocate(host, (size_t) width * (size_t) height, (size_t) channels, status);
-	return raster->pixels != NULL;
-}
-
-bool
-image_raster_drop(ImageRaster *raster, const Host *host)
-{
-	host_release(host, raster->pixels);
-	raster->pixels = NULL;
-	return false;
-}
 
 /*
  * EXIF orientation: where the stored image's first row and first column are seen.  Written as steps: the pixel of the
@@ -87,8 +69,7 @@ reconsider(ImageHeader *header, const ImageRaster *raster)
 	int			dropped = bits_to_drop(raster->used);
 	int			dropped_alpha = bits_to_drop(raster->used_alpha);
 
-	/* Many writers of bitmaps leave 0 where alpha would be. */
-	if (header->format == IMAGE_FORMAT_BMP && header->alpha != IMAGE_ALPHA_IGNORED && raster->used_alpha == 0)
+	if (header->format->zero_alpha_is_none && header->alpha != IMAGE_ALPHA_IGNORED && raster->used_alpha == 0)
 	{
 		header->alpha = IMAGE_ALPHA_IGNORED;
 		return true;
@@ -105,25 +86,23 @@ image_decode(const uint8_t *bytes, size_t length, int channels, int wanted_side,
 			 const Host *host, ImageRaster *raster, Status *status)
 {
 	ImageHeader header;
-	const ImageReader *reader;
 
 	memset(raster, 0, sizeof *raster);
 	if (!image_header_read(bytes, length, max_pixels, &header, status) || host_interrupted(host, status))
 		return false;
-	if (header.format == IMAGE_FORMAT_JPEG && wanted_side > 0)
+	if (header.format->reduces && wanted_side > 0)
 	{
 		int64_t		side = header.width < header.height ? header.width : header.height;
 
 		while (header.reduction < 8 && side / (header.reduction * 2) >= wanted_side)
 			header.reduction *= 2;
 	}
-	reader = image_reader(header.format);
-	if (!reader->decode(bytes, length, &header, channels, host, raster, status))
+	if (!header.format->decode(bytes, length, &header, channels, host, raster, status))
 		return false;
 	if (reconsider(&header, raster))
 	{
 		image_raster_drop(raster, host);
-		if (!reader->decode(bytes, length, &header, channels, host, raster, status))
+		if (!header.format->decode(bytes, length, &header, channels, host, raster, status))
 			return false;
 	}
 	if (!make_upright(raster, header.orientation, host, status) || host_interrupted(host, status))

@@ -1,5 +1,5 @@
 /*
- * image_resample.c: part of an image onto a raster of another size.
+ * resample.c: part of an image onto a raster of another size.
  *
  * Separable.  Where an axis shrinks, a target pixel is the mean of all that it covers, partly covered pixels by their
  * share: a thin stroke becomes a grey one and never vanishes.  Where it grows, linear interpolation between the centres

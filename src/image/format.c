@@ -1,0 +1,92 @@
+/*
+ * format.c: the formats of images, and the header of one: which format, how many pixels.  What is too large is refused before
+ * anything is decoded.
+ */
+#include "image/image_internal.h"
+
+#include <inttypes.h>
+
+#include "common/limits.h"
+
+/* The most that any reader of this room can hold in one dimension; the libraries have similar bounds. */
+#define SIDE_MAX 1000000
+
+/* An image with as many pixels as are allowed may have this many scans; a smaller one may have more. */
+#define SCANS_OF_LARGEST 20
+
+/* Asked in this order which of them the bytes are. */
+static const ImageFormat *const formats[] = {
+	&image_format_png,
+	&image_format_jpeg,
+	&image_format_tiff,
+	&image_format_gif,
+	&image_format_webp,
+	&image_format_bmp,
+	&image_format_pnm,
+};
+
+#define FORMATS (sizeof formats / sizeof formats[0])
+
+static const ImageFormat *
+find_format(const uint8_t *bytes, size_t length)
+{
+	for (size_t i = 0; i < FORMATS; i++)
+		if (formats[i]->is_mine(bytes, length))
+			return formats[i];
+	return NULL;
+}
+
+bool
+image_header_read(const uint8_t *bytes, size_t length, int64_t max_pixels, ImageHeader *header, Status *status)
+{
+	const char *name;
+	const ImageFormat *format;
+
+	memset(header, 0, sizeof *header);
+	if (length == 0)
+		return status_set(status, STATUS_IMAGE_FORMAT, NULL, "The image is empty.");
+	if (length > LIMIT_IMAGE_BYTES)
+		return status_set(status, STATUS_IMAGE_TOO_LARGE, NULL, "The encoded image has %zu bytes; the limit is %d.",
+						  length, LIMIT_IMAGE_BYTES);
+	format = find_format(bytes, length);
+	if (format == NULL)
+		return status_set(status, STATUS_IMAGE_FORMAT,
+						  "PNG, JPEG, TIFF, BMP, PNM, GIF and WebP images are known by their first bytes.",
+						  "The first of the %zu bytes (\\x%02x%02x%02x%02x) belong to no known image format.", length,
+						  bytes[0], length > 1 ? bytes[1] : 0, length > 2 ? bytes[2] : 0, length > 3 ? bytes[3] : 0);
+	header->format = format;
+	header->orientation = 1;
+	header->clear_index = -1;
+	header->dropped = header->dropped_alpha = 8;
+	header->scans = header->reduction = 1;
+	name = format->name;
+	if (!format->header(bytes, length, header, status))
+		return false;
+	if (header->width < 1 || header->height < 1)
+		return status_set(status, STATUS_IMAGE_BROKEN, NULL, "The %s image has a size of %" PRId64 " x %" PRId64 " pixels.",
+						  name, header->width, header->height);
+	/* Sides are below 2^32 in every format, so the product of two could only overflow after this test has failed. */
+	if (header->width > max_pixels / header->height || header->width > SIDE_MAX || header->height > SIDE_MAX)
+		return status_set(status, STATUS_IMAGE_TOO_LARGE,
+						  "Make the image smaller, or have the limit raised by the setting siamese.max_pixels.",
+						  "The %s image has %" PRId64 " x %" PRId64 " pixels; the limit is %" PRId64 " pixels.",
+						  name, header->width, header->height, max_pixels);
+	if (header->scans > 1 && header->width * header->height / SCANS_OF_LARGEST > max_pixels / header->scans)
+		return status_set(status, STATUS_IMAGE_TOO_LARGE,
+						  "Save the image with fewer scans, or have the limit raised by the setting siamese.max_pixels.",
+						  "The %s image of %" PRId64 " x %" PRId64 " pixels has %d scans; the limit for this size is %.0f.", name,
+						  header->width, header->height, header->scans,
+						  (double) max_pixels * SCANS_OF_LARGEST / (double) (header->width * header->height));
+	return true;
+}
+
+void
+image_load_libraries(void)
+{
+	Status		unused;
+
+	for (size_t i = 0; i < FORMATS; i++)
+		if (formats[i]->load != NULL)
+			(void) formats[i]->load(&unused);
+	(void) image_leptonica_load(&unused);
+}
