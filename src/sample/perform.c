@@ -20,44 +20,6 @@ typedef struct Errors
 	double		timing;
 } Errors;
 
-static double
-stroke_length(double from_x, double from_y, const SampleStroke *stroke)
-{
-	double		half = sample_clamp(fabs(stroke->bend) / 2.0, 0.0, 2.2);
-	double		chord = hypot(stroke->x - from_x, stroke->y - from_y);
-
-	return half > 1e-3 ? chord * half / sin(half) : chord;
-}
-
-/* Gives every stroke the time and pressure that the hand would; how it does so is drawn from random. */
-void
-sample_time(SampleMotion *motion, const SampleHand *hand, double height, Random *random)
-{
-	double		x = motion->x;
-	double		y = motion->y;
-	bool		lifted = false;
-
-	for (int i = 0; i < motion->strokes; i++)
-	{
-		SampleStroke *stroke = &motion->stroke[i];
-		double		length = stroke_length(x, y, stroke);
-		double		rise = (stroke->y - y) / (length + 0.1 * height);
-		double		relative = sample_clamp(length / height, 0.08, 40.0);
-
-		stroke->duration = hand->tempo * pow(relative, hand->growth) * sample_factor(random, hand->irregular);
-		stroke->onset = hand->onset + sample_normal(random, 0.025);
-		if (stroke->lift || lifted)
-			stroke->onset = 0.72 + sample_normal(random, 0.04);
-		stroke->pause = 0.0;
-		stroke->asymmetry = sample_clamp(hand->asymmetry * sample_factor(random, 0.3), 0.02, 0.4);
-		stroke->pressure = sample_clamp(hand->pressure * (1.0 - hand->contrast * rise) + sample_normal(random, 0.05) +
-										hand->drift * ((double) i / motion->strokes - 0.5), 0.15, 0.98);
-		lifted = stroke->lift;
-		x = stroke->x;
-		y = stroke->y;
-	}
-}
-
 /* Changes the aims: the whole, then letters, then corners.  height: of a small x. */
 static void
 motion_distort(SampleMotion *motion, double height, const Errors *errors, Random *random)

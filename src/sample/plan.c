@@ -155,21 +155,6 @@ style_mix(Random *random, const Style *own, Style *style)
 	}
 }
 
-void
-sample_hand(Random *random, SampleHand *hand)
-{
-	hand->tempo = 0.165 * sample_factor(random, 0.2);
-	hand->growth = random_range(random, 0.12, 0.4);
-	hand->asymmetry = random_range(random, 0.04, 0.2);
-	hand->onset = random_range(random, 0.38, 0.55);
-	hand->irregular = random_range(random, 0.06, 0.18);
-	hand->tremor = random_range(random, 0.008, 0.025);
-	hand->pressure = random_range(random, 0.45, 0.8);
-	hand->contrast = random_range(random, 0.0, 0.35);
-	hand->drift = sample_normal(random, 0.12);
-	hand->fade = random_range(random, 0.1, 0.5);
-}
-
 /* Adds a stroke to (x, y), letter units before the slant. */
 static SampleStroke *
 builder_add(Builder *builder, double x, double y, double bend_degrees, bool lift)

@@ -115,6 +115,7 @@ typedef enum SamplePurpose
 	SAMPLE_PURPOSES
 } SamplePurpose;
 
+/* stream.c */
 extern Random sample_stream(uint64_t seed, SamplePurpose purpose, uint64_t first, uint64_t second);
 extern double sample_normal(Random *random, double deviation);	/* normal, cut at 2.5 deviations */
 extern double sample_factor(Random *random, double deviation);	/* exp(sample_normal) */
@@ -125,10 +126,12 @@ extern const SampleGlyph *sample_glyph(char letter);
 
 /* plan.c */
 extern void sample_plan(uint64_t seed, int signer, SamplePlan *plan);
+
+/* hand.c */
 extern void sample_hand(Random *random, SampleHand *hand);
+extern void sample_time(SampleMotion *motion, const SampleHand *hand, double height, Random *random);
 
 /* perform.c */
-extern void sample_time(SampleMotion *motion, const SampleHand *hand, double height, Random *random);
 extern void sample_perform(const SamplePlan *plan, uint64_t seed, int signer, int sample, bool genuine,
 						   SampleMotion *motion, SampleManner *manner, Random *random);
 

@@ -1,0 +1,30 @@
+/*
+ * stream.c: the generator's random numbers: independent streams, and the deviates that are drawn from them.
+ */
+#include "sample/sample_internal.h"
+
+Random
+sample_stream(uint64_t seed, SamplePurpose purpose, uint64_t first, uint64_t second)
+{
+	Random		random = random_stream(seed, first * SAMPLE_PURPOSES + purpose);
+
+	return random_stream(random_next(&random), second);
+}
+
+double
+sample_clamp(double value, double low, double high)
+{
+	return value < low ? low : value > high ? high : value;
+}
+
+double
+sample_normal(Random *random, double deviation)
+{
+	return deviation * sample_clamp(random_normal(random), -2.5, 2.5);
+}
+
+double
+sample_factor(Random *random, double deviation)
+{
+	return exp(sample_normal(random, deviation));
+}
