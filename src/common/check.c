@@ -388,15 +388,6 @@ check_index_corrupted(const char *index, uint32 block, const char *detail)
 }
 
 void
-check_index_serial(const char *index, int workers, Size bytes)
-{
-	ereport(NOTICE,
-			(errmsg("index \"%s\" is built without parallel workers", index),
-			 errdetail("For %d workers, a segment of %zu bytes of dynamic shared memory was not to be had.", workers, bytes),
-			 errhint("Free shared memory, or lower \"max_parallel_maintenance_workers\".")));
-}
-
-void
 check_index_contents(const char *index, uint64 model, Metric metric, int dimensions, uint64 other_model, Metric other_metric,
 					 int other_dimensions)
 {

@@ -219,7 +219,7 @@ choose_count(const IndexBuild *build, const float *rows, int count, const float 
 			 int query_count, double *reach)
 {
 	int			n = build->layout.dimensions;
-	double		share = Min(count / build->expected_rows, 1);
+	double		share = Min(count / build->sample.expected_rows, 1);
 	float	   *asked = palloc(sizeof(float) * BUILD_QUERIES * n);
 	float	   *asked_images = palloc(sizeof(float) * BUILD_QUERIES * most);
 	float	   *images = palloc(sizeof(float) * AXES_BATCH * most);
@@ -309,7 +309,7 @@ build_find_axes(IndexBuild *build, float *rows, int count, const SampleQuery *qu
 	double		reach;
 	double		outside;
 
-	if (build->like->metric == METRIC_L1 || build->expected_rows < AXES_LEAST_ROWS || most == 0 ||
+	if (build->like->metric == METRIC_L1 || build->sample.expected_rows < AXES_LEAST_ROWS || most == 0 ||
 		sizeof(float) * (double) n * (n + 2 * most + AXES_BATCH) > maintenance_work_mem * 1024.0 / 4)
 		return;
 	mean = MemoryContextAlloc(build->context, sizeof(float) * (Size) (1 + most) * n);

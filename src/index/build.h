@@ -1,5 +1,8 @@
 /*
- * build.h: what the files of an index build share.
+ * build.h: the state of an index build, and prototypes by file.
+ *
+ * build.c builds with one process, build_parallel.c with several.  Both use build_assign.c (the heap's rows get their regions) and
+ * build_sort.c (rows sorted by region become pages); what they work with is found by build_sample.c.
  */
 #ifndef SIAMESE_INDEX_BUILD_H
 #define SIAMESE_INDEX_BUILD_H
@@ -12,10 +15,30 @@
 
 #define SAMPLE_SEED 5
 #define REACH_SAMPLE 15
-#define OUTLIER 4				/* a region's step takes coordinates up to so many times the median row's largest */
-#define BUILD_PROCESSES LIMIT_BUILD_PROCESSES
 
-/* Of the rows of a region, the largest coordinate of each row's residual. */
+/* n: the dimensions of what is coded, the vectors themselves or their images; here and below. */
+
+typedef struct IndexBuild IndexBuild;
+
+/* What the build was told. */
+typedef struct BuildSettings
+{
+	int			fill;			/* fillfactor */
+	int			regions;		/* the option; 0: by the number of rows */
+	int			processes;		/* that may take part, this one included */
+	int			memory;			/* kB, this process's share of maintenance_work_mem */
+} BuildSettings;
+
+/* What the sample told; workers need none of it. */
+typedef struct BuildSample
+{
+	int			wanted;			/* rows */
+	double		expected_rows;	/* of the table */
+	bool		has_recall;
+	uint16		recall[INDEX_RECALL_STEPS];
+} BuildSample;
+
+/* Of a region's rows: the largest coordinate of each one's difference from the centre. */
 typedef struct RegionReach
 {
 	float		most;
@@ -23,90 +46,123 @@ typedef struct RegionReach
 	float		sample[REACH_SAMPLE];
 } RegionReach;
 
-/* What a process of a build has; a worker has no sample and no writer of the whole. */
-typedef struct IndexBuild IndexBuild;
+typedef struct BuildRegions
+{
+	int			count;
+	const float *centres;		/* [count, n]; NULL: the sample saw no row */
+	float		scale;			/* kmeans_scale() of the sample */
+	const float *scaled_centres;	/* [count, n]: times that */
+	float	   *halves;			/* [count]: half of their squared lengths */
+	RegionReach *reach;			/* [count] */
+} BuildRegions;
+
+/* Rows of the heap that get their regions together. */
+typedef struct BuildBatch
+{
+	int			count;
+	ItemPointerData tids[KMEANS_BATCH];
+	double		roundings[KMEANS_BATCH];
+	float	   *rows;			/* [KMEANS_BATCH, dimensions of the rows] */
+	float	   *vectors;		/* [KMEANS_BATCH, n]: the same, or their images */
+	float	   *chosen;			/* [KMEANS_BATCH, n]: those whose region is sought */
+	float	   *products;		/* [KMEANS_BATCH, regions] */
+} BuildBatch;
+
+/* Consecutive rows near to the first of them go to its region. */
+typedef struct BuildRun
+{
+	float	   *first;			/* [n] */
+	int			region;			/* of the first; -1: no row so far */
+	double		reach;			/* squared, from the first */
+	double		usual_reach;	/* the same while the first one's region is not known: a mean of so many */
+	int			means;
+} BuildRun;
+
+/* Where rows go when they have a region. */
+typedef struct BuildOutput
+{
+	void		(*put_row) (IndexBuild *build, int region, ItemPointer tid, const IndexVector *row);
+	void		(*put_null) (IndexBuild *build, ItemPointer tid);
+	struct Participant *participant;	/* in a parallel build */
+} BuildOutput;
+
+typedef struct BuildSort
+{
+	Tuplesortstate *state;
+	TupleTableSlot *slot;		/* region, TID, vector: as they come out */
+	TupleTableSlot *put_slot;	/* and to be filled */
+} BuildSort;
+
+typedef struct BuildProgress
+{
+	pg_atomic_uint64 *shared_rows_done; /* of the phase, by all processes; NULL: by this one, in rows_done */
+	uint64		rows_done;
+	double		heap_tuples;
+	double		rows;			/* with a value, and without */
+	double		nulls;
+} BuildProgress;
+
+/* What one process has. */
 struct IndexBuild
 {
 	Relation	heap;
 	Relation	index;
 	struct IndexInfo *info;
-	int			fill;
-	int			options_regions;
-	int			participants;	/* processes that may take part, the leader included */
-	int			memory;			/* kB, this process's share of maintenance_work_mem */
+	BuildSettings settings;
 	MemoryContext context;
 	MemoryContext row_context;	/* reset with each row */
 	Random		random;
 
+	/* what the rows have in common */
 	Embedding  *like;			/* the first row; NULL so far */
-	IndexLayout layout;			/* of what is coded, once there is a first row */
+	IndexLayout layout;			/* of leaves, once there is a first row */
 	IndexAxes	axes;
-	int			sample_rows;
-	double		expected_rows;	/* by the sample */
-	int			regions;
-	const float *centres;		/* [regions, n]; here and below n are the dimensions of what is coded */
-	float		scale;			/* kmeans_scale() of the sample */
-	const float *scaled_centres;	/* [regions, n]: times that */
-	float	   *halves;
-	float	   *scratch;
-	int			head;			/* dimensions of the cells' codes */
-	bool		has_recall;
-	uint16		recall[INDEX_RECALL_STEPS];
+	int			prefix;			/* dimensions of the cells' codes */
 
-	int			batch_count;
-	ItemPointerData batch_tids[KMEANS_BATCH];
-	double		batch_roundings[KMEANS_BATCH];
-	float	   *batch_rows;		/* [KMEANS_BATCH, dimensions of the rows] */
-	float	   *batch_vectors;	/* [KMEANS_BATCH, n]: the same, or their images */
-	float	   *chosen_vectors; /* [KMEANS_BATCH, n] */
-	float	   *leader;			/* [n], a row that those after it in the table may follow; region -1: none */
-	int			leader_region;
-	double		leader_reach;	/* squared, of those that follow it */
-	double		usual_reach;	/* the same as far as one can tell before the leader's region is known: a mean of so many */
-	int			leaders;
-	RegionReach *reach;			/* [regions] */
-	void		(*put_row) (IndexBuild *build, int region, ItemPointer tid, const IndexVector *row);
-	void		(*put_null) (IndexBuild *build, ItemPointer tid);
-	struct Participant *participant;	/* build_parallel.c's */
-	pg_atomic_uint64 *shared_rows_done; /* of the phase, by all processes; NULL: by this one, in rows_done */
-	uint64		rows_done;
-
-	TupleTableSlot *slot;		/* region, tid, vector */
-	TupleTableSlot *put_slot;	/* the same, to fill */
-	Tuplesortstate *sort;
+	BuildSample sample;
+	BuildRegions regions;
+	BuildBatch	batch;
+	BuildRun	run;
+	BuildOutput output;
+	BuildSort	sort;
+	BuildProgress progress;
 	IndexWriter *writer;
-	double		heap_tuples;
-	double		tuples;			/* with a value, and without */
-	double		nulls;
 };
 
-/* ---- build_sample.c ---------------------------------------------------------------------------------------------- */
+/* ---- build_state.c ----------------------------------------------------------------------------------------------- */
 
-/* Leaves centres NULL if no row was seen. */
-extern void build_find_regions(IndexBuild *build);
-
-/* ---- build.c ----------------------------------------------------------------------------------------------------- */
-
+/* memory in kB; process: its number, which makes its random numbers its own. */
 extern void build_begin(IndexBuild *build, Relation heap, Relation index, struct IndexInfo *info, int memory, int process);
 extern void build_end(IndexBuild *build);
 
 /* Fixes what all rows must have in common; raises if this row has not. */
 extern void build_check_row(IndexBuild *build, const Embedding *row);
 
-/* Rows of the heap (scan: NULL, or a parallel one) get their regions and go to put_row and put_null. */
-extern void build_scan_heap(IndexBuild *build, TableScanDesc scan);
+/* Progress: the phase of writing begins; so many more rows are done. */
+extern void build_report_writing(IndexBuild *build, double rows);
+extern void build_report_rows(IndexBuild *build, int count);
 
-/* A sort by region; rows go into it by build_sort_row, and from it to the pages. */
-extern void build_begin_sort(IndexBuild *build);
-extern void build_sort_row(IndexBuild *build, int region, ItemPointer tid, const IndexVector *row);
-extern void build_write_sorted(IndexBuild *build);
+/* ---- build_sample.c ---------------------------------------------------------------------------------------------- */
+
+/* Leaves regions.centres NULL if no row was seen. */
+extern void build_find_regions(IndexBuild *build);
+
+/* ---- build_assign.c ---------------------------------------------------------------------------------------------- */
+
+/* Rows of the heap (scan: NULL, or a parallel one) get their regions and go to the output. */
+extern void build_scan_heap(IndexBuild *build, TableScanDesc scan);
 
 /* reaches [processes]: what each noted, [regions]. */
 extern float build_region_step(const IndexBuild *build, int region, const RegionReach *const *reaches, int processes);
 
-/* Progress: the phase of writing begins; rows are done. */
-extern void build_report_writing(IndexBuild *build, double rows);
-extern void build_report_rows(IndexBuild *build, int count);
+/* ---- build_sort.c ------------------------------------------------------------------------------------------------ */
+
+/* A sort by region: rows are put in, sorted, and written to the pages. */
+extern void build_begin_sort(IndexBuild *build);
+extern void build_sort_row(IndexBuild *build, int region, ItemPointer tid, const IndexVector *row);
+extern void build_sort_rows(IndexBuild *build);
+extern void build_write_sorted(IndexBuild *build);
+extern void build_end_sort(IndexBuild *build);
 
 /* ---- build_parallel.c -------------------------------------------------------------------------------------------- */
 
@@ -143,6 +199,6 @@ extern void build_find_axes(IndexBuild *build, float *rows, int count, const Sam
 /* ---- build_prefix.c ---------------------------------------------------------------------------------------------- */
 
 /* How many dimensions the codes of cells have, by rows [count, n] of the sample and such queries among them. */
-extern int	build_head(const IndexBuild *build, const float *rows, int count, const SampleQuery *queries, int query_count);
+extern int	build_prefix(const IndexBuild *build, const float *rows, int count, const SampleQuery *queries, int query_count);
 
 #endif

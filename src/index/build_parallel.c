@@ -24,7 +24,6 @@
 #include "pgstat.h"
 #include "storage/barrier.h"
 #include "storage/buffile.h"
-#include "storage/dsm_impl.h"
 #include "storage/sharedfileset.h"
 #include "storage/spin.h"
 #include "tcop/tcopprot.h"
@@ -32,7 +31,6 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
-#include "common/check.h"
 #include "index/build.h"
 #include "index/index.h"
 
@@ -50,7 +48,6 @@
 #define PARTITIONS_PER_PROCESS 4	/* at least, so that none waits long for the last one */
 #define PARTITION_MARGIN 1.5	/* regions differ in size */
 #define FILE_BUFFER (BLCKSZ + 512)	/* memory of an open BufFile */
-#define SERVER_SEGMENT (512 * 1024) /* what the server adds to the segment: settings, snapshots, queues; about */
 
 /* Of the barrier; while nodes are written, processes leave it one by one. */
 enum
@@ -70,7 +67,7 @@ typedef struct ParallelBuild
 	uint64		model;
 	uint16		dimensions;
 	uint16		axes;
-	uint16		head;
+	uint16		prefix;
 	uint8		metric;
 	float		scale;
 	SharedFileSet files;
@@ -115,7 +112,7 @@ file_name(char *name, int partition, int process)
 static BufFile *
 own_file(IndexBuild *build, int partition)
 {
-	Participant *participant = build->participant;
+	Participant *participant = build->output.participant;
 
 	if (participant->files[partition] == NULL)
 	{
@@ -132,7 +129,7 @@ own_file(IndexBuild *build, int partition)
 static void
 put_row(IndexBuild *build, int region, ItemPointer tid, const IndexVector *row)
 {
-	const ParallelBuild *shared = build->participant->shared;
+	const ParallelBuild *shared = build->output.participant->shared;
 	BufFile    *file = own_file(build, (int) ((int64) region * shared->partitions / shared->regions));
 	RowHeader	header = {region, *tid};
 
@@ -145,7 +142,7 @@ put_null(IndexBuild *build, ItemPointer tid)
 {
 	RowHeader	header = {-1, *tid};
 
-	BufFileWrite(own_file(build, build->participant->shared->partitions), &header, sizeof header);
+	BufFileWrite(own_file(build, build->output.participant->shared->partitions), &header, sizeof header);
 }
 
 static void
@@ -168,7 +165,7 @@ read_exactly(BufFile *file, void *target, Size size)
 static void
 read_partition(IndexBuild *build, int partition)
 {
-	ParallelBuild *shared = build->participant->shared;
+	ParallelBuild *shared = build->output.participant->shared;
 	Size		size = INDEX_VECTOR_SIZE(build->layout.dimensions);
 	IndexVector *row = palloc(size);
 
@@ -207,20 +204,20 @@ read_partition(IndexBuild *build, int partition)
 static void
 assign_rows(IndexBuild *build)
 {
-	Participant *participant = build->participant;
+	Participant *participant = build->output.participant;
 	ParallelBuild *shared = participant->shared;
 
 	participant->files = MemoryContextAllocZero(build->context, sizeof(BufFile *) * (shared->partitions + 1));
-	build->reach = participant->reaches + (Size) participant->number * shared->regions;
-	build->put_row = put_row;
-	build->put_null = put_null;
-	build->shared_rows_done = &shared->rows_done;
+	build->regions.reach = participant->reaches + (Size) participant->number * shared->regions;
+	build->output.put_row = put_row;
+	build->output.put_null = put_null;
+	build->progress.shared_rows_done = &shared->rows_done;
 	build_scan_heap(build, table_beginscan_parallel(build->heap, participant->scan));
 	close_files(participant);
 	SpinLockAcquire(&shared->mutex);
-	shared->heap_tuples += build->heap_tuples;
-	shared->tuples += build->tuples;
-	shared->nulls += build->nulls;
+	shared->heap_tuples += build->progress.heap_tuples;
+	shared->tuples += build->progress.rows;
+	shared->nulls += build->progress.nulls;
 	shared->broken_hot_chain |= build->info->ii_BrokenHotChain;
 	SpinLockRelease(&shared->mutex);
 }
@@ -228,7 +225,7 @@ assign_rows(IndexBuild *build)
 static void
 find_steps(IndexBuild *build)
 {
-	Participant *participant = build->participant;
+	Participant *participant = build->output.participant;
 	ParallelBuild *shared = participant->shared;
 	const RegionReach *reaches[LIMIT_BUILD_PROCESSES];
 
@@ -242,17 +239,17 @@ find_steps(IndexBuild *build)
 static void
 write_partitions(IndexBuild *build)
 {
-	ParallelBuild *shared = build->participant->shared;
+	ParallelBuild *shared = build->output.participant->shared;
 	uint32		partition;
 
-	index_writer_regions(build->writer, build->like, &build->axes, shared->head, build->centres, build->participant->regions, shared->regions);
+	index_writer_regions(build->writer, build->like, &build->axes, shared->prefix, build->regions.centres, build->output.participant->regions, shared->regions);
 	while ((partition = pg_atomic_fetch_add_u32(&shared->next_partition, 1)) < shared->partitions)
 	{
 		build_begin_sort(build);
 		read_partition(build, partition);
-		tuplesort_performsort(build->sort);
+		build_sort_rows(build);
 		build_write_sorted(build);
-		tuplesort_end(build->sort);
+		build_end_sort(build);
 	}
 }
 
@@ -260,7 +257,7 @@ write_partitions(IndexBuild *build)
 static void
 participate(IndexBuild *build)
 {
-	ParallelBuild *shared = build->participant->shared;
+	ParallelBuild *shared = build->output.participant->shared;
 	int			phase = BarrierAttach(&shared->barrier);
 
 	if (phase == PHASE_ASSIGN)
@@ -308,11 +305,11 @@ siamese_index_build_worker(dsm_segment *segment, shm_toc *toc)
 	participant.reaches = shm_toc_lookup(toc, KEY_REACHES, false);
 	participant.regions = shm_toc_lookup(toc, KEY_REGIONS, false);
 	build_begin(&build, heap, index, info, Max(maintenance_work_mem / shared->participants, 64), participant.number);
-	build.participant = &participant;
-	build.fill = shared->fill;
-	build.centres = shm_toc_lookup(toc, KEY_CENTRES, false);
-	build.regions = shared->regions;
-	build.scale = shared->scale;
+	build.output.participant = &participant;
+	build.settings.fill = shared->fill;
+	build.regions.centres = shm_toc_lookup(toc, KEY_CENTRES, false);
+	build.regions.count = shared->regions;
+	build.regions.scale = shared->scale;
 	build.like = MemoryContextAllocZero(build.context, EMBEDDING_SIZE(0));
 	build.like->model = shared->model;
 	build.like->metric = shared->metric;
@@ -337,32 +334,14 @@ siamese_index_build_worker(dsm_segment *segment, shm_toc *toc)
 
 /* ---- the leader -------------------------------------------------------------------------------------------------- */
 
-/*
- * Whether the operating system gives a segment of this size.  A failure inside of InitializeParallelDSM would be an error of
- * the statement, and an index is better built slowly than not at all.
- */
-static bool
-segment_is_available(Size size)
-{
-	dsm_handle	handle = (dsm_handle) (random_stream(MyProcPid, GetCurrentTimestamp()).state | 1) << 1;
-	void	   *private = NULL;
-	void	   *address = NULL;
-	Size		mapped = 0;
-
-	if (!dsm_impl_op(DSM_OP_CREATE, handle, size, &private, &address, &mapped, DEBUG1))
-		return false;
-	dsm_impl_op(DSM_OP_DESTROY, handle, 0, &private, &address, &mapped, WARNING);
-	return true;
-}
-
 static int
 choose_partitions(const IndexBuild *build)
 {
 	/* the vector, its sort's header and item */
-	double		bytes = build->expected_rows * (INDEX_VECTOR_SIZE(build->layout.dimensions) + 64);
-	double		share = build->memory * 1024.0 / 2;
-	double		most = Min(Min(build->regions, LIMIT_BUILD_PARTITIONS), share / FILE_BUFFER);
-	double		wanted = Max(bytes * PARTITION_MARGIN / share, PARTITIONS_PER_PROCESS * build->participants);
+	double		bytes = build->sample.expected_rows * (INDEX_VECTOR_SIZE(build->layout.dimensions) + 64);
+	double		share = build->settings.memory * 1024.0 / 2;
+	double		most = Min(Min(build->regions.count, LIMIT_BUILD_PARTITIONS), share / FILE_BUFFER);
+	double		wanted = Max(bytes * PARTITION_MARGIN / share, PARTITIONS_PER_PROCESS * build->settings.processes);
 
 	return (int) Max(Min(wanted, most), 1);
 }
@@ -383,10 +362,10 @@ estimate(ParallelContext *context, const IndexBuild *build, Snapshot snapshot, P
 	shm_toc_estimator *estimator = &context->estimator;
 
 	sizes->scan = table_parallelscan_estimate(build->heap, snapshot);
-	sizes->centres = sizeof(float) * (Size) build->regions * build->layout.dimensions;
+	sizes->centres = sizeof(float) * (Size) build->regions.count * build->layout.dimensions;
 	sizes->axes = sizeof(float) * index_axes_floats(build->axes.count, build->like->dimensions);
-	sizes->reaches = sizeof(RegionReach) * (Size) build->regions * build->participants;
-	sizes->regions = sizeof(IndexRegion) * (Size) build->regions;
+	sizes->reaches = sizeof(RegionReach) * (Size) build->regions.count * build->settings.processes;
+	sizes->regions = sizeof(IndexRegion) * (Size) build->regions.count;
 	sizes->query = debug_query_string ? strlen(debug_query_string) + 1 : 0;
 	shm_toc_estimate_chunk(estimator, sizeof(ParallelBuild));
 	shm_toc_estimate_chunk(estimator, sizes->scan);
@@ -420,16 +399,16 @@ share_build(ParallelContext *context, IndexBuild *build, Snapshot snapshot, cons
 	shared->heap = RelationGetRelid(build->heap);
 	shared->index = RelationGetRelid(build->index);
 	shared->concurrent = build->info->ii_Concurrent;
-	shared->participants = build->participants;
+	shared->participants = build->settings.processes;
 	shared->partitions = choose_partitions(build);
-	shared->fill = build->fill;
-	shared->regions = build->regions;
+	shared->fill = build->settings.fill;
+	shared->regions = build->regions.count;
 	shared->model = build->like->model;
 	shared->metric = build->like->metric;
 	shared->dimensions = build->like->dimensions;
 	shared->axes = build->axes.count;
-	shared->head = build->head;
-	shared->scale = build->scale;
+	shared->prefix = build->prefix;
+	shared->scale = build->regions.scale;
 	SharedFileSetInit(&shared->files, context->seg);
 	BarrierInit(&shared->barrier, 0);
 	pg_atomic_init_u32(&shared->next_partition, 0);
@@ -441,7 +420,7 @@ share_build(ParallelContext *context, IndexBuild *build, Snapshot snapshot, cons
 	table_parallelscan_initialize(build->heap, participant->scan, snapshot);
 	participant->reaches = allocate(context, KEY_REACHES, sizes->reaches);
 	participant->regions = allocate(context, KEY_REGIONS, sizes->regions);
-	memcpy(centres, build->centres, sizes->centres);
+	memcpy(centres, build->regions.centres, sizes->centres);
 	if (sizes->axes > 0)
 		memcpy(allocate(context, KEY_AXES, sizes->axes), build->axes.mean, sizes->axes);
 	if (sizes->query > 0)
@@ -454,20 +433,20 @@ share_build(ParallelContext *context, IndexBuild *build, Snapshot snapshot, cons
 static void
 finish(ParallelContext *context, IndexBuild *build)
 {
-	ParallelBuild *shared = build->participant->shared;
+	ParallelBuild *shared = build->output.participant->shared;
 	BufferUsage *buffer_usage = shm_toc_lookup(context->toc, KEY_BUFFER_USAGE, false);
 	WalUsage   *wal_usage = shm_toc_lookup(context->toc, KEY_WAL_USAGE, false);
 
 	WaitForParallelWorkersToFinish(context);
 	for (int i = 0; i < context->nworkers_launched; i++)
 		InstrAccumParallelQuery(&buffer_usage[i], &wal_usage[i]);
-	build->heap_tuples = shared->heap_tuples;
-	build->tuples = shared->tuples;
-	build->nulls = shared->nulls;
+	build->progress.heap_tuples = shared->heap_tuples;
+	build->progress.rows = shared->tuples;
+	build->progress.nulls = shared->nulls;
 	build->info->ii_BrokenHotChain |= shared->broken_hot_chain;
 	index_writer_add_written(build->writer, shared->written_rows, shared->written_cells);
 	read_partition(build, shared->partitions);
-	index_writer_end(build->writer, build->has_recall ? build->recall : NULL);
+	index_writer_end(build->writer, build->sample.has_recall ? build->sample.recall : NULL);
 }
 
 bool
@@ -477,22 +456,17 @@ build_parallel(IndexBuild *build, int workers)
 	Snapshot	snapshot = build->info->ii_Concurrent ? RegisterSnapshot(GetTransactionSnapshot()) : SnapshotAny;
 	ParallelSizes sizes;
 	Participant participant = {0};
-	int			memory = build->memory;
-	Size		bytes;
+	int			memory = build->settings.memory;
 	bool		launched = false;
 
 	EnterParallelMode();
 	context = CreateParallelContext("$libdir/siamese", "siamese_index_build_worker", workers);
 	estimate(context, build, snapshot, &sizes);
-	bytes = shm_toc_estimate(&context->estimator) + SERVER_SEGMENT;
-	/* no segment either when all of the server's are in use */
-	if (segment_is_available(bytes))
-		InitializeParallelDSM(context);
-	if (context->seg == NULL)
-		check_index_serial(RelationGetRelationName(build->index), workers, bytes);
-	else
+	InitializeParallelDSM(context);
+	/* no segment if all of the server's are in use */
+	if (context->seg != NULL)
 	{
-		build->memory = Max(maintenance_work_mem / build->participants, 64);
+		build->settings.memory = Max(maintenance_work_mem / build->settings.processes, 64);
 		share_build(context, build, snapshot, &sizes, &participant);
 		LaunchParallelWorkers(context);
 		launched = context->nworkers_launched > 0;
@@ -500,14 +474,14 @@ build_parallel(IndexBuild *build, int workers)
 	if (launched)
 	{
 		pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, INDEX_PHASE_ASSIGN);
-		pfree((void *) build->centres);
-		build->centres = shm_toc_lookup(context->toc, KEY_CENTRES, false);
-		build->participant = &participant;
+		pfree((void *) build->regions.centres);
+		build->regions.centres = shm_toc_lookup(context->toc, KEY_CENTRES, false);
+		build->output.participant = &participant;
 		participate(build);
 		finish(context, build);
 	}
 	else
-		build->memory = memory;
+		build->settings.memory = memory;
 	if (IsMVCCSnapshot(snapshot))
 		UnregisterSnapshot(snapshot);
 	DestroyParallelContext(context);

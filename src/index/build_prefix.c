@@ -16,13 +16,13 @@
 #include "distance/distance.h"
 #include "index/build.h"
 
-#define HEAD_MARGIN 1.25		/* the tenth row is farther than the nearest, and so is the farthest of a cell */
-#define HEAD_STEP 16			/* dimensions */
-#define HEAD_STEPS 32			/* more than 512 dimensions are not tried */
-#define HEAD_CANDIDATES 1000	/* rows of the sample that stand for cells, about */
-#define HEAD_ITEM (sizeof(IndexItem) + sizeof(float))	/* bytes of an item beside its code: with its slack */
-#define HEAD_TELLS 0.5			/* a query for which more of the leaves would be opened tells nothing */
-#define HEAD_OTHERS (BUILD_NEAREST - 1)	/* of ten rows that a query for one of the table finds, one is itself */
+#define PREFIX_MARGIN 1.25		/* the tenth row is farther than the nearest, and so is the farthest of a cell */
+#define PREFIX_STEP 16			/* dimensions */
+#define PREFIX_STEPS 32			/* more than 512 dimensions are not tried */
+#define PREFIX_CANDIDATES 1000	/* rows of the sample that stand for cells, about */
+#define PREFIX_ITEM (sizeof(IndexItem) + sizeof(float))	/* bytes of an item beside its code: with its slack */
+#define PREFIX_TELLS 0.5			/* a query for which more of the leaves would be opened tells nothing */
+#define PREFIX_OTHERS (BUILD_NEAREST - 1)	/* of ten rows that a query for one of the table finds, one is itself */
 
 /* The distance of a metric by its sum over some of the dimensions. */
 static double
@@ -44,24 +44,24 @@ measure_opened(bool l1, const float *rows, int count, int n, const SampleQuery *
 	const float *x = rows + (Size) query->row * n;
 	const float *nearest = rows + (Size) query->nearest[0] * n;
 	double		reach = distance_of(l1, sum_of(l1, x, rows + (Size) wanted * n, n));
-	double		limits[HEAD_STEPS];
-	int			within[HEAD_STEPS] = {0};
+	double		limits[PREFIX_STEPS];
+	int			within[PREFIX_STEPS] = {0};
 	int			pairs = 0;
 	double		sum = 0;
 
 	for (int step = 0; step < steps; step++)
 	{
-		sum += sum_of(l1, x + step * HEAD_STEP, nearest + step * HEAD_STEP, HEAD_STEP);
-		limits[step] = (reach + distance_of(l1, sum)) * HEAD_MARGIN;
+		sum += sum_of(l1, x + step * PREFIX_STEP, nearest + step * PREFIX_STEP, PREFIX_STEP);
+		limits[step] = (reach + distance_of(l1, sum)) * PREFIX_MARGIN;
 	}
-	for (int i = 0; i < count; i += Max(count / HEAD_CANDIDATES, 1))
+	for (int i = 0; i < count; i += Max(count / PREFIX_CANDIDATES, 1))
 	{
 		if (i == query->row || i == query->nearest[0])
 			continue;
 		sum = 0;
 		for (int step = 0; step < steps; step++)
 		{
-			sum += sum_of(l1, x + step * HEAD_STEP, rows + (Size) i * n + step * HEAD_STEP, HEAD_STEP);
+			sum += sum_of(l1, x + step * PREFIX_STEP, rows + (Size) i * n + step * PREFIX_STEP, PREFIX_STEP);
 			within[step] += distance_of(l1, sum) <= limits[step];
 		}
 		pairs++;
@@ -71,24 +71,24 @@ measure_opened(bool l1, const float *rows, int count, int n, const SampleQuery *
 }
 
 int
-build_head(const IndexBuild *build, const float *rows, int count, const SampleQuery *queries, int query_count)
+build_prefix(const IndexBuild *build, const float *rows, int count, const SampleQuery *queries, int query_count)
 {
 	int			n = build->layout.dimensions;
 	bool		l1 = build->like->metric == METRIC_L1;
-	int			steps = Min(n / HEAD_STEP, HEAD_STEPS);
-	double		leaf_rows = Max(build->layout.capacity * build->fill / 100, 1);
+	int			steps = Min(n / PREFIX_STEP, PREFIX_STEPS);
+	double		leaf_rows = Max(build->layout.capacity * build->settings.fill / 100, 1);
 	double		leaf_cells = Max(leaf_rows / INDEX_ROWS_PER_CELL, 1);
-	int			ranks[] = {1, (int) ceil(HEAD_OTHERS * Min(count / build->expected_rows, 1))};
-	double		shares[HEAD_STEPS] = {0};	/* of the leaves that are opened, summed */
+	int			ranks[] = {1, (int) ceil(PREFIX_OTHERS * Min(count / build->sample.expected_rows, 1))};
+	double		shares[PREFIX_STEPS] = {0};	/* of the leaves that are opened, summed */
 	double		least = INFINITY;
-	int			head = index_default_head(n);
+	int			prefix = index_default_prefix(n);
 	int			telling = 0;
 
 	for (int i = 0; i < query_count * lengthof(ranks) && steps > 0; i++)
 	{
 		const SampleQuery *query = &queries[i / lengthof(ranks)];
 		int			rank = ranks[i % lengthof(ranks)];
-		double		opened[HEAD_STEPS];
+		double		opened[PREFIX_STEPS];
 
 		CHECK_FOR_INTERRUPTS();
 		if (query->found < rank)
@@ -96,7 +96,7 @@ build_head(const IndexBuild *build, const float *rows, int count, const SampleQu
 		measure_opened(l1, rows, count, n, query, query->nearest[rank - 1], steps, opened);
 		for (int step = 0; step < steps; step++)
 			opened[step] = 1 - pow(1 - opened[step], leaf_cells);
-		if (opened[steps - 1] > HEAD_TELLS)
+		if (opened[steps - 1] > PREFIX_TELLS)
 			continue;
 		for (int step = 0; step < steps; step++)
 			shares[step] += opened[step];
@@ -104,13 +104,13 @@ build_head(const IndexBuild *build, const float *rows, int count, const SampleQu
 	}
 	for (int step = 0; step < steps && telling > 0; step++)
 	{
-		double		cost = (step + 1) * HEAD_STEP + HEAD_ITEM + shares[step] / telling * leaf_rows * (n + HEAD_ITEM) / leaf_cells;
+		double		cost = (step + 1) * PREFIX_STEP + PREFIX_ITEM + shares[step] / telling * leaf_rows * (n + PREFIX_ITEM) / leaf_cells;
 
 		if (cost < least)
 		{
 			least = cost;
-			head = (step + 1) * HEAD_STEP;
+			prefix = (step + 1) * PREFIX_STEP;
 		}
 	}
-	return head;
+	return prefix;
 }

@@ -71,24 +71,24 @@ build_recall(IndexBuild *build, const float *rows, const SampleQuery *queries, i
 	int			n = build->layout.dimensions;
 	int64		within[INDEX_RECALL_STEPS] = {0};
 	int64		total = 0;
-	double	   *distances = palloc(sizeof(double) * build->regions);
+	double	   *distances = palloc(sizeof(double) * build->regions.count);
 
 	for (int q = 0; q < count; q++)
 	{
 		const int  *nearest = queries[q].nearest;
 
 		CHECK_FOR_INTERRUPTS();
-		for (int i = 0; i < build->regions; i++)
-			distances[i] = distance_kernels()->l2_squared(rows + (Size) queries[q].row * n, build->centres + (Size) i * n, n);
+		for (int i = 0; i < build->regions.count; i++)
+			distances[i] = distance_kernels()->l2_squared(rows + (Size) queries[q].row * n, build->regions.centres + (Size) i * n, n);
 		for (int j = 0; j < queries[q].found; j++)
 		{
 			double		least = INFINITY;
 			int			home = 0;
 			int			nearer = 1;
 
-			for (int i = 0; i < build->regions; i++)
+			for (int i = 0; i < build->regions.count; i++)
 			{
-				double		distance = distance_kernels()->l2_squared(rows + (Size) nearest[j] * n, build->centres + (Size) i * n, n);
+				double		distance = distance_kernels()->l2_squared(rows + (Size) nearest[j] * n, build->regions.centres + (Size) i * n, n);
 
 				if (distance < least)
 				{
@@ -96,7 +96,7 @@ build_recall(IndexBuild *build, const float *rows, const SampleQuery *queries, i
 					home = i;
 				}
 			}
-			for (int i = 0; i < build->regions; i++)
+			for (int i = 0; i < build->regions.count; i++)
 				nearer += distances[i] < distances[home];
 			for (int step = 0; step < INDEX_RECALL_STEPS; step++)
 				within[step] += nearer <= ceil(pow(2, step / 2.0));
@@ -104,7 +104,7 @@ build_recall(IndexBuild *build, const float *rows, const SampleQuery *queries, i
 		}
 	}
 	for (int step = 0; step < INDEX_RECALL_STEPS; step++)
-		build->recall[step] = total > 0 ? (uint16) (within[step] * 65535 / total) : 0;
-	build->has_recall = total > 0;
+		build->sample.recall[step] = total > 0 ? (uint16) (within[step] * 65535 / total) : 0;
+	build->sample.has_recall = total > 0;
 	pfree(distances);
 }

@@ -62,7 +62,7 @@ sample_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool al
 		double		most = maintenance_work_mem * 1024.0 / 2 / row_size;
 
 		state->wanted = (int) Max(Min(most, (double) LIMIT_REGIONS * SAMPLE_ROWS_PER_REGION), 256);
-		state->wanted = Min(state->wanted, state->build->sample_rows);
+		state->wanted = Min(state->wanted, state->build->sample.wanted);
 		state->rows = MemoryContextAllocHuge(state->context, row_size * state->wanted);
 	}
 	index_vector(&state->build->axes, row, state->rows + (Size) place * row->dimensions);
@@ -87,15 +87,15 @@ take_sample(IndexBuild *build, SampleState *state, BlockNumber blocks, BlockNumb
 static int
 choose_regions(IndexBuild *build, double rows)
 {
-	int			wanted = build->options_regions;
-	double		leaf_rows = Max(build->layout.capacity * build->fill / 100, 1);
+	int			wanted = build->settings.regions;
+	double		leaf_rows = Max(build->layout.capacity * build->settings.fill / 100, 1);
 
 	if (wanted == 0)
 		wanted = (int) Min(sqrt(rows), rows / (LEAVES_PER_REGION * leaf_rows));
 	/* within a quarter of the memory: the centres once, and for each process their products and reaches */
 	wanted = Min(wanted, (int) Min(maintenance_work_mem * 1024.0 / 4 /
 								   (sizeof(float) * build->layout.dimensions +
-									build->participants * (sizeof(float) * KMEANS_BATCH + sizeof(RegionReach))), LIMIT_REGIONS));
+									build->settings.processes * (sizeof(float) * KMEANS_BATCH + sizeof(RegionReach))), LIMIT_REGIONS));
 	return Max(wanted, 1);
 }
 
@@ -112,14 +112,14 @@ build_find_regions(IndexBuild *build)
 	Size		values;
 
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, INDEX_PHASE_SAMPLE);
-	build->sample_rows = 1000;
+	build->sample.wanted = 1000;
 	take_sample(build, &state, blocks, Min(blocks, 300));
 	if (state.count == 0)
 		take_sample(build, &state, blocks, blocks);
 	if (state.count == 0)
 		return;
 	rows = state.seen * ((double) blocks / Min(blocks, 300));
-	build->expected_rows = rows;
+	build->sample.expected_rows = rows;
 	wanted = choose_regions(build, rows);
 	if ((double) wanted * SAMPLE_ROWS_PER_REGION > state.count && blocks > 300)
 	{
@@ -129,9 +129,9 @@ build_find_regions(IndexBuild *build)
 		state.rows = NULL;
 		state.wanted = state.count = 0;
 		state.seen = 0;
-		build->sample_rows = wanted * SAMPLE_ROWS_PER_REGION;
+		build->sample.wanted = wanted * SAMPLE_ROWS_PER_REGION;
 		/* four times as many blocks as hold them, or all: neighbours in the heap are often neighbours in space */
-		take_sample(build, &state, blocks, (BlockNumber) Min(blocks, Max(4 * build->sample_rows / rows_a_block, 300)));
+		take_sample(build, &state, blocks, (BlockNumber) Min(blocks, Max(4 * build->sample.wanted / rows_a_block, 300)));
 	}
 	if (state.count == 0)
 		return;
@@ -149,13 +149,13 @@ build_find_regions(IndexBuild *build)
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, INDEX_PHASE_KMEANS);
 	centres = MemoryContextAllocHuge(build->context, sizeof(float) * (Size) wanted * build->layout.dimensions);
 	values = (Size) state.count * build->layout.dimensions;
-	build->scale = kmeans_scale(state.rows, values);
-	kmeans_multiply(state.rows, values, build->scale);
-	build->regions = kmeans_run(state.rows, state.count, build->layout.dimensions, wanted, SAMPLE_SEED, centres);
-	kmeans_multiply(state.rows, values, 1 / build->scale);
-	kmeans_multiply(centres, (Size) build->regions * build->layout.dimensions, 1 / build->scale);
-	build->centres = centres;
-	build->head = build_head(build, state.rows, state.count, queries, query_count);
+	build->regions.scale = kmeans_scale(state.rows, values);
+	kmeans_multiply(state.rows, values, build->regions.scale);
+	build->regions.count = kmeans_run(state.rows, state.count, build->layout.dimensions, wanted, SAMPLE_SEED, centres);
+	kmeans_multiply(state.rows, values, 1 / build->regions.scale);
+	kmeans_multiply(centres, (Size) build->regions.count * build->layout.dimensions, 1 / build->regions.scale);
+	build->regions.centres = centres;
+	build->prefix = build_prefix(build, state.rows, state.count, queries, query_count);
 	build_recall(build, state.rows, queries, query_count);
 	pfree(queries);
 	pfree(state.rows);

@@ -163,19 +163,19 @@ index_region_init(IndexRegion *region, float step)
 }
 
 void
-index_writer_regions(IndexWriter *writer, const Embedding *like, const IndexAxes *axes, int head, const float *centres,
+index_writer_regions(IndexWriter *writer, const Embedding *like, const IndexAxes *axes, int prefix, const float *centres,
 					 IndexRegion *regions, int count)
 {
 	writer->meta.dimensions = like->dimensions;
 	writer->meta.axes = axes->count;
 	writer->meta.stray = axes->stray;
-	writer->meta.head = head;
+	writer->meta.prefix = prefix;
 	writer->meta.metric = like->metric;
 	writer->meta.model = like->model;
 	writer->metric = (Metric) like->metric;
 	writer->axes = *axes;
 	index_layout(&writer->layout, index_coded(&writer->meta));
-	index_layout(&writer->directory_layout, head);
+	index_layout(&writer->directory_layout, prefix);
 	builder_init(writer, &writer->leaf, INDEX_PAGE_LEAF, &writer->layout);
 	builder_init(writer, &writer->directory, INDEX_PAGE_DIRECTORY, &writer->directory_layout);
 	writer->centres = centres;
@@ -203,17 +203,17 @@ write_cell(IndexWriter *writer, uint32 region, IndexVector *const *rows, const I
 		   int end, uint8 *cell_code, uint8 *code, float *mean)
 {
 	int			n = writer->layout.dimensions;
-	int			head = writer->directory_layout.dimensions;
+	int			prefix = writer->directory_layout.dimensions;
 	IndexRegion *record = &writer->regions[region];
 	const float *centre = writer->centres + (Size) region * n;
 	IndexItem	cell_item = {0};
 	float		share = 1.0f / (end - first);
 
-	memset(mean, 0, head * sizeof(float));
+	memset(mean, 0, prefix * sizeof(float));
 	for (int i = first; i < end; i++)
-		for (int j = 0; j < head; j++)
+		for (int j = 0; j < prefix; j++)
 			mean[j] += rows[order[i]]->x[j] * share;
-	code_row(writer->metric, mean, 0, centre, record->step, head, cell_code, NULL);
+	code_row(writer->metric, mean, 0, centre, record->step, prefix, cell_code, NULL);
 
 	while (first < end)
 	{
@@ -237,7 +237,7 @@ write_cell(IndexWriter *writer, uint32 region, IndexVector *const *rows, const I
 			item.tid = tids[row];
 			item.cell = cell_item.cell;
 			builder_add(&writer->leaf, &item, slack, code);
-			distance = code_row_distance(writer->metric, vector, rounding, centre, record->step, head, cell_code);
+			distance = code_row_distance(writer->metric, vector, rounding, centre, record->step, prefix, cell_code);
 			cell_slack = Max(cell_slack, distance);
 			memset(code, CODE_ZERO, n);
 			distance = code_row_distance(writer->metric, vector, rounding, centre, record->step, n, code);

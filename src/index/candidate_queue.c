@@ -7,151 +7,87 @@
 
 #include "index/candidate_queue.h"
 
-#define HEAP_FIRST_SPACE 256
+#define FIRST_SPACE 256
 
 void
-heap_reset(CandidateHeap *heap, int keep)
+candidate_queue_reset(CandidateQueue *queue, int limit)
 {
-	heap->count = 0;
-	heap->keep = keep;
-	heap->dropped = false;
+	queue->count = 0;
+	queue->limit = limit;
+	queue->dropped = false;
 }
 
 static void
-sift_down(CandidateHeap *heap, int place)
+sift_down(CandidateQueue *queue, int place)
 {
-	Candidate	moved = heap->items[place];
+	Candidate	moved = queue->items[place];
 
 	for (;;)
 	{
 		int			child = 2 * place + 1;
 
-		if (child >= heap->count)
+		if (child >= queue->count)
 			break;
-		if (child + 1 < heap->count && candidate_less(&heap->items[child + 1], &heap->items[child]))
+		if (child + 1 < queue->count && candidate_less(&queue->items[child + 1], &queue->items[child]))
 			child++;
-		if (!candidate_less(&heap->items[child], &moved))
+		if (!candidate_less(&queue->items[child], &moved))
 			break;
-		heap->items[place] = heap->items[child];
+		queue->items[place] = queue->items[child];
 		place = child;
 	}
-	heap->items[place] = moved;
+	queue->items[place] = moved;
 }
 
-/* Hoare's selection: afterwards the smallest keep ones come first, and the largest of them is at keep - 1. */
+#define SELECT_FUNCTION select_candidate
+#define SELECT_TYPE Candidate
+#define SELECT_LESS(a, b) candidate_less(a, b)
+#include "index/quickselect.h"
+
 static void
-drop_half(CandidateHeap *heap)
+drop_farther_half(CandidateQueue *queue)
 {
-	int			low = 0;
-	int			high = heap->count - 1;
-	int			place = heap->keep - 1;
-
-	while (low < high)
-	{
-		Candidate	pivot = heap->items[low + (high - low) / 2];
-		int			i = low;
-		int			j = high;
-
-		while (i <= j)
-		{
-			while (candidate_less(&heap->items[i], &pivot))
-				i++;
-			while (candidate_less(&pivot, &heap->items[j]))
-				j--;
-			if (i <= j)
-			{
-				Candidate	swapped = heap->items[i];
-
-				heap->items[i++] = heap->items[j];
-				heap->items[j--] = swapped;
-			}
-		}
-		if (place <= j)
-			high = j;
-		else if (place >= i)
-			low = i;
-		else
-			break;
-	}
-	heap->last = heap->items[place];
-	heap->dropped = true;
-	heap->count = heap->keep;
-	for (int i = heap->count / 2 - 1; i >= 0; i--)
-		sift_down(heap, i);
+	queue->last = select_candidate(queue->items, queue->count, queue->limit);
+	queue->dropped = true;
+	queue->count = queue->limit;
+	for (int i = queue->count / 2 - 1; i >= 0; i--)
+		sift_down(queue, i);
 }
 
 void
-heap_push(CandidateHeap *heap, const Candidate *candidate)
+candidate_queue_push(CandidateQueue *queue, const Candidate *candidate)
 {
 	int			place;
 
-	if (heap->dropped && candidate_less(&heap->last, candidate))
+	if (queue->dropped && candidate_less(&queue->last, candidate))
 		return;
-	if (heap->count == heap->space)
+	if (queue->count == queue->space)
 	{
-		int			space = heap->space ? heap->space * 2 : HEAP_FIRST_SPACE;
+		int			space = queue->space ? queue->space * 2 : FIRST_SPACE;
 
-		heap->items = heap->items ? repalloc_huge(heap->items, sizeof(Candidate) * (Size) space) :
+		queue->items = queue->items ? repalloc_huge(queue->items, sizeof(Candidate) * (Size) space) :
 			MemoryContextAllocHuge(CurrentMemoryContext, sizeof(Candidate) * (Size) space);
-		heap->space = space;
+		queue->space = space;
 	}
-	for (place = heap->count++; place > 0; place = (place - 1) / 2)
+	for (place = queue->count++; place > 0; place = (place - 1) / 2)
 	{
-		Candidate  *parent = &heap->items[(place - 1) / 2];
+		Candidate  *parent = &queue->items[(place - 1) / 2];
 
 		if (!candidate_less(candidate, parent))
 			break;
-		heap->items[place] = *parent;
+		queue->items[place] = *parent;
 	}
-	heap->items[place] = *candidate;
-	if (heap->count / 2 >= heap->keep)
-		drop_half(heap);
+	queue->items[place] = *candidate;
+	if (queue->count / 2 >= queue->limit)
+		drop_farther_half(queue);
 }
 
 Candidate
-heap_pop(CandidateHeap *heap)
+candidate_queue_pop(CandidateQueue *queue)
 {
-	Candidate	first = heap->items[0];
+	Candidate	first = queue->items[0];
 
-	heap->items[0] = heap->items[--heap->count];
-	if (heap->count > 0)
-		sift_down(heap, 0);
+	queue->items[0] = queue->items[--queue->count];
+	if (queue->count > 0)
+		sift_down(queue, 0);
 	return first;
-}
-
-float
-select_floats(float *values, int length, int count)
-{
-	int			low = 0;
-	int			high = length - 1;
-	int			place = count - 1;
-
-	while (low < high)
-	{
-		float		pivot = values[low + (high - low) / 2];
-		int			i = low;
-		int			j = high;
-
-		while (i <= j)
-		{
-			while (values[i] < pivot)
-				i++;
-			while (pivot < values[j])
-				j--;
-			if (i <= j)
-			{
-				float		swapped = values[i];
-
-				values[i++] = values[j];
-				values[j--] = swapped;
-			}
-		}
-		if (place <= j)
-			high = j;
-		else if (place >= i)
-			low = i;
-		else
-			break;
-	}
-	return values[place];
 }

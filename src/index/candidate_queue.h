@@ -1,5 +1,5 @@
 /*
- * candidate_queue.h: candidates of a search, the smallest bound first; at most so many are kept.
+ * candidate_queue.h: candidates of a search, the smallest bound first, and not more than a limit.
  */
 #ifndef SIAMESE_INDEX_CANDIDATE_QUEUE_H
 #define SIAMESE_INDEX_CANDIDATE_QUEUE_H
@@ -25,28 +25,25 @@ candidate_less(const Candidate *a, const Candidate *b)
 	return ItemPointerCompare((ItemPointer) &a->tid, (ItemPointer) &b->tid) < 0;
 }
 
-typedef struct CandidateHeap
+typedef struct CandidateQueue
 {
 	Candidate  *items;			/* a binary heap */
 	int			count;
 	int			space;
-	int			keep;			/* when twice as many have come, the larger half is dropped */
+	int			limit;			/* when twice as many are in the queue, the farther half is dropped */
 	bool		dropped;
-	Candidate	last;			/* if dropped: all up to this one were kept, all after it were dropped */
-} CandidateHeap;
+	Candidate	last;			/* if dropped: all up to this one have stayed, all after it were dropped */
+} CandidateQueue;
 
-extern void heap_reset(CandidateHeap *heap, int keep);
-extern void heap_push(CandidateHeap *heap, const Candidate *candidate);
-extern Candidate heap_pop(CandidateHeap *heap);
+extern void candidate_queue_reset(CandidateQueue *queue, int limit);
+extern void candidate_queue_push(CandidateQueue *queue, const Candidate *candidate);
+extern Candidate candidate_queue_pop(CandidateQueue *queue);
 
 /* No candidate with a larger bound is of use. */
 static inline float
-heap_cutoff(const CandidateHeap *heap)
+candidate_queue_cutoff(const CandidateQueue *queue)
 {
-	return heap->dropped ? heap->last.bound : INFINITY;
+	return queue->dropped ? queue->last.bound : INFINITY;
 }
-
-/* Orders values so that the first count ones are the smallest; returns the largest of those. */
-extern float select_floats(float *values, int length, int count);
 
 #endif

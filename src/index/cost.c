@@ -36,7 +36,7 @@ index_cost(PlannerInfo *root, IndexPath *path, double loop_count, Cost *startup,
 	double		directory_cells = 50;
 	double		cells = rows / INDEX_ROWS_PER_CELL;
 	double		regions = 1;
-	double		head = index_default_head((int) dimensions);
+	double		prefix = index_default_prefix((int) dimensions);
 	double		directory_pages;
 	double		directory_pages_a_node = 1;
 	double		leaf_pages;
@@ -61,8 +61,8 @@ index_cost(PlannerInfo *root, IndexPath *path, double loop_count, Cost *startup,
 	{
 		IndexLayout layout;
 
-		index_layout(&layout, meta.head);
-		head = meta.head;
+		index_layout(&layout, meta.prefix);
+		prefix = meta.prefix;
 		directory_pages_a_node = layout.pages;
 		directory_cells = Max(layout.capacity * meta.fill / 100, 1);
 		index_layout(&layout, index_coded(&meta));
@@ -78,7 +78,7 @@ index_cost(PlannerInfo *root, IndexPath *path, double loop_count, Cost *startup,
 	directory_pages = Max(ceil(cells / directory_cells), regions) * directory_pages_a_node;
 	leaf_pages = Max(ceil(rows / leaf_rows), regions) * node_pages;
 	code_cost = cpu_operator_cost * (0.05 + dimensions / 2500);
-	cell_cost = cpu_operator_cost * (0.05 + head / 2500);
+	cell_cost = cpu_operator_cost * (0.05 + prefix / 2500);
 
 	*selectivity = quals == NIL ? 1 : clauselist_selectivity(root, quals, info->rel->relid, JOIN_INNER, NULL);
 	*correlation = 0;

@@ -89,15 +89,6 @@ divide(Grouping *state, int first, int count, float cut)
 	return below;
 }
 
-static int
-compare_floats(const void *a, const void *b)
-{
-	float		x = *(const float *) a;
-	float		y = *(const float *) b;
-
-	return x < y ? -1 : x > y ? 1 : 0;
-}
-
 /* Two halves by 2-means, started from two rows far apart; by number alone if all are equal. */
 static int
 halve(Grouping *state, int first, int count)
@@ -148,13 +139,12 @@ halve(Grouping *state, int first, int count)
 	below = divide(state, first, count, cut);
 	if (Min(below, count - below) < count / 32)
 	{
-		float	   *sorted = palloc(count * sizeof(float));
+		float	   *values = palloc(count * sizeof(float));
 
 		for (int i = 0; i < count; i++)
-			sorted[i] = state->projection[first + i] = (float) distance_kernels()->inner(row_at(state, first + i), state->across, n);
-		qsort(sorted, count, sizeof(float), compare_floats);
-		below = divide(state, first, count, sorted[count / 2 - 1]);
-		pfree(sorted);
+			values[i] = state->projection[first + i] = (float) distance_kernels()->inner(row_at(state, first + i), state->across, n);
+		below = divide(state, first, count, index_select_float(values, count, count / 2));
+		pfree(values);
 	}
 	/* both halves are shorter than the run, whatever the values are */
 	return below > 0 && below < count ? below : count / 2;
@@ -250,15 +240,14 @@ static float
 usual_reach(const Grouping *state, int count)
 {
 	int			length = 0;
-	float	   *sorted = state->scratch;
+	float	   *values = state->scratch;
 
 	for (int i = 0; i < count; i++)
 		if (state->nearest[i] > 0 && isfinite(state->nearest[i]))
-			sorted[length++] = state->nearest[i];
+			values[length++] = state->nearest[i];
 	if (length == 0)
 		return 0;
-	qsort(sorted, length, sizeof(float), compare_floats);
-	return sorted[length / 2] * GROUP_REACH * GROUP_REACH;
+	return index_select_float(values, length, length / 2 + 1) * GROUP_REACH * GROUP_REACH;
 }
 
 /*

@@ -1,15 +1,12 @@
 /*
- * handler.c: what the access method can do, and its options.
+ * handler.c: what the access method can do, and its functions.
  */
 #include "postgres.h"
 
 #include "access/amapi.h"
-#include "access/reloptions.h"
 #include "commands/vacuum.h"
 #include "fmgr.h"
-#include "utils/rel.h"
 
-#include "common/check.h"
 #include "index/index.h"
 
 PG_FUNCTION_INFO_V1(siamese_index_handler);
@@ -44,32 +41,4 @@ siamese_index_handler(PG_FUNCTION_ARGS)
 	routine->amgetbitmap = index_scan_bitmap;
 	routine->amendscan = index_scan_end;
 	PG_RETURN_POINTER(routine);
-}
-
-/* ---- options ----------------------------------------------------------------------------------------------------- */
-
-bytea *
-index_options(Datum reloptions, bool validate)
-{
-	static relopt_kind kind = 0;
-	static const relopt_parse_elt elements[] = {
-		{.optname = "regions", .opttype = RELOPT_TYPE_INT, .offset = offsetof(IndexOptions, regions)},
-		{.optname = "fillfactor", .opttype = RELOPT_TYPE_INT, .offset = offsetof(IndexOptions, fillfactor)}
-	};
-
-	if (kind == 0)
-	{
-		kind = add_reloption_kind();
-		add_int_reloption(kind, "regions", "coarse parts of space; 0: about the root of the number of rows",
-						  0, 0, LIMIT_REGIONS, AccessExclusiveLock);
-		add_int_reloption(kind, "fillfactor", "how full the build makes pages, in per cent",
-						  INDEX_DEFAULT_FILLFACTOR, 10, 100, AccessExclusiveLock);
-	}
-	return build_reloptions(reloptions, validate, kind, sizeof(IndexOptions), elements, lengthof(elements));
-}
-
-int
-index_fill(Relation index)
-{
-	return index->rd_options ? ((IndexOptions *) index->rd_options)->fillfactor : INDEX_DEFAULT_FILLFACTOR;
 }

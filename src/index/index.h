@@ -78,7 +78,7 @@ typedef struct IndexMeta
 	uint32		magic;
 	uint16		dimensions;		/* 0: no row so far */
 	uint16		axes;			/* dimensions of the images that are coded; 0: the vectors themselves are */
-	uint16		head;			/* so many of what is coded, the first, the codes of cells have */
+	uint16		prefix;			/* so many of what is coded, the first, the codes of cells have */
 	uint8		metric;
 	uint8		beginning;		/* counts how often the index was emptied */
 	float		stray;			/* IndexAxes has it */
@@ -144,7 +144,7 @@ typedef struct IndexItem
 	uint16		cell;			/* within its leaf */
 } IndexItem;
 
-/* Of nodes; follows from the dimensions of their codes: a leaf's are index_coded(), a directory's the head's. */
+/* Of nodes; follows from the dimensions of their codes: a leaf's are index_coded(), a directory's the prefix's. */
 typedef struct IndexLayout
 {
 	int			dimensions;
@@ -167,7 +167,7 @@ typedef struct IndexLayout
 /* ---- page.c ------------------------------------------------------------------------------------------------------ */
 
 extern void index_layout(IndexLayout *layout, int dimensions);
-extern int	index_default_head(int dimensions);	/* while no row tells better */
+extern int	index_default_prefix(int dimensions);	/* while no row tells better */
 
 #define INDEX_ROWS_PER_CELL 8.0	/* while no cell is counted */
 
@@ -354,22 +354,14 @@ extern double index_axes_stretch(const float *rows, int count, int n);
 
 /* ---- handler.c, options.c, cost.c, validate.c -------------------------------------------------------------------- */
 
-typedef struct IndexOptions
-{
-	int32		vl_len_;		/* varlena header, do not touch directly */
-	int			regions;		/* 0: the root of the rows */
-	int			fillfactor;
-} IndexOptions;
-
-#define INDEX_DEFAULT_FILLFACTOR 90
-
 extern int	index_fill(Relation index);
+extern int	index_option_regions(Relation index);	/* 0: by the number of rows */
 extern bytea *index_options(Datum reloptions, bool validate);
 extern void index_cost(PlannerInfo *root, IndexPath *path, double loop_count, Cost *startup, Cost *total,
 					   Selectivity *selectivity, double *correlation, double *pages);
 extern bool index_validate(Oid opclass);
 
-/* ---- build.c, build_sample.c, build_parallel.c, kmeans.c, group.c, build_write.c --------------------------------- */
+/* ---- build.c, kmeans.c, group.c, build_write.c ------------------------------------------------------------------- */
 
 #define INDEX_PHASE_SAMPLE 2
 #define INDEX_PHASE_KMEANS 3
@@ -422,7 +414,7 @@ typedef struct IndexWriter IndexWriter;
 extern IndexWriter *index_writer_begin(Relation index, int fill);
 extern IndexWriter *index_writer_join(Relation index, int fill);
 extern void index_region_init(IndexRegion *region, float step);
-extern void index_writer_regions(IndexWriter *writer, const Embedding *like, const IndexAxes *axes, int head, const float *centres,
+extern void index_writer_regions(IndexWriter *writer, const Embedding *like, const IndexAxes *axes, int prefix, const float *centres,
 								 IndexRegion *regions, int count);
 extern void index_writer_written(const IndexWriter *writer, uint64 *rows, uint64 *cells);
 extern void index_writer_add_written(IndexWriter *writer, uint64 rows, uint64 cells);
@@ -430,6 +422,11 @@ extern void index_writer_rows(IndexWriter *writer, uint32 region, IndexVector *c
 extern void index_writer_region_end(IndexWriter *writer, uint32 region);
 extern void index_writer_null(IndexWriter *writer, const ItemPointerData *tid);
 extern void index_writer_end(IndexWriter *writer, const uint16 *recall);	/* recall: NULL or [INDEX_RECALL_STEPS] */
+
+/* ---- select_float.c ---------------------------------------------------------------------------------------------- */
+
+/* Orders values so that the first count ones are the smallest; returns the largest of those. */
+extern float index_select_float(float *values, int length, int count);
 
 /* ---- insert.c, nulls.c, reset.c, vacuum.c ------------------------------------------------------------------------ */
 

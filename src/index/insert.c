@@ -50,7 +50,7 @@ typedef struct Insertion
 	float	   *centre;			/* [n] */
 	uint8	   *code;			/* [n] of the row in the region */
 	float		slack;
-	float		head_slack;		/* of the code's head */
+	float		prefix_slack;		/* of the code's prefix */
 	float		clipped;
 	float		radius;			/* the row's distance to the centre, in units */
 	IndexRegion record;			/* a copy */
@@ -72,7 +72,7 @@ code_for_region(Insertion *insertion)
 										  insertion->code);
 	insertion->slack = code_row(metric, insertion->vector, insertion->rounding, insertion->centre, insertion->step, n,
 								insertion->code, &insertion->clipped);
-	insertion->head_slack = code_row_distance(metric, insertion->vector, insertion->rounding, insertion->centre, insertion->step,
+	insertion->prefix_slack = code_row_distance(metric, insertion->vector, insertion->rounding, insertion->centre, insertion->step,
 											  insertion->directory.dimensions, insertion->code);
 }
 
@@ -160,7 +160,7 @@ found_region(Insertion *insertion, double reach)
 		insertion->meta = *meta;
 		UnlockReleaseBuffer(meta_buffer);
 		index_check_embedding(index, &insertion->meta, insertion->row);
-		index_layout(&insertion->directory, insertion->meta.head);
+		index_layout(&insertion->directory, insertion->meta.prefix);
 		choose_region(insertion);
 		return;
 	}
@@ -192,7 +192,7 @@ found_region(Insertion *insertion, double reach)
 	}
 	INDEX_REGIONS(page)[meta->regions % INDEX_REGIONS_PER_PAGE] = record;
 	meta->dimensions = insertion->row->dimensions;
-	meta->head = insertion->directory.dimensions;
+	meta->prefix = insertion->directory.dimensions;
 	meta->metric = insertion->row->metric;
 	meta->model = insertion->row->model;
 	meta->regions++;
@@ -286,7 +286,7 @@ look_at_cells(Insertion *insertion, BlockNumber block, Page page, uint32 *sums)
 			continue;
 		cell.slack = index_slacks(page, layout)[i];
 		/* the row is no farther from the cell's point than its own point, and that from it */
-		cell.needed = nextafterf((float) ((code_distance(metric, sums[i]) + insertion->head_slack) * (1 + 1e-6)), INFINITY);
+		cell.needed = nextafterf((float) ((code_distance(metric, sums[i]) + insertion->prefix_slack) * (1 + 1e-6)), INFINITY);
 		choose(insertion->choices, CHOICES, &cell);
 		if (in_room)
 			insertion->room = cell;
@@ -460,7 +460,7 @@ put_new_cell(Insertion *insertion, Buffer leaf)
 	INDEX_NODE(GenericXLogRegisterBuffer(state, leaf, 0))->cells++;
 	GenericXLogFinish(state);
 	buffer = directory_with_room(insertion);
-	index_node_put(index, buffer, layout, find_item(index, buffer, layout), &item, insertion->head_slack, insertion->code);
+	index_node_put(index, buffer, layout, find_item(index, buffer, layout), &item, insertion->prefix_slack, insertion->code);
 	UnlockReleaseBuffer(buffer);
 	put_row(insertion, leaf, item.cell);
 }
@@ -580,7 +580,7 @@ index_am_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid, Re
 	axes = index_cache_axes(index_cache(index, &insertion.meta));
 	n = axes.count > 0 ? axes.count : insertion.row->dimensions;
 	index_layout(&insertion.layout, n);
-	index_layout(&insertion.directory, insertion.meta.dimensions > 0 ? insertion.meta.head : index_default_head(n));
+	index_layout(&insertion.directory, insertion.meta.dimensions > 0 ? insertion.meta.prefix : index_default_prefix(n));
 	insertion.vector = palloc(sizeof(float) * n);
 	insertion.rounding = index_vector(&axes, insertion.row, insertion.vector);
 	insertion.centre = palloc(sizeof(float) * n);

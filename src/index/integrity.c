@@ -564,7 +564,7 @@ siamese_index_check(PG_FUNCTION_ARGS)
 	if (check.meta.dimensions > 0)
 	{
 		index_layout(&check.layout, index_coded(&check.meta));
-		index_layout(&check.directory, check.meta.head);
+		index_layout(&check.directory, check.meta.prefix);
 		check.regions = index_read_regions(check.index, &check.meta);
 		with_heap &= check_axes(&check);
 	}

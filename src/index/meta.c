@@ -42,7 +42,7 @@ index_read_meta(Relation index, IndexMeta *meta)
 	UnlockReleaseBuffer(buffer);
 	if (meta->magic != INDEX_MAGIC || meta->metric >= METRIC_COUNT || meta->dimensions > LIMIT_DIMENSIONS ||
 		meta->regions > LIMIT_REGIONS || (meta->regions > 0 && meta->dimensions == 0) ||
-		meta->axes > meta->dimensions || (meta->axes > 0 && meta->metric == METRIC_L1) || meta->head > index_coded(meta) || (meta->head == 0) != (meta->dimensions == 0))
+		meta->axes > meta->dimensions || (meta->axes > 0 && meta->metric == METRIC_L1) || meta->prefix > index_coded(meta) || (meta->prefix == 0) != (meta->dimensions == 0))
 		index_raise_corrupted(index, INDEX_META_BLOCK, "Its contents are impossible.");
 }
 
@@ -147,7 +147,7 @@ index_cache(Relation index, const IndexMeta *meta)
 	if (meta->dimensions == 0)
 		return NULL;
 	if (cache != NULL && cache->beginning == meta->beginning && cache->regions == meta->regions && cache->axes == meta->axes &&
-		cache->layout.dimensions == index_coded(meta) && cache->directory.dimensions == meta->head && cache->model == meta->model && cache->metric == meta->metric)
+		cache->layout.dimensions == index_coded(meta) && cache->directory.dimensions == meta->prefix && cache->model == meta->model && cache->metric == meta->metric)
 		return cache;
 
 	/* Read first, then kept: an error leaves nothing behind. */
@@ -155,7 +155,7 @@ index_cache(Relation index, const IndexMeta *meta)
 		sizeof(float) * ((Size) meta->regions * (index_coded(meta) + 1) + index_axes_floats(meta->axes, meta->dimensions));
 	read = MemoryContextAllocHuge(CurrentMemoryContext, size);
 	index_layout(&read->layout, index_coded(meta));
-	index_layout(&read->directory, meta->head);
+	index_layout(&read->directory, meta->prefix);
 	read->metric = (Metric) meta->metric;
 	read->model = meta->model;
 	read->regions = meta->regions;

@@ -13,7 +13,7 @@
 /* ---- layout ------------------------------------------------------------------------------------------------------ */
 
 #define NODE_CONTENTS MAXALIGN(SizeOfPageHeaderData)
-#define DEFAULT_HEAD 64
+#define DEFAULT_PREFIX 64
 
 static int
 codes_offset(int items, int capacity)
@@ -63,9 +63,9 @@ index_layout(IndexLayout *layout, int dimensions)
 }
 
 int
-index_default_head(int dimensions)
+index_default_prefix(int dimensions)
 {
-	return Min(dimensions, DEFAULT_HEAD);
+	return Min(dimensions, DEFAULT_PREFIX);
 }
 
 /* ---- pages ------------------------------------------------------------------------------------------------------- */

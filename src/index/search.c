@@ -138,7 +138,7 @@ order_regions(Search *search, const IndexCache *cache, int allowed)
 		for (int i = 0; i < regions; i++)
 			selected[i] = (float) Min(search->distances[i], FLT_MAX);
 		/* some more than allowed if floats do not tell them apart */
-		most = select_floats(selected, regions, allowed) * (1 + 1e-6);
+		most = index_select_float(selected, regions, allowed) * (1 + 1e-6);
 		pfree(selected);
 	}
 	else
@@ -195,7 +195,7 @@ begin_pass(Search *search, int keep)
 	if (search->opened)
 		pfree(search->opened);
 	search->opened = palloc0(search->blocks / 8 + 1);
-	heap_reset(&search->heap, keep);
+	candidate_queue_reset(&search->queue, keep);
 }
 
 static void
@@ -204,7 +204,7 @@ reset(Search *search)
 	memset(&search->counts, 0, sizeof search->counts);
 	search->order_count = search->order_next = 0;
 	search->node_count = search->cell_count = 0;
-	heap_reset(&search->heap, SEARCH_FIRST_KEEP);
+	candidate_queue_reset(&search->queue, SEARCH_FIRST_KEEP);
 	search->reported = 0;
 	search->settled = -1;
 	search->blur = 0;
@@ -222,7 +222,7 @@ reset(Search *search)
 static void
 free_query(Search *search)
 {
-	void	   *arrays[] = {search->vector, search->head, search->queries, search->codes, search->coded, search->distances,
+	void	   *arrays[] = {search->vector, search->prefix, search->queries, search->codes, search->coded, search->distances,
 	search->order};
 
 	for (int i = 0; i < lengthof(arrays); i++)
@@ -230,7 +230,7 @@ free_query(Search *search)
 			pfree(arrays[i]);
 	search->vector = NULL;
 	search->distances = NULL;
-	search->head = search->codes = NULL;
+	search->prefix = search->codes = NULL;
 	search->queries = NULL;
 	search->coded = NULL;
 	search->order = NULL;
@@ -257,7 +257,7 @@ search_start(Search *search, const Embedding *query, double limit, bool approxim
 	{
 		free_query(search);
 		search->vector = palloc(sizeof(float) * n);
-		search->head = palloc(n);
+		search->prefix = palloc(n);
 		search->queries = palloc(sizeof(CodeQuery) * search->meta.regions);
 		search->codes = MemoryContextAllocHuge(search->context, (Size) n * search->meta.regions);
 		search->coded = palloc(sizeof(bool) * search->meta.regions);
@@ -324,7 +324,7 @@ batch_end(Search *search, float wanted)
 		if (search->nodes[i].least <= wanted)
 			search->scratch[length++] = search->nodes[i].least;
 	if (search->batch < length)
-		end = select_floats(search->scratch, length, search->batch);
+		end = index_select_float(search->scratch, length, search->batch);
 	if (length > 0 && search->batch < INT_MAX / SEARCH_BATCH_GROWTH)
 		search->batch *= SEARCH_BATCH_GROWTH;
 	return Min(end, wanted);
@@ -376,14 +376,14 @@ expand(Search *search)
 		search_open_cells(search, Min(least, search->limit));
 		return true;
 	}
-	if (search->heap.count == 0 && isinf(least))
+	if (search->queue.count == 0 && isinf(least))
 	{
 		if (search->order_next >= search->order_count || search->next_region > search->limit)
 			return false;
 		open_regions(search, search->next_region, false);
 		least = least_cell(search);
 	}
-	wanted = search->heap.count > 0 ? Max(search->heap.items[0].bound, Min(least, search->next_region)) : least;
+	wanted = search->queue.count > 0 ? Max(search->queue.items[0].bound, Min(least, search->next_region)) : least;
 	/* before that, the rows that were returned may turn out to be all that are wanted */
 	if (search->settled >= 0 && search->blur > 0)
 	{
@@ -395,7 +395,7 @@ expand(Search *search)
 	if (search->next_region <= wanted)
 		open_regions(search, wanted, false);
 	least = least_cell(search);
-	if (search->heap.count == 0)
+	if (search->queue.count == 0)
 		wanted = Min(wanted, least);
 	if (isinf(least) && search->order_next >= search->order_count)
 		return false;
@@ -424,11 +424,11 @@ note_returned(Search *search, const Candidate *candidate)
 static void
 search_again(Search *search)
 {
-	int			keep = search->heap.keep;
-	double		most = work_mem * 1024.0 / (2 * sizeof(Candidate));	/* the heap grows to twice what it keeps */
+	int			keep = search->queue.limit;
+	double		most = work_mem * 1024.0 / (2 * sizeof(Candidate));	/* the queue grows to twice its limit */
 	int			left = 0;
 
-	search->done = search->heap.last;
+	search->done = search->queue.last;
 	search->has_done = true;
 	for (int i = 0; i < search->returned_count; i++)
 		if (candidate_less(&search->done, &search->returned[i]))
@@ -450,13 +450,13 @@ search_next(Search *search, ItemPointerData *tid, double *bound)
 		float		frontier = Min(search->next_region, least);
 		Candidate	first;
 
-		if (search->heap.count > 0)
+		if (search->queue.count > 0)
 		{
-			bool		in_order = search->heap.items[0].bound <= frontier;
+			bool		in_order = search->queue.items[0].bound <= frontier;
 
 			if (in_order || (frontier > search->reported && !search->probed))
 			{
-				first = heap_pop(&search->heap);
+				first = candidate_queue_pop(&search->queue);
 				search->probed = !in_order;
 				if (in_order)
 					search->settled = first.bound;
@@ -470,9 +470,9 @@ search_next(Search *search, ItemPointerData *tid, double *bound)
 			}
 		}
 		search->probed = false;
-		if (expand(search) || search->heap.count > 0)
+		if (expand(search) || search->queue.count > 0)
 			continue;
-		if (!search->heap.dropped)
+		if (!search->queue.dropped)
 			break;
 		search_again(search);
 	}
@@ -487,8 +487,8 @@ search_next_unordered(Search *search, ItemPointerData *tid)
 {
 	MemoryContext previous = MemoryContextSwitchTo(search->context);
 
-	search->heap.keep = INT_MAX;
-	while (search->heap.count == 0 && search->order_next < search->order_count)
+	search->queue.limit = INT_MAX;
+	while (search->queue.count == 0 && search->order_next < search->order_count)
 	{
 		RegionOrder *next = &search->order[search->order_next++];
 
@@ -500,9 +500,9 @@ search_next_unordered(Search *search, ItemPointerData *tid)
 		search_open_cells(search, Min(search->limit, FLT_MAX));
 	}
 	MemoryContextSwitchTo(previous);
-	if (search->heap.count == 0)
+	if (search->queue.count == 0)
 		return false;
-	*tid = search->heap.items[--search->heap.count].tid;
+	*tid = search->queue.items[--search->queue.count].tid;
 	search->counts.rows++;
 	return true;
 }

@@ -44,7 +44,7 @@ struct Search
 	IndexRegion *regions;
 	float	   *vector;			/* [n] */
 	double		rounding;		/* of it */
-	uint8	   *head;			/* [head], of the region whose directory is being read */
+	uint8	   *prefix;			/* [prefix], of the region whose directory is being read */
 	CodeQuery  *queries;		/* [regions] */
 	uint8	   *codes;			/* [regions, n] */
 	bool	   *coded;			/* [regions] */
@@ -81,7 +81,7 @@ struct Search
 	CompatLocator visited;
 
 	/* rows */
-	CandidateHeap heap;
+	CandidateQueue queue;
 	float		reported;
 	float		settled;		/* bound of the last row that was returned in order; -1: none */
 	float		blur;			/* by so much distances usually pass bounds */
@@ -104,7 +104,7 @@ struct Search
 /* Bounds all cells of a region; next: the one that comes after it, or the same. */
 extern void search_open_region(Search *search, uint32 region, uint32 next);
 
-/* Opens the leaves of all cells with bounds up to most: their rows come to the heap. */
+/* Opens the leaves of all cells with bounds up to most: their rows come to the queue. */
 extern void search_open_cells(Search *search, float most);
 
 /* Makes the hints ready for an index of so many blocks. */

@@ -161,7 +161,7 @@ code_for_region(Search *search, uint32 region)
 static float
 most_wanted(const Search *search)
 {
-	float		cutoff = heap_cutoff(&search->heap);
+	float		cutoff = candidate_queue_cutoff(&search->queue);
 
 	return Min(cutoff, search->limit);
 }
@@ -179,7 +179,7 @@ any_within(const float *bounds, int count, float most)
 	return within != 0;
 }
 
-/* Its rows come to the heap; if vacuum has freed it since its cell was read, all its rows were dead before this scan began. */
+/* Its rows come to the queue; if vacuum has freed it since its cell was read, all its rows were dead before this scan began. */
 static void
 open_leaf(Search *search, uint32 region, const ItemPointerData *leaf)
 {
@@ -225,7 +225,7 @@ open_leaf(Search *search, uint32 region, const ItemPointerData *leaf)
 
 			if (candidate.bound <= most && ItemPointerIsValid(&candidate.tid) && !was_returned(search, &candidate))
 			{
-				heap_push(&search->heap, &candidate);
+				candidate_queue_push(&search->queue, &candidate);
 				most = most_wanted(search);
 			}
 		}
@@ -270,7 +270,7 @@ bound_cells(Search *search, SearchNode *found, Page page, const CodeQuery *query
 		memset(bounds, 0, sizeof(float) * found->count);
 	else
 	{
-		index_node_sums(search->index, page, layout, search->metric, search->head, found->count, search->sums);
+		index_node_sums(search->index, page, layout, search->metric, search->prefix, found->count, search->sums);
 		code_kernels()->bounds(search->metric == METRIC_L1, search->sums, index_slacks(page, layout), found->count, query, bounds);
 	}
 	if (INDEX_NODE(page)->free > 0)
@@ -292,7 +292,7 @@ search_open_region(Search *search, uint32 region, uint32 next)
 
 	search->counts.regions++;
 	if (!search->every)
-		code_dimensions(search, region, layout->dimensions, search->head, &query);
+		code_dimensions(search, region, layout->dimensions, search->prefix, &query);
 	while (BlockNumberIsValid(block))
 	{
 		Buffer		buffer;

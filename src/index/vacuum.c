@@ -178,7 +178,7 @@ free_leaves(Vacuum *vacuum)
 	BlockNumber *leaves = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(BlockNumber) * Max(vacuum->empty_count, 1));
 	IndexLayout directory;
 
-	index_layout(&directory, vacuum->meta.head);
+	index_layout(&directory, vacuum->meta.prefix);
 	if (vacuum->empty_count > 0)
 		qsort(vacuum->empty, vacuum->empty_count, sizeof(EmptyLeaf), compare_empty);
 	for (int64 first = 0, end; first < vacuum->empty_count; first = end)
