@@ -12,6 +12,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "common/number.h"
 #include "common/random.h"
 #include "model/score.h"
 
@@ -21,24 +22,6 @@
 #define NORMAL_975 1.959963984540054
 
 StaticAssertDecl(RESAMPLE_REPLICATES % BLOCK == 0, "replicates come in whole blocks");
-
-static int
-compare_doubles(const void *a, const void *b)
-{
-	double		x = *(const double *) a;
-	double		y = *(const double *) b;
-
-	return (x > y) - (x < y);
-}
-
-static int
-compare_floats(const void *a, const void *b)
-{
-	float		x = *(const float *) a;
-	float		y = *(const float *) b;
-
-	return (x > y) - (x < y);
-}
 
 /* ---- the replicates ------------------------------------------------------------------------------------------------ */
 

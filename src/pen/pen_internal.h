@@ -7,15 +7,10 @@
 #include <string.h>
 
 #include "common/limits.h"
+#include "common/number.h"
 #include "pen/pen.h"
 
-static inline double
-clamp(double value, double least, double most)
-{
-	return value < least ? least : value > most ? most : value;
-}
-
-/* ---- reading: pen_points.c ---------------------------------------------------------------------------------------- */
+/* ---- reading: points.c ---------------------------------------------------------------------------------------- */
 
 /* Points as they come in, float [4] each. */
 typedef struct PenPoints
@@ -52,7 +47,7 @@ extern bool pen_text_number(PenText *text, double *number);
 
 extern bool pen_text_equals(const PenText *value, const char *text);
 
-/* ---- XML: pen_xml.c ----------------------------------------------------------------------------------------------- */
+/* ---- XML: xml.c ----------------------------------------------------------------------------------------------- */
 
 typedef struct PenTag
 {

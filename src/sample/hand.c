@@ -21,7 +21,7 @@ sample_hand(Random *random, SampleHand *hand)
 static double
 stroke_length(double from_x, double from_y, const SampleStroke *stroke)
 {
-	double		half = sample_clamp(fabs(stroke->bend) / 2.0, 0.0, 2.2);
+	double		half = clamp(fabs(stroke->bend) / 2.0, 0.0, 2.2);
 	double		chord = hypot(stroke->x - from_x, stroke->y - from_y);
 
 	return half > 1e-3 ? chord * half / sin(half) : chord;
@@ -40,15 +40,15 @@ sample_time(SampleMotion *motion, const SampleHand *hand, double height, Random 
 		SampleStroke *stroke = &motion->stroke[i];
 		double		length = stroke_length(x, y, stroke);
 		double		rise = (stroke->y - y) / (length + 0.1 * height);
-		double		relative = sample_clamp(length / height, 0.08, 40.0);
+		double		relative = clamp(length / height, 0.08, 40.0);
 
 		stroke->duration = hand->tempo * pow(relative, hand->growth) * sample_factor(random, hand->irregular);
 		stroke->onset = hand->onset + sample_normal(random, 0.025);
 		if (stroke->lift || lifted)
 			stroke->onset = 0.72 + sample_normal(random, 0.04);
 		stroke->pause = 0.0;
-		stroke->asymmetry = sample_clamp(hand->asymmetry * sample_factor(random, 0.3), 0.02, 0.4);
-		stroke->pressure = sample_clamp(hand->pressure * (1.0 - hand->contrast * rise) + sample_normal(random, 0.05) +
+		stroke->asymmetry = clamp(hand->asymmetry * sample_factor(random, 0.3), 0.02, 0.4);
+		stroke->pressure = clamp(hand->pressure * (1.0 - hand->contrast * rise) + sample_normal(random, 0.05) +
 										hand->drift * ((double) i / motion->strokes - 0.5), 0.15, 0.98);
 		lifted = stroke->lift;
 		x = stroke->x;

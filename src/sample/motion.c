@@ -43,7 +43,7 @@ arc_shape(Arc *arc, double from_x, double from_y, const SampleStroke *stroke)
 	double		across = stroke->x - from_x;
 	double		up = stroke->y - from_y;
 	double		chord = sqrt(across * across + up * up);
-	double		turn = sample_clamp(stroke->bend, -BEND_LIMIT, BEND_LIMIT);
+	double		turn = clamp(stroke->bend, -BEND_LIMIT, BEND_LIMIT);
 	double		half = sin(turn / 2.0);
 
 	arc->across = across;
@@ -89,7 +89,7 @@ arc_share(const Arc *arc, double time)
 		return 0.0;
 	if (time >= arc->end)
 		return 1.0;
-	return sample_clamp(0.5 + 0.5 * erf((log(time - arc->origin) - arc->mu) / arc->sigma * M_SQRT1_2) / cut, 0.0, 1.0);
+	return clamp(0.5 + 0.5 * erf((log(time - arc->origin) - arc->mu) / arc->sigma * M_SQRT1_2) / cut, 0.0, 1.0);
 }
 
 static void
@@ -225,7 +225,7 @@ track_press(SampleTrack *track, double fade, Random *random)
 		since++;
 		if (since < ramp)
 			track->pressure[k] *= 0.25 + 0.75 * since / ramp;
-		track->pressure[k] = sample_clamp(track->pressure[k], 0.03, 1.0);
+		track->pressure[k] = clamp(track->pressure[k], 0.03, 1.0);
 	}
 }
 

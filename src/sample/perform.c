@@ -45,7 +45,7 @@ motion_distort(SampleMotion *motion, double height, const Errors *errors, Random
 	{
 		double	   *x = i < 0 ? &motion->x : &motion->stroke[i].x;
 		double	   *y = i < 0 ? &motion->y : &motion->stroke[i].y;
-		double		reach = sample_clamp(hypot(*x - last_x, *y - last_y) / height, 0.0, 8.0);
+		double		reach = clamp(hypot(*x - last_x, *y - last_y) / height, 0.0, 8.0);
 		double		error = corner * errors->corner * (0.65 + 0.25 * reach);	/* longer strokes land less exactly */
 		double		new_x;
 
@@ -82,9 +82,9 @@ motion_retime(SampleMotion *motion, double timing, Random *random)
 		SampleStroke *stroke = &motion->stroke[i];
 
 		stroke->duration *= tempo * sample_factor(random, 0.06 * timing);
-		stroke->onset = sample_clamp(stroke->onset + sample_normal(random, 0.015 * timing), 0.3, 0.95);
-		stroke->asymmetry = sample_clamp(stroke->asymmetry * sample_factor(random, 0.1 * timing), 0.02, 0.4);
-		stroke->pressure = sample_clamp(press * stroke->pressure + sample_normal(random, 0.03 * timing), 0.12, 1.0);
+		stroke->onset = clamp(stroke->onset + sample_normal(random, 0.015 * timing), 0.3, 0.95);
+		stroke->asymmetry = clamp(stroke->asymmetry * sample_factor(random, 0.1 * timing), 0.02, 0.4);
+		stroke->pressure = clamp(press * stroke->pressure + sample_normal(random, 0.03 * timing), 0.12, 1.0);
 	}
 }
 
@@ -192,7 +192,7 @@ perform_forged(const SamplePlan *plan, uint64_t seed, int signer, int sample, Sa
 	/* how he would write it */
 	sample_hand(&forger, &hand);
 	hand.tempo = slowness * (0.5 * hand.tempo + 0.5 * plan->hand.tempo);
-	hand.onset = sample_clamp((1.0 - fluency) * hand.onset + fluency * plan->hand.onset + 0.05 * caution, 0.4, 0.75);
+	hand.onset = clamp((1.0 - fluency) * hand.onset + fluency * plan->hand.onset + 0.05 * caution, 0.4, 0.75);
 	hand.tremor *= 1.0 + 2.0 * caution;
 	sample_time(motion, &hand, plan->height, &forger);
 

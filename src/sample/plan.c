@@ -118,10 +118,10 @@ style_draw(Random *random, Style *style)
 	style->slant = 0.28 + sample_normal(random, 0.26);
 	style->width = 1.05 * sample_factor(random, 0.2);
 	style->spacing = sample_normal(random, 1.6);
-	style->round = sample_clamp(1.0 + sample_normal(random, 0.2), 0.55, 1.4);
+	style->round = clamp(1.0 + sample_normal(random, 0.2), 0.55, 1.4);
 	style->tall = 0.95 * sample_factor(random, 0.18);
 	style->capital = 1.15 * sample_factor(random, 0.24);
-	style->wear = sample_clamp(random_range(random, -0.2, 1.1), 0.0, 0.95);
+	style->wear = clamp(random_range(random, -0.2, 1.1), 0.0, 0.95);
 	style->rise = 0.04 + sample_normal(random, 0.07);
 	style->joined = random_uniform(random) < 0.7 ? 1.0 : random_range(random, 0.3, 0.9);
 	style->layout = layouts[random_below(random, sizeof layouts / sizeof layouts[0])];
@@ -264,7 +264,7 @@ builder_word(Builder *builder, const char *name)
 	for (int i = 0; i < length; i++)
 	{
 		double		along = length > 1 ? (double) i / (length - 1) : 0.0;
-		double		wear = i == 0 ? 0.0 : sample_clamp(style->wear * (0.25 + 0.9 * along), 0.0, 0.95);
+		double		wear = i == 0 ? 0.0 : clamp(style->wear * (0.25 + 0.9 * along), 0.0, 0.95);
 		bool		join = i > 0 && random_uniform(&builder->random) < (i == 1 ? 0.75 * style->joined : style->joined);
 
 		builder_letter(builder, name[i], wear, join);
@@ -410,7 +410,7 @@ sample_plan(uint64_t seed, int signer, SamplePlan *plan)
 	style_mix(&builder.random, &own, &builder.style);
 	sample_hand(&builder.random, &plan->hand);
 	plan->height = 3.1 * sample_factor(&builder.random, 0.2);
-	plan->variability = sample_clamp(sample_factor(&builder.random, 0.35), 0.5, 2.0);
+	plan->variability = clamp(sample_factor(&builder.random, 0.35), 0.5, 2.0);
 	plan->omission = random_range(&builder.random, 0.0, 0.12);
 
 	flourish = random_uniform(&builder.random) < 0.2;

@@ -90,7 +90,7 @@ paper_draw(Random *random, Paper *paper)
 static void
 scan_draw(const SampleTrack *track, double border, Random *random, Scan *scan)
 {
-	double		turn = sample_clamp(sample_normal(random, 1.3), -3.0, 3.0) * M_PI / 180.0;
+	double		turn = clamp(sample_normal(random, 1.3), -3.0, 3.0) * M_PI / 180.0;
 	double		low_x = 0.0;
 	double		high_x = 0.0;
 	double		low_y = 0.0;
@@ -122,8 +122,8 @@ scan_draw(const SampleTrack *track, double border, Random *random, Scan *scan)
 								   (MAXIMUM_HEIGHT - 2 * MARGIN - 2 * border) / (high_y - low_y + 0.1)));
 	ink_width = scan->scale * (high_x - low_x) + 2.0 * border;
 	ink_height = scan->scale * (high_y - low_y) + 2.0 * border;
-	scan->width = (int) sample_clamp(ink_width + room_x, MINIMUM_WIDTH, MAXIMUM_WIDTH);
-	scan->height = (int) sample_clamp(ink_height + room_y, MINIMUM_HEIGHT, MAXIMUM_HEIGHT);
+	scan->width = (int) clamp(ink_width + room_x, MINIMUM_WIDTH, MAXIMUM_WIDTH);
+	scan->height = (int) clamp(ink_height + room_y, MINIMUM_HEIGHT, MAXIMUM_HEIGHT);
 	scan->left = place_x * (scan->width - ink_width) + border - scan->scale * low_x;
 	scan->top = place_y * (scan->height - ink_height) + border + scan->scale * high_y;
 }
@@ -151,7 +151,7 @@ ink_disc(float *ink, const Scan *scan, double x, double y, double radius, double
 		for (int column = first_x; column <= last_x; column++)
 		{
 			double		distance = sqrt((column - x) * (column - x) + (row - y) * (row - y));
-			double		cover = strength * sample_clamp((reach - distance) / edge, 0.0, 1.0);
+			double		cover = strength * clamp((reach - distance) / edge, 0.0, 1.0);
 			float	   *pixel = &ink[(size_t) row * scan->width + column];
 
 			if (cover > *pixel)
@@ -185,7 +185,7 @@ ink_segment(float *ink, const Scan *scan, const Pen *pen, const SampleTrack *tra
 		ends[end][0] = scan->left + scan->scale * (scan->turn_cos * x - scan->turn_sin * y);
 		ends[end][1] = scan->top - scan->scale * (scan->turn_sin * x + scan->turn_cos * y);
 		ends[end][2] = fmax(breadth / 2.0, 0.45);
-		ends[end][3] = sample_clamp(pen->flow * (0.55 + 0.75 * sqrt(press) - 0.25) * (1.0 - pen->starve * (1.0 - slow)),
+		ends[end][3] = clamp(pen->flow * (0.55 + 0.75 * sqrt(press) - 0.25) * (1.0 - pen->starve * (1.0 - slow)),
 									0.08, 1.0);
 	}
 	length = hypot(ends[1][0] - ends[0][0], ends[1][1] - ends[0][1]);
@@ -232,7 +232,7 @@ paper_lay(const Paper *paper, const Pen *pen, const Scan *scan, const float *ink
 
 				value -= (value - pen->ink) * cover;
 			}
-			raster[at] = (uint8_t) (sample_clamp(value, 0.0, 255.0) + 0.5);
+			raster[at] = (uint8_t) (clamp(value, 0.0, 255.0) + 0.5);
 		}
 	}
 }

@@ -9,6 +9,7 @@
 #define SIAMESE_SAMPLE_INTERNAL_H
 
 #include "common/limits.h"
+#include "common/number.h"
 #include "common/random.h"
 #include "sample/sample.h"
 
@@ -119,7 +120,6 @@ typedef enum SamplePurpose
 extern Random sample_stream(uint64_t seed, SamplePurpose purpose, uint64_t first, uint64_t second);
 extern double sample_normal(Random *random, double deviation);	/* normal, cut at 2.5 deviations */
 extern double sample_factor(Random *random, double deviation);	/* exp(sample_normal) */
-extern double sample_clamp(double value, double low, double high);
 
 /* glyph.c; letter: 'a' to 'z' or 'A' to 'Z' */
 extern const SampleGlyph *sample_glyph(char letter);

@@ -12,15 +12,9 @@ sample_stream(uint64_t seed, SamplePurpose purpose, uint64_t first, uint64_t sec
 }
 
 double
-sample_clamp(double value, double low, double high)
-{
-	return value < low ? low : value > high ? high : value;
-}
-
-double
 sample_normal(Random *random, double deviation)
 {
-	return deviation * sample_clamp(random_normal(random), -2.5, 2.5);
+	return deviation * clamp(random_normal(random), -2.5, 2.5);
 }
 
 double

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "common/number.h"
 #include "host.h"
 #include "sample/sample_internal.h"
 
@@ -322,12 +323,6 @@ test_own_forged_strange(void **state)
 	assert_true(own * 1.15 < forged);
 	assert_true(forged * 1.3 < strange);
 	assert_true(least < 0.6 * strange);
-}
-
-static int
-compare_doubles(const void *a, const void *b)
-{
-	return (*(const double *) a > *(const double *) b) - (*(const double *) a < *(const double *) b);
 }
 
 /* Greatest distance between two empirical distributions (Kolmogorov and Smirnov); sorts both. */

@@ -1,5 +1,5 @@
 /*
- * pen_iso19794.c: reader of ISO/IEC 19794-7:2007, the full format of signature/sign time series data.
+ * iso19794.c: reader of ISO/IEC 19794-7:2007, the full format of signature/sign time series data.
  *
  * All numbers are big-endian.  Header: "SDI\0", " 10\0", a bit for each of 16 channels (X first), for each channel a byte of
  * flags and what they announce, a reserved byte.  Body: a byte of flags, three bytes with the number of points, the

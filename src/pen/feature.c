@@ -1,5 +1,5 @@
 /*
- * pen_feature.c: what a network sees of a prepared sample; pen.h says where each feature comes from.
+ * feature.c: what a network sees of a prepared sample; pen.h says where each feature comes from.
  */
 #include <math.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /*
- * pen_check.c: whether a trajectory is one.
+ * trajectory.c: whether a trajectory is one.
  */
 #include <float.h>
 #include <math.h>

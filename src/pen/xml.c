@@ -1,5 +1,5 @@
 /*
- * pen_xml.c: tags of an XML document.
+ * xml.c: tags of an XML document.
  *
  * No entity is resolved and nothing is looked up: a document type declaration is refused.
  */

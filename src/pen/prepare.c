@@ -1,5 +1,5 @@
 /*
- * pen_prepare.c: a trajectory -> a sample of fixed length, drift removed and scaled.
+ * prepare.c: a trajectory -> a sample of fixed length, drift removed and scaled.
  *
  * Both kinds of resampling walk along the trajectory by a measure that never falls: the time, or the way.  Values between
  * two points are interpolated; the pen is down where it is at the nearer one.

@@ -1,9 +1,9 @@
 /*
- * pen_inkml.c: reader of InkML: a walk over the tags, with eyes for <trace> and what tells its channels.
+ * inkml.c: reader of InkML: a walk over the tags, with eyes for <trace> and what tells its channels.
  */
 #include <math.h>
 
-#include "pen/pen_inkml_internal.h"
+#include "pen/inkml_internal.h"
 
 typedef struct Ink
 {

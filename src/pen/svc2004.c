@@ -1,5 +1,5 @@
 /*
- * pen_svc2004.c: reader of SVC2004's text files.
+ * svc2004.c: reader of SVC2004's text files.
  */
 #include <math.h>
 

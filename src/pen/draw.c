@@ -1,5 +1,5 @@
 /*
- * pen_draw.c: a prepared sample as an SVG: the trajectory, and below it each feature over the points.
+ * draw.c: a prepared sample as an SVG: the trajectory, and below it each feature over the points.
  *
  * A stroke of the pen is one path, its width by the pressure in four steps; what the pen did in the air is thin and grey.
  */

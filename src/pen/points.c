@@ -1,5 +1,5 @@
 /*
- * pen_points.c: what the readers share: a growing list of points, numbers in a text.
+ * points.c: what the readers share: a growing list of points, numbers in a text.
  */
 #include <float.h>
 #include <math.h>

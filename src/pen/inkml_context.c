@@ -1,10 +1,10 @@
 /*
- * pen_inkml_context.c: which channels the traces of an InkML document have.
+ * inkml_context.c: which channels the traces of an InkML document have.
  *
  * <traceFormat> tells channels, within <context>, within <inkSource>, or by itself; all of them can be named and referred to.
  * What a trace or a group of traces does not name is the current context's; definitions do not become current.
  */
-#include "pen/pen_inkml_internal.h"
+#include "pen/inkml_internal.h"
 
 void
 ink_contexts_begin(InkContexts *contexts, PenText *text)

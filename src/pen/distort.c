@@ -1,5 +1,5 @@
 /*
- * pen_distort.c: a copy of a prepared sample as the same hand might have written it another day.
+ * distort.c: a copy of a prepared sample as the same hand might have written it another day.
  *
  * Um et al. 2017 ("Data augmentation of wearable sensor data") name time warping, rotation, scaling and jitter; the
  * smooth fields are random values at a few nodes along the signature, with smooth steps in between.

@@ -1,8 +1,8 @@
 /*
- * pen_inkml_internal.h: what an InkML document says of its traces' channels (pen_inkml_context.c), for pen_inkml.c.
+ * inkml_internal.h: what an InkML document says of its traces' channels (inkml_context.c), for inkml.c.
  */
-#ifndef SIAMESE_PEN_INKML_INTERNAL_H
-#define SIAMESE_PEN_INKML_INTERNAL_H
+#ifndef SIAMESE_INKML_INTERNAL_H
+#define SIAMESE_INKML_INTERNAL_H
 
 #include "pen/pen_internal.h"
 
