@@ -13,6 +13,7 @@
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "nodes/parsenodes.h"
 
 #include "common/check.h"
 #include "common/compat.h"
@@ -72,6 +73,18 @@ check_may_write(const char *function)
 				(errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
 				 errmsg("cannot execute %s in a read-only transaction", function),
 				 errhint("SET default_transaction_read_only = off, or begin the transaction with READ WRITE.")));
+}
+
+void
+check_procedure_call(FunctionCallInfo fcinfo, const char *procedure, const char *detail)
+{
+	if (fcinfo->context == NULL || !IsA(fcinfo->context, CallContext) || castNode(CallContext, fcinfo->context)->atomic)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_TRANSACTION_STATE),
+				 errmsg("siamese.%s() cannot run inside a transaction block or a function", procedure),
+				 errdetail("%s", detail),
+				 errhint("CALL it by itself.")));
+	check_may_write(psprintf("siamese.%s()", procedure));
 }
 
 void

@@ -23,6 +23,9 @@ extern void check_raise_status(const Status *status) __attribute__((noreturn));
 /* Raises on a standby and in a read-only transaction; function: its name with "()", for the message. */
 extern void check_may_write(const char *function);
 
+/* Raises unless a procedure that commits was called by itself, where it may write; detail is a full sentence. */
+extern void check_procedure_call(FunctionCallInfo fcinfo, const char *procedure, const char *detail);
+
 /* ---- models ------------------------------------------------------------------------------------------------------ */
 
 /* Always fail; detail is a full sentence. */

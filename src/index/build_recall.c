@@ -1,7 +1,7 @@
 /*
  * build_recall.c: how many regions must be visited for a share of the nearest rows; for siamese.target_recall.
  *
- * Measured at the build on the sample: for some of its rows, where the ten nearest other rows lie in the order of the regions.
+ * Evaluation at the build on the sample: for some of its rows, where the ten nearest other rows lie in the order of the regions.
  * The sample is thinner than the table, so its neighbours are farther, and the numbers err on the safe side.
  */
 #include "postgres.h"

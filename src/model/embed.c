@@ -1,5 +1,5 @@
 /*
- * embed.c: embed(image, model), of one image or an array of them; embed(pen, model); siamese.preview(image, model).
+ * embed.c: embed(image, model), of one image or an array of them; embed(pen, model).
  */
 #include "postgres.h"
 
@@ -9,30 +9,11 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/array.h"
-#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
 #include "common/check.h"
 #include "common/host.h"
-#include "common/settings.h"
-#include "image/image.h"
 #include "model/model.h"
-
-bool
-model_try_prepare_image(const NetworkDefinition *definition, bytea *image, uint8 *raster, Status *status)
-{
-	return image_prepare((const uint8 *) VARDATA_ANY(image), VARSIZE_ANY_EXHDR(image), &definition->image,
-						 setting_max_pixels, host_server(), raster, status);
-}
-
-void
-model_prepare_image(const NetworkDefinition *definition, bytea *image, uint8 *raster)
-{
-	Status		status;
-
-	if (!model_try_prepare_image(definition, image, raster, &status))
-		check_raise_status(&status);
-}
 
 static void
 check_values(const Model *model, const float *x)
@@ -74,16 +55,6 @@ model_embed_datum(Model *model, Datum datum)
 	if (!model_try_prepare_sample(model->definition, datum, model->raster, &status))
 		check_raise_status(&status);
 	return model_embed_raster(model, model->raster);
-}
-
-Model *
-model_argument(FunctionCallInfo fcinfo, int n, NetworkInputKind kind)
-{
-	Model	   *model = model_by_name(PG_NARGS() <= n || PG_ARGISNULL(n) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(n)));
-
-	if (model->definition->input_kind != kind)
-		check_raise_input_kind(model->definition->input_kind == INPUT_PEN);
-	return model;
 }
 
 /* embed(image, model) and embed(pen, model) */
@@ -168,28 +139,4 @@ siamese_embed_images(PG_FUNCTION_ARGS)
 	network_workspace_destroy(workspace);
 	PG_RETURN_POINTER(construct_md_array(value, isnull, ARR_NDIM(images), ARR_DIMS(images), ARR_LBOUND(images),
 										 element, -1, false, TYPALIGN_DOUBLE));
-}
-
-PG_FUNCTION_INFO_V1(siamese_preview);
-
-Datum
-siamese_preview(PG_FUNCTION_ARGS)
-{
-	Model	   *model;
-	uint8_t    *png;
-	size_t		length;
-	bytea	   *result;
-	Status		status;
-
-	if (PG_ARGISNULL(0))
-		PG_RETURN_NULL();
-	model = model_argument(fcinfo, 1, INPUT_IMAGE);
-	model_prepare_image(model->definition, PG_GETARG_BYTEA_PP(0), model->raster);
-	if (!image_encode_png(model->raster, model->definition->image.width, model->definition->image.height,
-						  model->definition->image.channels, host_server(), &png, &length, &status))
-		check_raise_status(&status);
-	result = palloc(VARHDRSZ + length);
-	SET_VARSIZE(result, VARHDRSZ + length);
-	memcpy(VARDATA(result), png, length);
-	PG_RETURN_BYTEA_P(result);
 }

@@ -4,7 +4,6 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "common/cryptohash.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
@@ -15,22 +14,6 @@
 
 #include "common/compat.h"
 #include "model/exported.h"
-
-void
-exported_digest(const char *bytes, size_t length, uint8 *digest)
-{
-	pg_cryptohash_ctx *hash = pg_cryptohash_create(PG_SHA256);
-	bool		done = pg_cryptohash_init(hash) >= 0;
-
-	for (size_t at = 0; done && at < length; at += LIMIT_WEIGHT_PART)
-	{
-		CHECK_FOR_INTERRUPTS();
-		done = pg_cryptohash_update(hash, (const uint8 *) bytes + at, Min(LIMIT_WEIGHT_PART, length - at)) >= 0;
-	}
-	if (!done || pg_cryptohash_final(hash, digest, EXPORTED_DIGEST_BYTES) < 0)
-		elog(ERROR, "could not compute a SHA-256");
-	pg_cryptohash_free(hash);
-}
 
 /* The header of the row that the name means, in UTF-8, in the current memory context. */
 static char *
@@ -106,6 +89,6 @@ siamese_export_model(PG_FUNCTION_ARGS)
 		model_encode_weights(model->weights + done, values, to);
 		to += values * sizeof(float);
 	}
-	exported_digest(VARDATA(result), to - VARDATA(result), (uint8 *) to);
+	model_digest(VARDATA(result), to - VARDATA(result), (uint8 *) to);
 	PG_RETURN_BYTEA_P(result);
 }

@@ -18,7 +18,7 @@
 #define EXPORTED_MAGIC "siamese model 1\n"
 #define EXPORTED_MAGIC_BYTES 16
 #define EXPORTED_LENGTH_BYTES sizeof(uint32)
-#define EXPORTED_DIGEST_BYTES PG_SHA256_DIGEST_LENGTH
+#define EXPORTED_DIGEST_BYTES MODEL_DIGEST_BYTES
 
 /* Bytes of the parts of so many weights. */
 static inline uint64
@@ -26,8 +26,5 @@ exported_weight_bytes(uint64 count)
 {
 	return count * sizeof(float) + (count + MODEL_PART_VALUES - 1) / MODEL_PART_VALUES * EXPORTED_LENGTH_BYTES;
 }
-
-/* digest [EXPORTED_DIGEST_BYTES] of the bytes; serves interrupts. */
-extern void exported_digest(const char *bytes, size_t length, uint8 *digest);
 
 #endif

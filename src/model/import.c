@@ -20,7 +20,6 @@
 #include "common/check.h"
 #include "common/host.h"
 #include "model/exported.h"
-#include "model/references.h"
 
 typedef struct Imported
 {
@@ -191,7 +190,7 @@ read_exported(Imported *imported, const char *from, size_t length)
 
 	if (length < least || memcmp(from, EXPORTED_MAGIC, EXPORTED_MAGIC_BYTES) != 0)
 		bad_value("It does not begin with the mark of format 1.");
-	exported_digest(from, length - EXPORTED_DIGEST_BYTES, digest);
+	model_digest(from, length - EXPORTED_DIGEST_BYTES, digest);
 	if (memcmp(digest, from + length - EXPORTED_DIGEST_BYTES, EXPORTED_DIGEST_BYTES) != 0)
 		bad_value("Its bytes do not have the SHA-256 at its end: some were changed or lost.");
 	header_bytes = get_length(from + EXPORTED_MAGIC_BYTES);

@@ -30,7 +30,6 @@
 #include "common/check.h"
 #include "common/settings.h"
 #include "model/model.h"
-#include "model/references.h"
 
 #define ANSWERS_KEPT 256		/* of each kind; then all are forgotten */
 

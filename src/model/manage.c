@@ -27,6 +27,20 @@ change(const char *command, int arguments, Datum *values, int expected)
 	return SPI_processed;
 }
 
+void
+model_drop_unused_weights(uint64 fingerprint)
+{
+	Oid			type = TEXTOID;
+	Datum		value = CStringGetTextDatum(model_fingerprint_text(fingerprint));
+
+	if (SPI_execute_with_args("DELETE FROM siamese.model_weights w WHERE w.fingerprint OPERATOR(pg_catalog.=) $1 AND NOT EXISTS"
+							  " (SELECT 1 FROM siamese.model m WHERE m.fingerprint OPERATOR(pg_catalog.=) w.fingerprint)",
+							  1, &type, &value, NULL, false, 0) != SPI_OK_DELETE)
+		elog(ERROR, "could not remove weights");
+	if (SPI_processed > 0)
+		model_forget_weights(fingerprint);
+}
+
 PG_FUNCTION_INFO_V1(siamese_drop_model);
 
 Datum

@@ -10,13 +10,13 @@
 
 #include "postgres.h"
 
-#include "access/tupdesc.h"
+#include "common/sha2.h"
 #include "utils/array.h"
 #include "utils/jsonb.h"
 
 #include "common/limits.h"
 #include "embedding/embedding.h"
-#include "model/score.h"
+#include "model/stored_calibration.h"
 #include "network/network.h"
 
 /* ---- definitions (definition.c) ---------------------------------------------------------------------------------- */
@@ -26,112 +26,6 @@ extern NetworkDefinition *definition_from_jsonb(Jsonb *json);
 
 /* The definition of siamese.network's row of that name, in the current memory context; raises if there is none. */
 extern Jsonb *definition_of_network(const char *network);
-
-/* ---- calibration (calibration.c, calibration_json.c, calibration_fit.c, isotonic.c) -------------------------------- */
-
-#define CALIBRATION_KNOTS 64
-#define CALIBRATION_RATES 64
-
-typedef enum CalibrationMethod
-{
-	CALIBRATION_LOGISTIC,
-	CALIBRATION_ISOTONIC
-} CalibrationMethod;
-
-typedef struct CalibrationKnot
-{
-	double		distance;
-	double		log_odds;
-} CalibrationKnot;
-
-typedef struct CalibrationRate
-{
-	double		rate;			/* false-accept rate: of each kind of impostor at most this share is accepted */
-	double		threshold;
-	ScoreInterval	threshold_interval; /* 95 %, over identities: where the threshold would lie for other people */
-	ScoreInterval	rate_interval;	/* 95 %: the rate that this threshold has among other people */
-	double		relative_error; /* standard error of the rate over the rate */
-} CalibrationRate;
-
-/*
- * Fitted on identities that the model did not learn from.  The log odds of "the same identity" are linear between knots
- * and constant outside of them; knots rise in distance and never rise in log odds.  Rates fall; those that the
- * identities cannot support are not there.
- */
-typedef struct ModelCalibration
-{
-	double		threshold;		/* of "the same identity": where a genuine and an impostor pair are equally likely */
-	double		prior;			/* the share of genuine pairs that the log odds stand for */
-	CalibrationMethod method;
-	int			knots;
-	CalibrationKnot knot[CALIBRATION_KNOTS];
-	int			rates;
-	CalibrationRate rate[CALIBRATION_RATES];
-	int			identities;		/* that it was fitted on */
-	int			groups;			/* of them; 0: they are independent of each other */
-	int			samples;
-	int64		pairs[PAIR_KINDS];
-} ModelCalibration;
-
-/*
- * calibration_fit.c.  Needs genuine pairs and impostors; where there are random and skilled ones, each kind weighs one
- * half for the probability, and a false-accept rate is that of the kind that is accepted more often.
- *
- * Probability: logistic regression, or isotonic regression with Laplace's rule (Brummer, du Preez 2006, "Application-
- * independent evaluation of speaker detection", section 5.2), whichever has the lower log loss in a cross-validation
- * over identities, or groups of them.  Rates: quantiles of the impostors' distances with intervals by resample_pairs(); a rate is
- * supported when at least CALIBRATION_SUPPORT impostor pairs are accepted and its standard error is at most
- * CALIBRATION_RELATIVE_ERROR of it.
- */
-#define CALIBRATION_SUPPORT 10.0
-#define CALIBRATION_RELATIVE_ERROR 0.5
-
-extern void calibration_fit(const PairDistances *pairs, uint64 seed, ModelCalibration *calibration);
-
-/*
- * Whether the distance says nothing of the identity, the log odds being the same at any: so it is fitted where the area under
- * the ROC curve, or the lower end of its 95 % interval over groups, is at most one half.  Then nothing is "the same".
- */
-extern bool calibration_says_nothing(const ModelCalibration *calibration);
-#define CALIBRATION_NO_THRESHOLD (-1.0)	/* no distance is within it */
-
-/* Probability of "the same identity" at this distance when a share prior (0 to 1, excluded) of the pairs is genuine. */
-extern double calibration_probability(const ModelCalibration *calibration, double distance, double prior);
-
-/*
- * The largest distance whose probability at this prior is one half; -infinity where none is so probable or the distance
- * says nothing, infinity where all are.
- */
-extern double calibration_even_threshold(const ModelCalibration *calibration, double prior);
-
-/* The threshold for a false-accept rate, -infinity where the distance says nothing; raises when the held-out impostors cannot support it. */
-extern double calibration_threshold(const ModelCalibration *calibration, double far);
-
-/* As it stands in siamese.model.calibration.  Reading raises "model is damaged" unless all of the above holds. */
-extern Jsonb *calibration_to_jsonb(const ModelCalibration *calibration);
-extern void calibration_from_jsonb(Jsonb *json, ModelCalibration *calibration);
-
-/* isotonic.c: shares of genuine and impostor pairs in bins of rising distance -> knots that never rise. */
-typedef struct CalibrationBin
-{
-	double		distance;
-	double		genuine;		/* shares of all genuine, of all impostor pairs: each sums to 1 */
-	double		impostor;
-} CalibrationBin;
-
-/*
- * At most bins + 2 knots, by pooling adjacent violators (Ayer et al. 1955).  genuine_trial and impostor_trial: the share
- * of one more genuine pair beyond all others, and of one more impostor pair before all others, of which half is added.
- */
-extern int	isotonic_fit(const CalibrationBin *bin, int bins, double largest, double genuine_trial, double impostor_trial,
-						 CalibrationKnot *knot);
-
-/* Two knots, at 0 and at the largest distance; Platt's targets (Platt 1999, section 2) from the same trials. */
-extern int	logistic_fit(const CalibrationBin *bin, int bins, double largest, double genuine_trial, double impostor_trial,
-						 CalibrationKnot *knot);
-
-/* Log odds by linear interpolation. */
-extern double knots_log_odds(const CalibrationKnot *knot, int knots, double distance);
 
 /* ---- this backend's models (cache.c) ----------------------------------------------------------------------------- */
 
@@ -179,6 +73,9 @@ extern const ModelCalibration *model_calibration(uint64 fingerprint);
 /* The same, but NULL when there is none that the user may read: for the planner. */
 extern const ModelCalibration *model_find_calibration(uint64 fingerprint);
 
+/* Of the calibration that model_calibration() gives, and valid as long; NULL if it has no such part. */
+extern const ReferenceCalibration *model_references(uint64 fingerprint);
+
 /* The calibration of the very version that model_by_name() finds; to be called after it. */
 extern void model_calibration_of(const char *name, ModelCalibration *calibration);
 
@@ -222,13 +119,16 @@ extern void model_provide_weights(Model *model, Jsonb *definition);
 /* The shared copy goes when the transaction commits; whoever has mapped it keeps it. */
 extern void model_forget_weights(uint64 fingerprint);
 
-/* ---- names (rows.c) ---------------------------------------------------------------------------------------------- */
+/* ---- names (names.c) ---------------------------------------------------------------------------------------------- */
 
 /* Splits name[@version]; version 0: the newest.  plain: char [LIMIT_MODEL_NAME + 1].  Raises on a malformed one. */
 extern void model_parse_name(const char *name, char *plain, int *version);
 
 /* False for a malformed one: version -1 if it is that which is wrong. */
 extern bool model_try_parse_name(const char *name, char *plain, int *version);
+
+/* Runs a command in the current SPI connection; raises when its result is not the expected SPI_OK_... */
+extern void model_execute(const char *command, int arguments, Oid *types, Datum *values, int expected);
 
 /* The row that a name means, as the end of a query: $1 the plain name (text), $2 the version (integer), 0: the newest. */
 #define MODEL_ROW_OF_NAME \
@@ -247,6 +147,11 @@ extern void model_plain_name(const char *name);
 extern void model_lock_name(const char *name, bool session);
 extern void model_unlock_name(void);
 
+/* ---- removing (manage.c) ------------------------------------------------------------------------------------------- */
+
+/* As the tables' owner, inside an SPI connection: weights that no row of siamese.model names. */
+extern void model_drop_unused_weights(uint64 fingerprint);
+
 /* ---- rows (store.c) ---------------------------------------------------------------------------------------------- */
 
 #define MODEL_PART_VALUES (LIMIT_WEIGHT_PART / sizeof(float))
@@ -262,16 +167,14 @@ extern void model_load_weights(uint64 fingerprint, real *weights, size_t count);
 extern char *model_fingerprint_text(uint64 fingerprint);	/* 16 hexadecimal digits */
 extern uint64 model_fingerprint_parse(const char *text);
 
+/* SHA-256: digest [MODEL_DIGEST_BYTES] of the bytes; serves interrupts. */
+#define MODEL_DIGEST_BYTES PG_SHA256_DIGEST_LENGTH
+extern void model_digest(const char *bytes, size_t length, uint8 *digest);
+
 /* The same, as the tables' owner. */
 extern void model_store_weights(uint64 fingerprint, const real *weights, size_t count);
-extern void model_drop_unused_weights(uint64 fingerprint);	/* those that no row of siamese.model names */
 
-/* ---- answers (verify.c) ------------------------------------------------------------------------------------------- */
-
-/* What verify() returns, found out once for all rows of a query: it takes the function's fn_extra. */
-extern TupleDesc verify_row(FunctionCallInfo fcinfo);
-
-/* ---- embedding images (embed.c) ---------------------------------------------------------------------------------- */
+/* ---- what a network takes, as SQL hands it over (prepare.c) ---------------------------------------------------------------------------------- */
 
 /* Decodes and prepares into raster [input values of the model]; raises on a bad image. */
 extern void model_prepare_image(const NetworkDefinition *definition, bytea *image, uint8 *raster);
@@ -285,8 +188,6 @@ extern bool model_try_prepare_image(const NetworkDefinition *definition, bytea *
  */
 extern Model *model_argument(FunctionCallInfo fcinfo, int n, NetworkInputKind kind);
 
-/* ---- embedding trajectories of a pen (pen.c) ---------------------------------------------------------------------- */
-
 /* An array of numbers -> sample [network_sample_bytes]; a bad one gives false and its status. */
 extern bool model_try_prepare_pen(const NetworkDefinition *definition, ArrayType *pen, uint8 *sample, Status *status);
 
@@ -294,6 +195,8 @@ extern bool model_try_prepare_pen(const NetworkDefinition *definition, ArrayType
 extern bool model_takes_type(NetworkInputKind kind, Oid type);
 extern const char *model_sample_type_name(NetworkInputKind kind);
 extern bool model_try_prepare_sample(const NetworkDefinition *definition, Datum datum, uint8 *sample, Status *status);
+
+/* ---- embedding (embed.c) ----------------------------------------------------------------------------------------- */
 
 /* A raster or a pen's sample. */
 extern Embedding *model_embed_raster(Model *model, const uint8 *raster);

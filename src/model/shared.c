@@ -91,7 +91,7 @@ plan_file(const Model *model, Jsonb *definition, FilePlan *plan)
 {
 	const char *text = model_definition_text(definition);
 
-	exported_digest(text, strlen(text), plan->definition);
+	model_digest(text, strlen(text), plan->definition);
 	plan->weights = network_weight_count(model->network);
 	plan->packed = network_packed_count(model->network);
 	plan->packed_at = TYPEALIGN(HEADER_BYTES, HEADER_BYTES + plan->weights * sizeof(real));
@@ -143,7 +143,7 @@ digest_holds(char *base, const FilePlan *plan)
 
 	PG_TRY();
 	{
-		exported_digest(base + HEADER_BYTES, plan->bytes - HEADER_BYTES, digest);
+		model_digest(base + HEADER_BYTES, plan->bytes - HEADER_BYTES, digest);
 	}
 	PG_CATCH();
 	{
@@ -233,7 +233,7 @@ make_contents(const Model *model, Jsonb *definition, const FilePlan *plan)
 		.weights = plan->weights, .packed = plan->packed
 	};
 	memcpy(header->definition, plan->definition, sizeof header->definition);
-	exported_digest(contents + HEADER_BYTES, plan->bytes - HEADER_BYTES, header->digest);
+	model_digest(contents + HEADER_BYTES, plan->bytes - HEADER_BYTES, header->digest);
 	return contents;
 }
 

@@ -107,6 +107,22 @@ model_fingerprint_parse(const char *text)
 }
 
 void
+model_digest(const char *bytes, size_t length, uint8 *digest)
+{
+	pg_cryptohash_ctx *hash = pg_cryptohash_create(PG_SHA256);
+	bool		done = pg_cryptohash_init(hash) >= 0;
+
+	for (size_t at = 0; done && at < length; at += LIMIT_WEIGHT_PART)
+	{
+		CHECK_FOR_INTERRUPTS();
+		done = pg_cryptohash_update(hash, (const uint8 *) bytes + at, Min(LIMIT_WEIGHT_PART, length - at)) >= 0;
+	}
+	if (!done || pg_cryptohash_final(hash, digest, MODEL_DIGEST_BYTES) < 0)
+		elog(ERROR, "could not compute a SHA-256");
+	pg_cryptohash_free(hash);
+}
+
+void
 model_store_weights(uint64 fingerprint, const real *weights, size_t count)
 {
 	Oid			types[3] = {TEXTOID, INT4OID, BYTEAOID};
@@ -132,20 +148,6 @@ model_store_weights(uint64 fingerprint, const real *weights, size_t count)
 	}
 	SPI_freeplan(plan);
 	pfree(part);
-}
-
-void
-model_drop_unused_weights(uint64 fingerprint)
-{
-	Oid			type = TEXTOID;
-	Datum		value = CStringGetTextDatum(model_fingerprint_text(fingerprint));
-
-	if (SPI_execute_with_args("DELETE FROM siamese.model_weights w WHERE w.fingerprint OPERATOR(pg_catalog.=) $1 AND NOT EXISTS"
-							  " (SELECT 1 FROM siamese.model m WHERE m.fingerprint OPERATOR(pg_catalog.=) w.fingerprint)",
-							  1, &type, &value, NULL, false, 0) != SPI_OK_DELETE)
-		elog(ERROR, "could not remove weights");
-	if (SPI_processed > 0)
-		model_forget_weights(fingerprint);
 }
 
 void

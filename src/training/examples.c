@@ -16,7 +16,7 @@
 #include "utils/memutils.h"
 
 #include "common/check.h"
-#include "training/names.h"
+#include "training/numbered_names.h"
 #include "training/raster_store.h"
 #include "training/training.h"
 

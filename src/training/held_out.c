@@ -56,8 +56,8 @@ held_out_embed(Training *training, int count)
 {
 	const Learner *learner = training->learner;
 
-	return evaluation_embed(learner->network, learner->average, learner->pool, training->examples, training->held_out, count,
-							Min(EVALUATION_SAMPLES, learner->samples_at_once), training->embedding);
+	return embed_examples(learner->network, learner->average, learner->pool, training->examples, training->held_out, count,
+							Min(EMBED_SAMPLES_AT_ONCE, learner->samples_at_once), training->embedding);
 }
 
 bool
@@ -71,7 +71,7 @@ held_out_score(Training *training, EpochResult *result)
 
 	if (!held_out_embed(training, training->held_out_count))
 		return false;
-	evaluation_pairs(training->examples, training->split->held_out_label, training->split->held_out,
+	example_pairs(training->examples, training->split->held_out_label, training->split->held_out,
 					 training->embedding, training->definition->metric, network_dimensions(learner->network),
 					 HELD_OUT_PAIRS, (uint64) training->seed, &pairs);
 	random = score_pairs(&pairs.set[PAIR_GENUINE], &pairs.set[PAIR_RANDOM]);

@@ -11,16 +11,6 @@
 
 #include "training/train.h"
 
-double
-loop_seconds_since(instr_time start)
-{
-	instr_time	now;
-
-	INSTR_TIME_SET_CURRENT(now);
-	INSTR_TIME_SUBTRACT(now, start);
-	return INSTR_TIME_GET_DOUBLE(now);
-}
-
 static char *
 duration_text(double seconds)
 {
@@ -53,7 +43,7 @@ run_epoch(Training *training, int epoch, EpochResult *result)
 		loss += step_loss;
 		CHECK_FOR_INTERRUPTS();
 	}
-	seconds = loop_seconds_since(start);
+	seconds = seconds_since(start);
 	learner_rest(learner);
 	memset(result, 0, sizeof *result);
 	result->epoch = epoch;
@@ -61,9 +51,9 @@ run_epoch(Training *training, int epoch, EpochResult *result)
 	result->images_per_second = (double) steps * learner_batch_size(learner) / Max(seconds, 1e-9);
 	while (!held_out_score(training, result))
 		CHECK_FOR_INTERRUPTS();
-	result->elapsed = training->elapsed + loop_seconds_since(training->start);
-	schedule_keep(training, epoch, result->elapsed, loop_seconds_since(training->loop_start) / (epoch - training->loop_epoch));
-	result->remaining = loop_seconds_since(start) * (training->epochs - epoch);
+	result->elapsed = training->elapsed + seconds_since(training->start);
+	schedule_keep(training, epoch, result->elapsed, seconds_since(training->loop_start) / (epoch - training->loop_epoch));
+	result->remaining = seconds_since(start) * (training->epochs - epoch);
 }
 
 /* The best epoch may be one of before a break. */

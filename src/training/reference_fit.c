@@ -9,7 +9,7 @@
 #include "miscadmin.h"
 
 #include "common/random.h"
-#include "model/references.h"
+#include "verification/verification.h"
 #include "training/training.h"
 
 #define MOST_SETS 4				/* of references, of an identity */

@@ -75,7 +75,7 @@ read_model(Training *training, int version)
 	Datum		values[2] = {CStringGetTextDatum(training->model), Int32GetDatum(version)};
 	bool		unfinished;
 
-	version_execute("SELECT version, finished_at, network, fingerprint, definition, seed, epochs, threads, options"
+	model_execute("SELECT version, finished_at, network, fingerprint, definition, seed, epochs, threads, options"
 					" FROM siamese.model WHERE name OPERATOR(pg_catalog.=) $1 AND"
 					" ($2 OPERATOR(pg_catalog.=) 0 OR version OPERATOR(pg_catalog.=) $2)"
 					" ORDER BY version USING OPERATOR(pg_catalog.>) LIMIT 1", 2, types, values, SPI_OK_SELECT);
@@ -110,7 +110,7 @@ read_state(Training *training)
 	ModelActor	caller;
 
 	model_act_as_owner(&caller);
-	version_execute("SELECT s.started_by, e.training, s.epoch, s.epoch_steps, s.samples_at_once, s.spare_memory,"
+	model_execute("SELECT s.started_by, e.training, s.epoch, s.epoch_steps, s.samples_at_once, s.spare_memory,"
 					" s.examples_digest, s.best_epoch, s.best_error, s.elapsed"
 					" FROM siamese.training_state s JOIN siamese.model_examples e"
 					" ON e.name OPERATOR(pg_catalog.=) s.name AND e.version OPERATOR(pg_catalog.=) s.version"

@@ -49,10 +49,10 @@ time_steps(Training *training)
 	if (!learner_step(training->learner, &loss))	/* touches all memory for the first time */
 		return 0;
 	INSTR_TIME_SET_CURRENT(start);
-	for (steps = 0; steps < TRIAL_STEPS || loop_seconds_since(start) < most; steps++)
+	for (steps = 0; steps < TRIAL_STEPS || seconds_since(start) < most; steps++)
 		if (!learner_step(training->learner, &loss))
 			return 0;
-	return loop_seconds_since(start) / steps;
+	return seconds_since(start) / steps;
 }
 
 /* Seconds of an evaluation, likewise. */
@@ -67,7 +67,7 @@ time_evaluation(Training *training)
 	INSTR_TIME_SET_CURRENT(start);
 	if (!held_out_embed(training, count))
 		return 0;
-	return loop_seconds_since(start) * training->held_out_count / count;
+	return seconds_since(start) * training->held_out_count / count;
 }
 
 void
@@ -83,7 +83,7 @@ schedule_plan(Training *training, int most_epochs)
 	while ((step = time_steps(training)) <= 0 || (evaluation = time_evaluation(training)) <= 0)
 		CHECK_FOR_INTERRUPTS();
 	learner_begin(training->learner);
-	rest = limit(training) - loop_seconds_since(training->start);
+	rest = limit(training) - seconds_since(training->start);
 	epochs = floor(rest / (step * (double) progress->epoch_steps + evaluation));
 	if (epochs < 1)
 	{

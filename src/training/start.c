@@ -43,7 +43,7 @@ start_load(Training *training)
 	context = AllocSetContextCreate(training->context, "siamese start", ALLOCSET_DEFAULT_SIZES);
 	caller = MemoryContextSwitchTo(context);
 	value = CStringGetTextDatum(model_fingerprint_text(training->start_fingerprint));
-	version_execute("SELECT definition FROM siamese.model WHERE fingerprint OPERATOR(pg_catalog.=) $1 LIMIT 1",
+	model_execute("SELECT definition FROM siamese.model WHERE fingerprint OPERATOR(pg_catalog.=) $1 LIMIT 1",
 					1, &type, &value, SPI_OK_SELECT);
 	if (SPI_processed != 1)
 		check_raise_damaged_model(psprintf("Version %s is gone.", training->options.start));

@@ -110,17 +110,17 @@ state_store(const Training *training, int epoch, double elapsed, Oid user, bool 
 	if (first)
 	{
 		/* only the newest version of a name can be resumed */
-		version_execute("DELETE FROM siamese.training_state_part WHERE name OPERATOR(pg_catalog.=) $1", 1, types, values,
+		model_execute("DELETE FROM siamese.training_state_part WHERE name OPERATOR(pg_catalog.=) $1", 1, types, values,
 						SPI_OK_DELETE);
-		version_execute("DELETE FROM siamese.training_state WHERE name OPERATOR(pg_catalog.=) $1", 1, types, values,
+		model_execute("DELETE FROM siamese.training_state WHERE name OPERATOR(pg_catalog.=) $1", 1, types, values,
 						SPI_OK_DELETE);
-		version_execute("INSERT INTO siamese.training_state (name, version, epoch, epoch_steps, samples_at_once,"
+		model_execute("INSERT INTO siamese.training_state (name, version, epoch, epoch_steps, samples_at_once,"
 						" examples_digest, best_epoch, best_error, elapsed, parts, spare_memory,"
 						" started_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)", 12, types, values, SPI_OK_INSERT);
 	}
 	else
 	{
-		version_execute("UPDATE siamese.training_state SET epoch = $3, epoch_steps = $4, samples_at_once = $5,"
+		model_execute("UPDATE siamese.training_state SET epoch = $3, epoch_steps = $4, samples_at_once = $5,"
 						" examples_digest = $6, best_epoch = $7, best_error = $8, elapsed = $9, parts = $10, spare_memory = $11"
 						" WHERE name OPERATOR(pg_catalog.=) $1 AND version OPERATOR(pg_catalog.=) $2",
 						11, types, values, SPI_OK_UPDATE);
@@ -189,8 +189,8 @@ state_drop(const Training *training)
 	Oid			types[2] = {TEXTOID, INT4OID};
 	Datum		values[2] = {CStringGetTextDatum(training->model), Int32GetDatum(training->version)};
 
-	version_execute("DELETE FROM siamese.training_state_part WHERE name OPERATOR(pg_catalog.=) $1"
+	model_execute("DELETE FROM siamese.training_state_part WHERE name OPERATOR(pg_catalog.=) $1"
 					" AND version OPERATOR(pg_catalog.=) $2", 2, types, values, SPI_OK_DELETE);
-	version_execute("DELETE FROM siamese.training_state WHERE name OPERATOR(pg_catalog.=) $1"
+	model_execute("DELETE FROM siamese.training_state WHERE name OPERATOR(pg_catalog.=) $1"
 					" AND version OPERATOR(pg_catalog.=) $2", 2, types, values, SPI_OK_DELETE);
 }

@@ -203,23 +203,11 @@ run(Training *training, bool resumed, int version)
 	error_context_stack = callback.previous;
 }
 
-void
-train_check_call(FunctionCallInfo fcinfo, const char *procedure, const char *detail)
-{
-	if (fcinfo->context == NULL || !IsA(fcinfo->context, CallContext) || castNode(CallContext, fcinfo->context)->atomic)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_TRANSACTION_STATE),
-				 errmsg("siamese.%s() cannot run inside a transaction block or a function", procedure),
-				 errdetail("%s", detail),
-				 errhint("CALL it by itself.")));
-	check_may_write(psprintf("siamese.%s()", procedure));
-}
-
 /* Starts the clock, and enters a context that all of a training lives in; returns the one to go back to. */
 static MemoryContext
 begin(FunctionCallInfo fcinfo, const char *procedure, Training *training)
 {
-	train_check_call(fcinfo, procedure, "It commits after each epoch.");
+	check_procedure_call(fcinfo, procedure, "It commits after each epoch.");
 	memset(training, 0, sizeof *training);
 	INSTR_TIME_SET_CURRENT(training->start);
 	training->context = AllocSetContextCreate(PortalContext, "siamese training", ALLOCSET_DEFAULT_SIZES);

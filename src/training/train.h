@@ -7,8 +7,7 @@
 
 #include "postgres.h"
 
-#include "portability/instr_time.h"
-
+#include "common/clock.h"
 #include "training/learner.h"
 #include "training/training.h"
 
@@ -61,16 +60,10 @@ typedef struct EpochResult
 	Jsonb	   *scores;
 } EpochResult;
 
-/* ---- train.c ------------------------------------------------------------------------------------------------------ */
-
-/* Raises unless a procedure that commits was called by itself, where it may write; detail is a full sentence. */
-extern void train_check_call(FunctionCallInfo fcinfo, const char *procedure, const char *detail);
-
 /* ---- loop.c -------------------------------------------------------------------------------------------------------- */
 
 /* All epochs that are left, each committed; then the version is finished. */
 extern void loop_run(Training *training);
-extern double loop_seconds_since(instr_time start);
 
 /* More say nothing new, and each epoch embeds them all: so many samples, or values of embeddings (64 MB). */
 #define HELD_OUT_SAMPLES 20000
@@ -95,9 +88,6 @@ extern bool held_out_score(Training *training, EpochResult *result);
  */
 extern void version_commit_epoch(Training *training, EpochResult *result);
 extern void version_finish(Training *training);
-
-/* Runs a command in the current SPI connection; raises when its result is not the expected SPI_OK_... */
-extern void version_execute(const char *command, int arguments, Oid *types, Datum *values, int expected);
 
 /* ---- state.c ------------------------------------------------------------------------------------------------------ */
 

@@ -1,10 +1,10 @@
 /*
- * training.h: examples -> batches -> steps -> a new version of a model; and what a model is worth on other examples.
+ * training.h: examples -> batches -> steps -> a new version of a model.
  *
  * The rows of the examples' query are decoded and prepared once (examples.c), identities or groups of them are split by seed
  * into those that train and those held out (split.c), each step takes some identities and some samples of each (sampler.c), every
  * sample distorted anew (the network room).  All threads but the main one are ours, with every signal blocked, and never call
- * the server (threads.c).
+ * the server (common/threads.c).
  */
 #ifndef SIAMESE_TRAINING_H
 #define SIAMESE_TRAINING_H
@@ -15,10 +15,10 @@
 #include "access/tupdesc.h"
 
 #include "common/random.h"
+#include "common/threads.h"
 #include "model/model.h"
-#include "model/references.h"
-#include "model/score.h"
 #include "network/network.h"
+#include "verification/verification.h"
 
 /* ---- examples.c --------------------------------------------------------------------------------------------------- */
 
@@ -109,18 +109,6 @@ typedef struct Split
  */
 extern Split *split_identities(const Examples *examples, double held_out, int most_samples, uint64 seed, bool strict);
 
-/* ---- threads.c ---------------------------------------------------------------------------------------------------- */
-
-typedef struct ThreadPool ThreadPool;
-typedef void (*ThreadWork) (void *argument, int thread);
-
-/* The pool ends with the current memory context. */
-extern ThreadPool *thread_pool_create(int threads);
-extern int	thread_pool_size(const ThreadPool *pool);
-
-/* Calls work once for each thread 0 .. size - 1, number 0 on the caller's; returns when all have returned. */
-extern void thread_pool_run(ThreadPool *pool, ThreadWork work, void *argument);
-
 /* ---- sampler.c ---------------------------------------------------------------------------------------------------- */
 
 typedef struct Batch
@@ -138,89 +126,31 @@ extern Sampler *sampler_create(const Examples *examples, const Split *split, con
 extern int	sampler_batch_size(const Sampler *sampler); /* the largest n */
 extern void sampler_next(Sampler *sampler, Batch *batch);
 
-/* ---- evaluation.c ------------------------------------------------------------------------------------------------- */
+/* ---- embed_examples.c --------------------------------------------------------------------------------------------- */
 
 /*
  * Embeds the examples index [count] on all threads, each at_once samples in a pass: embedding [count, dimensions].  False
  * when a cancel or a termination is pending.
  */
-extern bool evaluation_embed(const Network *network, const real *weights, ThreadPool *pool, const Examples *examples,
+extern bool embed_examples(const Network *network, const real *weights, ThreadPool *pool, const Examples *examples,
 							 const int *index, int count, int at_once, float *embedding);
 
-#define EVALUATION_SAMPLES 16	/* at once, where there is memory */
+#define EMBED_SAMPLES_AT_ONCE 16	/* at once, where there is memory */
 
-/* ---- pairs.c ------------------------------------------------------------------------------------------------------ */
+/* ---- example_pairs.c ---------------------------------------------------------------------------------------------- */
 
 /*
  * Distances of the pairs among the examples of these labels, sorted; samples are numbered as in embedding [all their
  * examples in order of labels, dimensions].  All pairs, or where a kind has more than limit of them a sample drawn by
  * seed.
  */
-extern void evaluation_pairs(const Examples *examples, const int *labels, int label_count, const float *embedding,
+extern void example_pairs(const Examples *examples, const int *labels, int label_count, const float *embedding,
 							 Metric metric, int dimensions, int64 limit, uint64 seed, PairDistances *pairs);
-
-/* ---- measure.c ---------------------------------------------------------------------------------------------------- */
-
-#define MEASURE_PAIRS 2000000	/* of each kind; where there are more a sample by seed */
-
-/* A model and what it makes of examples of the caller's choice. */
-typedef struct Measured
-{
-	Model	   *model;
-	const char *name;			/* of the model, as it was given */
-	ModelCalibration calibration;	/* of this version, whether there is a newer one of its fingerprint or not */
-	Examples   *examples;
-	float	   *embedding;		/* [examples->count, dimensions], in the order of the examples */
-	PairDistances pairs;
-	uint64		seed;
-} Measured;
-
-/*
- * Reads, embeds and pairs the examples; for SQL functions, in the current memory context.  Raises when there is no genuine
- * pair or no impostor.
- */
-extern void measure_examples(const char *model, const char *query, uint64 seed, Measured *measured);
-
-/*
- * For functions that return rows: everything of an evaluation goes with this context, also when the caller's lives on
- * for many rows.
- */
-extern MemoryContext measure_enter(MemoryContext *caller);
-extern void measure_leave(MemoryContext scratch, MemoryContext caller);
-
-/* A float8 of a row: NaN becomes NULL. */
-extern void measure_put(Datum *values, bool *nulls, int i, double value);
-extern void measure_put_interval(Datum *values, bool *nulls, int i, ScoreInterval interval);	/* two of them */
-
-/* ---- calibrate.c -------------------------------------------------------------------------------------------------- */
-
-/* A model whose distance says nothing of the identity is told from the others by nothing else. */
-extern void calibration_warn_of_chance(const char *model, const ModelCalibration *calibration);
-
-/* ---- references.c ------------------------------------------------------------------------------------------------- */
-
-typedef enum ReferenceRule
-{
-	REFERENCE_MEAN,				/* mean distance to the references */
-	REFERENCE_LEAST,			/* least distance */
-	REFERENCE_ADJUSTED			/* mean of both, less half of the references' own mean distance */
-} ReferenceRule;
-
-#define REFERENCE_RULES 3
-
-extern const char *reference_rule_name(ReferenceRule rule); /* "mean", "least", "adjusted" */
-
-/*
- * Decisions by several references: of each label with more than refs genuine samples the first refs, in the order of the
- * query's rows, against its other genuine samples, its forgeries, and the genuine samples of all other labels.  One
- * PairDistances a rule, whose "distance" is the rule's.  Raises when no label has enough samples.
- */
-extern void reference_pairs(const Measured *measured, int refs, PairDistances *pairs);
 
 /* ---- reference_fit.c ---------------------------------------------------------------------------------------------- */
 
 /*
- * The calibration of references, from the same as evaluation_pairs(), in the current memory context; samples: its result,
+ * The calibration of references, from the same as example_pairs(), in the current memory context; samples: its result,
  * for who is who.
  */
 extern ReferenceCalibration *references_fit(const Examples *examples, const int *labels, int label_count,

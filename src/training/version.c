@@ -17,13 +17,6 @@
 
 #include "training/train.h"
 
-void
-version_execute(const char *command, int arguments, Oid *types, Datum *values, int expected)
-{
-	if (SPI_execute_with_args(command, arguments, types, values, NULL, false, 0) != expected)
-		elog(ERROR, "could not execute \"%s\"", command);
-}
-
 static void
 create_version(Training *training, const EpochResult *result)
 {
@@ -47,7 +40,7 @@ create_version(Training *training, const EpochResult *result)
 	values[10] = JsonbPGetDatum(calibration_with_references(calibration_to_jsonb(&result->calibration), result->references));
 	values[11] = Int32GetDatum(training->options.threads);
 	values[12] = JsonbPGetDatum(training->options.given);
-	version_execute("INSERT INTO siamese.model (name, version, network, fingerprint, definition, metric, dimensions, created_by, seed,"
+	model_execute("INSERT INTO siamese.model (name, version, network, fingerprint, definition, metric, dimensions, created_by, seed,"
 			" epochs, scores, calibration, threads, options)"
 			" SELECT $1, coalesce(pg_catalog.max(version), 0) OPERATOR(pg_catalog.+) 1, $2, $3, $4, $5, $6, $7, $8,"
 			" $9, $10, $11, $12, $13 FROM siamese.model WHERE name OPERATOR(pg_catalog.=) $1 RETURNING version",
@@ -56,7 +49,7 @@ create_version(Training *training, const EpochResult *result)
 	query_values[0] = values[0];
 	query_values[1] = Int32GetDatum(training->version);
 	query_values[2] = CStringGetTextDatum(training->query);
-	version_execute("INSERT INTO siamese.model_examples (name, version, training) VALUES ($1, $2, $3)",
+	model_execute("INSERT INTO siamese.model_examples (name, version, training) VALUES ($1, $2, $3)",
 					3, query_types, query_values, SPI_OK_INSERT);
 }
 
@@ -71,7 +64,7 @@ improve_version(Training *training, const EpochResult *result, uint64 previous)
 	values[2] = CStringGetTextDatum(model_fingerprint_text(training->fingerprint));
 	values[3] = JsonbPGetDatum(result->scores);
 	values[4] = JsonbPGetDatum(calibration_with_references(calibration_to_jsonb(&result->calibration), result->references));
-	version_execute("UPDATE siamese.model SET fingerprint = $3, scores = $4, calibration = $5"
+	model_execute("UPDATE siamese.model SET fingerprint = $3, scores = $4, calibration = $5"
 			" WHERE name OPERATOR(pg_catalog.=) $1 AND version OPERATOR(pg_catalog.=) $2", 5, types, values, SPI_OK_UPDATE);
 	model_drop_unused_weights(previous);
 }
@@ -92,7 +85,7 @@ record_epoch(Training *training, const EpochResult *result)
 	values[7] = Float8GetDatum(result->elapsed);
 	values[8] = Float8GetDatum(result->remaining);
 	values[9] = BoolGetDatum(training->best_epoch == result->epoch);
-	version_execute("INSERT INTO siamese.training_epoch (name, version, epoch, loss, eer, auc, images_per_second, elapsed, remaining, best)"
+	model_execute("INSERT INTO siamese.training_epoch (name, version, epoch, loss, eer, auc, images_per_second, elapsed, remaining, best)"
 			" VALUES ($1, $2, $3, $4, $5, $6, $7, pg_catalog.make_interval(secs => $8), pg_catalog.make_interval(secs => $9), $10)",
 			10, types, values, SPI_OK_INSERT);
 }
@@ -104,7 +97,7 @@ store_epochs(const Training *training)
 	Oid			types[3] = {TEXTOID, INT4OID, INT4OID};
 	Datum		values[3] = {CStringGetTextDatum(training->model), Int32GetDatum(training->version), Int32GetDatum(training->epochs)};
 
-	version_execute("UPDATE siamese.model SET epochs = $3 WHERE name OPERATOR(pg_catalog.=) $1"
+	model_execute("UPDATE siamese.model SET epochs = $3 WHERE name OPERATOR(pg_catalog.=) $1"
 					" AND version OPERATOR(pg_catalog.=) $2 AND epochs OPERATOR(pg_catalog.<>) $3", 3, types, values, SPI_OK_UPDATE);
 }
 
@@ -128,7 +121,7 @@ lock_version(const Training *training, ModelActor *caller)
 	model_act_as_owner(caller);
 	if (training->version == 0)
 		return;
-	version_execute("SELECT FROM siamese.model WHERE name OPERATOR(pg_catalog.=) $1"
+	model_execute("SELECT FROM siamese.model WHERE name OPERATOR(pg_catalog.=) $1"
 					" AND version OPERATOR(pg_catalog.=) $2 FOR NO KEY UPDATE", 2, types, values, SPI_OK_SELECT);
 	if (SPI_processed != 1)
 		ereport(ERROR,
@@ -176,7 +169,7 @@ version_finish(Training *training)
 	ModelActor	caller;
 
 	lock_version(training, &caller);
-	version_execute("UPDATE siamese.model SET finished_at = pg_catalog.now()"
+	model_execute("UPDATE siamese.model SET finished_at = pg_catalog.now()"
 					" WHERE name OPERATOR(pg_catalog.=) $1 AND version OPERATOR(pg_catalog.=) $2", 2, types, values, SPI_OK_UPDATE);
 	state_drop(training);
 	model_act_as_caller(&caller);

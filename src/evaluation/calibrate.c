@@ -1,0 +1,149 @@
+/*
+ * calibrate.c: siamese.calibrate(model, examples, seed): the same network, thresholds and probabilities of other people.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "utils/builtins.h"
+
+#include "common/check.h"
+#include "evaluation/evaluation.h"
+
+/* At least so many labels with two genuine samples, or groups of them: fewer say nothing of how people differ. */
+static void
+check_identities(const Examples *examples)
+{
+	bool	   *seen = palloc0(Max(examples->groups, 1));
+	int			usable = 0;
+	int			groups = 0;
+
+	for (int i = 0; i < examples->labels; i++)
+		if (examples->label[i].genuine >= 2)
+		{
+			usable++;
+			groups += !seen[examples->label[i].group];
+			seen[examples->label[i].group] = true;
+		}
+	pfree(seen);
+	if (usable < BOOTSTRAP_LEAST_GROUPS)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("too few identities to calibrate with: %d", usable),
+				 errdetail("At least %d labels with two genuine samples or more are needed; a false-accept rate of 1 %% needs"
+						   " some dozens.", BOOTSTRAP_LEAST_GROUPS)));
+	if (groups < BOOTSTRAP_LEAST_GROUPS)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("too few groups to calibrate with: %d", groups),
+				 errdetail("How groups differ takes at least %d of them, with identities of two genuine samples or more.",
+						   BOOTSTRAP_LEAST_GROUPS),
+				 errhint("Without the fourth column of the examples identities count by themselves; the rates are then true of"
+						 " new people of these groups.")));
+}
+
+static Jsonb *
+scores_to_jsonb(const Evaluation *evaluation)
+{
+	const PairDistances *pairs = &evaluation->pairs;
+	StringInfoData text;
+
+	initStringInfo(&text);
+	appendStringInfo(&text, "{\"calibrated_identities\": %d, ", pairs->identities);
+	if (evaluation->examples->grouped)
+		appendStringInfo(&text, "\"calibrated_groups\": %d, ", pairs->groups);
+	appendStringInfo(&text, "\"calibrated_samples\": %d", pairs->samples);
+	for (int kind = PAIR_RANDOM; kind <= PAIR_SKILLED; kind++)
+		if (pairs->set[kind].count > 0)
+		{
+			Score		score = score_pairs(&pairs->set[PAIR_GENUINE], &pairs->set[kind]);
+
+			appendStringInfo(&text, ", \"%s\": {\"eer\": %.6g, \"auc\": %.6g}", pair_kind_name((PairKind) kind),
+							 score.eer, score.auc);
+		}
+	appendStringInfoChar(&text, '}');
+	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text.data)));
+}
+
+/* All of the examples' labels; evaluation_run() embedded them in that order. */
+static ReferenceCalibration *
+fit_references(const Evaluation *evaluation)
+{
+	const Examples *examples = evaluation->examples;
+	int		   *label = palloc_extended(sizeof(int) * Max(examples->labels, 1), MCXT_ALLOC_HUGE);
+
+	for (int i = 0; i < examples->labels; i++)
+		label[i] = i;
+	return references_fit(examples, label, examples->labels, evaluation->embedding, evaluation->model->metric,
+						  evaluation->model->dimensions, evaluation->seed, &evaluation->pairs);
+}
+
+/* Makes the next version from one of the name's, in the name of the tables' owner; its number. */
+static int
+store_version(const char *name, int version, const char *query, Jsonb *calibration, Jsonb *scores)
+{
+	Oid			types[4] = {TEXTOID, INT4OID, JSONBOID, JSONBOID};
+	Oid			query_types[4] = {TEXTOID, INT4OID, INT4OID, TEXTOID};
+	Datum		values[4] = {CStringGetTextDatum(name), Int32GetDatum(version), JsonbPGetDatum(calibration), JsonbPGetDatum(scores)};
+	ModelActor	caller;
+	bool		isnull;
+
+	model_act_as_owner(&caller);
+	if (SPI_execute_with_args("INSERT INTO siamese.model (name, version, network, fingerprint, definition, metric, dimensions,"
+							  " created_by, seed, epochs, threads, scores, calibration, finished_at)"
+							  " SELECT name, (SELECT pg_catalog.max(n.version) FROM siamese.model n"
+							  " WHERE n.name OPERATOR(pg_catalog.=) $1) OPERATOR(pg_catalog.+) 1, network, fingerprint,"
+							  " definition, metric, dimensions, created_by, seed, epochs, threads, $4, $3,"
+							  " pg_catalog.clock_timestamp()"
+							  " FROM " MODEL_ROW_OF_NAME " RETURNING version",
+							  4, types, values, NULL, false, 0) != SPI_OK_INSERT_RETURNING || SPI_processed != 1)
+		elog(ERROR, "could not write siamese.model");
+	version = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	values[2] = Int32GetDatum(version);
+	values[3] = CStringGetTextDatum(query);
+	if (SPI_execute_with_args("INSERT INTO siamese.model_examples (name, version, training, calibration)"
+							  " VALUES ($1, $3, (SELECT e.training FROM siamese.model_examples e"
+							  " WHERE e.name OPERATOR(pg_catalog.=) $1 AND e.version OPERATOR(pg_catalog.=) $2), $4)",
+							  4, query_types, values, NULL, false, 0) != SPI_OK_INSERT)
+		elog(ERROR, "could not write siamese.model_examples");
+	model_act_as_caller(&caller);
+	return version;
+}
+
+PG_FUNCTION_INFO_V1(siamese_calibrate);
+
+Datum
+siamese_calibrate(PG_FUNCTION_ARGS)
+{
+	char	   *query = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	char		plain[LIMIT_MODEL_NAME + 1];
+	int			version;
+	MemoryContext caller;
+	MemoryContext scratch = evaluation_enter(&caller);
+	Evaluation	evaluation;
+	ModelCalibration calibration;
+	Jsonb	   *fitted;
+	char	   *result;
+
+	check_may_write("siamese.calibrate()");
+	/* the version is settled before it is evaluation, and who may not make the next one is told before */
+	model_parse_name(text_to_cstring(PG_GETARG_TEXT_PP(0)), plain, &version);
+	model_find(plain, &version);
+	model_lock_name(plain, false);
+	SPI_connect();
+	model_check_owner(plain);
+	SPI_finish();
+	evaluation_run(psprintf("%s@%d", plain, version), query, (uint64) PG_GETARG_INT64(2), &evaluation);
+	check_identities(evaluation.examples);
+	calibration_fit(&evaluation.pairs, evaluation.seed, &calibration);
+	fitted = calibration_with_references(calibration_to_jsonb(&calibration), fit_references(&evaluation));
+	SPI_connect();
+	version = store_version(plain, version, query, fitted, scores_to_jsonb(&evaluation));
+	SPI_finish();
+	MemoryContextSwitchTo(caller);
+	result = psprintf("%s@%d", plain, version);
+	calibration_warn_of_chance(result, &calibration);
+	evaluation_leave(scratch, caller);
+	PG_RETURN_TEXT_P(cstring_to_text(result));
+}

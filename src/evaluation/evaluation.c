@@ -1,0 +1,92 @@
+/*
+ * evaluation.c: a model on examples of the caller's choice: what evaluate(), roc(), thresholds(), reliability(), calibrate()
+ * and report() begin with.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "common/settings.h"
+#include "evaluation/evaluation.h"
+
+MemoryContext
+evaluation_enter(MemoryContext *caller)
+{
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "siamese evaluation", ALLOCSET_DEFAULT_SIZES);
+
+	*caller = MemoryContextSwitchTo(scratch);
+	return scratch;
+}
+
+void
+evaluation_leave(MemoryContext scratch, MemoryContext caller)
+{
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(scratch);
+}
+
+void
+evaluation_put(Datum *values, bool *nulls, int i, double value)
+{
+	nulls[i] = isnan(value);
+	values[i] = Float8GetDatum(value);
+}
+
+void
+evaluation_put_interval(Datum *values, bool *nulls, int i, ScoreInterval interval)
+{
+	evaluation_put(values, nulls, i, interval.low);
+	evaluation_put(values, nulls, i + 1, interval.high);
+}
+
+void
+evaluation_run(const char *model, const char *query, uint64 seed, Evaluation *evaluation)
+{
+	MemoryContext context = CurrentMemoryContext;
+	MemoryContext inner;
+	Examples   *examples;
+	ThreadPool *pool;
+	int		   *index;
+	int		   *labels;
+
+	evaluation->name = model;
+	evaluation->model = model_by_name(model);
+	evaluation->seed = seed;
+	model_calibration_of(model, &evaluation->calibration);
+	SPI_connect();
+	inner = MemoryContextSwitchTo(context);
+	examples = evaluation->examples = examples_read(query, evaluation->model->definition,
+														(Size) maintenance_work_mem * 1024, 0);
+	pool = thread_pool_create(setting_training_threads);
+	index = palloc_extended(sizeof(int) * (examples->count + 1), MCXT_ALLOC_HUGE);
+	for (int i = 0; i < examples->count; i++)
+		index[i] = i;
+	labels = palloc_extended(sizeof(int) * (examples->labels + 1), MCXT_ALLOC_HUGE);
+	for (int i = 0; i < examples->labels; i++)
+		labels[i] = i;
+	evaluation->embedding = palloc_extended(sizeof(float) * Max((Size) examples->count * evaluation->model->dimensions, 1),
+										  MCXT_ALLOC_HUGE);
+	while (!embed_examples(evaluation->model->network, evaluation->model->weights, pool, examples, index, examples->count,
+							 EMBED_SAMPLES_AT_ONCE, evaluation->embedding))
+		CHECK_FOR_INTERRUPTS();
+	example_pairs(examples, labels, examples->labels, evaluation->embedding, evaluation->model->metric,
+					 evaluation->model->dimensions, EVALUATION_PAIRS, seed, &evaluation->pairs);
+	pfree(index);
+	pfree(labels);
+	MemoryContextSwitchTo(inner);
+	SPI_finish();
+	if (evaluation->pairs.set[PAIR_GENUINE].count == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("the examples have no pair of genuine samples of one label"),
+				 errhint("The second column of the examples tells who or what a sample shows.")));
+	if (evaluation->pairs.set[PAIR_RANDOM].count == 0 && evaluation->pairs.set[PAIR_SKILLED].count == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("the examples have no pair of different identities"),
+				 errdetail("All %d samples have the same label.", examples->count)));
+}

@@ -1,0 +1,106 @@
+/*
+ * names.c: names of models: how they are written, what row they mean, and who may make the next version of one.
+ */
+#include "postgres.h"
+
+#include "catalog/namespace.h"
+#include "common/hashfn.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "storage/lock.h"
+#include "utils/lsyscache.h"
+
+#include "common/check.h"
+#include "model/model.h"
+
+bool
+model_try_parse_name(const char *name, char *plain, int *version)
+{
+	const char *at = strrchr(name, '@');
+	size_t		length = at ? (size_t) (at - name) : strlen(name);
+
+	*version = 0;
+	if (at != NULL)
+	{
+		char	   *end;
+		long		number = strtol(at + 1, &end, 10);
+
+		*version = at[1] < '1' || at[1] > '9' || *end != '\0' || number > PG_INT32_MAX ? -1 : (int) number;
+	}
+	if (*version < 0 || length == 0 || length > LIMIT_MODEL_NAME)
+		return false;
+	memset(plain, 0, LIMIT_MODEL_NAME + 1);
+	memcpy(plain, name, length);
+	return true;
+}
+
+void
+model_parse_name(const char *name, char *plain, int *version)
+{
+	if (model_try_parse_name(name, plain, version))
+		return;
+	if (*version < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_NAME),
+				 errmsg("invalid version of a model: \"%s\"", name),
+				 errhint("Write name@version, for example \"signatures@3\".")));
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_NAME),
+			 errmsg("invalid name of a model: \"%s\"", name),
+			 errdetail("A name has 1 to %d bytes.", LIMIT_MODEL_NAME)));
+}
+
+void
+model_plain_name(const char *name)
+{
+	int			version;
+	char		plain[LIMIT_MODEL_NAME + 1];
+
+	model_parse_name(name, plain, &version);
+	if (strchr(name, '@') != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_NAME),
+				 errmsg("invalid name of a model: \"%s\"", name),
+				 errhint("Leave out \"@\": the next version gets its number by itself.")));
+}
+
+static LOCKTAG session_tag;		/* a session makes one version at a time */
+
+/* The number is a hash of the name within the class of siamese.model, so that it meets no advisory lock of the user's. */
+static LOCKTAG
+name_tag(const char *name)
+{
+	Oid			relation = get_relname_relid("model", get_namespace_oid("siamese", false));
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, relation, DatumGetUInt32(hash_any((const unsigned char *) name, strlen(name))), 1);
+	return tag;
+}
+
+void
+model_lock_name(const char *name, bool session)
+{
+	LOCKTAG		tag = name_tag(name);
+
+	if (LockAcquire(&tag, ExclusiveLock, session, true) == LOCKACQUIRE_NOT_AVAIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("model \"%s\" is being trained by another session", name),
+				 errhint("siamese.training shows its progress.")));
+	if (session)
+		session_tag = tag;
+}
+
+/* Also called behind an error, so it looks nothing up. */
+void
+model_unlock_name(void)
+{
+	LockRelease(&session_tag, ExclusiveLock, true);
+}
+
+void
+model_execute(const char *command, int arguments, Oid *types, Datum *values, int expected)
+{
+	if (SPI_execute_with_args(command, arguments, types, values, NULL, false, 0) != expected)
+		elog(ERROR, "could not execute \"%s\"", command);
+}

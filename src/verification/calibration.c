@@ -1,0 +1,127 @@
+/*
+ * calibration.c: a distance -> a probability; a prior or a wished false-accept rate -> a threshold.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "common/check.h"
+#include "verification/bootstrap.h"
+#include "verification/verification.h"
+
+static double
+logit(double probability)
+{
+	return log(probability) - log1p(-probability);
+}
+
+void
+calibration_warn_of_chance(const char *model, const ModelCalibration *calibration)
+{
+	if (calibration_says_nothing(calibration))
+		ereport(WARNING,
+				(errmsg("model \"%s\" does not tell identities apart", model),
+				 errdetail("On the %d identities that it was measured by it is no better than chance may be: the area under the ROC curve"
+						   " is not surely above 0.5.  verify() and ~= never say \"the same\" with it.", calibration->identities),
+				 errhint("Look at a few of siamese.preview(), train for more epochs or with another network, or measure by more"
+						 " identities.")));
+}
+
+double
+calibration_probability(const ModelCalibration *calibration, double distance, double prior)
+{
+	double		log_odds = knots_log_odds(calibration->knot, calibration->knots, distance);
+
+	return 1.0 / (1.0 + exp(-(log_odds + logit(prior) - logit(calibration->prior))));
+}
+
+double
+calibration_even_threshold(const ModelCalibration *calibration, double prior)
+{
+	const CalibrationKnot *knot = calibration->knot;
+	double		even = logit(calibration->prior) - logit(prior);	/* log odds that this prior turns into even ones */
+	int			last = calibration->knots - 1;
+
+	if (calibration_says_nothing(calibration))
+		return -INFINITY;
+	if (prior == calibration->prior)
+		return calibration->threshold;
+	if (knot[0].log_odds < even)
+		return -INFINITY;
+	if (knot[last].log_odds >= even)
+		return INFINITY;
+	for (int i = last; i > 0; i--)
+		if (knot[i - 1].log_odds >= even)
+			return knot[i - 1].distance + (knot[i].distance - knot[i - 1].distance) *
+				(knot[i - 1].log_odds - even) / (knot[i - 1].log_odds - knot[i].log_odds);
+	return knot[0].distance;
+}
+
+/*
+ * About how many identities, or groups of them, a rate would need: a rate's variance falls like 1 / their number, and grows
+ * for rarer events like 1 / rate.
+ */
+static int
+groups_needed(const ModelCalibration *calibration, double far)
+{
+	double		rate = 0.5;
+	double		relative_error = 1;
+	double		factor;
+	int			groups = calibration->groups > 0 ? calibration->groups : calibration->identities;
+
+	if (calibration->rates > 0)
+	{
+		rate = calibration->rate[calibration->rates - 1].rate;
+		relative_error = calibration->rate[calibration->rates - 1].relative_error;
+	}
+	factor = pow(relative_error / CALIBRATION_RELATIVE_ERROR, 2) * rate / far;
+	if (calibration->pairs[PAIR_RANDOM] > 0)	/* these grow with the square */
+		factor = fmax(factor, sqrt(CALIBRATION_SUPPORT / (far * (double) calibration->pairs[PAIR_RANDOM])));
+	if (calibration->pairs[PAIR_SKILLED] > 0)
+		factor = fmax(factor, CALIBRATION_SUPPORT / (far * (double) calibration->pairs[PAIR_SKILLED]));
+	return (int) fmin(fmax(ceil(groups * factor), BOOTSTRAP_LEAST_GROUPS), PG_INT32_MAX);
+}
+
+double
+calibration_threshold(const ModelCalibration *calibration, double far)
+{
+	const CalibrationRate *rate = calibration->rate;
+	int			i = 0;
+	double		share;
+
+	if (isnan(far) || far <= 0 || far > 0.5)
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("false-accept rate %g is out of range", far),
+				 errdetail("It must be greater than 0 and at most 0.5.")));
+	if (calibration_says_nothing(calibration))
+		return -INFINITY;
+	if (calibration->rates == 0 || far < rate[calibration->rates - 1].rate * (1 - 1e-9))
+	{
+		bool		grouped = calibration->groups > 0;
+		int			missing = groups_needed(calibration, far) - (grouped ? calibration->groups : calibration->identities);
+		int			more = Max(missing, 1);
+		char	   *held_out = grouped
+			? psprintf("held-out groups (%d)", calibration->groups)
+			: psprintf("%d held-out identities", calibration->identities);
+
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("the model's held-out data cannot support a false-accept rate of %g", far),
+				 calibration->rates > 0 ?
+				 errdetail("Its %s support rates down to %g; about %d more would be needed.",
+						   held_out, rate[calibration->rates - 1].rate, more) :
+				 errdetail("Its %s support no rate at all; about %d more would be needed.", held_out, more),
+				 grouped ?
+				 errhint("Ask for a higher rate, train with more groups held out, or call siamese.calibrate() with more"
+						 " groups than the held-out ones.") :
+				 errhint("Ask for a higher rate, train with more identities held out, or call siamese.calibrate() with more"
+						 " people than the held-out ones.")));
+	}
+	while (i + 1 < calibration->rates && rate[i + 1].rate > far)
+		i++;
+	if (i + 1 >= calibration->rates || far >= rate[i].rate)
+		return rate[i].threshold;
+	share = log(rate[i].rate / far) / log(rate[i].rate / rate[i + 1].rate);
+	return rate[i].threshold + fmin(share, 1.0) * (rate[i + 1].threshold - rate[i].threshold);
+}
