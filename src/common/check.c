@@ -29,11 +29,11 @@ static const struct
 	[STATUS_OK] = {ERRCODE_INTERNAL_ERROR, "unexpected failure"},
 	[STATUS_NO_MEMORY] = {ERRCODE_OUT_OF_MEMORY, "out of memory"},
 	[STATUS_INTERRUPTED] = {ERRCODE_QUERY_CANCELED, "canceling statement due to user request"},
-	[STATUS_LIBRARY] = {ERRCODE_UNDEFINED_FILE, "the library that reads images is missing"},
-	[STATUS_IMAGE_FORMAT] = {ERRCODE_INVALID_BINARY_REPRESENTATION, "not an image of a known format"},
+	[STATUS_LIBRARY] = {ERRCODE_UNDEFINED_FILE, "could not load image library"},
+	[STATUS_IMAGE_FORMAT] = {ERRCODE_INVALID_BINARY_REPRESENTATION, "unsupported image format"},
 	[STATUS_IMAGE_TOO_LARGE] = {ERRCODE_PROGRAM_LIMIT_EXCEEDED, "image is too large"},
 	[STATUS_IMAGE_BROKEN] = {ERRCODE_INVALID_BINARY_REPRESENTATION, "could not decode image"},
-	[STATUS_IMAGE_BLANK] = {ERRCODE_INVALID_PARAMETER_VALUE, "there is nothing to see in the image"},
+	[STATUS_IMAGE_BLANK] = {ERRCODE_INVALID_PARAMETER_VALUE, "image is blank"},
 	[STATUS_PEN] = {ERRCODE_INVALID_PARAMETER_VALUE, "invalid pen trajectory"},
 	[STATUS_PEN_FORMAT] = {ERRCODE_INVALID_BINARY_REPRESENTATION, "could not read pen data"},
 	[STATUS_DEFINITION] = {ERRCODE_INVALID_PARAMETER_VALUE, "invalid network definition"},
@@ -113,8 +113,8 @@ check_raise_input_kind(bool pen)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_DATATYPE_MISMATCH),
-			 pen ? errmsg("the model takes trajectories of a pen, not images")
-			 : errmsg("the model takes images, not trajectories of a pen"),
+			 pen ? errmsg("the model takes pen trajectories, not images")
+			 : errmsg("the model takes images, not pen trajectories"),
 			 errhint("Its network's \"input.kind\" says so; pass %s.", pen ? "real[]" : "bytea")));
 	pg_unreachable();
 }
@@ -125,9 +125,9 @@ check_raise_no_references(uint64 model)
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			 errmsg("the model has no calibration for references"),
-			 errdetail("The held-out identities of the model %016llx had too few genuine samples for one.",
+			 errdetail("The held-out identities of the model %016llx had too few genuine samples to fit one.",
 					   (unsigned long long) model),
-			 errhint("Train with more samples an identity; distance(reference, embedding) needs no calibration.")));
+			 errhint("Train with more samples per identity; distance(reference, embedding) needs no calibration.")));
 	pg_unreachable();
 }
 
@@ -145,8 +145,8 @@ check_raise_no_model(void)
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			 errmsg("the embeddings belong to no model"),
-			 errdetail("A threshold and a probability are those of the model that made both embeddings."),
-			 errhint("Make them with embed(), or compare the distance <-> with a number of your own.")));
+			 errdetail("Threshold and probability belong to the model that made both embeddings."),
+			 errhint("Create them with embed(), or compare the distance <-> with a threshold of your own.")));
 	pg_unreachable();
 }
 
@@ -265,7 +265,7 @@ check_corrupted(const char *type_name)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_DATA_CORRUPTED),
-			 errmsg("stored value of type %s is corrupted or of a later version", type_name)));
+			 errmsg("stored value of type %s is corrupted or was written by a later version", type_name)));
 	pg_unreachable();
 }
 
@@ -312,7 +312,7 @@ check_concatenation(const char *detail)
 			(errcode(ERRCODE_DATATYPE_MISMATCH),
 			 errmsg("cannot concatenate the embeddings"),
 			 errdetail("%s", detail),
-			 errhint("Their values can be put together: to_embedding(a::real[] || b::real[], 'l2').")));
+			 errhint("To join their values, use to_embedding(a::real[] || b::real[], 'l2').")));
 }
 
 void
@@ -351,7 +351,7 @@ check_spread(int index, double spread, double most)
 	ereport(ERROR,
 			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 			 errmsg("the embeddings of a reference are too far apart"),
-			 errdetail("Component %d has a spread of %g; it may be %g at most.", index + 1, spread, most)));
+			 errdetail("Component %d has a spread of %g; the limit is %g.", index + 1, spread, most)));
 }
 
 void
@@ -415,9 +415,9 @@ check_index_contents(const char *index, uint64 model, Metric metric, int dimensi
 			 errdetail("Its embeddings are of model %s, with distance %s and %d dimensions; this one is of model %s, with distance %s and %d.",
 					   model_text(model, a), metric_name(metric), dimensions,
 					   model_text(other_model, b), metric_name(other_metric), other_dimensions),
-			 errhint("An index holds embeddings of one model: use the same version for all, or drop the index, embed all rows "
-					 "anew and create it again; or create one partial index a model.  When all rows are deleted, VACUUM lets an index "
-					 "begin anew.")));
+			 errhint("An index holds embeddings of one model.  Use one version of it for all rows; or drop the index, embed all "
+					 "rows again and create the index anew; or create a partial index for each model.  Once all rows are deleted, "
+					 "VACUUM prepares the index for another model.")));
 	pg_unreachable();
 }
 
@@ -437,7 +437,7 @@ check_index_partitioned(const char *index)
 			(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 			 errmsg("index \"%s\" is partitioned", index),
 			 errdetail("It has no rows of its own."),
-			 errhint("Ask for the indexes of its partitions, which pg_partition_tree() lists.")));
+			 errhint("Use the indexes of its partitions, which pg_partition_tree() lists.")));
 	pg_unreachable();
 }
 

@@ -130,7 +130,7 @@ read_bitmap(const uint8_t *bytes, size_t length, Bitmap *bitmap, Status *status)
 	if (header_bytes > length - FILE_HEADER)
 		return image_broken("BMP", "ends within its header", status);
 	if (header_bytes != CORE_HEADER && header_bytes < 16)
-		return image_broken("BMP", "has a header of unknown length", status);
+		return image_broken("BMP", "has a header of unknown size", status);
 	if (header_bytes == CORE_HEADER)
 	{
 		bitmap->width = image_le16(bytes + 18);
@@ -151,9 +151,9 @@ read_bitmap(const uint8_t *bytes, size_t length, Bitmap *bitmap, Status *status)
 		compression = compression == 4 ? RUNS_24 : UINT32_MAX;
 	bitmap->compression = compression <= RUNS_24 ? (Compression) compression : RUNS_24 + 1;
 	if (!known_kind(bitmap))
-		return image_broken("BMP", "has a compression or a number of bits a pixel that is not supported", status);
+		return image_broken("BMP", "has an unsupported compression or number of bits per pixel", status);
 	if (!read_masks(bytes, length, header_bytes, bitmap))
-		return image_broken("BMP", "has masks that are cut off, or of separate parts", status);
+		return image_broken("BMP", "has colour masks that are truncated or not contiguous", status);
 	find_data(bytes, length, header_bytes, bitmap);
 	return true;
 }

@@ -5,6 +5,7 @@
 #include "image/image_internal.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "common/limits.h"
 
@@ -14,15 +15,14 @@
 /* An image with as many pixels as are allowed may have this many scans; a smaller one may have more. */
 #define SCANS_OF_LARGEST 20
 
-/* Asked in this order which of them the bytes are. */
 static const ImageFormat *const formats[] = {
 	&image_format_png,
 	&image_format_jpeg,
 	&image_format_tiff,
-	&image_format_gif,
-	&image_format_webp,
 	&image_format_bmp,
 	&image_format_pnm,
+	&image_format_gif,
+	&image_format_webp,
 };
 
 #define FORMATS (sizeof formats / sizeof formats[0])
@@ -34,6 +34,20 @@ find_format(const uint8_t *bytes, size_t length)
 		if (formats[i]->is_mine(bytes, length))
 			return formats[i];
 	return NULL;
+}
+
+static bool
+unknown_format(const uint8_t *bytes, size_t length, Status *status)
+{
+	char		hint[STATUS_TEXT] = "";
+	size_t		at = 0;
+
+	for (size_t i = 0; i < FORMATS; i++)
+		at += (size_t) snprintf(hint + at, sizeof hint - at, "%s%s%s",
+								i == 0 ? "The supported formats are " : i + 1 < FORMATS ? ", " : " and ", formats[i]->name,
+								i + 1 < FORMATS ? "" : ".");
+	return status_set(status, STATUS_IMAGE_FORMAT, hint, "No supported image format begins like these %zu bytes: \\x%02x%02x%02x%02x.",
+					  length, bytes[0], length > 1 ? bytes[1] : 0, length > 2 ? bytes[2] : 0, length > 3 ? bytes[3] : 0);
 }
 
 bool
@@ -50,10 +64,7 @@ image_header_read(const uint8_t *bytes, size_t length, int64_t max_pixels, Image
 						  length, LIMIT_IMAGE_BYTES);
 	format = find_format(bytes, length);
 	if (format == NULL)
-		return status_set(status, STATUS_IMAGE_FORMAT,
-						  "PNG, JPEG, TIFF, BMP, PNM, GIF and WebP images are known by their first bytes.",
-						  "The first of the %zu bytes (\\x%02x%02x%02x%02x) belong to no known image format.", length,
-						  bytes[0], length > 1 ? bytes[1] : 0, length > 2 ? bytes[2] : 0, length > 3 ? bytes[3] : 0);
+		return unknown_format(bytes, length, status);
 	header->format = format;
 	header->orientation = 1;
 	header->clear_index = -1;
@@ -68,12 +79,12 @@ image_header_read(const uint8_t *bytes, size_t length, int64_t max_pixels, Image
 	/* Sides are below 2^32 in every format, so the product of two could only overflow after this test has failed. */
 	if (header->width > max_pixels / header->height || header->width > SIDE_MAX || header->height > SIDE_MAX)
 		return status_set(status, STATUS_IMAGE_TOO_LARGE,
-						  "Make the image smaller, or have the limit raised by the setting siamese.max_pixels.",
+						  "Make the image smaller, or have a superuser raise siamese.max_pixels.",
 						  "The %s image has %" PRId64 " x %" PRId64 " pixels; the limit is %" PRId64 " pixels.",
 						  name, header->width, header->height, max_pixels);
 	if (header->scans > 1 && header->width * header->height / SCANS_OF_LARGEST > max_pixels / header->scans)
 		return status_set(status, STATUS_IMAGE_TOO_LARGE,
-						  "Save the image with fewer scans, or have the limit raised by the setting siamese.max_pixels.",
+						  "Save the image with fewer scans, or have a superuser raise siamese.max_pixels.",
 						  "The %s image of %" PRId64 " x %" PRId64 " pixels has %d scans; the limit for this size is %.0f.", name,
 						  header->width, header->height, header->scans,
 						  (double) max_pixels * SCANS_OF_LARGEST / (double) (header->width * header->height));

@@ -42,7 +42,7 @@ gif_header(const uint8_t *bytes, size_t length, ImageHeader *header, Status *sta
 			header->clear_index = bytes[position + 3] & 1 ? bytes[position + 6] : -1;
 		position = skip_blocks(bytes, length, position + 2);
 		if (position == 0)
-			return image_broken("GIF", "is cut off", status);
+			return image_broken("GIF", "is truncated", status);
 	}
 	if (position >= length || length - position < FRAME || bytes[position] != 0x2C)
 		return image_broken("GIF", "has no frame", status);
@@ -51,7 +51,7 @@ gif_header(const uint8_t *bytes, size_t length, ImageHeader *header, Status *sta
 	frame->right = frame->left + (int) image_le16(bytes + position + 5);
 	frame->bottom = frame->top + (int) image_le16(bytes + position + 7);
 	if (frame->right == frame->left || frame->bottom == frame->top)
-		return image_broken("GIF", "has a frame without pixels", status);
+		return image_broken("GIF", "has an empty frame", status);
 	/* Some writers leave the screen's size at 0, or smaller than the frame. */
 	header->width = image_le16(bytes + 6);
 	header->height = image_le16(bytes + 8);
@@ -61,7 +61,7 @@ gif_header(const uint8_t *bytes, size_t length, ImageHeader *header, Status *sta
 	position += FRAME + colour_bytes(bytes[position + 9]) + 1;	/* and the code size */
 	header->data_end = position < length ? skip_blocks(bytes, length, position) : 0;
 	if (header->data_end == 0)
-		return image_broken("GIF", "is cut off", status);
+		return image_broken("GIF", "is truncated", status);
 	return true;
 }
 
@@ -165,7 +165,7 @@ decode_codes(CodeReader *reader, int smallest_bits, Dictionary *dictionary, Fram
 			continue;
 		}
 		if (code < 0 || code == clear + 1 || code > next || (code == next && previous < 0) || (previous < 0 && code > clear))
-			return image_broken("GIF", "is damaged or cut off: pixels are missing", status);
+			return image_broken("GIF", "is damaged or truncated: pixels are missing", status);
 		if (code == next)
 		{
 			dictionary->stack[depth++] = (uint8_t) first;
@@ -217,7 +217,7 @@ gif_decode(const uint8_t *bytes, size_t length, const ImageHeader *header, int c
 	bool		done;
 
 	if (bytes[codes] < 1 || bytes[codes] > 8)
-		return image_broken("GIF", "has codes of an impossible length", status);
+		return image_broken("GIF", "has an invalid code size", status);
 	dictionary = host_allocate(host, 1, sizeof *dictionary, status);
 	if (dictionary == NULL)
 		return false;

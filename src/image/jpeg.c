@@ -103,14 +103,14 @@ static bool
 broken(Reader *reader)
 {
 	if (reader->errors.msg_code == JERR_OUT_OF_MEMORY)
-		return status_set(reader->status, STATUS_NO_MEMORY, NULL, "There is no memory to decode the JPEG image.");
+		return status_set(reader->status, STATUS_NO_MEMORY, NULL, "Could not allocate memory to decode the JPEG image.");
 	return image_broken("JPEG", "cannot be decoded: its data is damaged or of an unsupported kind", reader->status);
 }
 
 static bool
 incomplete(Reader *reader)
 {
-	return image_broken("JPEG", "is damaged or cut off: pixels are missing", reader->status);
+	return image_broken("JPEG", "is damaged or truncated: pixels are missing", reader->status);
 }
 
 static void
@@ -210,7 +210,7 @@ decode_all(Reader *reader)
 	/* what was checked must be what is decoded */
 	if (info->image_width != reader->header->width || info->image_height != reader->header->height ||
 		info->num_components != reader->header->samples)
-		return image_broken("JPEG", "holds another image than its header says", reader->status);
+		return image_broken("JPEG", "does not match its header", reader->status);
 	info->scale_num = 1;
 	info->scale_denom = (unsigned) reader->header->reduction;
 	info->out_color_space = info->num_components == 4 ? JCS_CMYK :

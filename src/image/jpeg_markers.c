@@ -67,7 +67,7 @@ static bool
 read_frame(int marker, const uint8_t *segment, size_t length, ImageHeader *header, Status *status)
 {
 	if (marker > MARKER_SOF2 && marker != MARKER_SOF9 && marker != MARKER_SOF10)
-		return image_broken("JPEG", "is of a kind that is not supported (lossless or hierarchical)", status);
+		return image_broken("JPEG", "is lossless or hierarchical, which is not supported", status);
 	if (length < 6)
 		return image_broken("JPEG", "has a frame header that is too short", status);
 	header->bits = segment[0];
@@ -75,9 +75,9 @@ read_frame(int marker, const uint8_t *segment, size_t length, ImageHeader *heade
 	header->width = image_be16(segment + 3);
 	header->samples = segment[5];
 	if (header->bits != 8)
-		return image_broken("JPEG", "does not have 8 bits a sample", status);
+		return image_broken("JPEG", "does not have 8 bits per sample", status);
 	if (header->samples != 1 && header->samples != 3 && header->samples != 4)
-		return image_broken("JPEG", "has neither 1, 3 nor 4 components", status);
+		return image_broken("JPEG", "does not have 1, 3 or 4 components", status);
 	return true;
 }
 
@@ -102,7 +102,7 @@ image_jpeg_header(const uint8_t *bytes, size_t length, ImageHeader *header, Stat
 		if (marker == MARKER_TEM || (marker >= MARKER_RST0 && marker <= MARKER_RST7))
 			continue;
 		if (marker == MARKER_SOI || length - position < 2)
-			return image_broken("JPEG", "has a marker in a wrong place", status);
+			return image_broken("JPEG", "has a misplaced marker", status);
 		segment = image_be16(bytes + position);
 		if (segment < 2 || segment > length - position)
 			return image_broken("JPEG", "has a segment longer than the file", status);
@@ -120,11 +120,11 @@ image_jpeg_header(const uint8_t *bytes, size_t length, ImageHeader *header, Stat
 				header->orientation = image_exif_orientation(bytes + position + 8, segment - 8);
 		}
 		else if (marker == MARKER_SOS && (!framed || ++scans > SCANS_MAX))
-			return image_broken("JPEG", framed ? "has more than 100 scans" : "has data before its size", status);
+			return image_broken("JPEG", framed ? "has more than 100 scans" : "has scan data before its frame header", status);
 		position += segment;
 	}
 	if (scans == 0)
-		return image_broken("JPEG", header->has_end ? "has no pixels" : "is cut off", status);
+		return image_broken("JPEG", header->has_end ? "has no pixels" : "is truncated", status);
 	header->scans = scans;
 	return true;
 }

@@ -38,7 +38,7 @@ image_library_load(ImageLibrary *library, Status *status)
 		if (loaded != NULL && find_functions(library, loaded))
 			library->loaded = loaded;
 		else
-			status_set(status, STATUS_LIBRARY, "Install it on the server, of the version that the extension was built with.", "%s",
+			status_set(status, STATUS_LIBRARY, "Install it on the server, in the version that the extension was built with.", "%s",
 					   dlerror());
 	}
 	done = library->loaded != NULL;

@@ -291,7 +291,7 @@ png_decode_pass(PngReader *reader, const PngPass *pass)
 		uint8_t    *out = raster->pixels + ((size_t) (pass->y + y * pass->step_y) * (size_t) raster->width + (size_t) pass->x) * channels;
 
 		if (row == NULL || !image_png_undo_filter(row[0], row + 1, above, row_bytes, pixel_bytes > 1 ? pixel_bytes : 1))
-			return image_broken("PNG", "is damaged or cut off: its pixels cannot be decompressed", reader->status);
+			return image_broken("PNG", "is damaged or truncated: its pixels cannot be decompressed", reader->status);
 		above = row + 1;
 		png_convert(reader, above, width, pass->step_x == 1 ? out : reader->line);
 		for (int x = 0; pass->step_x > 1 && x < width; x++)
@@ -349,11 +349,11 @@ png_decode_stream(PngReader *reader, const uint8_t *bytes, size_t length)
 	if (inflateInit(&rows->stream) != Z_OK)
 	{
 		host_release(reader->host, memory);
-		return status_set(reader->status, STATUS_NO_MEMORY, NULL, "There is no memory to decompress the PNG image.");
+		return status_set(reader->status, STATUS_NO_MEMORY, NULL, "Could not allocate memory to decompress the PNG image.");
 	}
 	done = png_decode_passes(reader);
 	if (done && !png_stream_ends(rows))
-		done = image_broken("PNG", "is damaged or cut off: the checksum of its pixels is wrong", reader->status);
+		done = image_broken("PNG", "is damaged or truncated: the checksum of its pixels is wrong", reader->status);
 	inflateEnd(&rows->stream);
 	host_release(reader->host, memory);
 	return done;
@@ -425,7 +425,7 @@ png_decode_at_once(PngReader *reader, const uint8_t *bytes, size_t length, bool 
 	reader->rows = (PngRows) {.next = host_allocate(reader->host, raw_bytes, 1, reader->status)};
 	inflater = reader->rows.next != NULL ? libdeflate_alloc_decompressor() : NULL;
 	if (inflater == NULL)
-		status_set(reader->status, STATUS_NO_MEMORY, NULL, "There is no memory to decompress the PNG image.");
+		status_set(reader->status, STATUS_NO_MEMORY, NULL, "Could not allocate memory to decompress the PNG image.");
 	else
 	{
 		uint8_t    *raw = reader->rows.next;

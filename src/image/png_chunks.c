@@ -58,7 +58,7 @@ image_png_header(const uint8_t *bytes, size_t length, ImageHeader *header, Statu
 		 (header->bits == 1 || header->bits == 2 || header->bits == 4));
 	if ((colour_type != PNG_GREY && colour_type != PNG_RGB && colour_type != PNG_PALETTE &&
 		 colour_type != PNG_GREY_ALPHA && colour_type != PNG_RGB_ALPHA) || !depth_fits)
-		return image_broken("PNG", "has a colour type or depth that does not exist", status);
+		return image_broken("PNG", "has an invalid colour type or bit depth", status);
 	header->samples = colour_type == PNG_RGB ? 3 : colour_type == PNG_GREY_ALPHA ? 2 : colour_type == PNG_RGB_ALPHA ? 4 : 1;
 	while (image_png_next(bytes, length, &position, &type, &size) && !png_is(type, "IEND"))
 	{
@@ -120,7 +120,7 @@ image_png_find_parts(const uint8_t *bytes, size_t length, PngParts *parts, Statu
 	if (!image_png_next(bytes, length, &position, &type, &size) || !png_sum_holds(type, size))
 		return image_broken("PNG", "has a damaged header", status);
 	if (type[14] != 0 || type[15] != 0 || type[16] > 1)
-		return image_broken("PNG", "has a compression, a filter or an interlacing that does not exist", status);
+		return image_broken("PNG", "has an unknown compression, filter or interlace method", status);
 	parts->colour_type = type[13];
 	parts->interlaced = type[16] != 0;
 	while (image_png_next(bytes, length, &position, &type, &size) && !png_is(type, "IEND"))
@@ -128,7 +128,7 @@ image_png_find_parts(const uint8_t *bytes, size_t length, PngParts *parts, Statu
 		if (png_is(type, "IHDR"))
 			return image_broken("PNG", "has two headers", status);
 		if (!png_known(type))
-			return image_broken("PNG", "has a damaged chunk, or one that is needed and not known", status);
+			return image_broken("PNG", "has a damaged chunk, or a critical one that is unknown", status);
 		if (!png_is(type, "PLTE") && !png_is(type, "tRNS") && !png_is(type, "IDAT"))
 			continue;
 		if (!png_sum_holds(type, size))
@@ -143,7 +143,7 @@ image_png_find_parts(const uint8_t *bytes, size_t length, PngParts *parts, Statu
 		}
 	}
 	if (parts->data_chunks == 0)
-		return image_broken("PNG", "has no pixels, or is cut off", status);
+		return image_broken("PNG", "has no pixels, or is truncated", status);
 	if (parts->colour_type == PNG_PALETTE && parts->palette == NULL)
 		return image_broken("PNG", "has no palette", status);
 	return true;

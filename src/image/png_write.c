@@ -93,7 +93,7 @@ image_encode_png(const uint8_t *raster, int width, int height, int channels,
 	*png = NULL;
 	*length = 0;
 	if (width < 1 || height < 1 || (channels != 1 && channels != 3))
-		return status_set(status, STATUS_ARGUMENT, NULL, "A raster of %d x %d pixels and %d channels cannot be a PNG.",
+		return status_set(status, STATUS_ARGUMENT, NULL, "A raster of %d x %d pixels and %d channels cannot be encoded as PNG.",
 						  width, height, channels);
 	if (!image_leptonica_load(status))
 		return false;

@@ -104,7 +104,7 @@ pnm_header(const uint8_t *bytes, size_t length, ImageHeader *header, Status *sta
 	if (bytes[1] == '7')
 	{
 		if (!read_pam_header(bytes, length, &position, header, &sample_max))
-			return image_broken("PNM", "has a header that cannot be read", status);
+			return image_broken("PNM", "has an invalid header", status);
 	}
 	else
 	{
@@ -115,7 +115,7 @@ pnm_header(const uint8_t *bytes, size_t length, ImageHeader *header, Status *sta
 			sample_max = read_number(bytes, length, &position);
 	}
 	if (header->width < 0 || header->height < 0 || sample_max < 1 || sample_max > 65535)
-		return image_broken("PNM", "has a header that cannot be read", status);
+		return image_broken("PNM", "has an invalid header", status);
 	header->sample_max = (int) sample_max;
 	header->bits = sample_max > 255 ? 16 : 8;
 	if (!is_text(bytes))

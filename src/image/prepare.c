@@ -199,7 +199,7 @@ static bool
 blank(const char *what, Status *status)
 {
 	return status_set(status, STATUS_IMAGE_BLANK,
-					  "To a network all such images are the same.  One whose \"input\" has \"blank\": \"keep\" takes them.", "%s", what);
+					  "All such images look the same to a network.  One with \"blank\": \"keep\" in its \"input\" accepts them.", "%s", what);
 }
 
 /* From the decoded image (which is changed) to the raster. */
@@ -226,7 +226,7 @@ fit(ImageRaster *image, const ImagePreparation *preparation, const Host *host, u
 		if (!found || host_interrupted(host, status))
 			return false;
 		if (!ink_place.any && !preparation->keep_blank)
-			return blank("No ink stands out from the paper.", status);
+			return blank("No ink was found on the paper.", status);
 	}
 	else
 		border_colour(image, fill);
@@ -252,7 +252,7 @@ fit(ImageRaster *image, const ImagePreparation *preparation, const Host *host, u
 	if (!image_resample(image, box, area, place, fill, preparation->width, preparation->height, host, raster, status))
 		return false;
 	if (!preparation->keep_blank && all_alike(raster, (size_t) preparation->width * (size_t) preparation->height, preparation->channels))
-		return blank("All its pixels are alike, as the network would see them.", status);
+		return blank("All pixels are equal after preparation.", status);
 	if (preparation->smooth > 0 && !image_smooth(raster, preparation->width, preparation->height, preparation->channels,
 												 preparation->smooth, host, status))
 		return false;

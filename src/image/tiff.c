@@ -148,7 +148,7 @@ static bool
 broken(const Reader *reader, const char *what)
 {
 	if (errno == ENOMEM)
-		return status_set(reader->status, STATUS_NO_MEMORY, NULL, "There is no memory to decode the TIFF image.");
+		return status_set(reader->status, STATUS_NO_MEMORY, NULL, "Could not allocate memory to decode the TIFF image.");
 	return image_broken("TIFF", what, reader->status);
 }
 
@@ -248,7 +248,7 @@ read_directory(Reader *reader)
 			PHOTOMETRIC_MINISBLACK;
 	/* what was checked must be what is decoded */
 	if (width != header->width || height != header->height || samples != header->samples || bits != header->bits)
-		return broken(reader, "holds another image than its header says");
+		return broken(reader, "does not match its header");
 	if (reader->photometric == PHOTOMETRIC_YCBCR && reader->compression == COMPRESSION_JPEG)
 	{
 		tiff.TIFFSetField(reader->file, TIFFTAG_JPEGCOLORMODE, JPEGCOLORMODE_RGB);
@@ -261,12 +261,12 @@ read_directory(Reader *reader)
 	if (reader->photometric == PHOTOMETRIC_MASK)
 		reader->photometric = PHOTOMETRIC_MINISBLACK;
 	if (reader->photometric > PHOTOMETRIC_PALETTE && (reader->photometric != PHOTOMETRIC_SEPARATED || inks != INKSET_CMYK))
-		return broken(reader, "has colours of a kind that is not supported");
+		return broken(reader, "has an unsupported colour space");
 	reader->colours = reader->photometric == PHOTOMETRIC_RGB ? 3 : reader->photometric == PHOTOMETRIC_SEPARATED ? 4 : 1;
 	if (samples < reader->colours)
-		return broken(reader, "has too few samples for its kind of colours");
+		return broken(reader, "has too few samples for its colour space");
 	if (reader->colours > 1 && bits < 8)
-		return broken(reader, "has colours of less than 8 bits, which is not supported");
+		return broken(reader, "has colours of less than 8 bits per sample, which is not supported");
 	find_alpha(reader);
 	return reader->colours > 1 || fill_table(reader);
 }
@@ -285,7 +285,7 @@ check_jpeg_parts(const Reader *reader)
 		Status		unused;
 
 		if (offset > reader->length || size > reader->length - offset || size < 4)
-			return broken(reader, "is cut off");
+			return broken(reader, "is truncated");
 		if (!image_jpeg_header(reader->bytes + offset, (size_t) size, &header, &unused) || header.scans > header.samples)
 			return broken(reader, "holds JPEG data that is damaged or of an unsupported kind");
 	}
@@ -345,14 +345,14 @@ take_strips(Reader *reader, int plane, int stored)
 	bool		done = true;
 
 	if (size < needed || size > needed + 64)
-		return broken(reader, "has rows of a kind that is not supported");
+		return broken(reader, "has rows of an unsupported size");
 	row = host_allocate(reader->host, size, 1, reader->status);
 	if (row == NULL)
 		return false;
 	for (int y = 0; y < header->height && done; y++)
 	{
 		if (tiff.TIFFReadScanline(reader->file, row, (uint32_t) y, (uint16_t) plane) < 0 || reader->damaged)
-			done = broken(reader, "is damaged or cut off: pixels are missing");
+			done = broken(reader, "is damaged or truncated: pixels are missing");
 		else
 			keep_samples(reader, row, stored, plane, reader->samples + (size_t) y * (size_t) header->width * (size_t) reader->kept,
 						 (int) header->width);
@@ -388,7 +388,7 @@ take_tiles(Reader *reader, int plane, int stored)
 			int64_t		high = header->height - top < tile_height ? header->height - top : tile_height;
 
 			if (tiff.TIFFReadTile(reader->file, tile, (uint32_t) left, (uint32_t) top, 0, (uint16_t) plane) < 0 || reader->damaged)
-				done = broken(reader, "is damaged or cut off: a tile is missing");
+				done = broken(reader, "is damaged or truncated: a tile is missing");
 			for (int64_t y = 0; y < high && done; y++)
 				keep_samples(reader, tile + (size_t) y * (size_t) row_size, stored, plane,
 							 reader->samples + ((size_t) (top + y) * (size_t) header->width + (size_t) left) * (size_t) reader->kept, (int) wide);
@@ -419,7 +419,7 @@ take_luma_strips(Reader *reader)
 		int64_t		high = header->height - top < rows ? header->height - top : rows;
 
 		if (!tiff.TIFFReadRGBAStripExt(reader->file, (uint32_t) top, strip, 1) || reader->damaged)
-			done = broken(reader, "is damaged or cut off: pixels are missing");
+			done = broken(reader, "is damaged or truncated: pixels are missing");
 		for (int64_t y = 0; y < high && done; y++)
 		{
 			const uint32_t *row = strip + (high - 1 - y) * header->width;

@@ -246,19 +246,19 @@ image_tiff_header(const uint8_t *bytes, size_t length, ImageHeader *header, Stat
 	bits = value_or(&directory, TAG_BITS, 1);
 	format = value_or(&directory, TAG_SAMPLE_FORMAT, FORMAT_UNSIGNED);
 	if (width > UINT32_MAX || height > UINT32_MAX)
-		return image_broken("TIFF", "has a side of more than 32 bits", status);
+		return image_broken("TIFF", "has a width or height of more than 32 bits", status);
 	if (samples < 1 || samples > SAMPLES_MAX)
-		return image_broken("TIFF", "does not have 1 to 8 samples a pixel", status);
+		return image_broken("TIFF", "does not have 1 to 8 samples per pixel", status);
 	if (bits != 1 && bits != 2 && bits != 4 && bits != 8 && bits != 16)
-		return image_broken("TIFF", "does not have 1, 2, 4, 8 or 16 bits a sample", status);
+		return image_broken("TIFF", "does not have 1, 2, 4, 8 or 16 bits per sample", status);
 	if (format != FORMAT_UNSIGNED && format != FORMAT_UNDEFINED)
 		return image_broken("TIFF", "has samples that are not unsigned integers, which is not supported", status);
 	if (!known_compression(value_or(&directory, TAG_COMPRESSION, 1)))
-		return image_broken("TIFF", "has a compression that is not supported", status);
+		return image_broken("TIFF", "has an unsupported compression", status);
 	/* libtiff would go on without a palette that is cut off. */
 	if (value_or(&directory, TAG_PHOTOMETRIC, 1) == PHOTOMETRIC_PALETTE &&
 		(bits > 8 || !find_value(&directory, TAG_COLOURMAP, 0, &unused, &colours) || colours < UINT64_C(3) << bits))
-		return image_broken("TIFF", "has no palette, or one that is cut off", status);
+		return image_broken("TIFF", "has no palette, or a truncated one", status);
 	header->data_start = directory.offset;
 	header->width = (int64_t) width;
 	header->height = (int64_t) height;

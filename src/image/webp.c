@@ -119,7 +119,7 @@ webp_header(const uint8_t *bytes, size_t length, ImageHeader *header, Status *st
 	header->samples = 4;
 	header->bits = 8;
 	if (!webp_walk(bytes, WEBP_START, length, false, header))
-		return image_broken("WebP", "has no frame, or is cut off", status);
+		return image_broken("WebP", "has no frame, or is truncated", status);
 	if (!header->animated)
 		header->frame = (ImageBox) {0, 0, (int) header->width, (int) header->height};
 	return true;
@@ -186,7 +186,7 @@ webp_decode_frame(const uint8_t *bytes, size_t length, const ImageHeader *header
 		return false;
 	if (!webp.WebPInitDecoderConfigInternal(&config, WEBP_DECODER_ABI_VERSION))
 		return status_set(status, STATUS_LIBRARY, "Install the version that the extension was built with.",
-						  "libwebp has another interface than that of version %d.", WEBP_DECODER_ABI_VERSION);
+						  "libwebp does not support version %x of its decoder interface.", WEBP_DECODER_ABI_VERSION);
 	config.output.colorspace = MODE_RGBA;
 	config.output.is_external_memory = 1;
 	config.output.u.RGBA.rgba = pixels;
@@ -208,10 +208,10 @@ webp_decode_frame(const uint8_t *bytes, size_t length, const ImageHeader *header
 	if (stopped)
 		return false;
 	if (code == VP8_STATUS_OUT_OF_MEMORY || (code != VP8_STATUS_OK && errno == ENOMEM))
-		return status_set(status, STATUS_NO_MEMORY, NULL, "There is no memory to decode the WebP image.");
+		return status_set(status, STATUS_NO_MEMORY, NULL, "Could not allocate memory to decode the WebP image.");
 	/* what was checked must be what is decoded */
 	if (code == VP8_STATUS_OK && (config.output.width != (int) width || config.output.height != (int) height))
-		return image_broken("WebP", "holds another image than its header says", status);
+		return image_broken("WebP", "does not match its header", status);
 	return code == VP8_STATUS_OK || image_broken("WebP", "cannot be decoded: its data is damaged or cut off", status);
 }
 

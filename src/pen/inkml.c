@@ -57,7 +57,7 @@ read_value(Ink *ink, Channel *channel, bool boolean, Status *status)
 		return true;
 	}
 	if (!pen_text_number(text, &number))
-		return pen_xml_bad(text, "a trace has something else than a decimal number", status);
+		return pen_xml_bad(text, "a trace contains something other than decimal numbers", status);
 	if (channel->mode == '!')
 		set_value(channel, number);
 	else
@@ -87,7 +87,7 @@ read_point(Ink *ink, const InkFormat *format, Channel *channel, double *role, St
 	if (text->at < text->end && *text->at == ',')
 		text->at++;
 	else if (text->at < text->end && *text->at != '<')
-		return pen_xml_bad(text, "a point has more numbers than there are channels", status);
+		return pen_xml_bad(text, "a point has more numbers than channels", status);
 	pen_text_skip_blanks(text, true);
 	return true;
 }
@@ -166,7 +166,7 @@ read_trace(Ink *ink, const PenTag *tag, Status *status)
 			return false;
 	}
 	if (text->end - text->at < 2 || text->at[1] != '/')
-		return pen_xml_bad(text, "a trace has something else than numbers, or does not end", status);
+		return pen_xml_bad(text, "a trace contains something other than numbers, or is not terminated", status);
 	return true;
 }
 
@@ -237,8 +237,8 @@ pen_read_inkml(const uint8_t *bytes, size_t length, const Host *host, PenTraject
 	Ink			ink = {.text = {bytes, bytes + length, bytes}, .points = {.host = host}, .with_time = true};
 	bool		done;
 
-	if (length > LIMIT_PEN_BYTES)
-		return status_set(status, STATUS_PEN_FORMAT, "", "It has %zu bytes; it may have %d.", length, LIMIT_PEN_BYTES);
+	if (!pen_check_length(length, status))
+		return false;
 	ink_contexts_begin(&ink.contexts, &ink.text);
 	done = read_ink(&ink, status);
 	if (done && ink.restarted)

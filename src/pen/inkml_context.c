@@ -134,7 +134,7 @@ take_resolution(InkContexts *contexts, const PenTag *tag, Status *status)
 	if (role == INK_OTHER || role == INK_F || !pen_xml_attribute(tag, "value", &value))
 		return true;
 	if (!pen_text_number(&value, &number) || !(number > 0))
-		return pen_xml_bad(contexts->text, "a resolution is no positive number", status);
+		return pen_xml_bad(contexts->text, "a resolution is not a positive number", status);
 	if (!pen_xml_attribute(tag, "units", &value))
 		return true;
 	inverse = value.end - value.at > 2 && memcmp(value.at, "1/", 2) == 0;
@@ -167,7 +167,7 @@ add_channel(InkContexts *contexts, const PenTag *tag, Status *status)
 		{
 			format->unit[role] = unit_of(&value, role == INK_T);
 			if (role == INK_T && format->unit[role] == 0)
-				return pen_xml_bad(contexts->text, "the units of channel T are none of s, ms, us and ns", status);
+				return pen_xml_bad(contexts->text, "the units of channel T must be s, ms, us or ns", status);
 		}
 	}
 	format->boolean[format->channels] = pen_xml_attribute(tag, "type", &value) && pen_text_equals(&value, "boolean");
@@ -279,7 +279,7 @@ trace_group(InkContexts *contexts, const PenTag *tag, Status *status)
 	if (tag->empty)
 		return true;
 	if (contexts->groups == INK_GROUPS)
-		return pen_xml_bad(contexts->text, "there are more than 32 trace groups within each other", status);
+		return pen_xml_bad(contexts->text, "trace groups are nested more than 32 deep", status);
 	if (!refer(contexts, tag, "contextRef", &format, status))
 		return false;
 	contexts->group[contexts->groups++] = format;

@@ -45,7 +45,7 @@ typedef struct Reader
 static bool
 too_short(const Reader *reader, const char *what, Status *status)
 {
-	return status_set(status, STATUS_PEN_FORMAT, "", "It ends after %zu bytes, within %s.", reader->length, what);
+	return status_set(status, STATUS_PEN_FORMAT, "", "It is truncated in %s: it has only %zu bytes.", what, reader->length);
 }
 
 static bool
@@ -131,7 +131,7 @@ read_count(Reader *reader, int *count, Status *status)
 	{
 		if ((size_t) *count > left || *count % reader->point_bytes != 0)
 			return status_set(status, STATUS_PEN_FORMAT, "",
-							  "It says %d points of %zu bytes, but %zu bytes are left.", *count, reader->point_bytes, left);
+							  "It announces %d points of %zu bytes each, but only %zu bytes are left.", *count, reader->point_bytes, left);
 		*count = (int) (*count / reader->point_bytes);
 	}
 	return true;
@@ -199,8 +199,8 @@ pen_read_iso19794_7(const uint8_t *bytes, size_t length, const Host *host, PenTr
 	PenPoints	points = {.host = host};
 	int			count = 0;
 
-	if (length > LIMIT_PEN_BYTES)
-		return status_set(status, STATUS_PEN_FORMAT, "", "It has %zu bytes; it may have %d.", length, LIMIT_PEN_BYTES);
+	if (!pen_check_length(length, status))
+		return false;
 	if (length < 4 || memcmp(bytes, HEADER, 4) != 0)
 		return status_set(status, STATUS_PEN_FORMAT, "", "It does not begin with \"SDI\".");
 	if (length < sizeof(HEADER) || memcmp(bytes, HEADER, sizeof(HEADER)) != 0)

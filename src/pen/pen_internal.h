@@ -12,6 +12,9 @@
 
 /* ---- reading: points.c ---------------------------------------------------------------------------------------- */
 
+/* Whether a file is not too long to be read. */
+extern bool pen_check_length(size_t length, Status *status);
+
 /* Points as they come in, float [4] each. */
 typedef struct PenPoints
 {

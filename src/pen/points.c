@@ -25,6 +25,14 @@ make_room(PenPoints *points, Status *status)
 }
 
 bool
+pen_check_length(size_t length, Status *status)
+{
+	if (length <= LIMIT_PEN_BYTES)
+		return true;
+	return status_set(status, STATUS_PEN_FORMAT, "", "It has %zu bytes; the limit is %d.", length, LIMIT_PEN_BYTES);
+}
+
+bool
 pen_points_add(PenPoints *points, double x, double y, double pressure, double time, Status *status)
 {
 	float	   *value;

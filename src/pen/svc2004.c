@@ -28,10 +28,10 @@ read_line(PenText *text, double *value, int *count, Status *status)
 	while (text->at < text->end && *text->at != '\n' && *text->at != '\r')
 	{
 		if (*count == COLUMNS_TASK2)
-			return status_set(status, STATUS_PEN_FORMAT, "", "Line %d: it has more than %d numbers.", pen_text_line(text),
+			return status_set(status, STATUS_PEN_FORMAT, "", "Line %d has more than %d numbers.", pen_text_line(text),
 							  COLUMNS_TASK2);
 		if (!pen_text_number(text, &value[*count]))
-			return status_set(status, STATUS_PEN_FORMAT, "", "Line %d: number %d is none, or out of range.",
+			return status_set(status, STATUS_PEN_FORMAT, "", "Line %d: number %d is not a number, or is out of range.",
 							  pen_text_line(text), *count + 1);
 		(*count)++;
 		if (text->at < text->end && *text->at != ' ' && *text->at != '\t' && *text->at != '\n' && *text->at != '\r')
@@ -70,7 +70,7 @@ read_points(PenText *text, PenPoints *points, Status *status)
 		if (columns == 0)
 			columns = count;
 		if (count != columns || (columns != COLUMNS_TASK1 && columns != COLUMNS_TASK2))
-			return status_set(status, STATUS_PEN_FORMAT, "", "Line %d: it has %d numbers; it must have %d or %d, as all others.",
+			return status_set(status, STATUS_PEN_FORMAT, "", "Line %d has %d numbers; all lines must have %d, or all %d.",
 							  pen_text_line(text), count, COLUMNS_TASK1, COLUMNS_TASK2);
 		if (read == 0)
 			start = value[COLUMN_TIME];
@@ -85,7 +85,7 @@ read_points(PenText *text, PenPoints *points, Status *status)
 		read++;
 	}
 	if (read != expected)
-		return status_set(status, STATUS_PEN_FORMAT, "", "Line 1 says %.0f points, but there are %d.", expected, read);
+		return status_set(status, STATUS_PEN_FORMAT, "", "Line 1 announces %.0f points, but there are %d.", expected, read);
 	return true;
 }
 
@@ -95,8 +95,8 @@ pen_read_svc2004(const uint8_t *bytes, size_t length, const Host *host, PenTraje
 	PenText		text = {bytes, bytes + length, bytes};
 	PenPoints	points = {.host = host};
 
-	if (length > LIMIT_PEN_BYTES)
-		return status_set(status, STATUS_PEN_FORMAT, "", "It has %zu bytes; it may have %d.", length, LIMIT_PEN_BYTES);
+	if (!pen_check_length(length, status))
+		return false;
 	if (read_points(&text, &points, status) && pen_points_finish(&points, true, trajectory, status))
 		return true;
 	pen_points_release(&points);

@@ -34,17 +34,17 @@ check_values(const PenRows *pen, Status *status)
 				return status_set(status, STATUS_PEN, "", "Row %d: %s is %s.", row + 1, column_names[i],
 								  isnan(value) ? "NaN" : "infinite");
 			if (i < 2 && fabs(value) > FLT_MAX)
-				return status_set(status, STATUS_PEN, "", "Row %d: %s is %g, out of the range of real.", row + 1, column_names[i], value);
+				return status_set(status, STATUS_PEN, "", "Row %d: %s is %g, outside the range of real.", row + 1, column_names[i], value);
 			if (i == 2 && value < 0 && value != LIFTED)
 				return status_set(status, STATUS_PEN,
-								  "The third column is the pressure, or 0 and 1 for pen up and down; -1 is a lifted pen, too.",
-								  "Row %d: the pressure is %g but cannot be negative.", row + 1, value);
+								  "The third column is the pressure, or 0 and 1 for pen up and down; -1 also means pen up.",
+								  "Row %d: the pressure is %g; it must not be negative.", row + 1, value);
 			if (i == 3)
 			{
 				double		time = row > 0 ? pen_time_after(last, value) : value;
 
 				if (row > 0 && time < last)
-					return status_set(status, STATUS_PEN, TIME_HINT " It goes on over all strokes.",
+					return status_set(status, STATUS_PEN, TIME_HINT " It continues across all strokes.",
 									  "Row %d: the time runs backwards, from %.9g to %.9g.", row + 1, last, value);
 				last = time;
 			}
@@ -105,16 +105,16 @@ check_time(const PenRows *pen, Status *status)
 	rounding = largest * (pen->single ? FLT_EPSILON : DBL_EPSILON);
 	if (rounding * LEAST_ROUNDINGS > (steps > 0 ? mean : USUAL_STEP))
 		return status_set(status, STATUS_PEN,
-						  "Subtract the first point's time before it becomes real, or give the pen as double precision[].",
-						  "The time goes from %.9g to %.9g in %d points: so far from 0 %s rounds it to steps of %.2g s.",
+						  "Subtract the time of the first point before converting to real, or pass double precision[].",
+						  "The time goes from %.9g to %.9g in %d points: this far from 0, %s rounds it to steps of %.2g s.",
 						  start, last, pen->rows, pen->single ? "real" : "double precision", rounding);
 	if (steps == 0)
-		return status_set(status, STATUS_PEN, "Leave the time out if it is not known.",
+		return status_set(status, STATUS_PEN, "Omit the time if it is not known.",
 						  "The time does not advance: it is %.9g in all %d rows.", start, pen->rows);
 	if (last - start > LIMIT_PEN_SECONDS || long_ones * 2 > steps || short_ones * 2 > steps)
 		return status_set(status, STATUS_PEN, TIME_HINT " Divide milliseconds by 1000, microseconds by 1000000.",
-						  "It takes %.6g s for %d points, %.2g s from one to the next; a signature takes seconds, and a tablet gives"
-						  " some 100 points in each.", last - start, pen->rows, mean);
+						  "The trajectory lasts %.6g s with %d points, %.2g s apart; a signature takes seconds, and a tablet records"
+						  " about 100 points in each.", last - start, pen->rows, mean);
 	return true;
 }
 

@@ -25,7 +25,7 @@ skip_past(PenText *text, const char *mark, Status *status)
 			return true;
 		}
 	}
-	return pen_xml_bad(text, "a comment or an instruction does not end", status);
+	return pen_xml_bad(text, "unterminated comment or processing instruction", status);
 }
 
 static bool
@@ -61,7 +61,7 @@ pen_xml_next(PenText *text, PenTag *tag, bool *found, Status *status)
 		else if (text->at[1] == '!')
 		{
 			if (text->end - text->at < 4 || memcmp(text->at, "<!--", 4) != 0)
-				return pen_xml_bad(text, "declarations and CDATA sections are not read", status);
+				return pen_xml_bad(text, "declarations and CDATA sections are not supported", status);
 			if (!skip_past(text, "-->", status))
 				return false;
 		}
@@ -86,7 +86,7 @@ pen_xml_next(PenText *text, PenTag *tag, bool *found, Status *status)
 			quote = 0;
 	}
 	if (start == text->end)
-		return pen_xml_bad(text, "a tag does not end", status);
+		return pen_xml_bad(text, "unterminated tag", status);
 	tag->empty = start[-1] == '/';
 	tag->end = start;
 	text->at = start + 1;

@@ -474,7 +474,7 @@ nothing_to_see_is_refused(void **state)
 				assert_int_equal(prepare_code(&picture, &preparation, &status), seen ? STATUS_OK : STATUS_IMAGE_BLANK);
 				if (!seen)
 				{
-					assert_string_equal(status.detail, ink ? "No ink stands out from the paper." : "All its pixels are alike, as the network would see them.");
+					assert_string_equal(status.detail, ink ? "No ink was found on the paper." : "All pixels are equal after preparation.");
 					assert_non_null(strstr(status.hint, "\"blank\": \"keep\""));
 				}
 				preparation.keep_blank = true;

@@ -73,8 +73,8 @@ test_refused(void **state)
 	refused_with(70, 1, -INFINITY, "Row 70: y is infinite.");
 	refused_with(1, 2, INFINITY, "Row 1: the pressure is infinite.");
 	refused_with(12, 3, NAN, "Row 12: the time is NaN.");
-	refused_with(5, 2, -2, "Row 5: the pressure is -2 but cannot be negative.");
-	refused_with(5, 2, -0.5f, "Row 5: the pressure is -0.5 but cannot be negative.");
+	refused_with(5, 2, -2, "Row 5: the pressure is -2; it must not be negative.");
+	refused_with(5, 2, -0.5f, "Row 5: the pressure is -0.5; it must not be negative.");
 	refused_with(5, 3, 3.25f, "Row 5: the time runs backwards, from 3.53033876 to 3.25.");
 	refused(pen_trajectory[0], 1, 4, "It has 1 point; it must have 10 to 20000.");
 	refused(pen_trajectory[0], 9, 4, "It has 9 points; it must have 10 to 20000.");
@@ -133,7 +133,7 @@ static void
 test_time(void **state)
 {
 	const char *unit = "The fourth column is the time in seconds. Divide milliseconds by 1000, microseconds by 1000000.";
-	const char *far = "Subtract the first point's time before it becomes real, or give the pen as double precision[].";
+	const char *far = "Subtract the time of the first point before converting to real, or pass double precision[].";
 	const double starts[] = {5, 36000, 2e7, 1.7e9};
 	float		sample[32 * PEN_VALUES];
 	float		other[32 * PEN_VALUES];
@@ -142,16 +142,16 @@ test_time(void **state)
 	assert_true(takes_time(0, 0.01, false, sample, &status));
 	assert_true(takes_time(0, 0.001, false, other, &status));
 	assert_true(takes_time(0, 0.1, false, other, &status));
-	refuses_time(0, 10, "It takes 990 s for 100 points, 10 s from one to the next; a signature takes seconds, and a tablet gives some 100"
-				 " points in each.", unit);
-	refuses_time(0, 10000, "It takes 990000 s for 100 points, 1e+04 s from one to the next; a signature takes seconds, and a tablet"
-				 " gives some 100 points in each.", unit);
-	refuses_time(0, 1e-5, "It takes 0.00099 s for 100 points, 1e-05 s from one to the next; a signature takes seconds, and a tablet"
-				 " gives some 100 points in each.", unit);
-	refuses_time(36000, 0.01, "The time goes from 36000 to 36000.9883 in 100 points: so far from 0 real rounds it to steps of"
+	refuses_time(0, 10, "The trajectory lasts 990 s with 100 points, 10 s apart; a signature takes seconds, and a tablet records about"
+				 " 100 points in each.", unit);
+	refuses_time(0, 10000, "The trajectory lasts 990000 s with 100 points, 1e+04 s apart; a signature takes seconds, and a tablet records"
+				 " about 100 points in each.", unit);
+	refuses_time(0, 1e-5, "The trajectory lasts 0.00099 s with 100 points, 1e-05 s apart; a signature takes seconds, and a tablet records"
+				 " about 100 points in each.", unit);
+	refuses_time(36000, 0.01, "The time goes from 36000 to 36000.9883 in 100 points: this far from 0, real rounds it to steps of"
 				 " 0.0043 s.", far);
-	refuses_time(2e7, 0.01, "The time goes from 20000000 to 20000000 in 100 points: so far from 0 real rounds it to steps of 2.4 s.", far);
-	refuses_time(1.7e12, 10, "The time goes from 1.70000004e+12 to 1.70000004e+12 in 100 points: so far from 0 real rounds it to steps of"
+	refuses_time(2e7, 0.01, "The time goes from 20000000 to 20000000 in 100 points: this far from 0, real rounds it to steps of 2.4 s.", far);
+	refuses_time(1.7e12, 10, "The time goes from 1.70000004e+12 to 1.70000004e+12 in 100 points: this far from 0, real rounds it to steps of"
 				 " 2e+05 s.", far);
 	for (int i = 0; i < 4; i++)
 	{
@@ -182,7 +182,7 @@ test_wide(void **state)
 	}
 	wide[3][1] = 1e39;
 	assert_false(pen_prepare(&(PenRows) {NULL, wide[0], ROWS, 4}, &p, other, &status));
-	assert_string_equal(status.detail, "Row 4: y is 1e+39, out of the range of real.");
+	assert_string_equal(status.detail, "Row 4: y is 1e+39, outside the range of real.");
 }
 
 /* A point some ms before the last one gets its time; a pressure of -1 is that of a lifted pen. */

@@ -78,14 +78,14 @@ test_svc2004(void **state)
 	REFUSES(pen_read_svc2004, "1.5\n1 2 3 4\n", "Line 1 must be the number of points, 1 to 20000.");
 	REFUSES(pen_read_svc2004, "20001\n", "Line 1 must be the number of points, 1 to 20000.");
 	REFUSES(pen_read_svc2004, "1 2\n", "Line 1 must be the number of points, 1 to 20000.");
-	REFUSES(pen_read_svc2004, "2\n1 2 3 4\n", "Line 1 says 2 points, but there are 1.");
-	REFUSES(pen_read_svc2004, "1\n1 2 3 4\n1 2 3 4\n", "Line 1 says 1 points, but there are 2.");
-	REFUSES(pen_read_svc2004, "1\n1 2 3\n", "Line 2: it has 3 numbers; it must have 4 or 7, as all others.");
-	REFUSES(pen_read_svc2004, "2\n1 2 3 4\n1 2 3 4 5 6 7\n", "Line 3: it has 7 numbers; it must have 4 or 7, as all others.");
-	REFUSES(pen_read_svc2004, "1\n1 2 3 4 5 6 7 8\n", "Line 2: it has more than 7 numbers.");
-	REFUSES(pen_read_svc2004, "1\n1 x 3 4\n", "Line 2: number 2 is none, or out of range.");
-	REFUSES(pen_read_svc2004, "1\n1 1e39 3 4\n", "Line 2: number 2 is none, or out of range.");
-	REFUSES(pen_read_svc2004, "1\n1 nan 3 4\n", "Line 2: number 2 is none, or out of range.");
+	REFUSES(pen_read_svc2004, "2\n1 2 3 4\n", "Line 1 announces 2 points, but there are 1.");
+	REFUSES(pen_read_svc2004, "1\n1 2 3 4\n1 2 3 4\n", "Line 1 announces 1 points, but there are 2.");
+	REFUSES(pen_read_svc2004, "1\n1 2 3\n", "Line 2 has 3 numbers; all lines must have 4, or all 7.");
+	REFUSES(pen_read_svc2004, "2\n1 2 3 4\n1 2 3 4 5 6 7\n", "Line 3 has 7 numbers; all lines must have 4, or all 7.");
+	REFUSES(pen_read_svc2004, "1\n1 2 3 4 5 6 7 8\n", "Line 2 has more than 7 numbers.");
+	REFUSES(pen_read_svc2004, "1\n1 x 3 4\n", "Line 2: number 2 is not a number, or is out of range.");
+	REFUSES(pen_read_svc2004, "1\n1 1e39 3 4\n", "Line 2: number 2 is not a number, or is out of range.");
+	REFUSES(pen_read_svc2004, "1\n1 nan 3 4\n", "Line 2: number 2 is not a number, or is out of range.");
 	REFUSES(pen_read_svc2004, "1\n1 2x 3 4\n", "Line 2: numbers must be separated by blanks.");
 	REFUSES(pen_read_svc2004, "1\n1 2 3 4\0 5\n", "Line 2: numbers must be separated by blanks.");
 }
@@ -157,7 +157,7 @@ test_inkml_units(void **state)
 	READS(pen_read_inkml, TIMED("units='us'") "<trace>1 2 0, 3 4 500000</trace>", 2, 4, 1, 2, 1, 0, 3, 4, 1, 0.5);
 	READS(pen_read_inkml, TIMED("units='\xC2\xB5s'") "<trace>1 2 0, 3 4 500000</trace>", 2, 4, 1, 2, 1, 0, 3, 4, 1, 0.5);
 	READS(pen_read_inkml, TIMED("units='ns'") "<trace>1 2 0, 3 4 500000000</trace>", 2, 4, 1, 2, 1, 0, 3, 4, 1, 0.5);
-	REFUSES(pen_read_inkml, TIMED("units='h'"), "Line 1: the units of channel T are none of s, ms, us and ns.");
+	REFUSES(pen_read_inkml, TIMED("units='h'"), "Line 1: the units of channel T must be s, ms, us or ns.");
 	READS(pen_read_inkml, "<inkSource>" TIMED("units='dev'") "<channelProperties><channelProperty channel='T' name='resolution' value='200'"
 		  " units='1/s'/></channelProperties></inkSource><trace>1 2 0, 3 4 100</trace>", 2, 4, 1, 2, 1, 0, 3, 4, 1, 0.5);
 	/* X and Y of other units or resolutions: in the first trace's X */
@@ -168,7 +168,7 @@ test_inkml_units(void **state)
 		  " units='mm'/><channelProperty channel='F' name='resolution' value='3' units='g'/></channelProperties></inkSource>"
 		  "<context xml:id='c' inkSourceRef='#s'/></definitions><trace contextRef='#c'>10 10, 20 30</trace>", 2, 3, 10, 5, 1, 20, 15, 1);
 	REFUSES(pen_read_inkml, "<inkSource><channelProperty channel='X' name='resolution' value='0' units='1/in'/></inkSource>",
-			"Line 1: a resolution is no positive number.");
+			"Line 1: a resolution is not a positive number.");
 	/* T counts from each trace's beginning: 30 units took 0.25 s, so 12 in the air take 0.1; then on from there */
 	READS(pen_read_inkml, TIMED("units='s'") "<trace>0 0 7, 10 0 7.125</trace><trace>22 0 0, 42 0 0.125</trace><trace>42 0 0</trace>", 9, 4,
 		  0, 0, 1, 0, 10, 0, 1, 0.125, 10, 0, 0, 0.125, 22, 0, 0, 0.225, 22, 0, 1, 0.225, 42, 0, 1, 0.35,
@@ -185,17 +185,17 @@ test_inkml_refused(void **state)
 {
 	REFUSES(pen_read_inkml, "", "It has no points.");
 	REFUSES(pen_read_inkml, "<ink><trace></trace></ink>", "It has no points.");
-	REFUSES(pen_read_inkml, "<trace>1 2", "Line 1: a trace has something else than numbers, or does not end.");
-	REFUSES(pen_read_inkml, "<trace>1 2<b/>3 4</trace>", "Line 1: a trace has something else than numbers, or does not end.");
-	REFUSES(pen_read_inkml, "\n<trace>1 2 3</trace>", "Line 2: a point has more numbers than there are channels.");
-	REFUSES(pen_read_inkml, "<trace>1</trace>", "Line 1: a trace has something else than a decimal number.");
-	REFUSES(pen_read_inkml, "<trace>1 &#50;</trace>", "Line 1: a trace has something else than a decimal number.");
-	REFUSES(pen_read_inkml, "<trace>1 T</trace>", "Line 1: a trace has something else than a decimal number.");
-	REFUSES(pen_read_inkml, "<trace>#1F 2</trace>", "Line 1: a trace has something else than a decimal number.");
+	REFUSES(pen_read_inkml, "<trace>1 2", "Line 1: a trace contains something other than numbers, or is not terminated.");
+	REFUSES(pen_read_inkml, "<trace>1 2<b/>3 4</trace>", "Line 1: a trace contains something other than numbers, or is not terminated.");
+	REFUSES(pen_read_inkml, "\n<trace>1 2 3</trace>", "Line 2: a point has more numbers than channels.");
+	REFUSES(pen_read_inkml, "<trace>1</trace>", "Line 1: a trace contains something other than decimal numbers.");
+	REFUSES(pen_read_inkml, "<trace>1 &#50;</trace>", "Line 1: a trace contains something other than decimal numbers.");
+	REFUSES(pen_read_inkml, "<trace>1 T</trace>", "Line 1: a trace contains something other than decimal numbers.");
+	REFUSES(pen_read_inkml, "<trace>#1F 2</trace>", "Line 1: a trace contains something other than decimal numbers.");
 	REFUSES(pen_read_inkml, "<!DOCTYPE ink [<!ENTITY a 'b'>]><trace>1 2</trace>",
-			"Line 1: declarations and CDATA sections are not read.");
-	REFUSES(pen_read_inkml, "<!-- ", "Line 1: a comment or an instruction does not end.");
-	REFUSES(pen_read_inkml, "<trace a='>1 2</trace>", "Line 1: a tag does not end.");
+			"Line 1: declarations and CDATA sections are not supported.");
+	REFUSES(pen_read_inkml, "<!-- ", "Line 1: unterminated comment or processing instruction.");
+	REFUSES(pen_read_inkml, "<trace a='>1 2</trace>", "Line 1: unterminated tag.");
 	REFUSES(pen_read_inkml, "<traceFormat><channel/></traceFormat>", "Line 1: a channel has no name.");
 	REFUSES(pen_read_inkml, "<traceFormat><channel name='X'/></traceFormat><trace>1</trace>",
 			"Line 1: the traces have no channels X and Y.");
@@ -223,16 +223,16 @@ test_iso19794_7(void **state)
 
 	REFUSES(pen_read_iso19794_7, "", "It does not begin with \"SDI\".");
 	REFUSES(pen_read_iso19794_7, "SDI\0 20\0", "Its version is not \" 10\", that of ISO/IEC 19794-7:2007.");
-	REFUSES(pen_read_iso19794_7, "SDI\0 10\0", "It ends after 8 bytes, within the channels.");
-	REFUSES(pen_read_iso19794_7, "SDI\0 10\0\xC0", "It ends after 9 bytes, within the channels.");
-	REFUSES(pen_read_iso19794_7, "SDI\0 10\0\xC0\0\x80\x88", "It ends after 12 bytes, within the channels.");
-	REFUSES(pen_read_iso19794_7, "SDI\0 10\0\xC0\0\0\x08\x01", "It ends after 13 bytes, within the channels.");
+	REFUSES(pen_read_iso19794_7, "SDI\0 10\0", "It is truncated in the channels: it has only 8 bytes.");
+	REFUSES(pen_read_iso19794_7, "SDI\0 10\0\xC0", "It is truncated in the channels: it has only 9 bytes.");
+	REFUSES(pen_read_iso19794_7, "SDI\0 10\0\xC0\0\x80\x88", "It is truncated in the channels: it has only 12 bytes.");
+	REFUSES(pen_read_iso19794_7, "SDI\0 10\0\xC0\0\0\x08\x01", "It is truncated in the channels: it has only 13 bytes.");
 	REFUSES(pen_read_iso19794_7, "SDI\0 10\0\x80\0\0\0", "It has no channel Y.");
 	REFUSES(pen_read_iso19794_7, "SDI\0 10\0\x40\0\0\0", "It has no channel X.");
 	REFUSES(pen_read_iso19794_7, "SDI\0 10\0\xC0\0\x04\x04\0\0\0\0\x01", "All its channels are constant.");
-	REFUSES(pen_read_iso19794_7, "SDI\0 10\0\xC0\0\0\0\0\0\0\0", "It ends after 16 bytes, within the header.");
+	REFUSES(pen_read_iso19794_7, "SDI\0 10\0\xC0\0\0\0\0\0\0\0", "It is truncated in the header: it has only 16 bytes.");
 	REFUSES(pen_read_iso19794_7, "SDI\0 10\0\xC0\0\0\0\0\0\0\0\x02\0\x01",
-			"It says 2 points of 4 bytes, but 2 bytes are left.");
+			"It announces 2 points of 4 bytes each, but only 2 bytes are left.");
 	REFUSES(pen_read_iso19794_7, "SDI\0 10\0\xC0\0\0\0\0\0\0\0\0", "It has no points.");
 }
 
