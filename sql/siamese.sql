@@ -806,4 +806,4 @@ CREATE FUNCTION siamese.sample_signatures(signers integer, samples integer, seed
 	RETURNS TABLE (signer integer, sample integer, genuine boolean, image bytea, pen real[])
 	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 1000 COST 5000 AS 'MODULE_PATHNAME', 'siamese_sample_signatures';
 COMMENT ON FUNCTION siamese.sample_signatures(integer, integer, bigint) IS
-	'made-up signatures from a kinematic pen model: for each signer as many skilled forgeries as genuine samples; image: a PNG; pen: points of x, y (0.01 mm), pressure (0 to 1, 0: pen up), time (seconds)';
+	'synthetic signatures from a kinematic pen model: for each signer as many skilled forgeries as genuine samples; image: a PNG; pen: points of x, y (0.01 mm), pressure (0 to 1, 0: pen up), time (seconds)';

@@ -1,5 +1,5 @@
 -- The main job, from examples to a decision.  Run by "make demo" on a throw-away server.
--- Made-up signatures stand for the table that you have: an image, whose it is, and whether it is a known forgery.
+-- Synthetic signatures stand for the table that you have: an image, whose it is, and whether it is a known forgery.
 SET client_min_messages = notice;
 CREATE EXTENSION siamese;
 

@@ -1,5 +1,5 @@
 /*
- * sample.c: one made-up signature, from the four numbers that name it.
+ * sample.c: one synthetic signature, from the four numbers that name it.
  */
 #include "sample/sample_internal.h"
 

@@ -1,5 +1,5 @@
 /*
- * sample.h: made-up signatures from a kinematic model of the pen.             Pure C.
+ * sample.h: synthetic signatures from a kinematic model of the pen.             Pure C.
  *
  * A signature is a sum of strokes, each with a log-normal velocity profile (Plamondon 1995, "A kinematic theory of
  * rapid human movements", part I; O'Reilly and Plamondon 2009, the sigma-lognormal model).  A signer is a plan

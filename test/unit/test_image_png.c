@@ -1,5 +1,5 @@
 /*
- * test_image_png.c: the reader of PNG beside Leptonica's: the same pixels, for made-up files of every kind, whole and damaged.
+ * test_image_png.c: the reader of PNG beside Leptonica's: the same pixels, for generated files of every kind, whole and damaged.
  */
 #include <setjmp.h>
 #include <stdarg.h>

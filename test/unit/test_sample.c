@@ -1,5 +1,5 @@
 /*
- * test_sample.c: made-up signatures: the kinematic model against its definition, and what their users rely on.
+ * test_sample.c: synthetic signatures: the kinematic model against its definition, and what their users rely on.
  */
 #include <math.h>
 #include <setjmp.h>
