@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "network/network_internal.h"
+#include "network/layer_internal.h"
 
 static size_t
 count_values(const LayerPass *pass)
@@ -184,6 +184,8 @@ const LayerType layer_relu = {
 	.name = "relu",
 	.in_place = true,
 	.needs_output = true,
+	.is_relu = true,
+	.rectifier = true,
 	.forward = relu_forward,
 	.backward = relu_backward
 };
@@ -206,6 +208,7 @@ const LayerType layer_tanh = {
 
 const LayerType layer_prelu = {
 	.name = "prelu",
+	.rectifier = true,
 	.shape = prelu_shape,
 	.initialize = prelu_initialize,
 	.forward = prelu_forward,
@@ -216,6 +219,7 @@ const LayerType layer_dropout = {
 	.name = "dropout",
 	.rules = dropout_rules,
 	.in_place = true,
+	.keeps_places = true,
 	.defaults = dropout_defaults,
 	.describe = dropout_describe,
 	.state = dropout_state,

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "common/limits.h"
-#include "network/network_internal.h"
+#include "network/layer_internal.h"
 
 static const SettingRule rules[] = {
 	{"heads", RULE_INTEGER, offsetof(NetworkLayer, maps), 1, LIMIT_HEADS, NULL},

@@ -9,9 +9,10 @@
  */
 #include <string.h>
 
-#include "network/network_internal.h"
+#include "network/layer_internal.h"
 
 #define CHUNK_ROWS 128			/* summed in real, then added up in double */
+#define STATISTICS_SHARE 0.1	/* of a batch in the running statistics */
 
 static const SettingRule rules[] = {
 	{"epsilon", RULE_REAL, offsetof(NetworkLayer, epsilon), 1e-12, 1, NULL},
@@ -57,8 +58,8 @@ state(NetworkLayer *layer)
 	layer->state_fixed = 4 * (size_t) layer->in.channels * sizeof(real);
 }
 
-void
-batch_norm_fold(const NetworkLayer *norm, const real *weights, const real *bias, real *scale, real *shift)
+static void
+fold(const NetworkLayer *norm, const real *weights, const real *bias, real *scale, real *shift)
 {
 	int			channels = norm->in.channels;
 	const real *gamma = weights + norm->parameter_offset;
@@ -131,7 +132,7 @@ forward(const LayerPass *pass)
 	{
 		scale = pass->scratch;
 		shift = scale + channels;
-		batch_norm_fold(layer, pass->weights, NULL, scale, shift);
+		fold(layer, pass->weights, NULL, scale, shift);
 	}
 	else
 	{
@@ -185,14 +186,36 @@ backward(const LayerPass *pass)
 		pass->kernels->norm_back(&norm, pass->input, pass->output_gradient, slope, base, rows, pass->input_gradient);
 }
 
+static void
+update_statistics(const NetworkLayer *layer, const char *state, int n, real *statistics)
+{
+	int			channels = layer->in.channels;
+	double		rows = (double) n * shape_pixels(layer->in);
+	const real *batch = (const real *) state;	/* mean, then variance */
+
+	for (int c = 0; c < 2 * channels; c++)
+	{
+		double		value = batch[c];
+
+		if (c >= channels && rows > 1)
+			value *= rows / (rows - 1); /* the unbiased variance */
+		statistics[c] += (real) (STATISTICS_SHARE * (value - statistics[c]));
+	}
+}
+
 const LayerType layer_batch_norm = {
 	.name = "batch_norm",
 	.rules = rules,
+	.in_place_inference = true,
+	.applies_relu = true,
+	.reverts_relu = true,
 	.defaults = defaults,
 	.shape = shape,
 	.initialize = initialize,
 	.scratch = scratch,
 	.state = state,
+	.fold = fold,
 	.forward = forward,
-	.backward = backward
+	.backward = backward,
+	.update_statistics = update_statistics
 };

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "network/network_internal.h"
+#include "network/layer_internal.h"
 
 /* Input to output, where those are not the same memory already. */
 static void
@@ -27,6 +27,39 @@ static const SettingRule add_rules[] = {
 	{"from", RULE_REFERENCE, offsetof(NetworkLayer, from), 1, 1e6, NULL},
 	{NULL, 0, 0, 0, 0, NULL}
 };
+
+/* The layer that "from" names. */
+static bool
+add_connect(const NetworkLayer *layers, NetworkLayer *layer, Status *status)
+{
+	int			number = layer->from.number;
+
+	if (layer->from.name[0] != '\0')
+	{
+		number = 0;
+		for (int i = 0; i < layer->number - 1; i++)
+		{
+			if (strcmp(layers[i].name, layer->from.name) == 0)
+				number = i + 1;
+		}
+		if (number == 0)
+			return layer_error(layer, status, "", "no earlier layer has the name \"%s\".", layer->from.name);
+	}
+	if (number == 0)
+		return layer_error(layer, status, "", "\"from\" is missing.");
+	if (number >= layer->number)
+		return layer_error(layer, status, "", "\"from\" is %d, which is no earlier layer.", number);
+	layer->source = number - 1;
+	if (memcmp(&layers[number - 1].out, &layer->in, sizeof(layer->in)) != 0)
+	{
+		const NetworkShape *other = &layers[number - 1].out;
+
+		return layer_error(layer, status, "", "its input is %d x %d x %d, but layer %d gives %d x %d x %d.",
+						   layer->in.height, layer->in.width, layer->in.channels, number,
+						   other->height, other->width, other->channels);
+	}
+	return true;
+}
 
 static void
 add_describe(const NetworkLayer *layer, char *text, size_t size)
@@ -175,6 +208,7 @@ const LayerType layer_add = {
 	.name = "add",
 	.rules = add_rules,
 	.in_place = true,
+	.connect = add_connect,
 	.describe = add_describe,
 	.forward = add_forward,
 	.backward = copy_backward
@@ -183,6 +217,7 @@ const LayerType layer_add = {
 const LayerType layer_flatten = {
 	.name = "flatten",
 	.in_place = true,
+	.flattens = true,
 	.shape = flatten_shape,
 	.forward = copy_forward,
 	.backward = copy_backward
@@ -191,6 +226,8 @@ const LayerType layer_flatten = {
 const LayerType layer_l2_norm = {
 	.name = "l2_norm",
 	.needs_output = true,
+	.unit_length = true,
+	.keeps_places = true,
 	.state = length_state,
 	.forward = length_forward,
 	.backward = length_backward
@@ -198,6 +235,7 @@ const LayerType layer_l2_norm = {
 
 const LayerType layer_join_weights = {
 	.name = "join",
+	.keeps_places = true,
 	.shape = weights_shape,
 	.describe = weights_describe,
 	.initialize = weights_initialize,

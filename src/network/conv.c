@@ -132,6 +132,8 @@ backward(const LayerPass *pass)
 const LayerType layer_conv = {
 	.name = "conv",
 	.rules = rules,
+	.applies_scale = true,
+	.applies_relu = true,
 	.defaults = defaults,
 	.shape = shape,
 	.describe = describe,

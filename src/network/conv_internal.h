@@ -6,7 +6,7 @@
 #ifndef SIAMESE_CONV_INTERNAL_H
 #define SIAMESE_CONV_INTERNAL_H
 
-#include "network/network_internal.h"
+#include "network/layer_internal.h"
 
 typedef struct ConvMethod
 {

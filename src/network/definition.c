@@ -1,63 +1,19 @@
 /*
  * definition.c: the leaves of a definition's JSON -> a checked NetworkDefinition.
  *
- * The keys and their defaults are in the tables below and in the layers' files; README.md lists them with an example.
+ * The keys and their defaults are in the rules below and in the files of inputs, layers, joins, losses and optimizers;
+ * README.md lists them with an example.
  * All is checked before anything is allocated that grows with a number in the definition: the only allocation is one
  * block for the definition and at most LIMIT_LAYERS + 1 layers.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "common/limits.h"
-#include "network/network_internal.h"
+#include "network/input_internal.h"
+#include "network/loss_internal.h"
+#include "network/optimizer_internal.h"
 
-#define TINY 1e-12				/* the least value of what must be positive */
-#define HUGE_NUMBER 1e9
-
-/* ---- join, loss, optimizer, training ------------------------------------------------------------------------------- */
-
-typedef struct TopSettings
-{
-	int			join;
-} TopSettings;
-
-static const char *const join_names[] = {"l2", "l1", "weighted_l1", "cosine", NULL};	/* as NetworkJoin */
-static const char *const loss_names[] =		/* as NetworkLossKind */
-{"contrastive", "triplet", "cross_entropy", "cosine_target", "supervised_contrastive", NULL};
-static const char *const optimizer_names[] = {"sgd", "rmsprop", "adam", "adamw", NULL}; /* as NetworkOptimizerKind */
-static const char *const schedule_names[] = {"constant", "cosine", "exponential", NULL};	/* as NetworkSchedule */
-
-static const SettingRule top_rules[] = {
-	{"join", RULE_CHOICE, offsetof(TopSettings, join), 0, 0, join_names},
-	{NULL, 0, 0, 0, 0, NULL}
-};
-
-static const SettingRule loss_rules[] = {
-	{"type", RULE_CHOICE, offsetof(NetworkLoss, kind), 0, 0, loss_names},
-	{"margin", RULE_REAL, offsetof(NetworkLoss, margin), TINY, 1e6, NULL},
-	{"temperature", RULE_REAL, offsetof(NetworkLoss, temperature), 1e-3, 1e3, NULL},
-	{"genuine_target", RULE_REAL, offsetof(NetworkLoss, genuine_target), -1, 1, NULL},
-	{"forged_target", RULE_REAL, offsetof(NetworkLoss, forged_target), -1, 1, NULL},
-	{"forgery_weight", RULE_REAL, offsetof(NetworkLoss, forgery_weight), 0, 1e6, NULL},
-	{"forged_share", RULE_REAL, offsetof(NetworkLoss, forged_share), 0, 1, NULL},
-	{"rate_factor", RULE_REAL, offsetof(NetworkLoss, rate_factor), 0, 1e6, NULL},
-	{"bias", RULE_REAL, offsetof(NetworkLoss, bias), -1e6, 1e6, NULL},
-	{NULL, 0, 0, 0, 0, NULL}
-};
-
-static const SettingRule optimizer_rules[] = {
-	{"type", RULE_CHOICE, offsetof(NetworkOptimizer, kind), 0, 0, optimizer_names},
-	{"rate", RULE_REAL, offsetof(NetworkOptimizer, rate), TINY, 1e3, NULL},
-	{"momentum", RULE_REAL, offsetof(NetworkOptimizer, momentum), 0, 0.9999, NULL},
-	{"second_momentum", RULE_REAL, offsetof(NetworkOptimizer, second_momentum), 0, 0.999999, NULL},
-	{"weight_decay", RULE_REAL, offsetof(NetworkOptimizer, weight_decay), 0, 10, NULL},
-	{"clip", RULE_REAL, offsetof(NetworkOptimizer, clip), 0, HUGE_NUMBER, NULL},
-	{"warmup", RULE_INTEGER, offsetof(NetworkOptimizer, warmup), 0, 1e9, NULL},
-	{"schedule", RULE_CHOICE, offsetof(NetworkOptimizer, schedule), 0, 0, schedule_names},
-	{"decay", RULE_REAL, offsetof(NetworkOptimizer, decay), TINY, 1, NULL},
-	{"average", RULE_REAL, offsetof(NetworkOptimizer, average), 0, 0.999999, NULL},
-	{NULL, 0, 0, 0, 0, NULL}
-};
+/* ---- training ------------------------------------------------------------------------------------------------------- */
 
 #define DISTORTION(member) offsetof(NetworkTraining, distortion.member)
 #define SHARED(member) offsetof(NetworkTraining, shared_distortion.member)
@@ -98,23 +54,10 @@ static const SettingRule training_rules[] = {
 	{NULL, 0, 0, 0, 0, NULL}
 };
 
-static void
-set_defaults(NetworkDefinition *definition, InputSettings *input)
-{
-	input_defaults(input);
-	definition->loss = (NetworkLoss) {
-		.kind = LOSS_CONTRASTIVE, .margin = 1, .temperature = 0.1,
-		.genuine_target = 1, .forged_target = -1, .forgery_weight = 1, .forged_share = 1, .rate_factor = 1, .bias = NAN
-	};
-	definition->optimizer = (NetworkOptimizer) {
-		.kind = OPTIMIZER_ADAM, .rate = 1e-3, .momentum = NAN, .second_momentum = NAN,
-		.schedule = SCHEDULE_CONSTANT, .decay = 1
-	};
-	definition->training = (NetworkTraining) {
-		.classes = 16, .samples = 4, .epochs = 20, .epoch_samples = 0, .held_out = 0.15,
-		.distortion.probability = 1, .distortion.forgery = 3, .shared_distortion.probability = 1
-	};
-}
+static const NetworkTraining training_defaults = {
+	.classes = 16, .samples = 4, .epochs = 20, .epoch_samples = 0, .held_out = 0.15,
+	.distortion.probability = 1, .distortion.forgery = 3, .shared_distortion.probability = 1
+};
 
 /* No setting is accepted that does nothing. */
 static bool
@@ -149,26 +92,11 @@ check_distortion(const NetworkDefinition *definition, Status *status)
 	return true;
 }
 
-/* What depends on several settings. */
 static bool
-finish_rest(const TopSettings *top, NetworkDefinition *definition, Status *status)
+check_training(const NetworkDefinition *definition, Status *status)
 {
-	NetworkOptimizer *optimizer = &definition->optimizer;
 	const NetworkTraining *training = &definition->training;
-	const NetworkLayer *last = &definition->layers[definition->layer_count - 1];
 
-	definition->join = (NetworkJoin) top->join;
-	definition->metric = top->join == JOIN_L2 ? METRIC_L2 : top->join == JOIN_COSINE ? METRIC_COSINE : METRIC_L1;
-	if (isnan(optimizer->momentum))
-		optimizer->momentum = optimizer->kind == OPTIMIZER_RMSPROP ? 0 : 0.9;
-	if (isnan(optimizer->second_momentum))
-		optimizer->second_momentum = optimizer->kind == OPTIMIZER_RMSPROP ? 0.99 : 0.999;
-	if ((definition->loss.kind == LOSS_SUPERVISED_CONTRASTIVE || definition->loss.kind == LOSS_COSINE_TARGET) &&
-		definition->join != JOIN_COSINE && last->type != &layer_l2_norm)
-		return status_set(status, STATUS_DEFINITION,
-						  "Set \"join\" to \"cosine\", or end the layers with \"l2_norm\".",
-						  "Loss: \"%s\" compares directions, the join \"%s\" does not.",
-						  loss_names[definition->loss.kind], join_names[top->join]);
 	if ((int64_t) training->classes * training->samples > LIMIT_BATCH)
 		return status_set(status, STATUS_DEFINITION, "", "Training: %d classes times %d samples are more than %d.",
 						  training->classes, training->samples, LIMIT_BATCH);
@@ -182,8 +110,7 @@ finish_rest(const TopSettings *top, NetworkDefinition *definition, Status *statu
 /* ---- reading ------------------------------------------------------------------------------------------------------- */
 
 static bool
-read_setting(const NetworkSetting *setting, NetworkDefinition *definition, InputSettings *input, TopSettings *top,
-			 Status *status)
+read_setting(const NetworkSetting *setting, NetworkDefinition *definition, InputSettings *input, Status *status)
 {
 	const struct
 	{
@@ -222,41 +149,32 @@ read_setting(const NetworkSetting *setting, NetworkDefinition *definition, Input
 	if (strcmp(path, "join") != 0)
 		return status_set(status, STATUS_DEFINITION, "Known here: input, layers, join, loss, optimizer, training.",
 						  "Setting \"%.64s\" is unknown.", path);
-	return setting_store(top_rules, NULL, "Definition", path, setting, top, status);
-}
-
-/* The weights of "weighted_l1" are the twin's last layer, so that a stored embedding has them in it already. */
-static void
-append_join_weights(NetworkDefinition *definition)
-{
-	NetworkLayer *layer = &definition->layers[definition->layer_count++];
-
-	layer->type = &layer_join_weights;
-	layer->number = definition->layer_count;
-	layer->source = -1;
-	layer->initial_deviation = NAN;
-	layer->rate_factor = definition->loss.rate_factor;
+	return setting_store(join_rules, NULL, "Definition", path, setting, definition, status);
 }
 
 static bool
 read_definition(const NetworkSetting *settings, int count, NetworkDefinition *definition, Status *status)
 {
 	InputSettings input;
-	TopSettings top = {JOIN_L2};
 
-	set_defaults(definition, &input);
-	if (!layers_read_types(settings, count, definition, status) || !input_kind(settings, count, &input, status))
+	definition->join = &join_l2;
+	definition->loss = loss_defaults;
+	definition->optimizer = optimizer_defaults;
+	definition->training = training_defaults;
+	if (!layers_read_types(settings, count, definition, status) || !input_read_kind(settings, count, &input, status))
 		return false;
 	for (int i = 0; i < count; i++)
 	{
-		if (!read_setting(&settings[i], definition, &input, &top, status))
+		if (!read_setting(&settings[i], definition, &input, status))
 			return false;
 	}
 	if (!input_finish(&input, definition, status))
 		return false;
-	if (top.join == JOIN_WEIGHTED_L1)
-		append_join_weights(definition);
-	return layers_connect(definition, status) && finish_rest(&top, definition, status);
+	if (definition->join->weights != NULL)
+		layers_append(definition, definition->join->weights, definition->loss.rate_factor);
+	definition->metric = definition->join->metric;
+	optimizer_finish(&definition->optimizer);
+	return layers_connect(definition, status) && loss_check(definition, status) && check_training(definition, status);
 }
 
 NetworkDefinition *

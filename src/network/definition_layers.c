@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "common/limits.h"
-#include "network/network_internal.h"
+#include "network/input_internal.h"
 
 /* Every type that definitions may name. */
 static const LayerType *const layer_types[] = {
@@ -129,48 +129,26 @@ layer_store(const char *key, const NetworkSetting *setting, NetworkLayer *layer,
 
 /* ---- shapes -------------------------------------------------------------------------------------------------------- */
 
-/* The layer that "from" of an add names. */
-static bool
-find_source(NetworkDefinition *definition, NetworkLayer *layer, Status *status)
+/* Layers have room for it. */
+void
+layers_append(NetworkDefinition *definition, const LayerType *type, double rate_factor)
 {
-	int			number = layer->from.number;
+	NetworkLayer *layer = &definition->layers[definition->layer_count++];
 
-	if (layer->from.name[0] != '\0')
-	{
-		number = 0;
-		for (int i = 0; i < layer->number - 1; i++)
-		{
-			if (strcmp(definition->layers[i].name, layer->from.name) == 0)
-				number = i + 1;
-		}
-		if (number == 0)
-			return layer_error(layer, status, "", "no earlier layer has the name \"%s\".", layer->from.name);
-	}
-	if (number == 0)
-		return layer_error(layer, status, "", "\"from\" is missing.");
-	if (number >= layer->number)
-		return layer_error(layer, status, "", "\"from\" is %d, which is no earlier layer.", number);
-	layer->source = number - 1;
-	if (memcmp(&definition->layers[number - 1].out, &layer->in, sizeof(layer->in)) != 0)
-	{
-		const NetworkShape *other = &definition->layers[number - 1].out;
-
-		return layer_error(layer, status, "", "its input is %d x %d x %d, but layer %d gives %d x %d x %d.",
-						   layer->in.height, layer->in.width, layer->in.channels, number,
-						   other->height, other->width, other->channels);
-	}
-	return true;
+	layer->type = type;
+	layer->number = definition->layer_count;
+	layer->source = -1;
+	layer->initial_deviation = NAN;
+	layer->rate_factor = rate_factor;
 }
 
 bool
 layers_connect(NetworkDefinition *definition, Status *status)
 {
-	NetworkShape shape = {definition->image.height, definition->image.width, definition->image.channels};
+	NetworkShape shape = definition->input->shape(definition);
 	uint64_t	parameters = 0;
 	uint64_t	statistics = 0;
 
-	if (definition->input_kind == INPUT_PEN)
-		shape = (NetworkShape) {1, definition->pen.length, definition->pen.feature_count};
 	for (int i = 0; i < definition->layer_count; i++)
 	{
 		NetworkLayer *layer = &definition->layers[i];
@@ -179,7 +157,7 @@ layers_connect(NetworkDefinition *definition, Status *status)
 		layer->in = layer->out = shape;
 		if (layer->type->shape != NULL && !layer->type->shape(layer, status))
 			return false;
-		if (layer->type == &layer_add && !find_source(definition, layer, status))
+		if (layer->type->connect != NULL && !layer->type->connect(definition->layers, layer, status))
 			return false;
 		if (shape_values(layer->out) > LIMIT_ACTIVATIONS)
 			return layer_error(layer, status, "", "its output of %d x %d x %d has more than %d values.",
@@ -189,10 +167,9 @@ layers_connect(NetworkDefinition *definition, Status *status)
 		if (parameters + statistics > LIMIT_PARAMETERS)
 			return layer_error(layer, status, "", "up to here the network has %llu parameters, more than %d.",
 							   (unsigned long long) (parameters + statistics), LIMIT_PARAMETERS);
-		while (next < definition->layer_count && definition->layers[next].type == &layer_batch_norm)
+		while (next < definition->layer_count && definition->layers[next].type->fold != NULL)
 			next++;
-		layer->relu_follows = next < definition->layer_count &&
-			(definition->layers[next].type == &layer_relu || definition->layers[next].type == &layer_prelu);
+		layer->rectifier_follows = next < definition->layer_count && definition->layers[next].type->rectifier;
 		shape = layer->out;
 	}
 	if (shape_values(shape) > LIMIT_DIMENSIONS)

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "common/limits.h"
-#include "network/network_internal.h"
+#include "network/layer_internal.h"
 
 #define MULTIPLICATIONS_AT_ONCE ((size_t) 1 << 29)
 #define LEAST_AT_ONCE 1024		/* what the products like: shorter ones are slower */
@@ -198,6 +198,8 @@ const LayerType layer_dense = {
 	.name = "dense",
 	.packed_for_inference = true,
 	.rules = rules,
+	.applies_scale = true,
+	.applies_relu = true,
 	.defaults = defaults,
 	.shape = shape,
 	.describe = describe,

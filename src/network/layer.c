@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "network/network_internal.h"
+#include "network/layer_internal.h"
 
 bool
 layer_error(const NetworkLayer *layer, Status *status, const char *hint, const char *format, ...)
@@ -54,7 +54,7 @@ layer_initialize_matrix(const NetworkLayer *layer, Random *random, size_t fan_in
 	double		deviation = layer->initial_deviation;
 
 	if (isnan(deviation))
-		deviation = layer->relu_follows ? sqrt(2.0 / fan_in) : sqrt(2.0 / (fan_in + fan_out));
+		deviation = layer->rectifier_follows ? sqrt(2.0 / fan_in) : sqrt(2.0 / (fan_in + fan_out));
 	for (size_t i = 0; i < layer->decay_count; i++)
 	{
 		if (i % 65536 == 65535 && layer->host->interrupted != NULL && layer->host->interrupted(layer->host->context))
@@ -74,7 +74,7 @@ layer_finish(const LayerPass *pass, const real *bias, real *fold)
 
 	if (!pass->training && layer->folds_norm)
 	{
-		batch_norm_fold(pass->next, pass->weights, bias, fold, fold + layer->out.channels);
+		pass->next->type->fold(pass->next, pass->weights, bias, fold, fold + layer->out.channels);
 		finish = (LayerFinish) {fold, fold + layer->out.channels, layer->folds_relu};
 	}
 	return finish;

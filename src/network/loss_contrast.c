@@ -6,11 +6,11 @@
  *	loss_i = log(sum over j != i of w_ij exp(s_ij / t)) - (1 / P) sum over those P of s_ip / t
  *
  * and the batch's loss is the mean over these anchors.  w_ij is forgery_weight where j is a forgery of the label of i,
- * else 1.  Forgeries are never anchors nor positive.
+ * else 1.  Forgeries are neither anchors nor positives.
  */
 #include <string.h>
 
-#include "network/network_internal.h"
+#include "network/loss_internal.h"
 
 /* unit [n, dimensions] and 1 / length [n] of the embeddings */
 static void
@@ -42,7 +42,7 @@ count_positives(const NetworkBatch *batch, int anchor)
 	return count;
 }
 
-/* Loss of one anchor; row [n] holds its cosines, and then the slopes of the loss by them. */
+/* Loss of one anchor; row [n] holds its cosines, and then the gradient of the loss by them. */
 static double
 anchor_loss(const LossPass *pass, int anchor, int positives, real *row)
 {
@@ -84,7 +84,7 @@ anchor_loss(const LossPass *pass, int anchor, int positives, real *row)
 	return largest / temperature + log(total) - positive / positives / temperature;
 }
 
-/* From the slope by the unit vectors to that by the embeddings: (g - u (u g)) / length. */
+/* From the gradient by the unit vectors to that by the embeddings: (g - u (u g)) / length. */
 static void
 units_backward(const LossPass *pass, const real *unit, const real *factor)
 {
@@ -101,8 +101,8 @@ units_backward(const LossPass *pass, const real *unit, const real *factor)
 	}
 }
 
-bool
-loss_of_contrasts(const LossPass *pass, Status *status)
+static bool
+run(const LossPass *pass, Status *status)
 {
 	int			n = pass->batch->n;
 	int			dimensions = pass->dimensions;
@@ -146,3 +146,9 @@ loss_of_contrasts(const LossPass *pass, Status *status)
 	host_release(pass->host, cosine);
 	return true;
 }
+
+const LossType loss_supervised_contrastive = {
+	.name = "supervised_contrastive",
+	.directions = true,
+	.run = run
+};

@@ -3,13 +3,13 @@
  *
  * Genuine pairs are all pairs of genuine samples of one label.  Negative ones weigh as much: the loss's forged_share are
  * genuine samples with forgeries of their label, the others (and those for which there are no forgeries) genuine samples of
- * different labels.  The batch's seed chooses them.  There are so many strangers that STRANGERS_DRAWN times as many are drawn
- * as count, each with that part of the weight: the same mix, with less of chance in it.
+ * different labels (impostors).  The batch's seed chooses them.  Impostors are plenty: IMPOSTORS_DRAWN times as many as
+ * their share asks for are drawn, each with 1 / IMPOSTORS_DRAWN of the weight, which lowers the variance of the gradient.
  */
-#include "network/network_internal.h"
+#include "network/loss_internal.h"
 
-#define PAIRS_BETWEEN 1024		/* two questions whether to stop */
-#define STRANGERS_DRAWN 8
+#define PAIRS_BETWEEN 1024		/* checks for interrupts */
+#define IMPOSTORS_DRAWN 8
 
 typedef struct Pair
 {
@@ -54,7 +54,7 @@ choose_first(Pair *pairs, size_t count, size_t wanted, Random *random)
 
 /* Up to wanted pairs of genuine samples of different labels, by drawing; returns how many were found. */
 static size_t
-draw_strangers(const NetworkBatch *batch, size_t wanted, Random *random, Pair *pairs)
+draw_impostors(const NetworkBatch *batch, size_t wanted, Random *random, Pair *pairs)
 {
 	size_t		count = 0;
 
@@ -69,73 +69,95 @@ draw_strangers(const NetworkBatch *batch, size_t wanted, Random *random, Pair *p
 	return count;
 }
 
-/* Loss of a pair and its slopes: by the distance, or by the cosine; adds to the loss's parameters' gradient. */
+/*
+ * The loss of one pair whose measure is the distance, or the cosine; sets its gradient by the measure, and adds to that of
+ * the loss's parameters, weighted by share.
+ */
+typedef double (*PairLoss) (const LossPass *pass, bool genuine, double measure, double share, double *gradient);
+
+/* genuine: D^2, else max(margin - D, 0)^2     Hadsell, Chopra, LeCun 2006 */
 static double
-pair_value(const LossPass *pass, bool genuine, double measure, double share, double *slope)
+contrastive_pair(const LossPass *pass, bool genuine, double distance, double share, double *gradient)
+{
+	double		error = genuine ? distance : fmax(pass->definition->loss.margin - distance, 0);
+
+	*gradient = genuine ? 2 * error : -2 * error;
+	return error * error;
+}
+
+/* (cos - target)^2     Bromley 1993 */
+static double
+cosine_target_pair(const LossPass *pass, bool genuine, double cosine, double share, double *gradient)
 {
 	const NetworkLoss *loss = &pass->definition->loss;
+	double		error = cosine - (genuine ? loss->genuine_target : loss->forged_target);
 
-	switch (loss->kind)
-	{
-		case LOSS_CONTRASTIVE:
-			{
-				double		miss = genuine ? measure : fmax(loss->margin - measure, 0);
+	*gradient = 2 * error;
+	return error * error;
+}
 
-				*slope = genuine ? 2 * miss : -2 * miss;
-				return miss * miss;
-			}
-		case LOSS_COSINE_TARGET:
-			{
-				double		miss = measure - (genuine ? loss->genuine_target : loss->forged_target);
+/* Weights of the join have the scale in them already. */
+static size_t
+cross_entropy_parameters(const NetworkDefinition *definition)
+{
+	return definition->join->weights != NULL ? 1 : 2;
+}
 
-				*slope = 2 * miss;
-				return miss * miss;
-			}
-		default:
-			{
-				bool		scaled = pass->parameter_count > 1;
-				double		scale = scaled ? softplus(pass->parameters[1]) : 1;
-				double		logit = pass->parameters[0] - scale * measure;
-				double		error = logistic(logit) - genuine;
+/* bias and theta, scale being softplus(theta) */
+static void
+cross_entropy_initialize(const NetworkDefinition *definition, real *parameters)
+{
+	double		scale = definition->join->initial_scale;
 
-				pass->parameter_gradient[0] += (real) (share * error);
-				if (scaled)
-					pass->parameter_gradient[1] -= (real) (share * error * measure * logistic(pass->parameters[1]));
-				*slope = -error * scale;
-				return softplus(genuine ? -logit : logit);
-			}
-	}
+	parameters[0] = (real) (isnan(definition->loss.bias) ? scale : definition->loss.bias);
+	if (cross_entropy_parameters(definition) > 1)
+		parameters[1] = (real) log(expm1(scale));
+}
+
+/* -log p, or -log(1 - p), with p = sigmoid(bias - scale D)     Koch 2015, section 3.1 */
+static double
+cross_entropy_pair(const LossPass *pass, bool genuine, double distance, double share, double *gradient)
+{
+	bool		scaled = cross_entropy_parameters(pass->definition) > 1;
+	double		scale = scaled ? softplus(pass->parameters[1]) : 1;
+	double		logit = pass->parameters[0] - scale * distance;
+	double		error = logistic(logit) - genuine;
+
+	pass->parameter_gradient[0] += (real) (share * error);
+	if (scaled)
+		pass->parameter_gradient[1] -= (real) (share * error * distance * logistic(pass->parameters[1]));
+	*gradient = -error * scale;
+	return softplus(genuine ? -logit : logit);
 }
 
 static void
-add_pair(const LossPass *pass, const Pair *pair, double share)
+add_pair(const LossPass *pass, PairLoss pair_loss, bool by_cosine, const Pair *pair, double share)
 {
 	int			dimensions = pass->dimensions;
-	NetworkJoin join = pass->definition->join;
+	const NetworkJoin *join = pass->definition->join;
 	const real *a = pass->batch->embedding + (size_t) pair->a * dimensions;
 	const real *b = pass->batch->embedding + (size_t) pair->b * dimensions;
 	real	   *a_gradient = pass->embedding_gradient + (size_t) pair->a * dimensions;
 	real	   *b_gradient = pass->embedding_gradient + (size_t) pair->b * dimensions;
-	bool		by_cosine = pass->definition->loss.kind == LOSS_COSINE_TARGET;
-	double		measure = by_cosine ? join_cosine(a, b, dimensions) : join_distance(join, a, b, dimensions);
-	double		slope;
+	double		measure = by_cosine ? join_cosine(a, b, dimensions) : join->distance(a, b, dimensions);
+	double		gradient;
 
-	*pass->loss += share * pair_value(pass, pair->genuine, measure, share, &slope);
+	*pass->loss += share * pair_loss(pass, pair->genuine, measure, share, &gradient);
 	if (by_cosine)
-		join_cosine_backward(a, b, dimensions, share * slope, a_gradient, b_gradient);
+		join_cosine_backward(a, b, dimensions, share * gradient, a_gradient, b_gradient);
 	else
-		join_distance_backward(join, a, b, dimensions, measure, share * slope, a_gradient, b_gradient);
+		join->backward(a, b, dimensions, measure, share * gradient, a_gradient, b_gradient);
 }
 
-bool
-loss_of_pairs(const LossPass *pass, Status *status)
+static bool
+run(const LossPass *pass, PairLoss pair_loss, bool by_cosine, Status *status)
 {
 	const NetworkBatch *batch = pass->batch;
 	Random		random = random_stream(batch->seed, 1);
 	size_t		genuine = collect_pairs(batch, true, NULL);
 	size_t		forged = collect_pairs(batch, false, NULL);
 	size_t		wanted_forged = (size_t) lround(pass->definition->loss.forged_share * (double) genuine);
-	size_t		strangers;		/* that count */
+	size_t		impostors;		/* by their share */
 	size_t		drawn;
 	double		weight;			/* of all pairs together, a genuine one's being 1 */
 	Pair	   *pairs;
@@ -143,7 +165,7 @@ loss_of_pairs(const LossPass *pass, Status *status)
 
 	if (genuine == 0)
 		return true;
-	pairs = host_allocate(pass->host, (1 + STRANGERS_DRAWN) * genuine + forged, sizeof(Pair), status);
+	pairs = host_allocate(pass->host, (1 + IMPOSTORS_DRAWN) * genuine + forged, sizeof(Pair), status);
 	if (pairs == NULL)
 		return false;
 	collect_pairs(batch, true, pairs);
@@ -152,14 +174,51 @@ loss_of_pairs(const LossPass *pass, Status *status)
 		choose_first(pairs + genuine, forged, wanted_forged, &random);
 	else
 		wanted_forged = forged;
-	strangers = genuine - wanted_forged;
-	drawn = draw_strangers(batch, STRANGERS_DRAWN * strangers, &random, pairs + genuine + wanted_forged);
-	weight = (double) (genuine + wanted_forged + (drawn > 0 ? strangers : 0));
+	impostors = genuine - wanted_forged;
+	drawn = draw_impostors(batch, IMPOSTORS_DRAWN * impostors, &random, pairs + genuine + wanted_forged);
+	weight = (double) (genuine + wanted_forged + (drawn > 0 ? impostors : 0));
 	for (size_t i = 0; i < genuine + wanted_forged + drawn && !interrupted; i++)
 	{
-		add_pair(pass, &pairs[i], i < genuine + wanted_forged ? 1 / weight : (double) strangers / drawn / weight);
+		add_pair(pass, pair_loss, by_cosine, &pairs[i],
+				 i < genuine + wanted_forged ? 1 / weight : (double) impostors / drawn / weight);
 		interrupted = i % PAIRS_BETWEEN == 0 && host_interrupted(pass->host, status);
 	}
 	host_release(pass->host, pairs);
 	return !interrupted;
 }
+
+static bool
+contrastive_run(const LossPass *pass, Status *status)
+{
+	return run(pass, contrastive_pair, false, status);
+}
+
+static bool
+cross_entropy_run(const LossPass *pass, Status *status)
+{
+	return run(pass, cross_entropy_pair, false, status);
+}
+
+static bool
+cosine_target_run(const LossPass *pass, Status *status)
+{
+	return run(pass, cosine_target_pair, true, status);
+}
+
+const LossType loss_contrastive = {
+	.name = "contrastive",
+	.run = contrastive_run
+};
+
+const LossType loss_cross_entropy = {
+	.name = "cross_entropy",
+	.parameter_count = cross_entropy_parameters,
+	.initialize = cross_entropy_initialize,
+	.run = cross_entropy_run
+};
+
+const LossType loss_cosine_target = {
+	.name = "cosine_target",
+	.directions = true,
+	.run = cosine_target_run
+};

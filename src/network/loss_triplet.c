@@ -4,7 +4,7 @@
  * Each genuine sample is an anchor: with the farthest genuine sample of its label and the nearest of all others, which
  * are the samples of other labels and the forgeries of its own.  The mean is over the anchors that have both.
  */
-#include "network/network_internal.h"
+#include "network/loss_internal.h"
 
 /* distance [n, n], both halves; false when interrupted */
 static bool
@@ -22,7 +22,7 @@ measure_all(const LossPass *pass, double *distance, Status *status)
 			const real *b = pass->batch->embedding + (size_t) j * pass->dimensions;
 
 			distance[(size_t) i * n + j] = distance[(size_t) j * n + i] =
-				join_distance(pass->definition->join, a, b, pass->dimensions);
+				pass->definition->join->distance(a, b, pass->dimensions);
 		}
 	}
 	return true;
@@ -50,18 +50,18 @@ find_hardest(const NetworkBatch *batch, int anchor, const double *distance, int 
 }
 
 static void
-send_slope(const LossPass *pass, int i, int j, double distance, double slope)
+add_gradient(const LossPass *pass, int i, int j, double distance, double gradient)
 {
 	int			dimensions = pass->dimensions;
 
-	join_distance_backward(pass->definition->join, pass->batch->embedding + (size_t) i * dimensions,
-						   pass->batch->embedding + (size_t) j * dimensions, dimensions, distance, slope,
-						   pass->embedding_gradient + (size_t) i * dimensions,
-						   pass->embedding_gradient + (size_t) j * dimensions);
+	pass->definition->join->backward(pass->batch->embedding + (size_t) i * dimensions,
+									 pass->batch->embedding + (size_t) j * dimensions, dimensions, distance, gradient,
+									 pass->embedding_gradient + (size_t) i * dimensions,
+									 pass->embedding_gradient + (size_t) j * dimensions);
 }
 
-bool
-loss_of_triplets(const LossPass *pass, Status *status)
+static bool
+run(const LossPass *pass, Status *status)
 {
 	const NetworkBatch *batch = pass->batch;
 	int			n = batch->n;
@@ -85,18 +85,23 @@ loss_of_triplets(const LossPass *pass, Status *status)
 	for (int i = 0; i < n; i++)
 	{
 		const double *row = distance + (size_t) i * n;
-		double		miss;
+		double		violation;
 
 		find_hardest(batch, i, row, &positive, &negative);
 		if (!batch->genuine[i] || positive < 0 || negative < 0)
 			continue;
-		miss = pass->definition->loss.margin + row[positive] - row[negative];
-		if (miss <= 0)
+		violation = pass->definition->loss.margin + row[positive] - row[negative];
+		if (violation <= 0)
 			continue;
-		*pass->loss += miss / anchors;
-		send_slope(pass, i, positive, row[positive], 1.0 / anchors);
-		send_slope(pass, i, negative, row[negative], -1.0 / anchors);
+		*pass->loss += violation / anchors;
+		add_gradient(pass, i, positive, row[positive], 1.0 / anchors);
+		add_gradient(pass, i, negative, row[negative], -1.0 / anchors);
 	}
 	host_release(pass->host, distance);
 	return true;
 }
+
+const LossType loss_triplet = {
+	.name = "triplet",
+	.run = run
+};

@@ -4,16 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "network/input_internal.h"
+#include "network/loss_internal.h"
 #include "network/network_internal.h"
 
 #define GROUP_VALUES (256 * 1024)	/* of a layer's input and output that a group may have: a common second cache */
 #define GROUP_WEIGHTS (256 * 1024)	/* that are read again for each group */
-
-static bool
-absorbs(const NetworkLayer *layer)
-{
-	return layer->type == &layer_conv || layer->type == &layer_dense || layer->type == &layer_batch_norm;
-}
 
 /* Parameters in the order of the layers, then the loss's, then the statistics. */
 static void
@@ -68,10 +64,10 @@ join_layers(Network *network)
 		if (before == NULL || before->kept)
 			continue;
 		layer->in_place = layer->type->in_place && !before->type->needs_output;
-		layer->in_place_inference = layer->type->in_place || layer->type == &layer_batch_norm;
-		if (layer->type == &layer_relu && absorbs(before))
+		layer->in_place_inference = layer->type->in_place || layer->type->in_place_inference;
+		if (layer->type->is_relu && before->type->applies_relu)
 			layer->absorbed = before->absorbs_relu = true;
-		if (layer->type == &layer_batch_norm && (before->type == &layer_conv || before->type == &layer_dense))
+		if (layer->type->fold != NULL && before->type->applies_scale)
 			layer->folded = before->folds_norm = true;
 	}
 	for (int i = 0; i + 1 < network->layer_count; i++)
@@ -221,6 +217,25 @@ network_dimensions(const Network *network)
 	return network->dimensions;
 }
 
+int
+network_embedding_places(const Network *network)
+{
+	if (!network->definition->input->sequence)
+		return 1;
+	for (int i = network->layer_count - 1; i >= 0; i--)
+	{
+		const NetworkLayer *layer = &network->layers[i];
+
+		if (layer->type->flattens)
+			return layer->in.width;
+		if (layer->out.width > 1)
+			return layer->out.width;
+		if (!layer->type->keeps_places)
+			return 1;
+	}
+	return 1;
+}
+
 size_t
 network_parameter_count(const Network *network)
 {
@@ -358,7 +373,7 @@ network_copy_weights(const Network *from, const real *from_weights, const Networ
 		memcpy(to_weights + b->parameter_offset, from_weights + a->parameter_offset, a->parameter_count * sizeof(real));
 		memcpy(to_weights + b->statistic_offset, from_weights + a->statistic_offset, a->statistic_count * sizeof(real));
 	}
-	if (from->loss_count == to->loss_count && from->definition->loss.kind == to->definition->loss.kind)
+	if (from->loss_count == to->loss_count && from->definition->loss.type == to->definition->loss.type)
 		memcpy(to_weights + to->loss_offset, from_weights + from->loss_offset, to->loss_count * sizeof(real));
 	return true;
 }

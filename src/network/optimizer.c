@@ -1,18 +1,123 @@
 /*
- * optimizer.c: rates, steps, and the moving average of the weights.
+ * optimizer.c: the table of optimizers, their settings, learning rates, steps, and the moving average of the weights.
  *
  * SGD with momentum; RMSprop (Tieleman, Hinton 2012); Adam (Kingma, Ba 2015); AdamW (Loshchilov, Hutter 2019).
- * weight_decay is added to the gradient as in the first three papers' practice; AdamW takes it off the weights.
+ * weight_decay is added to the gradient as is usual with the first three; AdamW applies it to the weights themselves.
  */
 #include <string.h>
 
 #include "network/network_internal.h"
+#include "network/optimizer_internal.h"
 
 #define EPSILON 1e-8
 
+/* ---- types --------------------------------------------------------------------------------------------------------- */
+
+static int
+one_array(const NetworkOptimizer *optimizer)
+{
+	return 1;
+}
+
+static int
+two_arrays(const NetworkOptimizer *optimizer)
+{
+	return 2;
+}
+
+static int
+rmsprop_arrays(const NetworkOptimizer *optimizer)
+{
+	return optimizer->momentum > 0 ? 2 : 1;
+}
+
+static void
+sgd_step(const OptimizerPass *pass, size_t count, const real *gradient, real *velocity, real *unused, real *weights)
+{
+	network_kernels()->step_sgd(pass, count, gradient, velocity, weights);
+}
+
+static void
+rmsprop_step(const OptimizerPass *pass, size_t count, const real *gradient, real *squares, real *velocity, real *weights)
+{
+	network_kernels()->step_rmsprop(pass, count, gradient, squares, pass->momentum > 0 ? velocity : NULL, weights);
+}
+
+static void
+adam_step(const OptimizerPass *pass, size_t count, const real *gradient, real *mean, real *squares, real *weights)
+{
+	network_kernels()->step_adam(pass, count, gradient, mean, squares, weights);
+}
+
+static const OptimizerType optimizer_sgd = {
+	.name = "sgd",
+	.momentum = 0.9,
+	.second_momentum = 0.999,	/* not used */
+	.arrays = one_array,
+	.step = sgd_step
+};
+
+static const OptimizerType optimizer_rmsprop = {
+	.name = "rmsprop",
+	.momentum = 0,
+	.second_momentum = 0.99,
+	.arrays = rmsprop_arrays,
+	.step = rmsprop_step
+};
+
+static const OptimizerType optimizer_adam = {
+	.name = "adam",
+	.momentum = 0.9,
+	.second_momentum = 0.999,
+	.corrects_bias = true,
+	.arrays = two_arrays,
+	.step = adam_step
+};
+
+static const OptimizerType optimizer_adamw = {
+	.name = "adamw",
+	.momentum = 0.9,
+	.second_momentum = 0.999,
+	.decoupled_decay = true,
+	.corrects_bias = true,
+	.arrays = two_arrays,
+	.step = adam_step
+};
+
+static const void *const optimizers[] = {&optimizer_sgd, &optimizer_rmsprop, &optimizer_adam, &optimizer_adamw, NULL};
+static const char *const schedules[] = {"constant", "cosine", "exponential", NULL};	/* as NetworkSchedule */
+
+const SettingRule optimizer_rules[] = {
+	{"type", RULE_TYPE, offsetof(NetworkOptimizer, type), 0, 0, optimizers},
+	{"rate", RULE_REAL, offsetof(NetworkOptimizer, rate), 1e-12, 1e3, NULL},
+	{"momentum", RULE_REAL, offsetof(NetworkOptimizer, momentum), 0, 0.9999, NULL},
+	{"second_momentum", RULE_REAL, offsetof(NetworkOptimizer, second_momentum), 0, 0.999999, NULL},
+	{"weight_decay", RULE_REAL, offsetof(NetworkOptimizer, weight_decay), 0, 10, NULL},
+	{"clip", RULE_REAL, offsetof(NetworkOptimizer, clip), 0, 1e9, NULL},
+	{"warmup", RULE_INTEGER, offsetof(NetworkOptimizer, warmup), 0, 1e9, NULL},
+	{"schedule", RULE_CHOICE, offsetof(NetworkOptimizer, schedule), 0, 0, schedules},
+	{"decay", RULE_REAL, offsetof(NetworkOptimizer, decay), 1e-12, 1, NULL},
+	{"average", RULE_REAL, offsetof(NetworkOptimizer, average), 0, 0.999999, NULL},
+	{NULL, 0, 0, 0, 0, NULL}
+};
+
+const NetworkOptimizer optimizer_defaults = {
+	.type = &optimizer_adam, .rate = 1e-3, .momentum = NAN, .second_momentum = NAN, .schedule = SCHEDULE_CONSTANT, .decay = 1
+};
+
+void
+optimizer_finish(NetworkOptimizer *optimizer)
+{
+	if (isnan(optimizer->momentum))
+		optimizer->momentum = optimizer->type->momentum;
+	if (isnan(optimizer->second_momentum))
+		optimizer->second_momentum = optimizer->type->second_momentum;
+}
+
+/* ---- rates --------------------------------------------------------------------------------------------------------- */
+
 /*
- * The warm-up takes at most a fifth of all steps, so that a short training has more than its beginning.  The cosine
- * begins behind it.
+ * The warm-up takes at most a fifth of all steps, so that it does not fill a short training.  The cosine begins after it.
  */
 double
 network_rate(const NetworkOptimizer *optimizer, const NetworkProgress *progress)
@@ -46,18 +151,10 @@ network_optimizer_count(const Network *network)
 {
 	const NetworkOptimizer *optimizer = &network->definition->optimizer;
 
-	switch (optimizer->kind)
-	{
-		case OPTIMIZER_SGD:
-			return network->parameter_count;
-		case OPTIMIZER_RMSPROP:
-			return network->parameter_count * (optimizer->momentum > 0 ? 2 : 1);
-		case OPTIMIZER_ADAM:
-		case OPTIMIZER_ADAMW:
-			break;
-	}
-	return network->parameter_count * 2;
+	return network->parameter_count * optimizer->type->arrays(optimizer);
 }
+
+/* ---- steps --------------------------------------------------------------------------------------------------------- */
 
 /* What a part is made of. */
 typedef struct Part
@@ -75,7 +172,6 @@ static void
 step_range(const Part *part, const OptimizerPass *step, size_t start, size_t count)
 {
 	const Network *network = part->network;
-	const NetworkKernels *kernels = network_kernels();
 	const NetworkOptimizer *optimizer = &network->definition->optimizer;
 	size_t		end = start + count < part->last ? start + count : part->last;
 	real	   *first;
@@ -92,19 +188,7 @@ step_range(const Part *part, const OptimizerPass *step, size_t start, size_t cou
 	second = first + network->parameter_count;
 	weights = part->weights + start;
 	gradient = part->gradient + start;
-	switch (optimizer->kind)
-	{
-		case OPTIMIZER_SGD:
-			kernels->step_sgd(step, count, gradient, first, weights);
-			break;
-		case OPTIMIZER_RMSPROP:
-			kernels->step_rmsprop(step, count, gradient, first, optimizer->momentum > 0 ? second : NULL, weights);
-			break;
-		case OPTIMIZER_ADAM:
-		case OPTIMIZER_ADAMW:
-			kernels->step_adam(step, count, gradient, first, second, weights);
-			break;
-	}
+	optimizer->type->step(step, count, gradient, first, second, weights);
 }
 
 bool
@@ -144,9 +228,8 @@ network_optimizer_part(const Network *network, const NetworkProgress *progress, 
 	const NetworkOptimizer *optimizer = &network->definition->optimizer;
 	double		rate = network_rate(optimizer, progress);
 	double		times = (double) progress->step + 1;
-	bool		adam = optimizer->kind == OPTIMIZER_ADAM || optimizer->kind == OPTIMIZER_ADAMW;
 	OptimizerPass plain = {
-		.rate = (real) (adam ? rate / (1 - pow(optimizer->momentum, times)) : rate),
+		.rate = (real) (optimizer->type->corrects_bias ? rate / (1 - pow(optimizer->momentum, times)) : rate),
 		.momentum = (real) optimizer->momentum,
 		.second_momentum = (real) optimizer->second_momentum,
 		.correction = (real) (1 / sqrt(1 - pow(optimizer->second_momentum, times))),
@@ -154,7 +237,7 @@ network_optimizer_part(const Network *network, const NetworkProgress *progress, 
 	};
 	OptimizerPass decayed = plain;
 
-	if (optimizer->kind == OPTIMIZER_ADAMW)
+	if (optimizer->type->decoupled_decay)
 		decayed.shrink = (real) (rate * optimizer->weight_decay);
 	else
 		decayed.decay = (real) optimizer->weight_decay;
@@ -184,13 +267,13 @@ void
 network_average_part(const Network *network, const NetworkProgress *progress, const real *weights, real *average,
 					 size_t first, size_t last)
 {
-	/* while there are few weights to average, the first ones must not weigh as much as many */
-	double		keep = fmin(network->definition->optimizer.average,
-							(1 + (double) progress->step) / (10 + (double) progress->step));
+	/* a smaller decay at first, so that the initial weights are soon forgotten */
+	double		decay = fmin(network->definition->optimizer.average,
+							 (1 + (double) progress->step) / (10 + (double) progress->step));
 
 	if (network->definition->optimizer.average <= 0)
-		keep = 0;
-	network_kernels()->move_average(weights + first, (real) keep, last - first, average + first);
+		decay = 0;
+	network_kernels()->move_average(weights + first, (real) decay, last - first, average + first);
 }
 
 void

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "common/limits.h"
-#include "network/network_internal.h"
+#include "network/layer_internal.h"
 
 static const SettingRule rules[] = {
 	{"size", RULE_SIDES, offsetof(NetworkLayer, kernel), 1, LIMIT_KERNEL, NULL},

@@ -6,7 +6,7 @@
  */
 #include <stdio.h>
 
-#include "network/network_internal.h"
+#include "network/layer_internal.h"
 
 static const SettingRule rules[] = {
 	{"size", RULE_INTEGER, offsetof(NetworkLayer, size), 1, 1024, NULL},

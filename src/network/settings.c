@@ -1,10 +1,11 @@
 /*
  * settings.c: one setting of a definition, checked by a rule and stored.
  */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "network/network_internal.h"
+#include "network/settings_internal.h"
 
 /* "type, maps, kernel": what is known at a place, for the hint; cut at a comma if it does not fit. */
 static void
@@ -116,19 +117,32 @@ store_number(const SettingRule *rule, int side, const char *where, const char *k
 	return true;
 }
 
+/* The name of a rule's choice; NULL behind the last one. */
+static const char *
+choice_name(const SettingRule *rule, int i)
+{
+	const char *const *names = rule->choices;
+	const void *const *types = rule->choices;
+
+	if (rule->kind != RULE_TYPE)
+		return names[i];
+	return types[i] != NULL ? *(const char *const *) types[i] : NULL;
+}
+
 static bool
-store_choice(const SettingRule *rule, const char *where, const char *key, const char *text, int *place, Status *status)
+find_choice(const SettingRule *rule, const char *where, const char *key, const char *text, int *choice, Status *status)
 {
 	char		hint[STATUS_TEXT] = "One of: ";
+	const char *name;
 
-	for (int i = 0; rule->choices[i] != NULL; i++)
+	for (int i = 0; (name = choice_name(rule, i)) != NULL; i++)
 	{
-		if (strcmp(rule->choices[i], text) == 0)
+		if (strcmp(name, text) == 0)
 		{
-			*place = i;
+			*choice = i;
 			return true;
 		}
-		snprintf(hint + strlen(hint), sizeof(hint) - strlen(hint), "%s%s", i > 0 ? ", " : "", rule->choices[i]);
+		snprintf(hint + strlen(hint), sizeof(hint) - strlen(hint), "%s%s", i > 0 ? ", " : "", name);
 	}
 	snprintf(hint + strlen(hint), sizeof(hint) - strlen(hint), ".");
 	return status_set(status, STATUS_DEFINITION, hint, "%s: \"%s\" is unknown for \"%s\".", where, text, key);
@@ -138,7 +152,7 @@ static bool
 store_element(const SettingRule *rule, int element, const char *where, const char *key, const NetworkSetting *setting,
 			  SettingChoices *list, Status *status)
 {
-	int			place;
+	int			choice;
 
 	if (element < 0)
 		return wrong_kind(where, key, "an array of texts", status);
@@ -147,11 +161,26 @@ store_element(const SettingRule *rule, int element, const char *where, const cha
 						  MOST_CHOICES);
 	if (setting->kind != SETTING_TEXT)
 		return wrong_kind(where, key, "a text", status);
-	if (!store_choice(rule, where, rule->key, setting->text, &place, status))
+	if (!find_choice(rule, where, rule->key, setting->text, &choice, status))
 		return false;
-	list->choice[element] = place + 1;
+	list->choice[element] = choice + 1;
 	if (list->count <= element)
 		list->count = element + 1;
+	return true;
+}
+
+static bool
+store_type(const SettingRule *rule, const char *where, const char *key, const NetworkSetting *setting, char *place,
+		   Status *status)
+{
+	const void *const *types = rule->choices;
+	int			choice;
+
+	if (setting->kind != SETTING_TEXT)
+		return wrong_kind(where, key, "a text", status);
+	if (!find_choice(rule, where, key, setting->text, &choice, status))
+		return false;
+	memcpy(place, &types[choice], sizeof(types[choice]));
 	return true;
 }
 
@@ -201,7 +230,9 @@ setting_store(const SettingRule *rules, const SettingRule *common, const char *w
 		case RULE_CHOICE:
 			if (setting->kind != SETTING_TEXT)
 				return wrong_kind(where, key, "a text", status);
-			return store_choice(rule, where, key, setting->text, (int *) place, status);
+			return find_choice(rule, where, key, setting->text, (int *) place, status);
+		case RULE_TYPE:
+			return store_type(rule, where, key, setting, place, status);
 		case RULE_CHOICES:
 			return store_element(rule, side, where, key, setting, (SettingChoices *) place, status);
 		case RULE_NAME:

@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "network/loss_internal.h"
 #include "network/network_internal.h"
 
 #define VIEW_SEED UINT64_C(0x76696577)
@@ -316,7 +317,7 @@ embed_views(const Network *network, const real *weights, NetworkWorkspace *works
 	}
 	for (int i = 0; i < dimensions; i++)
 		length += (double) embedding[i] * embedding[i];
-	length = definition->join == JOIN_COSINE && length > 0 ? sqrt(length) : definition->views;
+	length = definition->join->directions && length > 0 ? sqrt(length) : definition->views;
 	for (int i = 0; i < dimensions; i++)
 		embedding[i] = (real) (embedding[i] / length);
 	return true;
@@ -413,8 +414,8 @@ network_backward(const Network *network, const real *weights, NetworkWorkspace *
 		pass.output_gradient = workspace->flow[current];
 		if (pass.layer->source >= 0)
 			send_branch(workspace, &pass, pass.layer->source);
-		if (pass.layer->absorbed && pass.layer[-1].type == &layer_batch_norm)
-			continue;			/* batch norm's way back does it */
+		if (pass.layer->absorbed && pass.layer[-1].type->reverts_relu)
+			continue;
 		pass.input = i > 0 ? workspace->output[i - 1] : input;
 		pass.output = workspace->output[i];
 		pass.state = workspace->state[i];
@@ -436,25 +437,11 @@ network_backward(const Network *network, const real *weights, NetworkWorkspace *
 void
 network_update_statistics(const Network *network, const NetworkWorkspace *workspace, real *weights)
 {
-	const double share = 0.1;
-
 	for (int i = 0; i < network->layer_count; i++)
 	{
 		const NetworkLayer *layer = &network->layers[i];
-		int			channels = layer->in.channels;
-		double		rows = (double) workspace->n * shape_pixels(layer->in);
-		const real *measured = (const real *) workspace->state[i];	/* mean, then variance */
-		real	   *running = weights + layer->statistic_offset;
 
-		if (layer->type != &layer_batch_norm)
-			continue;
-		for (int c = 0; c < 2 * channels; c++)
-		{
-			double		value = measured[c];
-
-			if (c >= channels && rows > 1)
-				value *= rows / (rows - 1);		/* the unbiased variance */
-			running[c] += (real) (share * (value - running[c]));
-		}
+		if (layer->type->update_statistics != NULL)
+			layer->type->update_statistics(layer, workspace->state[i], workspace->n, weights + layer->statistic_offset);
 	}
 }

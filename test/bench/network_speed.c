@@ -25,6 +25,7 @@
 
 #include "common/cpu.h"
 #include "network/conv_internal.h"
+#include "network/network_internal.h"
 #include "presets.h"
 
 #define SECONDS 1.5				/* of a measurement */

@@ -16,6 +16,7 @@
 #include "common/random.h"
 #include "host.h"
 #include "network/conv_internal.h"
+#include "network/network_internal.h"
 #include "network_help.h"
 
 /* Of the root mean square of the expected values.  Winograd's points up to 2 and 1/2 cost a digit. */

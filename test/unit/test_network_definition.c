@@ -13,6 +13,8 @@
 #include <cmocka.h>
 
 #include "host.h"
+#include "network/loss_internal.h"
+#include "network/optimizer_internal.h"
 #include "network_help.h"
 #include "presets.h"
 
@@ -180,10 +182,10 @@ test_defaults(void **state)
 {
 	NetworkDefinition *definition = help_define("{" INPUT ",'layers':[{'type':'dense','units':4}]}");
 
-	assert_int_equal(definition->join, JOIN_L2);
+	assert_string_equal(definition->join->name, "l2");
 	assert_int_equal(definition->metric, METRIC_L2);
-	assert_int_equal(definition->loss.kind, LOSS_CONTRASTIVE);
-	assert_int_equal(definition->optimizer.kind, OPTIMIZER_ADAM);
+	assert_string_equal(definition->loss.type->name, "contrastive");
+	assert_string_equal(definition->optimizer.type->name, "adam");
 	assert_true(definition->optimizer.rate == 1e-3);
 	assert_true(definition->optimizer.momentum == 0.9);
 	assert_true(definition->optimizer.second_momentum == 0.999);
@@ -218,11 +220,11 @@ test_all_settings(void **state)
 	assert_true(definition->mean == 0.5 && definition->deviation == 0.25);
 	assert_int_equal(definition->layer_count, 3);
 	assert_int_equal(definition->metric, METRIC_L1);
-	assert_int_equal(definition->loss.kind, LOSS_TRIPLET);
+	assert_string_equal(definition->loss.type->name, "triplet");
 	assert_true(definition->loss.margin == 2 && definition->loss.temperature == 0.2);
 	assert_true(definition->loss.genuine_target == 0.9 && definition->loss.forged_target == -0.8);
 	assert_true(definition->loss.forgery_weight == 3);
-	assert_int_equal(definition->optimizer.kind, OPTIMIZER_RMSPROP);
+	assert_string_equal(definition->optimizer.type->name, "rmsprop");
 	assert_true(definition->optimizer.rate == 0.01 && definition->optimizer.momentum == 0.5);
 	assert_true(definition->optimizer.second_momentum == 0.9 && definition->optimizer.weight_decay == 0.1);
 	assert_true(definition->optimizer.clip == 2 && definition->optimizer.warmup == 7);

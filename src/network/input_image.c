@@ -1,15 +1,92 @@
 /*
- * distort.c: a raster -> the network's input, as it is or distorted.
+ * input_image.c: "input" of kind "image", and a raster -> the network's input, as it is or distorted.
  *
- * Each pixel of the result looks up where it came from: x' = R (x - c) + c + shift + warp(x), by the copy's own mapping and
- * then by the one that it shares, and is read bilinearly.
+ * Distortion (Simard, Steinkraus, Platt 2003) is done backwards: each pixel of the result looks up where it came from,
+ * x' = R (x - c) + c + shift + warp(x), by the copy's own mapping and then by the one that it shares, and is interpolated
+ * bilinearly.
  */
-#include <math.h>
-
-#include "common/random.h"
-#include "network/network_internal.h"
+#include "common/limits.h"
+#include "network/input_internal.h"
 
 #define GRID 5					/* nodes of the random field along each axis */
+
+/* ---- settings ------------------------------------------------------------------------------------------------------ */
+
+static const char *const colours[] = {"grey", "colour", NULL};
+static const char *const polarities[] = {"none", "auto", "dark", "light", NULL};	/* as ImagePolarity */
+static const char *const backgrounds[] = {"keep", "remove", NULL};
+static const char *const crops[] = {"none", "ink", NULL};
+static const char *const blanks[] = {"refuse", "keep", NULL};
+static const char *const fits[] = {"keep", "stretch", NULL};	/* as ImageFit */
+
+static const SettingRule rules[] = {
+	{"width", RULE_INTEGER, offsetof(InputSettings, image.width), 1, LIMIT_INPUT_SIDE, NULL},
+	{"height", RULE_INTEGER, offsetof(InputSettings, image.height), 1, LIMIT_INPUT_SIDE, NULL},
+	{"colour", RULE_CHOICE, offsetof(InputSettings, image.colour), 0, 0, colours},
+	{"polarity", RULE_CHOICE, offsetof(InputSettings, image.polarity), 0, 0, polarities},
+	{"background", RULE_CHOICE, offsetof(InputSettings, image.background), 0, 0, backgrounds},
+	{"crop", RULE_CHOICE, offsetof(InputSettings, image.crop), 0, 0, crops},
+	{"centre", RULE_BOOLEAN, offsetof(InputSettings, image.centre), 0, 0, NULL},
+	{"fit", RULE_CHOICE, offsetof(InputSettings, image.fit), 0, 0, fits},
+	{"margin", RULE_REAL, offsetof(InputSettings, image.margin), 0, 0.4, NULL},
+	{"smooth", RULE_REAL, offsetof(InputSettings, image.smooth), 0, 8, NULL},
+	{"normalise", RULE_BOOLEAN, offsetof(InputSettings, image.normalise), 0, 0, NULL},
+	{"blank", RULE_CHOICE, offsetof(InputSettings, image.blank), 0, 0, blanks},
+	{"mean", RULE_REAL, offsetof(InputSettings, image.mean), -1000, 1000, NULL},
+	{"deviation", RULE_REAL, offsetof(InputSettings, image.deviation), 1e-6, 1e6, NULL},
+	{"views", RULE_INTEGER, offsetof(InputSettings, views), 1, LIMIT_VIEWS, NULL},
+	{NULL, 0, 0, 0, 0, NULL}
+};
+
+static void
+defaults(InputSettings *settings)
+{
+	settings->image.deviation = 1;
+}
+
+static bool
+finish(const InputSettings *settings, NetworkDefinition *definition, Status *status)
+{
+	const struct ImageSettings *input = &settings->image;
+	ImagePreparation *image = &definition->image;
+
+	if (input->width == 0 || input->height == 0)
+		return status_set(status, STATUS_DEFINITION, "Give \"input\": {\"width\": 40, \"height\": 40}, for instance.",
+						  "Input: \"%s\" is missing.", input->width == 0 ? "width" : "height");
+	image->width = input->width;
+	image->height = input->height;
+	image->channels = input->colour == 1 ? 3 : 1;
+	image->polarity = (ImagePolarity) input->polarity;
+	image->remove_background = input->background == 1;
+	image->crop = input->crop == 1;
+	image->centre = input->centre;
+	image->fit = (ImageFit) input->fit;
+	image->margin = input->margin;
+	image->smooth = input->smooth;
+	image->normalise = input->normalise;
+	image->keep_blank = input->blank == 1;
+	definition->mean = input->mean;
+	definition->deviation = input->deviation;
+	if (image->polarity == IMAGE_POLARITY_NONE && (image->remove_background || image->crop || image->centre))
+		return status_set(status, STATUS_DEFINITION, "Set \"polarity\" to \"auto\", \"dark\" or \"light\".",
+						  "Input: \"%s\" needs a polarity, to know ink from paper.",
+						  image->remove_background ? "background" : image->crop ? "crop" : "centre");
+	return true;
+}
+
+static NetworkShape
+shape(const NetworkDefinition *definition)
+{
+	return (NetworkShape) {definition->image.height, definition->image.width, definition->image.channels};
+}
+
+static size_t
+sample_bytes(const NetworkDefinition *definition)
+{
+	return shape_values(shape(definition));
+}
+
+/* ---- distortion ---------------------------------------------------------------------------------------------------- */
 
 typedef struct Mapping
 {
@@ -127,8 +204,8 @@ quick_normal(Random *random)
 	return ((float) sum - 131070.0f) * (1.0f / 37837.0f);
 }
 
-void
-raster_input(const NetworkDefinition *definition, const uint8_t *raster, real *input)
+static void
+convert(const NetworkDefinition *definition, const uint8_t *raster, real *input)
 {
 	size_t		count = (size_t) definition->image.height * definition->image.width * definition->image.channels;
 	real		factor = (real) (1 / (255 * definition->deviation));
@@ -138,9 +215,8 @@ raster_input(const NetworkDefinition *definition, const uint8_t *raster, real *i
 		input[i] = raster[i] * factor - shift;
 }
 
-void
-raster_input_distorted(const NetworkDefinition *definition, const uint8_t *raster, const NetworkCopy *copy,
-					   Random *random, real *input)
+static void
+distort(const NetworkDefinition *definition, const uint8_t *raster, const NetworkCopy *copy, Random *random, real *input)
 {
 	const ImagePreparation *image = &definition->image;
 	const NetworkDistortion *d = &definition->training.distortion;
@@ -220,3 +296,15 @@ raster_input_distorted(const NetworkDefinition *definition, const uint8_t *raste
 		}
 	}
 }
+
+const InputType input_image = {
+	.name = "image",
+	.kind = INPUT_IMAGE,
+	.rules = rules,
+	.defaults = defaults,
+	.finish = finish,
+	.shape = shape,
+	.sample_bytes = sample_bytes,
+	.convert = convert,
+	.distort = distort
+};

@@ -1,0 +1,71 @@
+/*
+ * input_internal.h: kinds of input: what is done to an image or to a pen's trajectory before the network sees it.
+ *
+ * A kind is one InputType: its settings, and how a prepared sample becomes the network's input, as it is or distorted.
+ */
+#ifndef SIAMESE_NETWORK_INPUT_INTERNAL_H
+#define SIAMESE_NETWORK_INPUT_INTERNAL_H
+
+#include "network/layer_internal.h"
+#include "network/settings_internal.h"
+
+/* "input" of a definition, as it is read. */
+typedef struct InputSettings
+{
+	const InputType *type;
+	int			views;
+	union
+	{
+		struct ImageSettings
+		{
+			int			width;
+			int			height;
+			int			colour;
+			int			polarity;
+			int			background;
+			int			crop;
+			bool		centre;
+			int			fit;
+			double		margin;
+			double		smooth;
+			bool		normalise;
+			int			blank;
+			double		mean;
+			double		deviation;
+		}			image;
+		struct PenSettings
+		{
+			int			length;
+			int			resampling;
+			bool		drift;
+			int			scale;
+			double		rate;
+			SettingChoices features;
+		}			pen;
+	};
+} InputSettings;
+
+struct InputType
+{
+	const char *name;
+	NetworkInputKind kind;
+	bool		sequence;		/* its width is time */
+	const SettingRule *rules;	/* offsets in InputSettings */
+	void		(*defaults) (InputSettings *settings);
+	bool		(*finish) (const InputSettings *settings, NetworkDefinition *definition, Status *status);
+	NetworkShape (*shape) (const NetworkDefinition *definition);
+	size_t		(*sample_bytes) (const NetworkDefinition *definition);	/* of a prepared sample */
+	void		(*convert) (const NetworkDefinition *definition, const uint8_t *sample, real *input);
+	void		(*distort) (const NetworkDefinition *definition, const uint8_t *sample, const NetworkCopy *copy, Random *random,
+							real *input);
+};
+
+extern const InputType input_image;
+extern const InputType input_pen;
+
+/* First the kind, on which the meaning of the other settings depends, then each of them, then all together. */
+extern bool input_read_kind(const NetworkSetting *settings, int count, InputSettings *input, Status *status);
+extern bool input_store(const char *key, const NetworkSetting *setting, InputSettings *input, Status *status);
+extern bool input_finish(const InputSettings *input, NetworkDefinition *definition, Status *status);
+
+#endif

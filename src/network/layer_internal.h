@@ -1,0 +1,241 @@
+/*
+ * layer_internal.h: layer types, and what they share.
+ *
+ * A layer type is one LayerType: its settings, how its shape follows from its input's, and its two passes.  All layers
+ * work on n samples of [height, width, channels] one after another; "rows" are pixels, a row is channels values.
+ */
+#ifndef SIAMESE_NETWORK_LAYER_INTERNAL_H
+#define SIAMESE_NETWORK_LAYER_INTERNAL_H
+
+#include <math.h>
+
+#include "common/random.h"
+#include "network/kernels.h"
+#include "network/settings_internal.h"
+
+typedef struct NetworkShape
+{
+	int			height;
+	int			width;
+	int			channels;
+} NetworkShape;
+
+typedef struct LayerType LayerType;
+
+/* How weights are prepared for inference; training has them as they are. */
+typedef enum StoredWeights
+{
+	STORED_FLOAT,
+	STORED_BF16
+} StoredWeights;
+
+struct NetworkLayer
+{
+	const LayerType *type;
+	int			number;			/* from 1 */
+
+	/* settings */
+	char		name[LAYER_NAME];
+	int			maps;			/* of a convolution; units of a dense layer */
+	int			kernel[2];		/* window of a convolution or a pooling */
+	int			stride[2];
+	int			padding[2];
+	int			groups;
+	bool		bias;
+	double		rate_factor;	/* times the optimizer's rate: LeCun et al. 1998, Efficient BackProp, section 4.7 */
+	double		initial_deviation;	/* NAN: by the rule of He or Glorot */
+	double		initial_bias_mean;
+	double		initial_bias_deviation;
+	double		rate;			/* of dropout */
+	double		epsilon;
+	int			size;			/* local response norm: channels in the window, alpha, beta, constant */
+	double		alpha;
+	double		beta;
+	double		constant;
+	LayerReference from;		/* of add */
+	int			stored;			/* of a dense layer: StoredWeights */
+
+	/* worked out by network_define */
+	NetworkShape in;
+	NetworkShape out;
+	int			source;			/* of add: index of the other layer; else -1 */
+	bool		rectifier_follows;	/* directly or behind a batch norm */
+	size_t		parameter_count;
+	size_t		parameter_offset;
+	size_t		decay_count;	/* the first ones are a weight matrix, subject to weight decay */
+	size_t		statistic_count;
+	size_t		statistic_offset;
+
+	/* worked out by network_create */
+	bool		in_place;		/* in training, the output overwrites the input */
+	bool		in_place_inference;
+	bool		absorbed;		/* a ReLU that the layer before applies */
+	bool		absorbs_relu;
+	bool		folded;			/* at inference, a batch norm that the layer before applies */
+	bool		folds_norm;
+	bool		folds_relu;		/* at inference, the ReLU behind that batch norm too */
+	bool		kept;			/* a later add needs the output */
+	int			slot;			/* buffer of the output at inference */
+	size_t		state_bytes;	/* a workspace's memory for the way back is state_fixed + n * state_bytes */
+	size_t		state_fixed;
+	const struct ConvMethod *method;	/* of a convolution */
+	bool		spare_memory;	/* network_spare_memory() */
+	const Host *host;			/* of the network: asked whether to stop */
+	size_t		packed_count;	/* reals of its prepared weights */
+	size_t		packed_offset;
+};
+
+/* One pass through one layer. */
+typedef struct LayerPass
+{
+	const Host *host;			/* asked whether to stop */
+	const NetworkLayer *layer;
+	const NetworkLayer *next;	/* NULL behind the last */
+	const NetworkKernels *kernels;
+	int			n;
+	bool		training;
+	uint64_t	seed;			/* dropout */
+	const real *weights;		/* all of the network */
+	const real *packed;			/* the layer's prepared weights */
+	const real *input;			/* [n, in] */
+	const real *other;			/* [n, out] of the source of add */
+	real	   *output;			/* [n, out] */
+	char	   *state;			/* kept from forward_training to backward */
+	real	   *scratch;
+
+	/* the way back */
+	const real *output_gradient;	/* [n, out] */
+	real	   *input_gradient; /* [n, in]; NULL: not wanted.  May be output_gradient if the type is in_place */
+	real	   *gradient;		/* all of the network: added to */
+} LayerPass;
+
+/* Asked by layers that may take long, between parts of their work; they return at once when it says so. */
+static inline bool
+pass_interrupted(const LayerPass *pass)
+{
+	return pass->host->interrupted != NULL && pass->host->interrupted(pass->host->context);
+}
+
+struct LayerType
+{
+	const char *name;
+	const SettingRule *rules;	/* offsets in NetworkLayer; NULL: none */
+
+	/* properties; network_create() and workspace.c go by them */
+	bool		in_place;		/* both passes can overwrite their input */
+	bool		in_place_inference; /* the forward pass can at inference */
+	bool		needs_output;	/* the backward pass reads the layer's output */
+	bool		applies_scale;	/* layer_finish(): at inference, can do the work of a following layer that folds */
+	bool		applies_relu;	/* can do the work of a following ReLU, too ... */
+	bool		reverts_relu;	/* ... and its backward pass does that of the ReLU */
+	bool		is_relu;
+	bool		rectifier;		/* ReLU and its kin: weights before it are initialized by He's rule */
+	bool		unit_length;	/* each output is a vector of length 1 */
+	bool		flattens;		/* the output has the input's values in their order, but no places */
+	bool		keeps_places;	/* each value belongs to the same place as the input's */
+	bool		packed_for_inference;	/* only: training uses no prepared weights */
+
+	/* making a network */
+	void		(*defaults) (NetworkLayer *layer);
+	/* out, parameter_count, decay_count and statistic_count from in and the settings; NULL: out is in, no parameters */
+	bool		(*shape) (NetworkLayer *layer, Status *status);
+	/* sets source, of a layer that reads an earlier one of layers besides the one before; NULL: it does not */
+	bool		(*connect) (const NetworkLayer *layers, NetworkLayer *layer, Status *status);
+	void		(*describe) (const NetworkLayer *layer, char *text, size_t size);	/* NULL: the name alone */
+	void		(*initialize) (const NetworkLayer *layer, Random *random, real *parameters, real *statistics);
+	size_t		(*scratch) (const NetworkLayer *layer, int samples, bool training); /* reals; NULL: none */
+	void		(*state) (NetworkLayer *layer); /* sets state_bytes and state_fixed */
+	void		(*plan) (NetworkLayer *layer);	/* how it will be computed: sets method and packed_count; NULL: no choice */
+	void		(*pack) (const NetworkLayer *layer, const real *weights, real *packed);
+	/*
+	 * At inference the layer is y = scale x + shift for each channel: for the layer before it, which applies that right behind
+	 * its own bias; that may be NULL.
+	 */
+	void		(*fold) (const NetworkLayer *layer, const real *weights, const real *bias, real *scale, real *shift);
+
+	/* running it */
+	void		(*forward) (const LayerPass *pass);
+	void		(*backward) (const LayerPass *pass);
+	/* the statistics of the last forward pass in training, of n samples, are averaged into the running ones */
+	void		(*update_statistics) (const NetworkLayer *layer, const char *state, int n, real *statistics);
+};
+
+extern const LayerType layer_conv;
+extern const LayerType layer_dense;
+extern const LayerType layer_max_pool;
+extern const LayerType layer_mean_pool;
+extern const LayerType layer_global_mean;
+extern const LayerType layer_attention_pool;
+extern const LayerType layer_batch_norm;
+extern const LayerType layer_local_response_norm;
+extern const LayerType layer_relu;
+extern const LayerType layer_prelu;
+extern const LayerType layer_sigmoid;
+extern const LayerType layer_tanh;
+extern const LayerType layer_dropout;
+extern const LayerType layer_add;
+extern const LayerType layer_flatten;
+extern const LayerType layer_l2_norm;
+extern const LayerType layer_join_weights;	/* appended for the join "weighted_l1"; not in definitions */
+
+/* Fills *status with 'Layer 3 ("conv"): ...' and returns false. */
+extern bool layer_error(const NetworkLayer *layer, Status *status, const char *hint, const char *format, ...)
+			__attribute__((format(printf, 4, 5)));
+
+/*
+ * "layers" of a definition; definition_layers.c.  First how many there are, then their types, then each setting, then shapes
+ * and counts.  The index of a path is -1 if it is not of the form "layers[12].kernel"; *rest is what stands behind the dot.
+ */
+extern bool layers_count(const NetworkSetting *settings, int count, int *layers, Status *status);
+extern bool layers_read_types(const NetworkSetting *settings, int count, NetworkDefinition *definition, Status *status);
+extern int	layer_index(const char *path, const char **rest);
+extern bool layer_store(const char *key, const NetworkSetting *setting, NetworkLayer *layer, Status *status);
+extern void layers_append(NetworkDefinition *definition, const LayerType *type, double rate_factor);
+extern bool layers_connect(NetworkDefinition *definition, Status *status);
+
+/* Windows of a convolution or a pooling: sets out.height and out.width. */
+extern bool layer_window(NetworkLayer *layer, Status *status);
+
+/* Normal numbers for a weight matrix, by "initial", else by He or Glorot; then the biases. */
+extern void layer_initialize_matrix(const NetworkLayer *layer, Random *random, size_t fan_in, size_t fan_out,
+									real *matrix, real *bias);
+
+/* What is left to do behind a product of conv or dense: y = scale y + shift, then ReLU; scale and shift may be NULL. */
+typedef struct LayerFinish
+{
+	const real *scale;			/* [channels] */
+	const real *shift;
+	bool		relu;
+} LayerFinish;
+
+/* bias may be NULL; fold: real [2 channels], room for a batch norm that is folded in. */
+extern LayerFinish layer_finish(const LayerPass *pass, const real *bias, real *fold);
+
+/* Does it, on rows of the output. */
+extern void layer_finish_rows(const LayerPass *pass, const LayerFinish *finish, size_t rows, real *output);
+
+static inline size_t
+shape_values(NetworkShape shape)
+{
+	return (size_t) shape.height * shape.width * shape.channels;
+}
+
+static inline size_t
+shape_pixels(NetworkShape shape)
+{
+	return (size_t) shape.height * shape.width;
+}
+
+static inline double
+softplus(double x)
+{
+	return x > 30 ? x : log1p(exp(x));
+}
+
+static inline double
+logistic(double x)
+{
+	return 1 / (1 + exp(-x));
+}
+
+#endif

@@ -1,0 +1,57 @@
+/*
+ * settings_internal.h: rules for the settings of a definition, one a key: what it may hold, and where it is stored.
+ */
+#ifndef SIAMESE_NETWORK_SETTINGS_INTERNAL_H
+#define SIAMESE_NETWORK_SETTINGS_INTERNAL_H
+
+#include "network/definition.h"
+
+typedef enum RuleKind
+{
+	RULE_INTEGER,				/* int */
+	RULE_SIDES,					/* int [2], height and width: 3 or [3, 5] */
+	RULE_REAL,					/* double */
+	RULE_BOOLEAN,				/* bool */
+	RULE_CHOICE,				/* int, or an enum: index into choices */
+	RULE_CHOICES,				/* SettingChoices: an array of them */
+	RULE_TYPE,					/* pointer to one of a table of types */
+	RULE_NAME,					/* char [LAYER_NAME] */
+	RULE_REFERENCE				/* LayerReference: the number or the name of a layer */
+} RuleKind;
+
+/* A list of rules ends with a NULL key. */
+typedef struct SettingRule
+{
+	const char *key;
+	RuleKind	kind;
+	size_t		offset;			/* in the target of setting_store() */
+	double		least;
+	double		most;
+	const void *choices;		/* of RULE_CHOICE and RULE_CHOICES: const char *const [], of RULE_TYPE: const void *const [],
+								 * pointers to structures whose first member is their name; both end with NULL */
+} SettingRule;
+
+#define MOST_CHOICES 32
+
+typedef struct SettingChoices
+{
+	int			count;
+	int			choice[MOST_CHOICES];	/* index into choices, from 1; 0: not given */
+} SettingChoices;
+
+#define LAYER_NAME 32
+
+typedef struct LayerReference
+{
+	int			number;			/* from 1; 0: see name */
+	char		name[LAYER_NAME];
+} LayerReference;
+
+/*
+ * Stores a setting in target by the rules; common, such rules too, may be NULL.  key is the part of the path below the
+ * place that where names in messages.
+ */
+extern bool setting_store(const SettingRule *rules, const SettingRule *common, const char *where, const char *key,
+						  const NetworkSetting *setting, void *target, Status *status);
+
+#endif
