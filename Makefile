@@ -1,20 +1,22 @@
 # siamese: similarity search that learns, inside PostgreSQL.
 #
 #   make, make install       build with the pg_config on the PATH, or PG_CONFIG=...
-#   make check               all tests, on a server of their own
+#   make check               all tests, on servers of their own, and at the end what took longest
+#   make check-changed       the tests of what this branch changed, in about a minute: test/rooms
 #   make demo                the main job, on a throw-away server
 #   make bench               the benchmarks; make bench-NAME for one of test/bench
-#   make lint                the rules of the house
+#   make lint                the rules of the house; RULES="ranks words" takes a few
 #   make check-sanitize      the pure rooms' tests under the address and undefined behaviour sanitizers
 #   make check-valgrind      test/sql on a server under valgrind
 #   make check-sanitize-server   test/sql, and mutated values of the formats, on a server with the sanitizers
 #   make check-neon          the pure rooms' unit tests for 64-bit ARM, with a cross compiler and qemu
 #   make shell               psql on a throw-away server with the extension
 #   make packages            installs the Debian packages that are missing; the goals above from "make check" on do this first
+#   make help                this
 #
 # make check consists of make lint and of make check-unit, check-fuzz, check-regress, check-isolation, check-tap and
-# check-valgrind-short, a few of test/sql under valgrind.
-# TESTS="embedding verify" takes a few of test/sql, test/isolation/specs or test/t; UNIT=test_matrix and FUZZ=fuzz_image one program.
+# check-valgrind-short, a few of test/sql under valgrind.  test/README.md tells more of each.
+# TESTS="embedding verify" takes a few of test/sql, test/isolation/specs or test/t; UNIT=test_matrix and FUZZ=fuzz_image a program.
 # CONF='debug_discard_caches = 1' adds a line to the configuration of check-regress, check-valgrind and check-sanitize-server; it takes a
 # server with assertions, which PG_CONFIG names.  V=1 shows the commands.
 
@@ -90,13 +92,17 @@ clean:
 endif
 
 .DEFAULT_GOAL = all
-.PHONY: packages run-check run-check-unit run-check-fuzz run-check-regress run-check-isolation run-check-tap run-check-sanitize
+.PHONY: help packages run-check run-check-changed run-check-unit run-check-fuzz run-check-regress run-check-isolation run-check-tap run-check-sanitize
 .PHONY: run-check-neon run-check-valgrind run-check-valgrind-short run-check-sanitize-server
 .PHONY: run-lint run-demo run-bench run-shell
 .DELETE_ON_ERROR:
 
 packages:
 	@test/packages
+
+# The comment at the head of this file.
+help:
+	@sed -n '1,/^$$/s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
 # "-- include FILE" stands for the file: the definitions of the built-in networks are files of their own.
 $(DATA_built): sql/siamese.sql $(wildcard sql/network/*.json)
@@ -151,12 +157,12 @@ endef
 $(foreach kind,float double sanitize sanitize-double neon,$(eval $(call test_programs,$(kind))))
 .SECONDARY:
 
-run-check-unit: $(if $(UNIT),$(filter %/$(UNIT),$(UNIT_PROGRAMS)),$(UNIT_PROGRAMS))
+run-check-unit: $(if $(UNIT),$(filter $(addprefix %/,$(UNIT)),$(UNIT_PROGRAMS)),$(UNIT_PROGRAMS))
 	@test/run-programs unit $^
 
 FUZZ_SEED ?= 1
 FUZZ_COUNT ?= 10000
-run-check-fuzz: $(if $(FUZZ),$(filter %/$(FUZZ),$(FUZZ_PROGRAMS)),$(FUZZ_PROGRAMS))
+run-check-fuzz: $(if $(FUZZ),$(filter $(addprefix %/,$(FUZZ)),$(FUZZ_PROGRAMS)),$(FUZZ_PROGRAMS))
 	@FUZZ_SEED=$(FUZZ_SEED) FUZZ_COUNT=$(FUZZ_COUNT) test/run-programs fuzz $^
 
 run-check-sanitize: $(SANITIZED_PROGRAMS) $(FUZZ_PROGRAMS)
@@ -199,10 +205,15 @@ run-check-tap: all
 	@test/with-server --tap ./run-tap $(TESTS)
 
 run-lint: build/presets.h all
-	@CC='$(CC)' CLANG='$(CLANG)' LINT_CFLAGS='$(WARNINGS) $(CPPFLAGS) -Itest -Ibuild' test/lint/lint; status=$$?; CC='$(CC)' CLANG='$(CLANG)' test/lint/selftest && exit $$status
+	@CC='$(CC)' CLANG='$(CLANG)' LINT_CFLAGS='$(WARNINGS) $(CPPFLAGS) -Itest -Ibuild' test/lint/lint $(RULES); status=$$?; \
+		$(if $(RULES),,CC='$(CC)' CLANG='$(CLANG)' test/lint/selftest &&) exit $$status
 
+# Two lanes for two cores; they take about as long.
 run-check: all $(UNIT_PROGRAMS) $(FUZZ_PROGRAMS)
-	@MAKE='$(MAKE)' test/run-check lint unit fuzz regress isolation tap valgrind-short
+	@MAKE='$(MAKE)' test/run-check tap 'lint unit fuzz regress isolation valgrind-short'
+
+run-check-changed: build/presets.h all
+	@MAKE='$(MAKE)' test/run-changed
 
 run-demo: all
 	@test/with-server test/run-demo
