@@ -1,17 +1,16 @@
 /*
- * background.c: the paper's light where it is uneven, from the levels of tiles; ink is what falls short of it.
+ * background.c: estimates uneven paper from the levels of tiles; ink is what is darker than the paper.
  */
 #include "image/image_internal.h"
 
 #include <string.h>
 
-/* A tile darker than this share of its lightest neighbour shows no paper, only ink. */
+/* A tile darker than this share of its lightest neighbour shows only ink, no paper. */
 #define PAPER_FALL 0.6
 
-/* Where in a tile's sorted levels its paper is found: four fifths of a tile may be ink. */
+/* The quantile of a tile's levels that is taken for paper: up to four fifths of a tile may be ink. */
 #define PAPER_QUANTILE 0.8
 
-/* The level below which the given share of a histogram lies. */
 int
 image_quantile(const int64_t *histogram, double share)
 {
@@ -36,7 +35,7 @@ image_tiles_free(ImageTiles *tiles, const Host *host)
 	host_release(host, tiles->spare);
 }
 
-/* Sixteen tiles along the longer side, but none below 16 pixels.  step: bytes from one pixel of the plane to the next. */
+/* Sixteen tiles along the longer side, but of at least 16 pixels each. */
 bool
 image_tiles_measure(ImageTiles *tiles, const uint8_t *plane, int step, int width, int height, double share,
 			  const Host *host, Status *status)
@@ -70,9 +69,9 @@ image_tiles_measure(ImageTiles *tiles, const uint8_t *plane, int step, int width
 	return true;
 }
 
-/* Largest level and mean of a tile and its neighbours. */
+/* Largest and mean level of a tile and its neighbours. */
 static void
-look_around(const ImageTiles *tiles, int row, int column, int *largest, int *mean)
+tile_neighbours(const ImageTiles *tiles, int row, int column, int *largest, int *mean)
 {
 	int			sum = 0;
 	int			count = 0;
@@ -90,7 +89,7 @@ look_around(const ImageTiles *tiles, int row, int column, int *largest, int *mea
 	*mean = (sum + count / 2) / count;
 }
 
-/* ImageTiles that show only ink take the paper of their neighbours, as often as needed; then all are smoothed. */
+/* Tiles that show only ink take the level of their neighbours, repeatedly; then all are smoothed. */
 static void
 tiles_fill(ImageTiles *tiles)
 {
@@ -108,7 +107,7 @@ tiles_fill(ImageTiles *tiles)
 			{
 				uint8_t    *level = &tiles->spare[row * tiles->columns + column];
 
-				look_around(tiles, row, column, &largest, &mean);
+				tile_neighbours(tiles, row, column, &largest, &mean);
 				if (*level < PAPER_FALL * largest)
 				{
 					*level = (uint8_t) largest;
@@ -120,13 +119,13 @@ tiles_fill(ImageTiles *tiles)
 	for (int row = 0; row < tiles->rows; row++)
 		for (int column = 0; column < tiles->columns; column++)
 		{
-			look_around(tiles, row, column, &largest, &mean);
+			tile_neighbours(tiles, row, column, &largest, &mean);
 			tiles->spare[row * tiles->columns + column] = (uint8_t) mean;
 		}
 	memcpy(tiles->levels, tiles->spare, count);
 }
 
-/* Position of a pixel's centre between the centres of tiles: index of the first and 8 bits of fraction. */
+/* Position of a pixel's centre between the centres of tiles: index of the left or upper one, and 8 bits of fraction. */
 static int
 between_tiles(int pixel, const ImageTiles *tiles, int count, int *fraction)
 {
@@ -140,7 +139,7 @@ between_tiles(int pixel, const ImageTiles *tiles, int count, int *fraction)
 	return position >> 8;
 }
 
-/* The tiles' levels for row y, brought between two rows of tiles: 8 bits of fraction; the last one stands twice. */
+/* The tiles' levels interpolated for row y, with 8 bits of fraction; the last one is repeated. */
 static void
 tiles_between_rows(const ImageTiles *tiles, int y, uint32_t *levels)
 {
@@ -154,22 +153,22 @@ tiles_between_rows(const ImageTiles *tiles, int y, uint32_t *levels)
 	levels[tiles->columns] = levels[tiles->columns - 1];
 }
 
-/* Ink is what the paper's light (interpolated between the tiles) lacks at a pixel, as a share of it. */
+/* Ink is how much darker a pixel is than the paper, interpolated between the tiles, as a share of the paper's level. */
 static bool
-lift_off_tiles(uint8_t *plane, int step, int width, int height, const ImageTiles *tiles, const Host *host, Status *status)
+ink_below_tiles(uint8_t *plane, int step, int width, int height, const ImageTiles *tiles, const Host *host, Status *status)
 {
 	uint32_t   *levels = host_allocate(host, (size_t) tiles->columns + 1, sizeof(uint32_t), status);
 	uint16_t   *positions = host_allocate(host, (size_t) width, sizeof(uint16_t), status);	/* tile and fraction */
-	bool		goes_on = levels != NULL && positions != NULL;
+	bool		ok = levels != NULL && positions != NULL;
 
-	for (int x = 0; goes_on && x < width; x++)
+	for (int x = 0; ok && x < width; x++)
 	{
 		int			across;
 		int			left = between_tiles(x, tiles, tiles->columns, &across);
 
 		positions[x] = (uint16_t) (left << 8 | across);
 	}
-	for (int y = 0; goes_on && y < height; y++)
+	for (int y = 0; ok && y < height; y++)
 	{
 		uint8_t    *pixel = plane + (size_t) y * (size_t) width * (size_t) step;
 
@@ -183,15 +182,15 @@ lift_off_tiles(uint8_t *plane, int step, int width, int height, const ImageTiles
 
 			*pixel = light >= paper ? 0 : (uint8_t) (((paper - light) * 255 + paper / 2) / paper);
 		}
-		goes_on = !host_interrupted(host, status);
+		ok = !host_interrupted(host, status);
 	}
 	host_release(host, levels);
 	host_release(host, positions);
-	return goes_on;
+	return ok;
 }
 
 bool
-image_lift_off_uneven(uint8_t *plane, int step, int width, int height, const Host *host, Status *status)
+image_ink_by_tiles(uint8_t *plane, int step, int width, int height, const Host *host, Status *status)
 {
 	ImageTiles	tiles;
 	bool		done;
@@ -199,7 +198,7 @@ image_lift_off_uneven(uint8_t *plane, int step, int width, int height, const Hos
 	if (!image_tiles_measure(&tiles, plane, step, width, height, PAPER_QUANTILE, host, status))
 		return false;
 	tiles_fill(&tiles);
-	done = !host_interrupted(host, status) && lift_off_tiles(plane, step, width, height, &tiles, host, status);
+	done = !host_interrupted(host, status) && ink_below_tiles(plane, step, width, height, &tiles, host, status);
 	image_tiles_free(&tiles, host);
 	return done;
 }

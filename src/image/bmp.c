@@ -1,8 +1,8 @@
 /*
- * bmp.c: Windows and OS/2 bitmaps of every header, depth and compression but JPEG, PNG and Huffman's.
+ * bmp.c: Windows and OS/2 bitmaps with every header, depth and compression except JPEG, PNG and Huffman.
  *
- * Files differ from the format's descriptions in harmless ways, which are read: bytes before or behind the pixels, palettes
- * shorter than full, alpha that is 0 everywhere and so means nothing.
+ * Real files deviate from the specification in harmless ways, which are accepted: bytes before or after the pixels, short
+ * palettes, alpha that is 0 everywhere.
  */
 #include "image/image_internal.h"
 
@@ -10,9 +10,9 @@
 
 #define FILE_HEADER 14
 #define CORE_HEADER 12			/* OS/2 1.x */
-#define OS2_HEADER 64			/* OS/2 2.x, or its first 16 bytes and more */
+#define OS2_HEADER 64			/* OS/2 2.x; may be truncated to 16 bytes or more */
 #define INFO_HEADER 40
-#define MASKS_AT 54				/* in the file, behind an INFO_HEADER or within a longer one */
+#define MASKS_AT 54				/* in the file: after an INFO_HEADER or within a longer one */
 
 typedef enum Compression
 {
@@ -24,13 +24,13 @@ typedef enum Compression
 	RUNS_24 = 100				/* 4 in a header of OS/2 2.x */
 } Compression;
 
-/* What the headers say. */
+/* From the headers. */
 typedef struct Bitmap
 {
 	int64_t		width;
 	int64_t		height;
 	bool		upper_first;
-	int			bits;			/* a pixel */
+	int			bits;			/* per pixel */
 	Compression compression;
 	uint32_t	mask[4];		/* red, green, blue, alpha; 0: none */
 	const uint8_t *palette;		/* blue, green, red of each entry */
@@ -109,7 +109,7 @@ find_data(const uint8_t *bytes, size_t length, uint32_t header_bytes, Bitmap *bi
 		named = 0;
 	else if (named == 0 || named > 256)
 		named = UINT64_C(1) << bitmap->bits;
-	/* A palette ends where the pixels begin, if these do not begin where they cannot. */
+	/* The palette ends where the pixels begin, unless their offset is impossible. */
 	if (bitmap->data_start < start)
 		bitmap->data_start = start + (size_t) named * bitmap->colour_bytes;
 	most = start < length ? (bitmap->data_start < length ? bitmap->data_start : length) - start : 0;
@@ -158,7 +158,7 @@ read_bitmap(const uint8_t *bytes, size_t length, Bitmap *bitmap, Status *status)
 	return true;
 }
 
-/* Of an uncompressed row; the last one may end without the bytes that fill it to a multiple of four. */
+/* Of an uncompressed row; the last one may lack the padding to a multiple of four. */
 static uint64_t
 row_bytes(const Bitmap *bitmap, bool filled)
 {
@@ -180,14 +180,14 @@ bmp_header(const uint8_t *bytes, size_t length, ImageHeader *header, Status *sta
 	header->samples = bitmap.bits > 8 ? 3 : 1;
 	header->alpha = bitmap.mask[3] != 0 ? IMAGE_ALPHA_STRAIGHT : IMAGE_ALPHA_IGNORED;
 	if (bitmap.width < 1 || bitmap.height < 1)
-		return true;			/* the caller words it */
+		return true;			/* reported by the caller */
 	if (bitmap.data_start > length || (!runs(&bitmap) && row_bytes(&bitmap, true) * (uint64_t) (bitmap.height - 1) +
 									   row_bytes(&bitmap, false) > length - bitmap.data_start))
 		return image_broken("BMP", "ends before its last row", status);
 	return true;
 }
 
-/* A palette's colours, red first; white where it has none. */
+/* The palette's colours, red first; missing ones are white. */
 static void
 fill_table(const Bitmap *bitmap, uint8_t table[256][3])
 {
@@ -197,7 +197,7 @@ fill_table(const Bitmap *bitmap, uint8_t table[256][3])
 			table[i][c] = bitmap->palette[i * bitmap->colour_bytes + 2 - (size_t) c];
 }
 
-/* The masked part of a pixel, as one of 0 .. 255. */
+/* The masked part of a pixel, scaled to 0 .. 255. */
 static uint32_t
 part(uint32_t pixel, uint32_t mask)
 {
@@ -257,7 +257,7 @@ put_run_pixel(const Bitmap *bitmap, const uint8_t rgb[3], ImageRaster *raster, P
 	pen->x++;
 }
 
-/* The colour of pixel i of a run or of pixels as they are, whose bytes begin at data. */
+/* The colour of pixel i of a run, or of literal pixels, whose bytes begin at data. */
 static void
 run_colour(const Bitmap *bitmap, uint8_t table[256][3], const uint8_t *data, int i, uint8_t rgb[3])
 {
@@ -268,7 +268,7 @@ run_colour(const Bitmap *bitmap, uint8_t table[256][3], const uint8_t *data, int
 		memcpy(rgb, table[bitmap->compression == RUNS_8 ? data[i] : i % 2 == 0 ? data[i / 2] >> 4 : data[i / 2] & 15], 3);
 }
 
-/* What is neither written nor skipped to its end is cut off; what is skipped is white. */
+/* Skipped pixels are white; data that ends before the last row is an error. */
 static bool
 decode_runs(const uint8_t *bytes, size_t length, const Bitmap *bitmap, uint8_t table[256][3], const Host *host,
 			ImageRaster *raster, Status *status)
@@ -298,7 +298,8 @@ decode_runs(const uint8_t *bytes, size_t length, const Bitmap *bitmap, uint8_t t
 		}
 		if (code[0] == 0 && count == 1)
 			break;
-		size = code[0] != 0 ? unit : count == 2 ? 2 : bitmap->compression == RUNS_4 ? (size_t) (count + 1) / 2 : unit * (size_t) count;
+		size = code[0] != 0 ? unit : count == 2 ? 2 :
+			bitmap->compression == RUNS_4 ? (size_t) (count + 1) / 2 : unit * (size_t) count;
 		at -= code[0] != 0 ? 1 : 0;
 		if (length - at < size)
 			return image_broken("BMP", "ends within a run", status);
@@ -310,7 +311,7 @@ decode_runs(const uint8_t *bytes, size_t length, const Bitmap *bitmap, uint8_t t
 				run_colour(bitmap, table, bytes + at, code[0] == 0 ? i : bitmap->compression == RUNS_4 ? i % 2 : 0, rgb);
 				put_run_pixel(bitmap, rgb, raster, &pen);
 			}
-		/* pixels as they are fill an even number of bytes */
+		/* literal pixels are padded to an even number of bytes */
 		at += size + (code[0] == 0 && count > 2 ? size % 2 : 0);
 		if (at > length)
 			at = length;
@@ -338,7 +339,8 @@ bmp_decode(const uint8_t *bytes, size_t length, const ImageHeader *header, int c
 		int			to = bitmap.upper_first ? y : raster->height - 1 - y;
 
 		done = !host_interrupted(host, status);
-		convert_row(row, &bitmap, header, table, raster, raster->pixels + (size_t) to * (size_t) raster->width * (size_t) channels);
+		convert_row(row, &bitmap, header, table, raster,
+					raster->pixels + (size_t) to * (size_t) raster->width * (size_t) channels);
 	}
 	return done || image_raster_drop(raster, host);
 }

@@ -1,13 +1,13 @@
 /*
- * decode.c: from the bytes of an image file to an upright raster of grey or RGB.
+ * decode.c: bytes of an image file -> upright raster of grey or RGB.
  */
 #include "image/image_internal.h"
 
 #include <string.h>
 
 /*
- * EXIF orientation: where the stored image's first row and first column are seen.  Written as steps: the pixel of the
- * upright image at (x, y) is the stored one at start + x * column step + y * row step.
+ * Applies the EXIF orientation, which says where the stored image's first row and first column belong: pixel (x, y) of the
+ * upright image is the stored one at start + x * column step + y * row step.
  */
 static bool
 make_upright(ImageRaster *raster, int orientation, const Host *host, Status *status)
@@ -53,8 +53,8 @@ make_upright(ImageRaster *raster, int orientation, const Host *host, Status *sta
 }
 
 /*
- * 16-bit samples of which only the lower 8, 10 or 12 bits are ever used, as cameras and scanners write them, are values of that
- * many bits; else the upper 8 bits count.
+ * How many low bits of 16-bit samples to drop: if only the lower 8, 10 or 12 bits are ever used, as cameras and scanners write
+ * them, all above the upper 8 of those.
  */
 static int
 bits_to_drop(uint32_t used)
@@ -62,9 +62,9 @@ bits_to_drop(uint32_t used)
 	return used == 0 || used > 0xFFF ? 8 : used > 0x3FF ? 4 : used > 0xFF ? 2 : 0;
 }
 
-/* Whether the pixels, now that all are known, mean something else than was assumed: says so in the header. */
+/* Corrects the header if the decoded pixels show that an assumption about them was wrong; true: decode again. */
 static bool
-reconsider(ImageHeader *header, const ImageRaster *raster)
+correct_header(ImageHeader *header, const ImageRaster *raster)
 {
 	int			dropped = bits_to_drop(raster->used);
 	int			dropped_alpha = bits_to_drop(raster->used_alpha);
@@ -99,7 +99,7 @@ image_decode(const uint8_t *bytes, size_t length, int channels, int wanted_side,
 	}
 	if (!header.format->decode(bytes, length, &header, channels, host, raster, status))
 		return false;
-	if (reconsider(&header, raster))
+	if (correct_header(&header, raster))
 	{
 		image_raster_drop(raster, host);
 		if (!header.format->decode(bytes, length, &header, channels, host, raster, status))

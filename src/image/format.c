@@ -9,10 +9,10 @@
 
 #include "common/limits.h"
 
-/* The most that any reader of this room can hold in one dimension; the libraries have similar bounds. */
+/* No reader handles more pixels in one dimension; the libraries have similar limits. */
 #define SIDE_MAX 1000000
 
-/* An image with as many pixels as are allowed may have this many scans; a smaller one may have more. */
+/* Scans of an image with as many pixels as are allowed; a smaller one may have more. */
 #define SCANS_OF_LARGEST 20
 
 static const ImageFormat *const formats[] = {
@@ -46,8 +46,9 @@ unknown_format(const uint8_t *bytes, size_t length, Status *status)
 		at += (size_t) snprintf(hint + at, sizeof hint - at, "%s%s%s",
 								i == 0 ? "The supported formats are " : i + 1 < FORMATS ? ", " : " and ", formats[i]->name,
 								i + 1 < FORMATS ? "" : ".");
-	return status_set(status, STATUS_IMAGE_FORMAT, hint, "No supported image format begins like these %zu bytes: \\x%02x%02x%02x%02x.",
-					  length, bytes[0], length > 1 ? bytes[1] : 0, length > 2 ? bytes[2] : 0, length > 3 ? bytes[3] : 0);
+	return status_set(status, STATUS_IMAGE_FORMAT, hint,
+					  "No supported image format begins like these %zu bytes: \\x%02x%02x%02x%02x.", length,
+					  bytes[0], length > 1 ? bytes[1] : 0, length > 2 ? bytes[2] : 0, length > 3 ? bytes[3] : 0);
 }
 
 bool
@@ -76,7 +77,7 @@ image_header_read(const uint8_t *bytes, size_t length, int64_t max_pixels, Image
 	if (header->width < 1 || header->height < 1)
 		return status_set(status, STATUS_IMAGE_BROKEN, NULL, "The %s image has a size of %" PRId64 " x %" PRId64 " pixels.",
 						  name, header->width, header->height);
-	/* Sides are below 2^32 in every format, so the product of two could only overflow after this test has failed. */
+	/* Divided, not multiplied: sides of up to 2^32 could overflow. */
 	if (header->width > max_pixels / header->height || header->width > SIDE_MAX || header->height > SIDE_MAX)
 		return status_set(status, STATUS_IMAGE_TOO_LARGE,
 						  "Make the image smaller, or have a superuser raise siamese.max_pixels.",

@@ -1,5 +1,5 @@
 /*
- * gif.c: GIF (89a): the first frame, on the canvas of the whole.
+ * gif.c: GIF (89a): the first frame, on the whole canvas.
  */
 #include "image/image_internal.h"
 
@@ -15,7 +15,7 @@ colour_bytes(uint8_t flags)
 	return flags & 0x80 ? (size_t) 3 << ((flags & 7) + 1) : 0;
 }
 
-/* One past the sub-blocks that begin at position; 0 when they are cut off. */
+/* The position after the sub-blocks that begin at position; 0 if they are truncated. */
 static size_t
 skip_blocks(const uint8_t *bytes, size_t length, size_t position)
 {
@@ -52,7 +52,7 @@ gif_header(const uint8_t *bytes, size_t length, ImageHeader *header, Status *sta
 	frame->bottom = frame->top + (int) image_le16(bytes + position + 7);
 	if (frame->right == frame->left || frame->bottom == frame->top)
 		return image_broken("GIF", "has an empty frame", status);
-	/* Some writers leave the screen's size at 0, or smaller than the frame. */
+	/* Some writers store a screen size of 0, or one smaller than the frame. */
 	header->width = image_le16(bytes + 6);
 	header->height = image_le16(bytes + 8);
 	header->width = header->width > frame->right ? header->width : frame->right;
@@ -65,7 +65,7 @@ gif_header(const uint8_t *bytes, size_t length, ImageHeader *header, Status *sta
 	return true;
 }
 
-/* Takes the pixels of a frame one after the other. */
+/* Writes the pixels of a frame in the order of the file. */
 typedef struct Frame
 {
 	const ImageHeader *header;
@@ -98,7 +98,7 @@ put_pixel(Frame *frame, int value)
 	frame->complete = frame->y >= box->bottom - box->top;
 }
 
-/* Codes of a growing number of bits, the lower ones first, from sub-blocks of up to 255 bytes. */
+/* Reads codes of growing width, low bits first, from sub-blocks of up to 255 bytes. */
 typedef struct CodeReader
 {
 	const uint8_t *bytes;
@@ -108,7 +108,7 @@ typedef struct CodeReader
 	int			kept_bits;
 } CodeReader;
 
-/* -1 at the end.  The last sub-block, of no bytes, is there, as the header's reader has seen. */
+/* -1 at the end.  gif_header() has checked that the terminating empty sub-block exists. */
 static int
 next_code(CodeReader *reader, int bits)
 {
@@ -133,12 +133,12 @@ next_code(CodeReader *reader, int bits)
 	return code;
 }
 
-/* Lempel, Ziv and Welch's codes: each stands for the pixels of an earlier one and one more. */
+/* LZW: each code stands for the pixels of an earlier code and one more. */
 typedef struct Dictionary
 {
 	uint16_t	before[CODES];
 	uint8_t		last[CODES];
-	uint8_t		stack[CODES];	/* pixels of a code, the last one first */
+	uint8_t		stack[CODES];	/* pixels of a code, last one first */
 } Dictionary;
 
 static bool

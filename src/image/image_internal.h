@@ -10,9 +10,9 @@
 
 typedef enum ImageAlpha
 {
-	IMAGE_ALPHA_STRAIGHT,		/* colours are to be multiplied by alpha */
-	IMAGE_ALPHA_PREMULTIPLIED,	/* they already are */
-	IMAGE_ALPHA_IGNORED			/* the fourth byte means nothing */
+	IMAGE_ALPHA_STRAIGHT,		/* colours are not yet multiplied by alpha */
+	IMAGE_ALPHA_PREMULTIPLIED,	/* they are */
+	IMAGE_ALPHA_IGNORED			/* the alpha sample has no meaning */
 } ImageAlpha;
 
 /* A half-open rectangle in pixels. */
@@ -24,7 +24,7 @@ typedef struct ImageBox
 	int			bottom;
 } ImageBox;
 
-/* What the first bytes say.  Sizes are within the limit when image_header_read has returned true. */
+/* From the header alone.  Sizes are within the limits once image_header_read() has returned true. */
 typedef struct ImageHeader
 {
 	const struct ImageFormat *format;
@@ -32,20 +32,20 @@ typedef struct ImageHeader
 	int64_t		height;
 	int			samples;		/* per pixel, 1 to 4 */
 	int			bits;			/* per sample, 1 to 16 */
-	int			orientation;	/* EXIF's numbers, 1 to 8; the readers leave it to us */
+	int			orientation;	/* EXIF's numbers, 1 to 8; applied in decode.c, not by the readers */
 	ImageAlpha	alpha;
-	int			dropped;		/* low bits of a colour's 16-bit sample that are dropped: 8, or fewer when the high ones are not used */
-	int			dropped_alpha;	/* the same of the alpha samples */
+	int			dropped;		/* low bits of a 16-bit colour sample that are dropped: 8, or fewer if the high ones are unused */
+	int			dropped_alpha;	/* the same for alpha samples */
 	int			clear_index;	/* GIF: palette index that is transparent, or -1 */
-	bool		has_clear;		/* PNG: the colour of just these samples is transparent */
+	bool		has_clear;		/* PNG: this colour is transparent */
 	uint32_t	clear_colour[3];
-	size_t		data_start;		/* first byte of the pixels, of the first frame, or of the directory that counts */
+	size_t		data_start;		/* first byte of the pixels, of the first frame, or of TIFF's directory */
 	size_t		data_end;		/* GIF, WebP: one past the first frame */
-	ImageBox	frame;			/* GIF, WebP: where the first frame stands; the rest of the image is white */
-	int			sample_max;		/* PNM: value of full intensity */
-	bool		animated;		/* WebP: the first frame has to be taken out of an animation */
+	ImageBox	frame;			/* GIF, WebP: place of the first frame; the rest of the image is white */
+	int			sample_max;		/* PNM: the maximum, which stands for full intensity */
+	bool		animated;		/* WebP: the first frame has to be extracted from an animation */
 	bool		has_end;		/* JPEG: there is an end marker */
-	int			scans;			/* JPEG: passes over the pixels, at least */
+	int			scans;			/* JPEG: passes over the image */
 	int			reduction;		/* JPEG: decode at this fraction of the size: 1, 2, 4 or 8 */
 } ImageHeader;
 
@@ -55,11 +55,11 @@ typedef struct ImageRaster
 	int			width;
 	int			height;
 	int			channels;		/* 1 or 3 */
-	uint32_t	used;			/* 16-bit samples: bits that any colour has set */
-	uint32_t	used_alpha;		/* bits that any alpha has set */
+	uint32_t	used;			/* 16-bit samples: all colours, or-ed */
+	uint32_t	used_alpha;		/* all alphas, or-ed */
 } ImageRaster;
 
-/* The same with fractions of pixels; may reach beyond the image. */
+/* A rectangle with fractions of pixels; may extend beyond the image. */
 typedef struct ImageArea
 {
 	double		left;
@@ -102,7 +102,8 @@ image_luminance(int red, int green, int blue)
 static inline uint8_t
 image_over_white(uint32_t colour, uint32_t alpha, ImageAlpha kind)
 {
-	uint32_t	value = kind == IMAGE_ALPHA_PREMULTIPLIED ? colour + 255 - alpha : (colour * alpha + 255 * (255 - alpha) + 127) / 255;
+	uint32_t	value = kind == IMAGE_ALPHA_PREMULTIPLIED ? colour + 255 - alpha :
+		(colour * alpha + 255 * (255 - alpha) + 127) / 255;
 
 	return value > 255 ? 255 : (uint8_t) value;
 }
@@ -116,18 +117,18 @@ image_put_pixel(const uint8_t rgb[3], int channels, uint8_t *out)
 		memcpy(out, rgb, 3);
 }
 
-/* One image format; constant, at the end of the file that reads its pixels, and listed in format.c. */
+/* An image format: a constant at the end of the file that reads its pixels, listed in format.c. */
 typedef struct ImageFormat
 {
 	const char *name;			/* in messages */
 	bool		(*is_mine) (const uint8_t *bytes, size_t length);	/* by the first bytes */
 	bool		(*header) (const uint8_t *bytes, size_t length, ImageHeader *header, Status *status);	/* decodes nothing */
-	/* raster->pixels of the host; NULL when it fails */
+	/* raster->pixels are allocated by the host; NULL on failure */
 	bool		(*decode) (const uint8_t *bytes, size_t length, const ImageHeader *header, int channels, const Host *host,
 						   ImageRaster *raster, Status *status);
 	bool		(*load) (Status *status);	/* the library that decodes it; NULL: none */
 	bool		reduces;		/* decodes at a half, a quarter or an eighth of the size, see ImageHeader's reduction */
-	bool		zero_alpha_is_none; /* many writers leave 0 where alpha would be: alpha that is 0 everywhere is ignored */
+	bool		zero_alpha_is_none; /* alpha that is 0 everywhere is ignored: many writers leave the alpha bytes empty */
 } ImageFormat;
 
 extern const ImageFormat image_format_bmp;
@@ -155,16 +156,15 @@ extern bool image_raster_allocate(ImageRaster *raster, int64_t width, int64_t he
 								  Status *status);
 extern bool image_raster_drop(ImageRaster *raster, const Host *host);	/* releases the pixels; false */
 
-/* jpeg_markers.c: JPEG's header; of data within a TIFF, too */
+/* jpeg_markers.c: the header of a JPEG, also of one embedded in a TIFF */
 extern bool image_jpeg_header(const uint8_t *bytes, size_t length, ImageHeader *header, Status *status);
 
-/* tiff_directory.c: TIFF's header; and the orientation in an EXIF block, which is a small TIFF; 1 if there is none */
+/* tiff_directory.c: TIFF's header, and the orientation in an EXIF block, which has TIFF's structure; 1 if there is none */
 extern bool image_tiff_header(const uint8_t *bytes, size_t length, ImageHeader *header, Status *status);
 extern int	image_exif_orientation(const uint8_t *bytes, size_t length);
 
 /*
- * library.c: a library that is loaded when it is first needed.  `functions` is a struct of pointers to functions, in the
- * order of `names`.
+ * library.c: a library that is loaded on first use.  `functions` is a struct of function pointers, in the order of `names`.
  */
 typedef struct ImageLibrary
 {
@@ -178,8 +178,8 @@ typedef struct ImageLibrary
 extern bool image_library_load(ImageLibrary *library, Status *status);
 
 /*
- * Some versions of libtiff and libwebp do not survive it when a small block cannot be had, for a directory or a table: so that
- * there is memory for them, it is taken from the host and given back before.
+ * Some versions of libtiff and libwebp crash if a small allocation fails, for a directory or a table.  So some memory is
+ * allocated and released before, which makes it likely that theirs succeed.
  */
 extern bool image_library_reserve(const Host *host, Status *status);
 
@@ -200,39 +200,39 @@ extern bool image_library_reserve(const Host *host, Status *status);
 extern bool image_leptonica_load(Status *status);
 
 /*
- * decode.c: bytes -> upright raster of 1 or 3 channels.  wanted_side: a JPEG is decoded at a half, a quarter or an
- * eighth as long as its shorter side keeps that many pixels; 0 for the full size.
+ * decode.c: bytes -> upright raster of 1 or 3 channels.  wanted_side: a JPEG is decoded at a half, a quarter or an eighth of its
+ * size as long as its shorter side keeps at least that many pixels; 0: at full size.
  */
 extern bool image_decode(const uint8_t *bytes, size_t length, int channels, int wanted_side, int64_t max_pixels,
 						 const Host *host, ImageRaster *raster, Status *status);
 
-/* Levels of the image's tiles, for an uneven background. */
+/* A grey level for each tile of the image, to estimate an uneven background. */
 typedef struct ImageTiles
 {
 	int			side;			/* of a tile, in pixels */
 	int			columns;
 	int			rows;
 	uint8_t    *levels;			/* uint8 [rows, columns] */
-	uint8_t    *spare;			/* the same, for filters */
+	uint8_t    *spare;			/* scratch space of the same shape */
 } ImageTiles;
 
 /* background.c: step is the distance in bytes from one pixel of a plane to the next. */
-extern int	image_quantile(const int64_t *histogram, double share);	/* the level below which that share lies */
+extern int	image_quantile(const int64_t *histogram, double share);	/* the level below which that share of the pixels lies */
 extern bool image_tiles_measure(ImageTiles *tiles, const uint8_t *plane, int step, int width, int height, double share,
 								const Host *host, Status *status);
 extern void image_tiles_free(ImageTiles *tiles, const Host *host);
 
-/* Levels of dark ink on light, uneven paper become ink, 0 to 255, in place. */
-extern bool image_lift_off_uneven(uint8_t *plane, int step, int width, int height, const Host *host, Status *status);
+/* Dark ink on light, uneven paper: levels -> ink, 0 to 255, in place. */
+extern bool image_ink_by_tiles(uint8_t *plane, int step, int width, int height, const Host *host, Status *status);
 
 /*
- * ink.c: pixels in place become ink: 0 paper to 255.  *ink is then uint8 [height, width], owned by the caller, and
- * histogram says how many of its pixels have each level.
+ * ink.c: turns the raster's pixels into ink, 0 (paper) to 255, in place.  *ink is the same as one grey channel, uint8 [height,
+ * width], owned by the caller, and histogram counts its levels.
  */
 extern bool image_ink_extract(ImageRaster *raster, ImagePolarity polarity, bool remove_background,
 							  const Host *host, uint8_t **ink, int64_t histogram[256], Status *status);
 
-#define IMAGE_WORD ((int) sizeof(uint64_t))	/* values at a time: most of paper is alike */
+#define IMAGE_WORD ((int) sizeof(uint64_t))	/* pixels handled at once: most of paper is of one level */
 
 static inline uint64_t
 image_load_word(const uint8_t *values)
@@ -243,13 +243,15 @@ image_load_word(const uint8_t *values)
 	return word;
 }
 
-/* The level that best splits a histogram in two (Otsu 1979): values <= it are the lower class; -1 if all are alike. */
+/*
+ * The threshold that best splits a histogram in two (Otsu 1979): values <= it are the lower class; -1 if there is only one class.
+ */
 extern int	image_otsu(const int64_t histogram[256]);
 
 /*
- * resample.c: `area` of the source onto `place` of the target (whole target: width x height); what lies outside
- * `box` of the source, or outside `place`, is `fill` (one value a channel).  Area averages where it shrinks, linear
- * interpolation where it grows.
+ * resample.c: maps `area` of the source onto `place` of the target, which is width x height in all.  What lies outside `box` of
+ * the source or outside `place` gets `fill` (a value per channel).  Area averages where the image shrinks, linear interpolation
+ * where it grows.
  */
 extern bool image_resample(const ImageRaster *source, ImageBox box, ImageArea area, ImageArea place,
 						   const uint8_t fill[3], int width, int height, const Host *host, uint8_t *target, Status *status);

@@ -1,22 +1,22 @@
 /*
- * ink.c: which side is paper, and how much ink each pixel has.
+ * ink.c: which side is paper, and how much ink is at each pixel.
  */
 #include "image/image_internal.h"
 
 #include <string.h>
 
 /*
- * Otsu always finds two classes, also in noise, whose halves are 2.7 standard deviations of theirs apart.  There is no ink
- * when the means are closer than LEAST_CONTRAST, or closer than FAINT_CONTRAST and within NOISE_RATIO deviations.
+ * Otsu's method always finds two classes, even in noise, whose halves are 2.7 of their standard deviations apart.  There is no
+ * ink if the means are closer than LEAST_CONTRAST, or closer than FAINT_CONTRAST and within NOISE_RATIO deviations.
  */
 #define LEAST_CONTRAST 16
 #define FAINT_CONTRAST 48
 #define NOISE_RATIO 4
 
-/* Split of a histogram: threshold, and the means on both sides. */
+/* A histogram split in two: the threshold, and the mean of each class. */
 typedef struct Split
 {
-	int			threshold;		/* -1: all values are alike */
+	int			threshold;		/* -1: all values are equal */
 	double		lower_mean;
 	double		upper_mean;
 } Split;
@@ -30,7 +30,7 @@ split_histogram(const int64_t histogram[256])
 	int64_t		sum = 0;
 	int64_t		lower = 0;
 	int64_t		lower_sum = 0;
-	int			plateau = -1;	/* last threshold as good as the best */
+	int			plateau = -1;	/* the last threshold that is as good as the best one */
 
 	for (int v = 0; v < 256; v++)
 	{
@@ -64,7 +64,7 @@ split_histogram(const int64_t histogram[256])
 			plateau = v;
 		}
 	}
-	/* Between two separate heaps every threshold is as good: take the middle one. */
+	/* between two separate peaks every threshold is equally good: take the middle one */
 	if (split.threshold >= 0)
 		split.threshold = (split.threshold + plateau) / 2;
 	return split;
@@ -97,7 +97,7 @@ all_alike(uint64_t word)
 	return word == (word << 8 | word >> 56);
 }
 
-/* Neighbours have counters of their own, since adding to one that was just added to has to wait. */
+/* Neighbouring pixels use different counters: incrementing the one just incremented would stall. */
 static void
 count_levels(const uint8_t *values, size_t count, int64_t histogram[256])
 {
@@ -149,8 +149,8 @@ map_levels(uint8_t *plane, int step, size_t count, const uint8_t table[256])
 }
 
 /*
- * Sign of the mean cube of the difference from the local median: negative when the rare, far values are the dark ones.
- * This needs neither an even background nor a border free of ink.
+ * Ink is dark if the differences from the local median are skewed to the dark side (negative third moment): rare values that
+ * lie far away are ink.  This needs neither an even background nor a border free of ink.
  */
 static bool
 find_skew(const uint8_t *grey, int width, int height, const Host *host, bool *dark_ink, Status *status)
@@ -183,7 +183,7 @@ find_skew(const uint8_t *grey, int width, int height, const Host *host, bool *da
 	return true;
 }
 
-/* Share of the pixels of a frame along the border that are above the threshold. */
+/* Share of the border's pixels that are above the threshold. */
 static double
 light_border(const uint8_t *grey, int width, int height, int threshold)
 {
@@ -195,7 +195,7 @@ light_border(const uint8_t *grey, int width, int height, int threshold)
 	for (int y = 0; y < height; y++)
 		for (int x = 0; x < width; x++)
 		{
-			/* Rows between the upper and the lower part of the frame have only their ends in it. */
+			/* between the upper and lower border, only the ends of a row belong to it */
 			if (y >= frame && y < height - frame && x == frame && x < width - frame)
 				x = width - frame;
 			light += grey[(size_t) y * (size_t) width + (size_t) x] > threshold;
@@ -205,8 +205,8 @@ light_border(const uint8_t *grey, int width, int height, int threshold)
 }
 
 /*
- * Paper is what the border shows, if it is of one kind and the two kinds of pixels are apart: few lie halfway between
- * them.  Otherwise (ink across the border, a shadow over the page) the skew decides.
+ * Paper is what the border shows, if the border is mostly of one class and few pixels lie halfway between the two.  Otherwise
+ * (ink across the border, a shadow on the page) the skewness decides.
  */
 static bool
 find_polarity(const uint8_t *grey, int width, int height, const int64_t histogram[256],
@@ -250,11 +250,11 @@ invert_histogram(int64_t histogram[256])
 }
 
 /*
- * With one level of paper for the whole image: the median of what is lighter than the threshold.  histogram is grey's,
- * which a raster of one channel is itself: then it becomes that of the ink.
+ * Ink relative to one level of paper for the whole image, the median of the pixels lighter than the threshold.  histogram belongs
+ * to grey; if the raster has one channel it is updated to that of the ink.
  */
 static void
-lift_off_level(uint8_t *plane, int step, size_t count, const uint8_t *grey, int64_t histogram[256], int threshold)
+ink_by_level(uint8_t *plane, int step, size_t count, const uint8_t *grey, int64_t histogram[256], int threshold)
 {
 	int64_t		light[256] = {0};
 	uint8_t		ink[256];
@@ -294,7 +294,7 @@ mix_grey(const ImageRaster *raster, uint8_t *grey)
 }
 
 static bool
-lift_off(ImageRaster *raster, const uint8_t *grey, int64_t histogram[256], bool uneven, const Host *host,
+extract_planes(ImageRaster *raster, const uint8_t *grey, int64_t histogram[256], bool uneven, const Host *host,
 		 Status *status)
 {
 	int			threshold = split_histogram(histogram).threshold;
@@ -307,17 +307,17 @@ lift_off(ImageRaster *raster, const uint8_t *grey, int64_t histogram[256], bool 
 			return false;
 		if (!uneven)
 		{
-			lift_off_level(plane, raster->channels, (size_t) raster->width * (size_t) raster->height, grey, histogram,
+			ink_by_level(plane, raster->channels, (size_t) raster->width * (size_t) raster->height, grey, histogram,
 						   threshold);
 			continue;
 		}
-		if (!image_lift_off_uneven(plane, raster->channels, raster->width, raster->height, host, status))
+		if (!image_ink_by_tiles(plane, raster->channels, raster->width, raster->height, host, status))
 			return false;
 	}
 	return true;
 }
 
-/* All that is on the paper's side of Otsu's threshold becomes paper; all, when there is no ink.  histogram: ink's, likewise. */
+/* Ink up to Otsu's threshold becomes paper, all of it if there is only one class; so does the histogram of the ink. */
 static void
 clear_paper(ImageRaster *raster, uint8_t *ink, int64_t histogram[256])
 {
@@ -355,7 +355,8 @@ image_ink_extract(ImageRaster *raster, ImagePolarity polarity, bool remove_backg
 	mix_grey(raster, grey);
 	count_levels(grey, count, histogram);
 	if (host_interrupted(host, status) ||
-		(polarity == IMAGE_POLARITY_AUTO && !find_polarity(grey, raster->width, raster->height, histogram, host, &dark_ink, status)))
+		(polarity == IMAGE_POLARITY_AUTO &&
+		 !find_polarity(grey, raster->width, raster->height, histogram, host, &dark_ink, status)))
 	{
 		host_release(host, grey);
 		return false;
@@ -366,7 +367,7 @@ image_ink_extract(ImageRaster *raster, ImagePolarity polarity, bool remove_backg
 		invert(grey, count);
 		invert_histogram(histogram);
 	}
-	if (!lift_off(raster, grey, histogram, remove_background, host, status) || host_interrupted(host, status))
+	if (!extract_planes(raster, grey, histogram, remove_background, host, status) || host_interrupted(host, status))
 	{
 		host_release(host, grey);
 		return false;

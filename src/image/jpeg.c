@@ -1,10 +1,10 @@
 /*
  * jpeg.c: the pixels of a JPEG, by libjpeg.
  *
- * libjpeg reports a fatal error by a function that must not return: ours jumps back to decode_all(), as its manual says, over
- * frames of libjpeg alone, whose memory jpeg_destroy_decompress() then frees.  It calls nothing else of ours, and no jump of
- * the server's can cross it.  It is asked for one row at a time, of the coefficients or of the pixels, and between them the
- * host is asked whether to stop.
+ * libjpeg reports a fatal error through a function that must not return: ours jumps back to decode_all(), as its manual
+ * prescribes, across frames of libjpeg only, whose memory jpeg_destroy_decompress() then frees.  libjpeg calls nothing else of
+ * ours, so no longjmp of the server can cross its frames.  One row of coefficients or pixels is requested at a time, with a check
+ * for interrupts in between.
  */
 #include "image/image_internal.h"
 
@@ -34,9 +34,9 @@ typedef struct Reader
 	struct jpeg_error_mgr errors;
 	jmp_buf		fatal;
 	bool		created;
-	bool		damaged;		/* coefficients are missing or cannot be right */
-	bool		seen[MAX_COMPONENTS];	/* components that a scan has held */
-	uint8_t    *row;			/* samples of a row that are not the raster's own */
+	bool		damaged;		/* coefficients are missing or invalid */
+	bool		seen[MAX_COMPONENTS];	/* components that occurred in a scan */
+	uint8_t    *row;			/* a row of samples, if they differ from the raster's */
 
 	const uint8_t *bytes;
 	size_t		length;
@@ -52,7 +52,7 @@ on_fatal(j_common_ptr info)
 	longjmp(((Reader *) info->client_data)->fatal, 1);
 }
 
-/* Bytes between a scan's data and the next marker are left over from damaged data, if they are not all alike: a filling. */
+/* Whether bytes between a scan's data and the next marker are left over from damaged data: padding would be all the same byte. */
 static bool
 left_over(const Reader *reader)
 {
@@ -69,7 +69,7 @@ left_over(const Reader *reader)
 	return false;
 }
 
-/* Only what concerns coefficients is damage. */
+/* Only warnings about coefficients mean damage. */
 static void
 on_message(j_common_ptr info, int level)
 {
@@ -120,7 +120,7 @@ note_components(Reader *reader)
 		reader->seen[reader->info.cur_comp_info[i]->component_index] = true;
 }
 
-/* All scans of an image that has several.  A cut one without an end marker lacks some of the coefficients' bits. */
+/* All scans of an image that has several.  Without an end marker, every bit of the coefficients must have arrived. */
 static bool
 take_scans(Reader *reader)
 {
@@ -157,9 +157,10 @@ convert_row(const Reader *reader, uint8_t *out)
 	{
 		uint8_t		rgb[3] = {in[0], in[0], in[0]};
 
-		/* Adobe's files hold inverted values. */
+		/* Adobe's files store inverted values. */
 		for (int c = 0; samples == 4 && c < 3; c++)
-			rgb[c] = (uint8_t) (reader->info.saw_Adobe_marker ? (in[c] * in[3] + 127) / 255 : ((255 - in[c]) * (255 - in[3]) + 127) / 255);
+			rgb[c] = (uint8_t) (reader->info.saw_Adobe_marker ? (in[c] * in[3] + 127) / 255 :
+								((255 - in[c]) * (255 - in[3]) + 127) / 255);
 		image_put_pixel(rgb, reader->raster->channels, out);
 	}
 }
@@ -173,8 +174,12 @@ take_rows(Reader *reader)
 
 	if (!image_raster_allocate(raster, info->output_width, info->output_height, raster->channels, reader->host, reader->status))
 		return false;
-	if (!direct && (reader->row = host_allocate(reader->host, info->output_width, (size_t) info->output_components, reader->status)) == NULL)
-		return false;
+	if (!direct)
+	{
+		reader->row = host_allocate(reader->host, info->output_width, (size_t) info->output_components, reader->status);
+		if (reader->row == NULL)
+			return false;
+	}
 	while (info->output_scanline < info->output_height && !reader->damaged)
 	{
 		uint8_t    *out = raster->pixels + (size_t) info->output_scanline * (size_t) raster->width * (size_t) raster->channels;
@@ -207,7 +212,7 @@ decode_all(Reader *reader)
 	reader->created = true;
 	jpeg.jpeg_mem_src(info, reader->bytes, reader->length);
 	jpeg.jpeg_read_header(info, TRUE);
-	/* what was checked must be what is decoded */
+	/* the image that is decoded must be the one whose header was checked */
 	if (info->image_width != reader->header->width || info->image_height != reader->header->height ||
 		info->num_components != reader->header->samples)
 		return image_broken("JPEG", "does not match its header", reader->status);

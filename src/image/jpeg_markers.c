@@ -1,15 +1,15 @@
 /*
- * jpeg_markers.c: walks a JPEG's markers for its size, its EXIF orientation and its end.  Decodes nothing: see jpeg.c.
+ * jpeg_markers.c: reads size, EXIF orientation and number of scans from a JPEG's markers, without decoding; the pixels: jpeg.c.
  *
- * Markers are found as libjpeg finds them (bytes before an 0xFF are skipped), so that both speak of the same frame.
+ * Markers are found as libjpeg finds them (bytes before an 0xFF are skipped), so that both see the same frame.
  */
 #include "image/image_internal.h"
 
 #include <string.h>
 
 /*
- * A progressive file may send the whole image again and again in a few bytes a time; real ones have about ten scans.  How many
- * are too many for the size, image_header_read() says.
+ * A progressive file can refine the whole image again and again with a few bytes per scan; real ones have about ten scans.
+ * image_header_read() has a limit that depends on the size.
  */
 #define SCANS_MAX 100
 
@@ -32,7 +32,7 @@ enum
 	MARKER_APP1 = 0xE1
 };
 
-/* The next marker's code at or after *position, which is moved behind it; -1 at the end. */
+/* The code of the next marker at or after *position, which is advanced past it; -1 at the end. */
 static int
 next_marker(const uint8_t *bytes, size_t length, size_t *position)
 {

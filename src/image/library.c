@@ -1,7 +1,7 @@
 /*
- * library.c: libraries that are loaded when an image first needs them.
+ * library.c: loads a library when an image first needs it.
  *
- * They come with a dozen others: loading them takes milliseconds, which a new connection that reads PNG need not wait for.
+ * These libraries depend on a dozen others: loading them takes milliseconds, which a connection that only reads PNG is spared.
  */
 #include "image/image_internal.h"
 
@@ -38,8 +38,8 @@ image_library_load(ImageLibrary *library, Status *status)
 		if (loaded != NULL && find_functions(library, loaded))
 			library->loaded = loaded;
 		else
-			status_set(status, STATUS_LIBRARY, "Install it on the server, in the version that the extension was built with.", "%s",
-					   dlerror());
+			status_set(status, STATUS_LIBRARY, "Install it on the server, in the version that the extension was built with.",
+					   "%s", dlerror());
 	}
 	done = library->loaded != NULL;
 	pthread_mutex_unlock(&load_lock);

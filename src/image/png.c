@@ -1,8 +1,8 @@
 /*
  * png.c: the pixels of a PNG.
  *
- * A row of a small image is too short for zlib's fast loop: so libdeflate inflates all rows at once.  The rows of a large image
- * come from zlib, one after the other, and the host is asked between them whether to stop.
+ * Row by row, small images are too short for zlib's fast loop: libdeflate inflates all their rows at once.  Large images are
+ * streamed through zlib row by row, with a check for interrupts in between.
  */
 #include "image/png_internal.h"
 
@@ -11,23 +11,23 @@
 #define ZLIB_CONST
 #include <zlib.h>
 
-/* Rows that are inflated at once, with their filters' numbers. */
+/* Of rows that are inflated at once, with their filter bytes. */
 #define RAW_BYTES_MAX ((size_t) 16 << 20)
 
-/* Times 256 bytes behind the last row. */
+/* Blocks of 256 bytes of surplus data that are accepted after the last row. */
 #define SURPLUS_MAX 64
 
 #define PASSES 7
 
-/* Where rows come from, each behind the number of its filter. */
+/* The source of rows, each preceded by its filter byte. */
 typedef struct PngRows
 {
-	uint8_t    *next;			/* of the rows that were inflated at once; else they are streamed: */
+	uint8_t    *next;			/* next row if all were inflated at once; NULL if they are streamed: */
 	z_stream	stream;
 	const uint8_t *bytes;		/* the image */
 	size_t		length;
-	size_t		position;		/* of the chunk that is inflated after what the stream has */
-	uint8_t    *own[2];			/* the row above, and the next one */
+	size_t		position;		/* of the chunk to feed to the stream next */
+	uint8_t    *own[2];			/* the row above and the current one, in turn */
 	int			turn;
 } PngRows;
 
@@ -38,14 +38,14 @@ typedef struct PngReader
 	PngRows		rows;
 	const uint8_t *zeros;		/* the row above the first one */
 	uint8_t    *line;			/* pixels of a pass's row */
-	uint8_t		table[256][3];	/* what each value of a single sample of up to 8 bits looks like */
+	uint8_t		table[256][3];	/* colour of each value of a single sample of up to 8 bits */
 	uint8_t		grey[256];
 	ImageRaster *raster;
 	const Host *host;
 	Status	   *status;
 } PngReader;
 
-/* The pixels from (x, y) on, every step_x-th and step_y-th of them. */
+/* A pass: every step_x-th and step_y-th pixel, from (x, y) on. */
 typedef struct PngPass
 {
 	int			x;
@@ -63,7 +63,7 @@ png_fill_table(PngReader *reader)
 	const PngParts *parts = &reader->parts;
 	int			most = (1 << header->bits) - 1;
 
-	memset(reader->table, 255, sizeof reader->table);	/* colours that the palette lacks are white */
+	memset(reader->table, 255, sizeof reader->table);	/* colours missing from the palette are white */
 	for (int value = 0; value <= most; value++)
 	{
 		uint8_t    *rgb = reader->table[value];
@@ -108,7 +108,8 @@ png_convert_narrow(const PngReader *reader, const uint8_t *row, int width, uint8
 static inline bool
 png_is_clear(const ImageHeader *header, uint32_t red, uint32_t green, uint32_t blue)
 {
-	return header->has_clear && header->clear_colour[0] == red && header->clear_colour[1] == green && header->clear_colour[2] == blue;
+	return header->has_clear && header->clear_colour[0] == red && header->clear_colour[1] == green &&
+		header->clear_colour[2] == blue;
 }
 
 /* Several samples of 8 bits. */
@@ -177,7 +178,7 @@ png_convert(const PngReader *reader, const uint8_t *row, int width, uint8_t *out
 
 /* ---------- rows ---------- */
 
-/* The data of the next IDAT into the stream; false when there is none. */
+/* Feeds the next IDAT to the stream; false if there is none. */
 static bool
 png_feed(PngRows *rows)
 {
@@ -194,7 +195,7 @@ png_feed(PngRows *rows)
 	return false;
 }
 
-/* One step of the stream, which may have output left without input; Z_OK: go on. */
+/* One step of inflate(), which may have output pending without input; Z_OK: go on. */
 static int
 png_inflate(PngRows *rows)
 {
@@ -218,7 +219,7 @@ png_stream(PngRows *rows, uint8_t *out, size_t count)
 	return rows->stream.avail_out == 0;
 }
 
-/* Whether the checksum behind the last row holds; a little data between them is harmless. */
+/* Whether the stream ends with the right checksum; a little surplus data after the last row is harmless. */
 static bool
 png_stream_ends(PngRows *rows)
 {
@@ -234,7 +235,7 @@ png_stream_ends(PngRows *rows)
 	return result == Z_STREAM_END;
 }
 
-/* The next row with its filter's number in front; NULL when the data is damaged. */
+/* The next row, preceded by its filter byte; NULL if the data is damaged. */
 static uint8_t *
 png_next_row(PngRows *rows, size_t row_bytes)
 {
@@ -288,7 +289,8 @@ png_decode_pass(PngReader *reader, const PngPass *pass)
 	for (int y = 0; y < height; y++)
 	{
 		uint8_t    *row = png_next_row(&reader->rows, row_bytes);
-		uint8_t    *out = raster->pixels + ((size_t) (pass->y + y * pass->step_y) * (size_t) raster->width + (size_t) pass->x) * channels;
+		size_t		place = (size_t) (pass->y + y * pass->step_y) * (size_t) raster->width + (size_t) pass->x;
+		uint8_t    *out = raster->pixels + place * channels;
 
 		if (row == NULL || !image_png_undo_filter(row[0], row + 1, above, row_bytes, pixel_bytes > 1 ? pixel_bytes : 1))
 			return image_broken("PNG", "is damaged or truncated: its pixels cannot be decompressed", reader->status);
@@ -359,7 +361,7 @@ png_decode_stream(PngReader *reader, const uint8_t *bytes, size_t length)
 	return done;
 }
 
-/* All IDATs' data in one piece: the image's own bytes when there is one, else *joined. */
+/* The data of all IDATs in one piece: the file's own bytes if there is one IDAT, else *joined. */
 static const uint8_t *
 png_join_data(const PngReader *reader, const uint8_t *bytes, size_t length, uint8_t **joined)
 {
@@ -381,7 +383,7 @@ png_join_data(const PngReader *reader, const uint8_t *bytes, size_t length, uint
 	return *joined;
 }
 
-/* Of all passes, with the filters' numbers; SIZE_MAX when they are too many to be inflated at once. */
+/* Of all passes, with filter bytes; SIZE_MAX if they are too many to be inflated at once. */
 static size_t
 png_raw_bytes(const PngReader *reader)
 {
@@ -404,7 +406,7 @@ png_raw_bytes(const PngReader *reader)
 	return sum;
 }
 
-/* *fits false: it has to be streamed, being large, or to find out what is wrong with it. */
+/* *fits is false if the image has to be streamed: because it is large, or to find the row where its data is damaged. */
 static bool
 png_decode_at_once(PngReader *reader, const uint8_t *bytes, size_t length, bool *fits)
 {

@@ -1,14 +1,13 @@
 /*
- * png_chunks.c: PNG (ISO/IEC 15948): its size and what its chunks hold.  The pixels: png.c.
+ * png_chunks.c: PNG (ISO/IEC 15948): its header and the chunks around its pixels; the pixels: png.c.
  *
- * Of an animated PNG the image that every reader of PNG shows is taken, which fills the whole canvas.
+ * Of an animated PNG the default image is read, which fills the whole canvas.
  */
 #include "image/png_internal.h"
 
 #include <libdeflate.h>
 #include <string.h>
 
-/* The chunk at *position: its data and length; moves *position behind it.  False at the end or when it is cut off. */
 bool
 image_png_next(const uint8_t *bytes, size_t length, size_t *position, const uint8_t **type, size_t *size)
 {
@@ -22,7 +21,7 @@ image_png_next(const uint8_t *bytes, size_t length, size_t *position, const uint
 	return true;
 }
 
-/* The colour that tRNS names, in the image's own samples. */
+/* The transparent colour in tRNS, in the image's own samples. */
 static void
 png_clear_colour(const uint8_t *data, size_t size, int colour_type, ImageHeader *header)
 {
@@ -77,7 +76,7 @@ png_sum_holds(const uint8_t *type, size_t size)
 	return libdeflate_crc32(0, type, size + 4) == image_be32(type + 4 + size);
 }
 
-/* A chunk's name is four letters; if the first one is small, the chunk can be passed over. */
+/* A chunk's type is four letters; a lower-case first letter marks chunks that may be skipped. */
 static bool
 png_known(const uint8_t *type)
 {
@@ -87,7 +86,7 @@ png_known(const uint8_t *type)
 	return type[0] >= 'a' || png_is(type, "PLTE") || png_is(type, "IDAT");
 }
 
-/* A PLTE, or the tRNS of an image with one; what stands in a wrong place or fits no palette is passed over. */
+/* A PLTE, or the tRNS of a palette; misplaced or ill-sized ones are ignored. */
 static void
 png_take_colours(const uint8_t *type, size_t size, PngParts *parts)
 {
@@ -107,7 +106,7 @@ png_take_colours(const uint8_t *type, size_t size, PngParts *parts)
 	}
 }
 
-/* An image that ends without IEND may still be whole: its data tells. */
+/* A missing IEND is accepted: whether the pixels are complete shows in their data. */
 bool
 image_png_find_parts(const uint8_t *bytes, size_t length, PngParts *parts, Status *status)
 {
@@ -116,7 +115,7 @@ image_png_find_parts(const uint8_t *bytes, size_t length, PngParts *parts, Statu
 	size_t		size = 0;
 
 	memset(parts, 0, sizeof *parts);
-	/* IHDR, as image_png_header() has seen */
+	/* IHDR, as checked by image_png_header() */
 	if (!image_png_next(bytes, length, &position, &type, &size) || !png_sum_holds(type, size))
 		return image_broken("PNG", "has a damaged header", status);
 	if (type[14] != 0 || type[15] != 0 || type[16] > 1)

@@ -6,12 +6,11 @@
 #include "image/png_internal.h"
 
 /*
- * Which of left a, above b and upper left c is nearest to a + b - c, ties in this order (ISO/IEC 15948, 9.4).  That is the lesser
- * of a and b when c is so large that 3 c - a - b reaches the greater, the greater one when it does not exceed the lesser,
- * and c otherwise.
+ * Paeth's predictor: which of left a, above b and upper left c is nearest to a + b - c, ties in this order (ISO/IEC 15948, 9.4).
+ * With d = 3 c - a - b this is min(a, b) if d >= max(a, b), max(a, b) if d <= min(a, b), and c otherwise: no branches.
  */
 static inline int
-nearest(int a, int b, int c)
+paeth(int a, int b, int c)
 {
 	int			low = a < b ? a : b;
 	int			high = a < b ? b : a;
@@ -22,7 +21,7 @@ nearest(int a, int b, int c)
 }
 
 static void
-undo_nearest(uint8_t *row, const uint8_t *above, size_t count, size_t step)
+undo_paeth(uint8_t *row, const uint8_t *above, size_t count, size_t step)
 {
 	int			left = 0;
 	int			corner = 0;
@@ -30,7 +29,7 @@ undo_nearest(uint8_t *row, const uint8_t *above, size_t count, size_t step)
 	if (step == 1)
 		for (size_t i = 0; i < count; i++)
 		{
-			left = (row[i] + nearest(left, above[i], corner)) & 255;
+			left = (row[i] + paeth(left, above[i], corner)) & 255;
 			corner = above[i];
 			row[i] = (uint8_t) left;
 		}
@@ -39,7 +38,7 @@ undo_nearest(uint8_t *row, const uint8_t *above, size_t count, size_t step)
 		for (size_t i = 0; i < step; i++)
 			row[i] = (uint8_t) (row[i] + above[i]);
 		for (size_t i = step; i < count; i++)
-			row[i] = (uint8_t) (row[i] + nearest(row[i - step], above[i], above[i - step]));
+			row[i] = (uint8_t) (row[i] + paeth(row[i - step], above[i], above[i - step]));
 	}
 }
 
@@ -99,7 +98,7 @@ image_png_undo_filter(int filter, uint8_t *row, const uint8_t *above, size_t row
 			undo_mean(row, above, row_bytes, step);
 			break;
 		case 4:
-			undo_nearest(row, above, row_bytes, step);
+			undo_paeth(row, above, row_bytes, step);
 			break;
 		default:
 			return false;

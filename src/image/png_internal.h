@@ -18,14 +18,14 @@ enum
 	PNG_RGB_ALPHA = 6
 };
 
-/* What the chunks before the end hold. */
+/* From the chunks, whose checksums have been verified. */
 typedef struct PngParts
 {
 	int			colour_type;
 	bool		interlaced;
 	const uint8_t *palette;		/* uint8 [colours, 3] */
 	size_t		colours;
-	const uint8_t *alphas;		/* uint8 [alpha_count], of the first colours */
+	const uint8_t *alphas;		/* uint8 [alpha_count], for the first colours */
 	size_t		alpha_count;
 	const uint8_t *data;		/* the first IDAT's */
 	size_t		data_length;	/* of all IDATs */
@@ -41,10 +41,13 @@ png_is(const uint8_t *type, const char *name)
 /* png_chunks.c */
 extern bool image_png_header(const uint8_t *bytes, size_t length, ImageHeader *header, Status *status);
 
-/* The chunk at *position: its type, before its data, and their length; moves *position behind it.  False at the end. */
+/*
+ * The chunk at *position: a pointer to its type, which its data follows, and the size of the data; advances *position past it.
+ * False at the end.
+ */
 extern bool image_png_next(const uint8_t *bytes, size_t length, size_t *position, const uint8_t **type, size_t *size);
 
-/* Their checksums are right; false with STATUS_IMAGE_BROKEN when one that is needed is damaged or missing. */
+/* False with STATUS_IMAGE_BROKEN if a chunk that is needed is damaged or missing. */
 extern bool image_png_find_parts(const uint8_t *bytes, size_t length, PngParts *parts, Status *status);
 
 /*

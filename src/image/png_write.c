@@ -1,8 +1,8 @@
 /*
- * png_write.c: all that touches Leptonica: its writer of PNG.
+ * png_write.c: raster -> PNG, by Leptonica.
  *
- * Leptonica and the libraries below it allocate with malloc, which the size of the raster bounds, and report on stderr, which in
- * a server is the log: they are silenced while they work.  Nothing of ours is called back from within them.
+ * Leptonica and the libraries below it allocate with malloc, bounded by the size of the raster, and report on stderr, which in a
+ * server is the log: they are silenced while they work.  They call no function of ours.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE				/* fopencookie */
@@ -42,8 +42,8 @@ swallow(void *cookie, const char *text, size_t size)
 #endif
 
 /*
- * libpng prints to the C library's variable stderr, whatever Leptonica's severity is.  glibc lets a program
- * set that variable; the file descriptor 2, to which the server's own messages go, is left alone.
+ * libpng prints to the C library's stderr whatever Leptonica's severity is.  glibc allows setting that variable; file descriptor
+ * 2, which carries the server's own messages, is left alone.
  */
 static void
 quiet_begin(void)

@@ -1,7 +1,7 @@
 /*
  * pnm.c: the portable anymaps, P1 to P7, of any maximum value.
  *
- * Values of 0 to 65535 follow the rule for 16-bit samples in decode.c; any other maximum is taken at its word.
+ * With a maximum of 65535, the rule for 16-bit samples in decode.c applies; values of any other maximum are scaled by it.
  */
 #include "image/image_internal.h"
 
@@ -40,7 +40,7 @@ skip_space(const uint8_t *bytes, size_t length, size_t position)
 	return position;
 }
 
-/* A decimal number after white space and comments; -1 if there is none or it is absurd. */
+/* A decimal number after white space and comments; -1 if there is none or it exceeds 32 bits. */
 static int64_t
 read_number(const uint8_t *bytes, size_t length, size_t *position)
 {
@@ -166,7 +166,7 @@ decode_row(const uint8_t *bytes, size_t length, size_t *position, const ImageHea
 
 			if (sample < 0 || sample > header->sample_max)
 				return false;
-			/* An even number of samples: the last one is alpha. */
+			/* of 2 or 4 samples the last one is alpha */
 			if (header->sample_max < 65535)
 				value[i < colours ? i : 3] = (int) ((sample * 255 + header->sample_max / 2) / header->sample_max);
 			else
@@ -194,7 +194,7 @@ decode_row(const uint8_t *bytes, size_t length, size_t *position, const ImageHea
 	return true;
 }
 
-/* P4: eight pixels a byte, each row begins with a new one. */
+/* P4: eight pixels per byte, each row begins with a new byte. */
 static void
 decode_bit_row(const uint8_t *bits, int64_t width, int channels, uint8_t *row)
 {
@@ -211,7 +211,7 @@ pnm_decode(const uint8_t *bytes, size_t length, const ImageHeader *header, int c
 	size_t		row_bytes = bytes[1] == '4' ? ((size_t) header->width + 7) / 8 :
 		(size_t) header->width * (size_t) header->samples * (size_t) (header->bits / 8);
 
-	/* Text takes at least one byte a sample; so nothing is allocated for pixels that are not there. */
+	/* Text needs at least one byte per sample: nothing is allocated for pixels that cannot exist. */
 	if (is_text(bytes))
 		row_bytes = (size_t) header->width * (size_t) header->samples;
 	if (row_bytes > (length - position) / (size_t) header->height)

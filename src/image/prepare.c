@@ -8,10 +8,10 @@
 
 #include "common/limits.h"
 
-/* Rows and columns at the rim that hold less than this share of all ink do not widen the box: specks of dust. */
+/* Outer rows and columns with less than this share of all ink are not part of the bounding box: specks of dust. */
 #define SPECK_SHARE 0.001
 
-/* A JPEG may be decoded smaller while it keeps this many pixels for one of the result; more when ink is cut out of it. */
+/* A JPEG may be decoded at a reduced size that keeps this many pixels for each of the result; more if it is cropped. */
 #define KEEP_FACTOR 2
 #define KEEP_FACTOR_CROP 8
 
@@ -31,7 +31,8 @@ check_preparation(const ImagePreparation *preparation, Status *status)
 
 	if (preparation->width < 1 || preparation->width > LIMIT_INPUT_SIDE ||
 		preparation->height < 1 || preparation->height > LIMIT_INPUT_SIDE)
-		return status_set(status, STATUS_ARGUMENT, NULL, "The prepared image would have %d x %d pixels; each side must be 1 to %d.",
+		return status_set(status, STATUS_ARGUMENT, NULL,
+						  "The prepared image would have %d x %d pixels; each side must be 1 to %d.",
 						  preparation->width, preparation->height, LIMIT_INPUT_SIDE);
 	if (preparation->channels != 1 && preparation->channels != 3)
 		return status_set(status, STATUS_ARGUMENT, NULL, "The prepared image would have %d channels; it must be 1 or 3.",
@@ -46,7 +47,7 @@ check_preparation(const ImagePreparation *preparation, Status *status)
 	return true;
 }
 
-/* First and one past the last index, with at most the speck's share of the mass left out on either side. */
+/* First and one past the last index; what is left out on either side has at most SPECK_SHARE of the mass. */
 static void
 trim(const int64_t *mass, int count, int64_t total, int *first, int *end)
 {
@@ -76,7 +77,9 @@ mean_position(const int64_t *mass, int first, int end)
 	return moment / sum;
 }
 
-/* Whether any of a word's values is above the threshold: sums that reach the highest bit of their byte. */
+/*
+ * Whether any of a word's bytes exceeds the threshold: all are tested at once, by sums that reach the highest bit of their byte.
+ */
 static inline bool
 any_above(const uint8_t *values, int threshold)
 {
@@ -107,7 +110,7 @@ find_ink(const uint8_t *ink, const int64_t histogram[256], int width, int height
 
 		for (int x = 0; x < width; x++)
 		{
-			/* paper is passed over a word at a time */
+			/* paper is skipped a word at a time */
 			while (x + IMAGE_WORD <= width && !any_above(row + x, threshold))
 				x += IMAGE_WORD;
 			if (x == width || row[x] <= threshold)
@@ -129,7 +132,7 @@ find_ink(const uint8_t *ink, const int64_t histogram[256], int width, int height
 	return true;
 }
 
-/* Along one axis: the source interval whose middle is the centre of mass, with no ink outside. */
+/* Along one axis: the source interval around the centre of mass that contains all ink. */
 static void
 centre_axis(bool crop, double centre, int ink_first, int ink_end, double *start, double *size)
 {
@@ -144,7 +147,7 @@ centre_axis(bool crop, double centre, int ink_first, int ink_end, double *start,
 		*start = fmax(fmin(centre - *size / 2, ink_first), ink_end - *size);
 }
 
-/* Mean colour of the outermost pixels, to fill with where there is no paper. */
+/* Mean colour of the border, to fill the space around a photograph. */
 static void
 border_colour(const ImageRaster *raster, uint8_t fill[3])
 {
@@ -165,7 +168,7 @@ border_colour(const ImageRaster *raster, uint8_t fill[3])
 	}
 }
 
-/* Stretches least .. 255 (ink: 0 .. 255) out of what is there. */
+/* Stretches the values to the full range above the least one (ink: above 0). */
 static void
 normalise(uint8_t *raster, size_t count, bool is_ink)
 {
@@ -188,7 +191,7 @@ normalise(uint8_t *raster, size_t count, bool is_ink)
 		raster[i] = table[raster[i]];
 }
 
-/* Whether all pixels are, of more than one; most images say no at once. */
+/* Whether there are several pixels, all equal; most images differ in the first ones. */
 static bool
 all_alike(const uint8_t *raster, size_t count, int channels)
 {
@@ -199,10 +202,11 @@ static bool
 blank(const char *what, Status *status)
 {
 	return status_set(status, STATUS_IMAGE_BLANK,
-					  "All such images look the same to a network.  One with \"blank\": \"keep\" in its \"input\" accepts them.", "%s", what);
+					  "All such images look the same to a network.  One with \"blank\": \"keep\" in its \"input\" accepts them.",
+					  "%s", what);
 }
 
-/* From the decoded image (which is changed) to the raster. */
+/* From the decoded image, which is modified, to the raster. */
 static bool
 fit(ImageRaster *image, const ImagePreparation *preparation, const Host *host, uint8_t *raster, Status *status)
 {
@@ -251,7 +255,8 @@ fit(ImageRaster *image, const ImagePreparation *preparation, const Host *host, u
 	place.top = (preparation->height - place.height) / 2;
 	if (!image_resample(image, box, area, place, fill, preparation->width, preparation->height, host, raster, status))
 		return false;
-	if (!preparation->keep_blank && all_alike(raster, (size_t) preparation->width * (size_t) preparation->height, preparation->channels))
+	if (!preparation->keep_blank &&
+		all_alike(raster, (size_t) preparation->width * (size_t) preparation->height, preparation->channels))
 		return blank("All pixels are equal after preparation.", status);
 	if (preparation->smooth > 0 && !image_smooth(raster, preparation->width, preparation->height, preparation->channels,
 												 preparation->smooth, host, status))

@@ -1,10 +1,10 @@
 /*
- * resample.c: part of an image onto a raster of another size.
+ * resample.c: maps a part of an image onto a raster of another size.
  *
- * Separable.  Where an axis shrinks, a target pixel is the mean of all that it covers, partly covered pixels by their
- * share: a thin stroke becomes a grey one and never vanishes.  Where it grows, linear interpolation between the centres
- * of pixels.  Fixed point with weights that sum to exactly one, so that the result is the same on every machine and a
- * plain area keeps its value.
+ * Separable.  Where an axis shrinks, a target pixel is the mean of the pixels that it covers, weighted by their covered share: a
+ * thin stroke becomes grey but never vanishes.  Where it grows, linear interpolation between the centres of pixels.  The weights
+ * are fixed-point numbers whose sum is exactly one, so that the result is the same on every machine and an even area keeps its
+ * value.
  */
 #include "image/image_internal.h"
 
@@ -12,9 +12,11 @@
 #include <string.h>
 
 #define ONE (1 << 20)			/* a weight of one */
-#define ROW_SHIFT 12			/* rows are kept with 8 bits of fraction */
+#define ROW_SHIFT 12			/* resampled rows have 8 bits of fraction */
 
-/* For each target pixel along one axis: the run of source pixels, and their weights; what they lack to ONE goes to fill. */
+/*
+ * For each target pixel along one axis: its run of source pixels and their weights; what is missing to ONE is the weight of fill.
+ */
 typedef struct Axis
 {
 	int		   *first;			/* int [target] */
@@ -24,7 +26,7 @@ typedef struct Axis
 	size_t		stride;
 } Axis;
 
-/* The part of an axis that is asked for: source interval -> target interval, within the source's bounds. */
+/* The mapping along one axis: source interval -> target interval, within the source's bounds. */
 typedef struct Span
 {
 	double		source;			/* start */
@@ -44,7 +46,7 @@ axis_free(Axis *axis, const Host *host)
 	host_release(host, axis->weights);
 }
 
-/* Weights by overlap with [start, end); the running sum is what is rounded, so the weights' sum is exact. */
+/* Weights by overlap with [start, end); rounding the running sum keeps the sum of the weights exact. */
 static void
 weigh_overlap(Axis *axis, int i, double start, double end, double scale, int low, int high)
 {
@@ -67,7 +69,7 @@ weigh_overlap(Axis *axis, int i, double start, double end, double scale, int low
 	}
 }
 
-/* Two neighbours of a point; at the bounds the outermost pixel stands for what lies beyond its centre. */
+/* Weights of the two neighbours of a point; beyond the outermost centre, that pixel alone. */
 static void
 weigh_linear(Axis *axis, int i, double point, double coverage, int low, int high)
 {
@@ -121,7 +123,7 @@ axis_make(Axis *axis, const Span *span, int size, const Host *host, Status *stat
 	return true;
 }
 
-/* One source row brought to the target's width: uint16 [width, channels], 8 bits of fraction. */
+/* One source row resampled to the target's width: uint16 [width, channels], 8 bits of fraction. */
 static inline void
 resample_row(const uint8_t *source, int channels, const Axis *axis, int width, const uint8_t fill[3], uint16_t *row)
 {
@@ -143,7 +145,7 @@ resample_row(const uint8_t *source, int channels, const Axis *axis, int width, c
 	}
 }
 
-/* sums [count] of 28 bits of fraction become values. */
+/* sums [count], with 28 bits of fraction -> values. */
 static void
 round_sums(const uint64_t *sums, size_t count, uint8_t *target)
 {
@@ -158,7 +160,7 @@ add_weighted(uint64_t *sums, const uint16_t *line, size_t count, uint32_t weight
 		sums[i] += (uint64_t) weight * line[i];
 }
 
-/* Target row y out of resampled source rows, of which the last two are kept. */
+/* All target rows, from resampled source rows, of which the last two are cached. */
 static bool
 resample_rows(const ImageRaster *source, const Axis *across, const Axis *down, const uint8_t fill[3],
 			  int width, int height, uint16_t *kept, uint64_t *sums, const Host *host, uint8_t *target, Status *status)

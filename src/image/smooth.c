@@ -1,15 +1,15 @@
 /*
  * smooth.c: a Gaussian blur of a raster.
  *
- * Separable, in fixed point with weights that sum to exactly one: the same on every machine, and a plain area keeps its
- * value.  Beyond the rim the nearest pixel goes on.
+ * Separable; fixed-point weights whose sum is exactly one, so that the result is the same on every machine and an even area keeps
+ * its value.  Beyond the border the nearest pixel is repeated.
  */
 #include "image/image_internal.h"
 
 #include <math.h>
 
 #define ONE (1 << 16)			/* a weight of one */
-#define REACH 3					/* deviations on either side */
+#define REACH 3					/* of the kernel, in standard deviations, on either side */
 
 /* weight [2 radius + 1] */
 static void
@@ -28,7 +28,7 @@ make_weights(double deviation, int radius, uint32_t *weight)
 	weight[radius] += ONE - sum;
 }
 
-/* count values a step apart, blurred in place; line [count] is a copy of them. */
+/* Blurs count values, step apart, in place; line [count] is scratch space. */
 static void
 smooth_line(uint8_t *value, int count, size_t step, const uint32_t *weight, int radius, uint8_t *line)
 {

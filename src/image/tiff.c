@@ -1,9 +1,8 @@
 /*
  * tiff.c: the pixels of a TIFF, by libtiff.
  *
- * libtiff decompresses; what the samples mean is worked out here, since its own interface for colours passes over alpha beside a
- * palette and, in most versions, over missing data.  It is asked for one row or tile at a time, and between them the host is
- * asked whether to stop.
+ * libtiff decompresses; the samples are interpreted here, because its own RGBA interface ignores alpha beside a palette and, in
+ * most versions, missing data.  One row or tile is requested at a time, with a check for interrupts in between.
  */
 #include "image/image_internal.h"
 
@@ -23,7 +22,7 @@
 
 IMAGE_LIBRARY(tiff, LIBTIFF_LIBRARY, FUNCTIONS);
 
-/* Bytes of a tile; real ones are 256 pixels wide. */
+/* Bytes of a tile; tiles are usually 256 pixels wide. */
 #define TILE_BYTES_MAX (32 << 20)
 
 static bool
@@ -41,20 +40,20 @@ typedef struct Reader
 	const Host *host;
 	Status	   *status;
 	ImageRaster *raster;
-	bool		decoding;		/* its directory has been read */
-	bool		luma;			/* luma and two chroma samples, which libtiff turns into colours */
-	bool		damaged;		/* libtiff has seen something that cannot be right */
+	bool		decoding;		/* the directory has been read */
+	bool		luma;			/* YCbCr, which libtiff converts to RGB */
+	bool		damaged;		/* libtiff has reported damage to the pixels */
 
 	TIFF	   *file;
 	uint16_t	photometric;
 	uint16_t	compression;
 	uint16_t	planar;
 	int			colours;		/* samples of a pixel that are its colour: 1, 3 or 4 */
-	int			alpha;			/* the sample that is its alpha, or -1 */
+	int			alpha;			/* index of the alpha sample, or -1 */
 	ImageAlpha	alpha_kind;
-	int			kept;			/* samples of a pixel that are kept: the colours and the alpha */
-	uint8_t    *samples;		/* uint8 [height, width, kept]: of up to 8 bits as they are, of 16 bits without the low ones */
-	uint8_t		table[256][3];	/* what the value of a single colour sample looks like */
+	int			kept;			/* samples of a pixel that are used: the colours and the alpha */
+	uint8_t    *samples;		/* uint8 [height, width, kept]: up to 8 bits unchanged, 16 bits without the low ones */
+	uint8_t		table[256][3];	/* colour of each value of a single sample */
 } Reader;
 
 /* ---------- the file ---------- */
@@ -118,7 +117,7 @@ file_unmap(thandle_t handle, void *base, toff_t size)
 
 /* ---------- messages ---------- */
 
-/* libtiff's own type of these functions says nothing of formats. */
+/* libtiff's own type of these functions has no format attribute. */
 #pragma GCC diagnostic ignored "-Wmissing-format-attribute"
 
 static int
@@ -130,7 +129,7 @@ on_error(TIFF *file, void *user, const char *module, const char *format, va_list
 	return 1;
 }
 
-/* Decoders of fax and JPEG warn of missing and impossible data, and go on; other warnings are of harmless oddities. */
+/* The fax and JPEG decoders only warn about missing or invalid data; other warnings are harmless. */
 static int
 on_warning(TIFF *file, void *user, const char *module, const char *format, va_list arguments)
 {
@@ -162,13 +161,14 @@ open_file(Reader *reader)
 	options = tiff.TIFFOpenOptionsAlloc();
 	if (options == NULL)
 		return broken(reader, "cannot be opened");
-	/* more than any row, tile or piece of the file takes: a number in a damaged directory */
-	tiff.TIFFOpenOptionsSetMaxSingleMemAlloc(options, (tmsize_t) (reader->length + TILE_BYTES_MAX + 64 * (size_t) reader->header->width));
+	/* more than any row, tile or piece of the file needs: bounds what a damaged directory can request */
+	tiff.TIFFOpenOptionsSetMaxSingleMemAlloc(options, (tmsize_t) (reader->length + TILE_BYTES_MAX +
+																  64 * (size_t) reader->header->width));
 	tiff.TIFFOpenOptionsSetErrorHandlerExtR(options, on_error, reader);
 	tiff.TIFFOpenOptionsSetWarningHandlerExtR(options, on_warning, reader);
-	/* "h": the directory is chosen then */
-	reader->file = tiff.TIFFClientOpenExt("image", "rh", reader, file_read, file_write, file_seek, file_close, file_size, file_map,
-										  file_unmap, options);
+	/* "h": header only; the directory is selected below */
+	reader->file = tiff.TIFFClientOpenExt("image", "rh", reader, file_read, file_write, file_seek, file_close, file_size,
+										  file_map, file_unmap, options);
 	tiff.TIFFOpenOptionsFree(options);
 	if (reader->file == NULL || !tiff.TIFFSetSubDirectory(reader->file, reader->header->data_start))
 		return broken(reader, "has a directory that cannot be read");
@@ -193,7 +193,7 @@ fill_table(Reader *reader)
 	}
 	if (!tiff.TIFFGetField(reader->file, TIFFTAG_COLORMAP, &map[0], &map[1], &map[2]))
 		return broken(reader, "has no palette");
-	/* some writers fill only the lower 8 of its 16 bits */
+	/* some writers use only the lower 8 of the 16 bits */
 	for (int v = 0; v <= most; v++)
 		wide = wide || map[0][v] > 255 || map[1][v] > 255 || map[2][v] > 255;
 	for (int v = 0; v <= most; v++)
@@ -202,7 +202,7 @@ fill_table(Reader *reader)
 	return true;
 }
 
-/* Extra samples: the first one that is said to be alpha; without a word about it, the first one. */
+/* The first extra sample that is declared as alpha; if nothing is declared, the first one. */
 static void
 find_alpha(Reader *reader)
 {
@@ -246,7 +246,7 @@ read_directory(Reader *reader)
 		reader->photometric = samples >= 3 ? PHOTOMETRIC_RGB :
 			reader->compression >= COMPRESSION_CCITTRLE && reader->compression <= COMPRESSION_CCITTFAX4 ? PHOTOMETRIC_MINISWHITE :
 			PHOTOMETRIC_MINISBLACK;
-	/* what was checked must be what is decoded */
+	/* the image that is decoded must be the one whose header was checked */
 	if (width != header->width || height != header->height || samples != header->samples || bits != header->bits)
 		return broken(reader, "does not match its header");
 	if (reader->photometric == PHOTOMETRIC_YCBCR && reader->compression == COMPRESSION_JPEG)
@@ -254,8 +254,8 @@ read_directory(Reader *reader)
 		tiff.TIFFSetField(reader->file, TIFFTAG_JPEGCOLORMODE, JPEGCOLORMODE_RGB);
 		reader->photometric = PHOTOMETRIC_RGB;
 	}
-	reader->luma = reader->photometric == PHOTOMETRIC_YCBCR && bits == 8 && samples == 3 && reader->planar == PLANARCONFIG_CONTIG &&
-		!tiff.TIFFIsTiled(reader->file);
+	reader->luma = reader->photometric == PHOTOMETRIC_YCBCR && bits == 8 && samples == 3 &&
+		reader->planar == PLANARCONFIG_CONTIG && !tiff.TIFFIsTiled(reader->file);
 	if (reader->luma)
 		reader->photometric = PHOTOMETRIC_RGB;
 	if (reader->photometric == PHOTOMETRIC_MASK)
@@ -271,11 +271,12 @@ read_directory(Reader *reader)
 	return reader->colours > 1 || fill_table(reader);
 }
 
-/* A progressive JPEG within a TIFF would take its whole image, again and again, in one call. */
+/* A progressive JPEG within a TIFF would be decoded in one call that cannot be interrupted. */
 static bool
 check_jpeg_parts(const Reader *reader)
 {
-	uint32_t	parts = tiff.TIFFIsTiled(reader->file) ? tiff.TIFFNumberOfTiles(reader->file) : tiff.TIFFNumberOfStrips(reader->file);
+	uint32_t	parts = tiff.TIFFIsTiled(reader->file) ? tiff.TIFFNumberOfTiles(reader->file) :
+		tiff.TIFFNumberOfStrips(reader->file);
 
 	for (uint32_t i = 0; i < parts && reader->compression == COMPRESSION_JPEG; i++)
 	{
@@ -294,7 +295,7 @@ check_jpeg_parts(const Reader *reader)
 
 /* ---------- samples ---------- */
 
-/* `count` pixels of one row as libtiff gives them, each of `stored` samples, of which the first is number `first`. */
+/* Copies `count` pixels of a row from libtiff, of `stored` samples each, the first of which is number `first`. */
 static void
 keep_samples(Reader *reader, const uint8_t *in, int stored, int first, uint8_t *out, int count)
 {
@@ -354,8 +355,8 @@ take_strips(Reader *reader, int plane, int stored)
 		if (tiff.TIFFReadScanline(reader->file, row, (uint32_t) y, (uint16_t) plane) < 0 || reader->damaged)
 			done = broken(reader, "is damaged or truncated: pixels are missing");
 		else
-			keep_samples(reader, row, stored, plane, reader->samples + (size_t) y * (size_t) header->width * (size_t) reader->kept,
-						 (int) header->width);
+			keep_samples(reader, row, stored, plane,
+						 reader->samples + (size_t) y * (size_t) header->width * (size_t) reader->kept, (int) header->width);
 		done = done && !host_interrupted(reader->host, reader->status);
 	}
 	host_release(reader->host, row);
@@ -375,8 +376,8 @@ take_tiles(Reader *reader, int plane, int stored)
 
 	tiff.TIFFGetField(reader->file, TIFFTAG_TILEWIDTH, &tile_width);
 	tiff.TIFFGetField(reader->file, TIFFTAG_TILELENGTH, &tile_height);
-	if (tile_width == 0 || tile_height == 0 || size > TILE_BYTES_MAX || row_size < ((uint64_t) tile_width * (uint64_t) (stored * header->bits) + 7) / 8 ||
-		row_size * tile_height > size)
+	if (tile_width == 0 || tile_height == 0 || size > TILE_BYTES_MAX || row_size * tile_height > size ||
+		row_size < ((uint64_t) tile_width * (uint64_t) (stored * header->bits) + 7) / 8)
 		return broken(reader, "has tiles of an unsupported size");
 	tile = host_allocate(reader->host, (size_t) size, 1, reader->status);
 	if (tile == NULL)
@@ -387,18 +388,23 @@ take_tiles(Reader *reader, int plane, int stored)
 			int64_t		wide = header->width - left < tile_width ? header->width - left : tile_width;
 			int64_t		high = header->height - top < tile_height ? header->height - top : tile_height;
 
-			if (tiff.TIFFReadTile(reader->file, tile, (uint32_t) left, (uint32_t) top, 0, (uint16_t) plane) < 0 || reader->damaged)
+			if (tiff.TIFFReadTile(reader->file, tile, (uint32_t) left, (uint32_t) top, 0, (uint16_t) plane) < 0 ||
+				reader->damaged)
 				done = broken(reader, "is damaged or truncated: a tile is missing");
 			for (int64_t y = 0; y < high && done; y++)
+			{
+				size_t		place = (size_t) (top + y) * (size_t) header->width + (size_t) left;
+
 				keep_samples(reader, tile + (size_t) y * (size_t) row_size, stored, plane,
-							 reader->samples + ((size_t) (top + y) * (size_t) header->width + (size_t) left) * (size_t) reader->kept, (int) wide);
+							 reader->samples + place * (size_t) reader->kept, (int) wide);
+			}
 			done = done && !host_interrupted(reader->host, reader->status);
 		}
 	host_release(reader->host, tile);
 	return done;
 }
 
-/* Strips of luma and chroma, as colours: libtiff's rows then go from the lower one up. */
+/* Strips of YCbCr as RGBA, which libtiff delivers bottom row first. */
 static bool
 take_luma_strips(Reader *reader)
 {
@@ -410,7 +416,7 @@ take_luma_strips(Reader *reader)
 	tiff.TIFFGetFieldDefaulted(reader->file, TIFFTAG_ROWSPERSTRIP, &rows);
 	if (rows == 0 || rows > header->height)
 		rows = (uint32_t) header->height;
-	tiff.TIFFSetField(reader->file, TIFFTAG_ORIENTATION, ORIENTATION_TOPLEFT);	/* that is left to us */
+	tiff.TIFFSetField(reader->file, TIFFTAG_ORIENTATION, ORIENTATION_TOPLEFT);	/* applied in decode.c */
 	strip = host_allocate(reader->host, (size_t) header->width * rows, sizeof(uint32_t), reader->status);
 	if (strip == NULL)
 		return false;
@@ -495,13 +501,13 @@ tiff_decode(const uint8_t *bytes, size_t length, const ImageHeader *header, int 
 
 	if (!tiff_load(status))
 		return false;
-	errno = 0;					/* malloc sets it where libtiff has no other word for it */
+	errno = 0;					/* libtiff reports a failed malloc in no other way */
 	done = open_file(&reader) && read_directory(&reader) && check_jpeg_parts(&reader);
 	if (done)
 		reader.samples = host_allocate(host, (size_t) header->width * (size_t) header->height, (size_t) reader.kept, status);
 	done = done && reader.samples != NULL && take_samples(&reader) &&
 		image_raster_allocate(raster, header->width, header->height, channels, host, status) && convert(&reader);
-	/* a tag that there was no memory for is only passed over */
+	/* libtiff ignores a tag whose allocation fails */
 	if (done && errno == ENOMEM)
 		done = broken(&reader, "");
 	if (reader.file != NULL)

@@ -1,6 +1,6 @@
 /*
- * tiff_directory.c: the directory of a TIFF's picture, and the orientation in an EXIF block, which is a small TIFF.  The pixels:
- * tiff.c.
+ * tiff_directory.c: TIFF's header from the directory of its main picture, and the orientation in an EXIF block, which has TIFF's
+ * structure; the pixels: tiff.c.
  */
 #include "image/image_internal.h"
 
@@ -31,7 +31,7 @@ enum
 	FORMAT_UNDEFINED = 4
 };
 
-/* Of a chain, or children of one directory: a chain may lead back to where it came from. */
+/* That are visited in a chain, or among the children of one directory: chains can be circular. */
 #define DIRECTORIES_MAX 32
 
 #define PHOTOMETRIC_PALETTE 3
@@ -45,7 +45,7 @@ enum
 	TYPE_LONG8 = 16
 };
 
-/* Where the directory stands, and how to read it. */
+/* A directory, and how to read it. */
 typedef struct Directory
 {
 	const uint8_t *bytes;
@@ -67,7 +67,7 @@ get(const Directory *directory, size_t at, int size)
 	return value;
 }
 
-/* Where the entries of a directory are; false when they do not lie within the bytes. */
+/* Moves to the directory at an offset; false if its entries do not lie within the bytes. */
 static bool
 enter_directory(Directory *directory, uint64_t offset)
 {
@@ -86,7 +86,7 @@ enter_directory(Directory *directory, uint64_t offset)
 	return true;
 }
 
-/* Goes on to the directory behind; false when there is none. */
+/* Moves to the next directory of the chain; false if there is none. */
 static bool
 next_directory(Directory *directory)
 {
@@ -96,7 +96,7 @@ next_directory(Directory *directory)
 	return directory->length - at >= size && enter_directory(directory, get(directory, at, (int) size));
 }
 
-/* Finds the first directory; false when it does not lie within the bytes. */
+/* Moves to the first directory; false if it does not lie within the bytes. */
 static bool
 open_directory(Directory *directory, const uint8_t *bytes, size_t length)
 {
@@ -115,7 +115,7 @@ open_directory(Directory *directory, const uint8_t *bytes, size_t length)
 	return enter_directory(directory, directory->big_offsets ? get(directory, 8, 8) : get(directory, 4, 4));
 }
 
-/* Value number `index` of a tag, and how many there are; false if it is absent, cut off or of no integer type. */
+/* Value number `index` of a tag, and the number of values; false if it is missing, truncated or of no integer type. */
 static bool
 find_value(const Directory *directory, uint32_t tag, uint64_t index, uint64_t *value, uint64_t *count)
 {
@@ -171,7 +171,7 @@ image_exif_orientation(const uint8_t *bytes, size_t length)
 	return open_directory(&directory, bytes, length) ? orientation_of(&directory) : 1;
 }
 
-/* A smaller copy of another directory's picture, or a mask of one. */
+/* Whether it holds a thumbnail or a mask of another directory's picture. */
 static bool
 is_companion(const Directory *directory)
 {
@@ -180,8 +180,8 @@ is_companion(const Directory *directory)
 }
 
 /*
- * The first directory that is a picture of its own, in the file's chain or among the children of the chain's members: many
- * writers put a thumbnail first.  If there is none, the first directory stays.
+ * Moves to the first directory that is a picture of its own, in the file's chain or among the children of its members: many
+ * writers put a thumbnail first.  Stays at the first directory if there is none.
  */
 static void
 find_picture(Directory *directory)
@@ -213,7 +213,7 @@ find_picture(Directory *directory)
 	}
 }
 
-/* The compressions whose decoders are old and proven: none, CCITT, LZW, JPEG, deflate, PackBits. */
+/* Compressions with mature decoders: none, CCITT, LZW, JPEG, deflate, PackBits. */
 static bool
 known_compression(uint64_t compression)
 {
@@ -255,7 +255,7 @@ image_tiff_header(const uint8_t *bytes, size_t length, ImageHeader *header, Stat
 		return image_broken("TIFF", "has samples that are not unsigned integers, which is not supported", status);
 	if (!known_compression(value_or(&directory, TAG_COMPRESSION, 1)))
 		return image_broken("TIFF", "has an unsupported compression", status);
-	/* libtiff would go on without a palette that is cut off. */
+	/* libtiff ignores a truncated palette */
 	if (value_or(&directory, TAG_PHOTOMETRIC, 1) == PHOTOMETRIC_PALETTE &&
 		(bits > 8 || !find_value(&directory, TAG_COLOURMAP, 0, &unused, &colours) || colours < UINT64_C(3) << bits))
 		return image_broken("TIFF", "has no palette, or a truncated one", status);

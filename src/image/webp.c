@@ -1,7 +1,7 @@
 /*
- * webp.c: WebP (RFC 9649): the image, or the first frame of an animation on the canvas of the whole, by libwebp.
+ * webp.c: WebP (RFC 9649): the image, or the first frame of an animation on the whole canvas, by libwebp.
  *
- * libwebp is given a piece of the data at a time, and the host is asked between them whether to stop.
+ * libwebp gets the data in pieces, with a check for interrupts in between.
  */
 #include "image/image_internal.h"
 
@@ -57,8 +57,8 @@ webp_bitstream(bool lossless, const uint8_t *data, size_t size, int64_t *width, 
 }
 
 /*
- * Walks the chunks from position to end for the first bitstream.  A canvas (VP8X), an animation's first frame and the
- * bitstream each name a size; the largest counts.
+ * Finds the first bitstream among the chunks from position to end.  The canvas (VP8X), the first frame of an animation and the
+ * bitstream each have a size; the largest one counts.
  */
 static bool
 webp_walk(const uint8_t *bytes, size_t position, size_t end, bool in_frame, ImageHeader *header)
@@ -96,7 +96,7 @@ webp_walk(const uint8_t *bytes, size_t position, size_t end, bool in_frame, Imag
 			found = webp_bitstream(type[3] == 'L', data, size, &width, &height);
 		else if (!in_frame && memcmp(type, "EXIF", 4) == 0)
 		{
-			/* Some writers put JPEG's "Exif" before the block. */
+			/* some writers prefix the block with JPEG's "Exif" */
 			size_t		skip = size >= 6 && memcmp(data, "Exif\0\0", 6) == 0 ? 6 : 0;
 
 			header->orientation = image_exif_orientation(data + skip, size - skip);
@@ -140,7 +140,7 @@ put_le32(uint8_t *p, uint32_t value)
 	p[3] = (uint8_t) (value >> 24);
 }
 
-/* The first frame of an animation as a WebP of its own, with its own size as the canvas. */
+/* Repacks the first frame of an animation as a WebP of its own, whose canvas is the frame. */
 static bool
 webp_pack(const uint8_t *bytes, const ImageHeader *header, const Host *host,
 		  uint8_t **packed, size_t *packed_length, Status *status)
@@ -168,12 +168,13 @@ webp_pack(const uint8_t *bytes, const ImageHeader *header, const Host *host,
 
 /* ---------- pixels ---------- */
 
-/* Bytes that libwebp is given at a time. */
+/* Bytes handed to libwebp at a time. */
 #define PIECE (16 * 1024)
 
 /* pixels: red, green, blue and alpha of the frame. */
 static bool
-webp_decode_frame(const uint8_t *bytes, size_t length, const ImageHeader *header, uint8_t *pixels, const Host *host, Status *status)
+webp_decode_frame(const uint8_t *bytes, size_t length, const ImageHeader *header, uint8_t *pixels, const Host *host,
+				  Status *status)
 {
 	WebPDecoderConfig config;
 	size_t		width = (size_t) (header->frame.right - header->frame.left);
@@ -192,7 +193,7 @@ webp_decode_frame(const uint8_t *bytes, size_t length, const ImageHeader *header
 	config.output.u.RGBA.rgba = pixels;
 	config.output.u.RGBA.stride = (int) (4 * width);
 	config.output.u.RGBA.size = 4 * width * height;
-	errno = 0;					/* malloc sets it where libwebp has no other word for it */
+	errno = 0;					/* libwebp reports a failed malloc in no other way */
 	decoder = webp.WebPIDecode(NULL, 0, &config);
 	if (decoder == NULL)
 		code = VP8_STATUS_OUT_OF_MEMORY;
@@ -209,7 +210,7 @@ webp_decode_frame(const uint8_t *bytes, size_t length, const ImageHeader *header
 		return false;
 	if (code == VP8_STATUS_OUT_OF_MEMORY || (code != VP8_STATUS_OK && errno == ENOMEM))
 		return status_set(status, STATUS_NO_MEMORY, NULL, "Could not allocate memory to decode the WebP image.");
-	/* what was checked must be what is decoded */
+	/* the image that is decoded must be the one whose header was checked */
 	if (code == VP8_STATUS_OK && (config.output.width != (int) width || config.output.height != (int) height))
 		return image_broken("WebP", "does not match its header", status);
 	return code == VP8_STATUS_OK || image_broken("WebP", "cannot be decoded: its data is damaged or cut off", status);
