@@ -71,10 +71,10 @@ prelu_shape(NetworkLayer *layer, Status *status)
 }
 
 static void
-prelu_initialize(const NetworkLayer *layer, Random *random, real *parameters, real *statistics)
+prelu_initialize(const InitializePass *pass)
 {
-	for (int c = 0; c < layer->in.channels; c++)
-		parameters[c] = (real) 0.25;
+	for (int c = 0; c < pass->layer->in.channels; c++)
+		pass->parameters[c] = (real) 0.25;
 }
 
 static void
@@ -119,27 +119,27 @@ prelu_backward(const LayerPass *pass)
 /* ---- dropout: kept values grow by 1 / (1 - rate), so that nothing is left to do at inference ------------------------ */
 
 static const SettingRule dropout_rules[] = {
-	{"rate", RULE_REAL, offsetof(NetworkLayer, rate), 0, 0.99, NULL},
+	{"rate", RULE_REAL, offsetof(NetworkLayer, settings.dropout.rate), 0, 0.99, NULL},
 	{NULL, 0, 0, 0, 0, NULL}
 };
 
 static void
 dropout_defaults(NetworkLayer *layer)
 {
-	layer->rate = 0.5;
+	layer->settings.dropout.rate = 0.5;
 }
 
 static void
 dropout_describe(const NetworkLayer *layer, char *text, size_t size)
 {
-	snprintf(text, size, "dropout %g", layer->rate);
+	snprintf(text, size, "dropout %g", layer->settings.dropout.rate);
 }
 
 /* Which values were kept: one byte each. */
 static void
-dropout_state(NetworkLayer *layer)
+dropout_plan(NetworkLayer *layer, bool spare_memory)
 {
-	layer->state_bytes = shape_values(layer->in);
+	layer->plan.state_bytes = shape_values(layer->in);
 }
 
 static void
@@ -147,7 +147,7 @@ dropout_forward(const LayerPass *pass)
 {
 	Random		random = random_stream(pass->seed, pass->layer->number);
 	size_t		count = count_values(pass);
-	uint64_t	limit = (uint64_t) (pass->layer->rate * 65536);
+	uint64_t	limit = (uint64_t) (pass->layer->settings.dropout.rate * 65536);
 	real		factor = (real) (1 / (1 - limit / 65536.0));
 	uint64_t	bits = 0;
 
@@ -173,7 +173,7 @@ static void
 dropout_backward(const LayerPass *pass)
 {
 	size_t		count = pass->input_gradient != NULL ? count_values(pass) : 0;
-	uint64_t	limit = (uint64_t) (pass->layer->rate * 65536);
+	uint64_t	limit = (uint64_t) (pass->layer->settings.dropout.rate * 65536);
 	real		factor = (real) (1 / (1 - limit / 65536.0));
 
 	for (size_t i = 0; i < count; i++)
@@ -222,7 +222,7 @@ const LayerType layer_dropout = {
 	.keeps_places = true,
 	.defaults = dropout_defaults,
 	.describe = dropout_describe,
-	.state = dropout_state,
+	.plan = dropout_plan,
 	.forward = dropout_forward,
 	.backward = dropout_backward
 };

@@ -15,52 +15,58 @@
 #include "network/layer_internal.h"
 
 static const SettingRule rules[] = {
-	{"heads", RULE_INTEGER, offsetof(NetworkLayer, maps), 1, LIMIT_HEADS, NULL},
-	{"places", RULE_BOOLEAN, offsetof(NetworkLayer, bias), 0, 0, NULL},
+	{"heads", RULE_INTEGER, offsetof(NetworkLayer, settings.attention.heads), 1, LIMIT_HEADS, NULL},
+	{"places", RULE_BOOLEAN, offsetof(NetworkLayer, settings.attention.places), 0, 0, NULL},
 	{NULL, 0, 0, 0, 0, NULL}
 };
 
 static void
 defaults(NetworkLayer *layer)
 {
-	layer->maps = 8;
-	layer->bias = true;
+	AttentionSettings *attention = &layer->settings.attention;
+
+	attention->heads = 8;
+	attention->places = true;
 }
 
 static bool
 shape(NetworkLayer *layer, Status *status)
 {
-	layer->out = (NetworkShape) {1, 1, layer->maps * layer->in.channels};
-	layer->decay_count = (size_t) layer->in.channels * layer->maps;
-	layer->parameter_count = layer->decay_count + (layer->bias ? shape_pixels(layer->in) * layer->maps : 0);
+	AttentionSettings *attention = &layer->settings.attention;
+
+	layer->out = (NetworkShape) {1, 1, attention->heads * layer->in.channels};
+	layer->decay_count = (size_t) layer->in.channels * attention->heads;
+	layer->parameter_count = layer->decay_count + (attention->places ? shape_pixels(layer->in) * attention->heads : 0);
 	return true;
 }
 
 static void
 describe(const NetworkLayer *layer, char *text, size_t size)
 {
-	snprintf(text, size, "attention_pool, %d heads", layer->maps);
+	snprintf(text, size, "attention_pool, %d heads", layer->settings.attention.heads);
 }
 
 /* Places start equal: a head is told from the others by its query alone. */
 static void
-initialize(const NetworkLayer *layer, Random *random, real *parameters, real *statistics)
+initialize(const InitializePass *pass)
 {
-	layer_initialize_matrix(layer, random, layer->in.channels, layer->maps, parameters,
-							layer->bias ? parameters + layer->decay_count : NULL);
+	static const LayerInitial initial = {.deviation = NAN};
+	const NetworkLayer *layer = pass->layer;
+
+	layer_initialize_matrix(pass, &initial, layer->in.channels, layer->settings.attention.heads);
 }
 
 /* The attention a [pixels, heads] of each sample. */
 static void
-state(NetworkLayer *layer)
+plan(NetworkLayer *layer, bool spare_memory)
 {
-	layer->state_bytes = shape_pixels(layer->in) * layer->maps * sizeof(real);
+	layer->plan.state_bytes = shape_pixels(layer->in) * layer->settings.attention.heads * sizeof(real);
 }
 
 static size_t
 scratch(const NetworkLayer *layer, int samples, bool training)
 {
-	return (training ? 1 : samples) * shape_pixels(layer->in) * layer->maps;
+	return (training ? 1 : samples) * shape_pixels(layer->in) * layer->settings.attention.heads;
 }
 
 /* Softmax down each column of score [pixels, heads]. */
@@ -94,14 +100,14 @@ forward(const LayerPass *pass)
 	const real *place = query + layer->decay_count;
 	size_t		pixels = shape_pixels(layer->in);
 	int			channels = layer->in.channels;
-	int			heads = layer->maps;
+	int			heads = layer->settings.attention.heads;
 	real	   *attention = pass->training ? (real *) pass->state : pass->scratch;
 
 	matrix_multiply(false, false, (int) (pass->n * pixels), heads, channels, pass->input, channels, query, heads, 0,
 					attention, heads);
 	for (int i = 0; i < pass->n; i++, attention += pixels * heads)
 	{
-		if (layer->bias)
+		if (layer->settings.attention.places)
 			pass->kernels->add(place, pixels * heads, attention);
 		softmax_columns(attention, pixels, heads);
 		matrix_multiply(true, false, heads, channels, (int) pixels, attention, heads,
@@ -121,7 +127,7 @@ backward(const LayerPass *pass)
 	real	   *place_gradient = query_gradient + layer->decay_count;
 	size_t		pixels = shape_pixels(layer->in);
 	int			channels = layer->in.channels;
-	int			heads = layer->maps;
+	int			heads = layer->settings.attention.heads;
 	real	   *slope = pass->scratch;	/* [pixels, heads]: da, then ds */
 
 	for (int i = 0; i < pass->n; i++)
@@ -142,7 +148,7 @@ backward(const LayerPass *pass)
 													  (slope[pixel * heads + head] - mean));
 		}
 		matrix_multiply(true, false, channels, heads, (int) pixels, input, channels, slope, heads, 1, query_gradient, heads);
-		if (layer->bias)
+		if (layer->settings.attention.places)
 			pass->kernels->add(slope, pixels * heads, place_gradient);
 		if (pass->input_gradient == NULL)
 			continue;
@@ -161,7 +167,7 @@ const LayerType layer_attention_pool = {
 	.describe = describe,
 	.initialize = initialize,
 	.scratch = scratch,
-	.state = state,
+	.plan = plan,
 	.forward = forward,
 	.backward = backward
 };

@@ -15,14 +15,14 @@
 #define STATISTICS_SHARE 0.1	/* of a batch in the running statistics */
 
 static const SettingRule rules[] = {
-	{"epsilon", RULE_REAL, offsetof(NetworkLayer, epsilon), 1e-12, 1, NULL},
+	{"epsilon", RULE_REAL, offsetof(NetworkLayer, settings.batch_norm.epsilon), 1e-12, 1, NULL},
 	{NULL, 0, 0, 0, 0, NULL}
 };
 
 static void
 defaults(NetworkLayer *layer)
 {
-	layer->epsilon = 1e-5;
+	layer->settings.batch_norm.epsilon = 1e-5;
 }
 
 static bool
@@ -34,14 +34,16 @@ shape(NetworkLayer *layer, Status *status)
 }
 
 static void
-initialize(const NetworkLayer *layer, Random *random, real *parameters, real *statistics)
+initialize(const InitializePass *pass)
 {
-	for (int c = 0; c < layer->in.channels; c++)
+	int			channels = pass->layer->in.channels;
+
+	for (int c = 0; c < channels; c++)
 	{
-		parameters[c] = 1;
-		parameters[layer->in.channels + c] = 0;
-		statistics[c] = 0;
-		statistics[layer->in.channels + c] = 1;
+		pass->parameters[c] = 1;
+		pass->parameters[channels + c] = 0;
+		pass->statistics[c] = 0;
+		pass->statistics[channels + c] = 1;
 	}
 }
 
@@ -53,9 +55,9 @@ scratch(const NetworkLayer *layer, int samples, bool training)
 }
 
 static void
-state(NetworkLayer *layer)
+plan(NetworkLayer *layer, bool spare_memory)
 {
-	layer->state_fixed = 4 * (size_t) layer->in.channels * sizeof(real);
+	layer->plan.state_fixed = 4 * (size_t) layer->in.channels * sizeof(real);
 }
 
 static void
@@ -69,7 +71,7 @@ fold(const NetworkLayer *norm, const real *weights, const real *bias, real *scal
 
 	for (int c = 0; c < channels; c++)
 	{
-		double		factor = gamma[c] / sqrt(variance[c] + norm->epsilon);
+		double		factor = gamma[c] / sqrt(variance[c] + norm->settings.batch_norm.epsilon);
 
 		scale[c] = (real) factor;
 		shift[c] = (real) (beta[c] + ((bias != NULL ? bias[c] : 0) - (double) mean[c]) * factor);
@@ -139,11 +141,11 @@ forward(const LayerPass *pass)
 		measure(pass, rows, mean, variance);
 		for (int c = 0; c < channels; c++)
 		{
-			scale[c] = (real) (gamma[c] / sqrt(variance[c] + layer->epsilon));
+			scale[c] = (real) (gamma[c] / sqrt(variance[c] + layer->settings.batch_norm.epsilon));
 			shift[c] = beta[c] - mean[c] * scale[c];
 		}
 	}
-	pass->kernels->scale_shift(pass->input, scale, shift, rows, channels, layer->absorbs_relu, pass->output);
+	pass->kernels->scale_shift(pass->input, scale, shift, rows, channels, layer->plan.fuses_relu, pass->output);
 }
 
 static void
@@ -154,7 +156,7 @@ backward(const LayerPass *pass)
 	size_t		rows = pass->n * shape_pixels(layer->in);
 	const real *mean = (const real *) pass->state;
 	const real *variance = mean + channels;
-	NormPass	norm = {channels, layer->absorbs_relu, mean + 2 * channels, mean + 3 * channels, mean};
+	NormPass	norm = {channels, layer->plan.fuses_relu, mean + 2 * channels, mean + 3 * channels, mean};
 	real	   *gamma_gradient = pass->gradient + layer->parameter_offset;
 	real	   *beta_gradient = gamma_gradient + channels;
 	double	   *total = (double *) pass->scratch;	/* of the slopes; then of slope times (x - mean) */
@@ -175,7 +177,7 @@ backward(const LayerPass *pass)
 	}
 	for (int c = 0; c < channels; c++)
 	{
-		double		square = variance[c] + layer->epsilon;
+		double		square = variance[c] + layer->settings.batch_norm.epsilon;
 
 		beta_gradient[c] += (real) total[c];
 		gamma_gradient[c] += (real) (total[channels + c] / sqrt(square));
@@ -213,7 +215,7 @@ const LayerType layer_batch_norm = {
 	.shape = shape,
 	.initialize = initialize,
 	.scratch = scratch,
-	.state = state,
+	.plan = plan,
 	.fold = fold,
 	.forward = forward,
 	.backward = backward,

@@ -24,7 +24,7 @@ copy_backward(const LayerPass *pass)
 /* ---- add: the output of an earlier layer of the same shape is added ------------------------------------------------ */
 
 static const SettingRule add_rules[] = {
-	{"from", RULE_REFERENCE, offsetof(NetworkLayer, from), 1, 1e6, NULL},
+	{"from", RULE_REFERENCE, offsetof(NetworkLayer, settings.add.from), 1, 1e6, NULL},
 	{NULL, 0, 0, 0, 0, NULL}
 };
 
@@ -32,18 +32,18 @@ static const SettingRule add_rules[] = {
 static bool
 add_connect(const NetworkLayer *layers, NetworkLayer *layer, Status *status)
 {
-	int			number = layer->from.number;
+	int			number = layer->settings.add.from.number;
 
-	if (layer->from.name[0] != '\0')
+	if (layer->settings.add.from.name[0] != '\0')
 	{
 		number = 0;
 		for (int i = 0; i < layer->number - 1; i++)
 		{
-			if (strcmp(layers[i].name, layer->from.name) == 0)
+			if (strcmp(layers[i].name, layer->settings.add.from.name) == 0)
 				number = i + 1;
 		}
 		if (number == 0)
-			return layer_error(layer, status, "", "no earlier layer has the name \"%s\".", layer->from.name);
+			return layer_error(layer, status, "", "no earlier layer has the name \"%s\".", layer->settings.add.from.name);
 	}
 	if (number == 0)
 		return layer_error(layer, status, "", "\"from\" is missing.");
@@ -90,9 +90,9 @@ flatten_shape(NetworkLayer *layer, Status *status)
 #define LEAST_LENGTH 1e-12
 
 static void
-length_state(NetworkLayer *layer)
+length_plan(NetworkLayer *layer, bool spare_memory)
 {
-	layer->state_bytes = sizeof(real);
+	layer->plan.state_bytes = sizeof(real);
 }
 
 static void
@@ -152,12 +152,13 @@ weights_describe(const NetworkLayer *layer, char *text, size_t size)
 
 /* All weights alike, so that their sum of squares is 1. */
 static void
-weights_initialize(const NetworkLayer *layer, Random *random, real *parameters, real *statistics)
+weights_initialize(const InitializePass *pass)
 {
-	double		weight = 1 / sqrt((double) layer->parameter_count);
+	size_t		count = pass->layer->parameter_count;
+	double		weight = 1 / sqrt((double) count);
 
-	for (size_t i = 0; i < layer->parameter_count; i++)
-		parameters[i] = (real) log(expm1(weight));
+	for (size_t i = 0; i < count; i++)
+		pass->parameters[i] = (real) log(expm1(weight));
 }
 
 static void
@@ -228,7 +229,7 @@ const LayerType layer_l2_norm = {
 	.needs_output = true,
 	.unit_length = true,
 	.keeps_places = true,
-	.state = length_state,
+	.plan = length_plan,
 	.forward = length_forward,
 	.backward = length_backward
 };

@@ -2,6 +2,7 @@
  * conv.c: convolution: its settings, its weights, and which method computes it.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "common/limits.h"
 #include "network/conv_internal.h"
@@ -10,123 +11,140 @@
 static size_t
 patch_values(const NetworkLayer *layer)
 {
-	return (size_t) layer->kernel[0] * layer->kernel[1] * (layer->in.channels / layer->groups);
+	const ConvSettings *conv = &layer->settings.conv;
+
+	return (size_t) conv->kernel[0] * conv->kernel[1] * (layer->in.channels / conv->groups);
 }
 
 static const SettingRule rules[] = {
-	{"maps", RULE_INTEGER, offsetof(NetworkLayer, maps), 1, LIMIT_MAPS, NULL},
-	{"kernel", RULE_SIDES, offsetof(NetworkLayer, kernel), 1, LIMIT_KERNEL, NULL},
-	{"stride", RULE_SIDES, offsetof(NetworkLayer, stride), 1, LIMIT_KERNEL, NULL},
-	{"padding", RULE_SIDES, offsetof(NetworkLayer, padding), 0, LIMIT_KERNEL, NULL},
-	{"groups", RULE_INTEGER, offsetof(NetworkLayer, groups), 1, LIMIT_MAPS, NULL},
-	{"bias", RULE_BOOLEAN, offsetof(NetworkLayer, bias), 0, 0, NULL},
+	{"maps", RULE_INTEGER, offsetof(NetworkLayer, settings.conv.maps), 1, LIMIT_MAPS, NULL},
+	{"kernel", RULE_SIDES, offsetof(NetworkLayer, settings.conv.kernel), 1, LIMIT_KERNEL, NULL},
+	{"stride", RULE_SIDES, offsetof(NetworkLayer, settings.conv.stride), 1, LIMIT_KERNEL, NULL},
+	{"padding", RULE_SIDES, offsetof(NetworkLayer, settings.conv.padding), 0, LIMIT_KERNEL, NULL},
+	{"groups", RULE_INTEGER, offsetof(NetworkLayer, settings.conv.groups), 1, LIMIT_MAPS, NULL},
+	{"bias", RULE_BOOLEAN, offsetof(NetworkLayer, settings.conv.bias), 0, 0, NULL},
 	{"rate_factor", RULE_REAL, offsetof(NetworkLayer, rate_factor), 0, 1e6, NULL},
-	{"initial.deviation", RULE_REAL, offsetof(NetworkLayer, initial_deviation), 0, 1e3, NULL},
-	{"initial.bias_mean", RULE_REAL, offsetof(NetworkLayer, initial_bias_mean), -1e3, 1e3, NULL},
-	{"initial.bias_deviation", RULE_REAL, offsetof(NetworkLayer, initial_bias_deviation), 0, 1e3, NULL},
+	{"initial.deviation", RULE_REAL, offsetof(NetworkLayer, settings.conv.initial.deviation), 0, 1e3, NULL},
+	{"initial.bias_mean", RULE_REAL, offsetof(NetworkLayer, settings.conv.initial.bias_mean), -1e3, 1e3, NULL},
+	{"initial.bias_deviation", RULE_REAL, offsetof(NetworkLayer, settings.conv.initial.bias_deviation), 0, 1e3, NULL},
 	{NULL, 0, 0, 0, 0, NULL}
 };
 
 static void
 defaults(NetworkLayer *layer)
 {
-	layer->stride[0] = layer->stride[1] = 1;
-	layer->groups = 1;
-	layer->bias = true;
+	ConvSettings *conv = &layer->settings.conv;
+
+	conv->stride[0] = conv->stride[1] = 1;
+	conv->groups = 1;
+	conv->bias = true;
+	conv->initial.deviation = NAN;
 }
 
 static bool
 shape(NetworkLayer *layer, Status *status)
 {
-	if (layer->maps == 0)
+	ConvSettings *conv = &layer->settings.conv;
+
+	if (conv->maps == 0)
 		return layer_error(layer, status, "", "\"maps\" is missing.");
-	if (layer->kernel[0] == 0 || layer->kernel[1] == 0)
+	if (conv->kernel[0] == 0 || conv->kernel[1] == 0)
 		return layer_error(layer, status, "", "\"kernel\" is missing.");
-	if (layer->maps % layer->groups != 0 || layer->in.channels % layer->groups != 0)
+	if (conv->maps % conv->groups != 0 || layer->in.channels % conv->groups != 0)
 		return layer_error(layer, status, "", "%d groups do not divide its %d maps and the %d channels of its input.",
-						   layer->groups, layer->maps, layer->in.channels);
-	if (!layer_window(layer, status))
+						   conv->groups, conv->maps, layer->in.channels);
+	if (!layer_window(layer, conv->kernel, conv->stride, conv->padding, status))
 		return false;
-	layer->out.channels = layer->maps;
-	layer->decay_count = patch_values(layer) * layer->maps;
-	layer->parameter_count = layer->decay_count + (layer->bias ? layer->maps : 0);
+	layer->out.channels = conv->maps;
+	layer->decay_count = patch_values(layer) * conv->maps;
+	layer->parameter_count = layer->decay_count + (conv->bias ? conv->maps : 0);
 	return true;
+}
+
+static bool
+same_weights(const NetworkLayer *a, const NetworkLayer *b)
+{
+	return memcmp(a->settings.conv.kernel, b->settings.conv.kernel, sizeof(a->settings.conv.kernel)) == 0;
 }
 
 static void
 describe(const NetworkLayer *layer, char *text, size_t size)
 {
-	int			length = snprintf(text, size, "conv %dx%d, %d maps", layer->kernel[0], layer->kernel[1], layer->maps);
+	const ConvSettings *conv = &layer->settings.conv;
+	int			length = snprintf(text, size, "conv %dx%d, %d maps", conv->kernel[0], conv->kernel[1], conv->maps);
 
-	if (layer->stride[0] != 1 || layer->stride[1] != 1)
-		length += snprintf(text + length, size - length, ", stride %d", layer->stride[0]);
-	if (layer->padding[0] != 0 || layer->padding[1] != 0)
-		length += snprintf(text + length, size - length, ", padding %d", layer->padding[0]);
-	if (layer->groups != 1)
-		snprintf(text + length, size - length, ", %d groups", layer->groups);
+	if (conv->stride[0] != 1 || conv->stride[1] != 1)
+		length += snprintf(text + length, size - length, ", stride %d", conv->stride[0]);
+	if (conv->padding[0] != 0 || conv->padding[1] != 0)
+		length += snprintf(text + length, size - length, ", padding %d", conv->padding[0]);
+	if (conv->groups != 1)
+		snprintf(text + length, size - length, ", %d groups", conv->groups);
 }
 
 static void
-initialize(const NetworkLayer *layer, Random *random, real *parameters, real *statistics)
+initialize(const InitializePass *pass)
 {
-	size_t		fan_out = (size_t) layer->kernel[0] * layer->kernel[1] * (layer->maps / layer->groups);
+	const NetworkLayer *layer = pass->layer;
+	const ConvSettings *conv = &layer->settings.conv;
+	size_t		fan_out = (size_t) conv->kernel[0] * conv->kernel[1] * (conv->maps / conv->groups);
 
-	layer_initialize_matrix(layer, random, patch_values(layer), fan_out,
-							parameters, layer->bias ? parameters + layer->decay_count : NULL);
+	layer_initialize_matrix(pass, &conv->initial, patch_values(layer), fan_out);
 }
 
 /*
  * The choice of a method follows from the shape alone, never from a trial: the same network gives the same bits on every
  * run.  Transforms must save enough multiplications to pay for themselves, and their vectors are channels.
  */
-const ConvMethod *
-conv_method(const NetworkLayer *layer)
+static const ConvMethod *
+choose_method(const NetworkLayer *layer, bool spare_memory)
 {
-	double		plain = (double) layer->kernel[0] * layer->kernel[1];
+	const ConvSettings *conv = &layer->settings.conv;
+	double		plain = (double) conv->kernel[0] * conv->kernel[1];
 	double		fourier = conv_fourier_work(layer);
 	double		winograd = conv_winograd_work(layer);
 
-	if (!layer->spare_memory && layer->in.channels >= PANEL && layer->maps >= PANEL)
+	if (!spare_memory && layer->in.channels >= PANEL && conv->maps >= PANEL)
 	{
 		if (winograd <= fourier && winograd * 1.5 < plain)
 			return &conv_winograd;
 		if (fourier * 2 < plain)
 			return &conv_fourier;
 	}
-	if (layer->groups == 1 && (layer->out.width >= 12 || layer->in.channels < 8))
+	if (conv->groups == 1 && (layer->out.width >= 12 || layer->in.channels < 8))
 		return &conv_direct;
 	return &conv_patches;
 }
 
 static void
-plan(NetworkLayer *layer)
+plan(NetworkLayer *layer, bool spare_memory)
 {
-	layer->method = conv_method(layer);
-	layer->packed_count = layer->method->packed != NULL ? layer->method->packed(layer) : 0;
+	layer->plan.method = choose_method(layer, spare_memory);
+	if (layer->plan.method->packed != NULL)
+		layer->plan.packed_count = layer->plan.method->packed(layer);
 }
 
 static void
 pack(const NetworkLayer *layer, const real *weights, real *packed)
 {
-	layer->method->pack(layer, weights + layer->parameter_offset, packed);
+	layer->plan.method->pack(layer, weights + layer->parameter_offset, packed);
 }
 
 static size_t
 scratch(const NetworkLayer *layer, int samples, bool training)
 {
-	return layer->method->scratch(layer, samples, training);
+	return layer->plan.method->scratch(layer, samples, training);
 }
 
 static void
 forward(const LayerPass *pass)
 {
-	pass->layer->method->forward(pass);
+	pass->layer->plan.method->forward(pass);
 }
 
 static void
 backward(const LayerPass *pass)
 {
-	pass->layer->method->backward(pass);
+	pass->layer->plan.method->backward(pass);
 }
 
 const LayerType layer_conv = {
@@ -137,6 +155,7 @@ const LayerType layer_conv = {
 	.defaults = defaults,
 	.shape = shape,
 	.describe = describe,
+	.same_weights = same_weights,
 	.initialize = initialize,
 	.plan = plan,
 	.pack = pack,

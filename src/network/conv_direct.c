@@ -16,48 +16,57 @@
 static bool
 fits(const NetworkLayer *layer)
 {
-	return layer->groups == 1;
+	return layer->settings.conv.groups == 1;
 }
 
 static bool
 is_padded(const NetworkLayer *layer)
 {
-	return layer->padding[0] > 0 || layer->padding[1] > 0;
+	const ConvSettings *conv = &layer->settings.conv;
+
+	return conv->padding[0] > 0 || conv->padding[1] > 0;
 }
 
 /* Of a sample with its padding; no padding: 0. */
 static size_t
 padded_values(const NetworkLayer *layer)
 {
-	return is_padded(layer) ? (size_t) (layer->in.height + 2 * layer->padding[0]) *
-		(layer->in.width + 2 * layer->padding[1]) * layer->in.channels : 0;
+	const ConvSettings *conv = &layer->settings.conv;
+
+	return is_padded(layer) ? (size_t) (layer->in.height + 2 * conv->padding[0]) *
+		(layer->in.width + 2 * conv->padding[1]) * layer->in.channels : 0;
 }
 
 /* Whether its own way back serves; the slope is read in whole panels. */
 static bool
 goes_back(const NetworkLayer *layer)
 {
-	return layer->maps % PANEL == 0 && layer->kernel[1] * layer->in.channels >= 8;
+	const ConvSettings *conv = &layer->settings.conv;
+
+	return conv->maps % PANEL == 0 && conv->kernel[1] * layer->in.channels >= 8;
 }
 
 static size_t
 packed(const NetworkLayer *layer)
 {
-	return PANELS(layer->maps) * layer->kernel[0] * layer->kernel[1] * layer->in.channels * PANEL;
+	const ConvSettings *conv = &layer->settings.conv;
+
+	return PANELS(conv->maps) * conv->kernel[0] * conv->kernel[1] * layer->in.channels * PANEL;
 }
 
 static void
 pack(const NetworkLayer *layer, const real *weights, real *packed)
 {
-	size_t		rows = (size_t) layer->kernel[0] * layer->kernel[1] * layer->in.channels;
+	const ConvSettings *conv = &layer->settings.conv;
+	size_t		rows = (size_t) conv->kernel[0] * conv->kernel[1] * layer->in.channels;
 
-	for (int start = 0; start < layer->maps; start += PANEL, packed += rows * PANEL)
+	for (int start = 0; start < conv->maps; start += PANEL, packed += rows * PANEL)
 	{
-		int			count = layer->maps - start < PANEL ? layer->maps - start : PANEL;
+		int			count = conv->maps - start < PANEL ? conv->maps - start : PANEL;
 
 		for (size_t row = 0; row < rows; row++)
 		{
-			memcpy(packed + row * PANEL, weights + row * layer->maps + start, count * sizeof(real));
+			memcpy(packed + row * PANEL, weights + row * conv->maps + start, count * sizeof(real));
 			memset(packed + row * PANEL + count, 0, (PANEL - count) * sizeof(real));
 		}
 	}
@@ -66,7 +75,7 @@ pack(const NetworkLayer *layer, const real *weights, real *packed)
 static size_t
 scratch(const NetworkLayer *layer, int samples, bool training)
 {
-	size_t		own = 2 * (size_t) layer->maps + padded_values(layer);
+	size_t		own = 2 * (size_t) layer->settings.conv.maps + padded_values(layer);
 	size_t		patches = training ? conv_patches.scratch(layer, samples, training) : 0;
 
 	return own > patches ? own : patches;
@@ -76,9 +85,10 @@ scratch(const NetworkLayer *layer, int samples, bool training)
 static const real *
 pad_sample(const NetworkLayer *layer, const real *sample, real *room)
 {
+	const ConvSettings *conv = &layer->settings.conv;
 	size_t		channels = layer->in.channels;
-	size_t		line = (layer->in.width + 2 * layer->padding[1]) * channels;
-	real	   *to = room + layer->padding[0] * line + layer->padding[1] * channels;
+	size_t		line = (layer->in.width + 2 * conv->padding[1]) * channels;
+	real	   *to = room + conv->padding[0] * line + conv->padding[1] * channels;
 
 	if (!is_padded(layer))
 		return sample;
@@ -92,15 +102,16 @@ static void
 forward(const LayerPass *pass)
 {
 	const NetworkLayer *layer = pass->layer;
+	const ConvSettings *conv = &layer->settings.conv;
 	const real *weights = pass->weights + layer->parameter_offset;
 	size_t		channels = layer->in.channels;
-	size_t		line = (layer->in.width + 2 * layer->padding[1]) * channels;
-	size_t		panel_size = (size_t) layer->kernel[0] * layer->kernel[1] * channels * PANEL;
-	real	   *room = pass->scratch + 2 * layer->maps;
-	LayerFinish finish = layer_finish(pass, layer->bias ? weights + layer->decay_count : NULL, pass->scratch);
+	size_t		line = (layer->in.width + 2 * conv->padding[1]) * channels;
+	size_t		panel_size = (size_t) conv->kernel[0] * conv->kernel[1] * channels * PANEL;
+	real	   *room = pass->scratch + 2 * conv->maps;
+	LayerFinish finish = layer_finish(pass, conv->bias ? weights + layer->decay_count : NULL, pass->scratch);
 	ProductPass product = {
-		.rows = layer->out.width, .segments = layer->kernel[0], .depth = layer->kernel[1] * channels,
-		.a_row = layer->stride[1] * channels, .a_segment = line, .a_step = 1, .b_step = PANEL, .c_row = layer->maps,
+		.rows = layer->out.width, .segments = conv->kernel[0], .depth = conv->kernel[1] * channels,
+		.a_row = conv->stride[1] * channels, .a_segment = line, .a_step = 1, .b_step = PANEL, .c_row = conv->maps,
 		.relu = finish.relu
 	};
 
@@ -109,14 +120,14 @@ forward(const LayerPass *pass)
 		const real *sample = pad_sample(layer, pass->input + i * shape_values(layer->in), room);
 		real	   *output = pass->output + i * shape_values(layer->out);
 
-		for (int y = 0; y < layer->out.height; y++, output += (size_t) layer->out.width * layer->maps)
+		for (int y = 0; y < layer->out.height; y++, output += (size_t) layer->out.width * conv->maps)
 		{
 			if (y % LINES_BETWEEN == 0 && pass_interrupted(pass))
 				return;
-			product.a = sample + y * layer->stride[0] * line;
-			for (int start = 0; start < layer->maps; start += PANEL)
+			product.a = sample + y * conv->stride[0] * line;
+			for (int start = 0; start < conv->maps; start += PANEL)
 			{
-				product.columns = layer->maps - start < PANEL ? layer->maps - start : PANEL;
+				product.columns = conv->maps - start < PANEL ? conv->maps - start : PANEL;
 				product.b = pass->packed + start / PANEL * panel_size;
 				product.c = output + start;
 				product.scale = finish.scale != NULL ? finish.scale + start : NULL;
@@ -132,14 +143,15 @@ static void
 backward(const LayerPass *pass)
 {
 	const NetworkLayer *layer = pass->layer;
+	const ConvSettings *conv = &layer->settings.conv;
 	size_t		channels = layer->in.channels;
-	size_t		line = (layer->in.width + 2 * layer->padding[1]) * channels;
+	size_t		line = (layer->in.width + 2 * conv->padding[1]) * channels;
 	real	   *gradient = pass->gradient + layer->parameter_offset;
 	real	   *room = pass->scratch;
 	ProductPass product = {
-		.rows = layer->kernel[1] * channels, .columns = PANEL, .segments = layer->out.height, .depth = layer->out.width,
-		.a_row = 1, .a_segment = layer->stride[0] * line, .a_step = layer->stride[1] * channels, .b_step = layer->maps,
-		.c_row = layer->maps, .add = true
+		.rows = conv->kernel[1] * channels, .columns = PANEL, .segments = layer->out.height, .depth = layer->out.width,
+		.a_row = 1, .a_segment = conv->stride[0] * line, .a_step = conv->stride[1] * channels, .b_step = conv->maps,
+		.c_row = conv->maps, .add = true
 	};
 
 	if (pass->input_gradient != NULL || !goes_back(layer))
@@ -152,15 +164,15 @@ backward(const LayerPass *pass)
 		const real *sample = pad_sample(layer, pass->input + i * shape_values(layer->in), room);
 		const real *slope = pass->output_gradient + i * shape_values(layer->out);
 
-		if (layer->bias)
-			pass->kernels->column_sums(slope, shape_pixels(layer->out), layer->maps, gradient + layer->decay_count);
-		for (int start = 0; start < layer->maps; start += PANEL)
+		if (conv->bias)
+			pass->kernels->column_sums(slope, shape_pixels(layer->out), conv->maps, gradient + layer->decay_count);
+		for (int start = 0; start < conv->maps; start += PANEL)
 		{
 			product.b = slope + start;
-			for (int y = 0; y < layer->kernel[0]; y++)
+			for (int y = 0; y < conv->kernel[0]; y++)
 			{
 				product.a = sample + y * line;
-				product.c = gradient + (y * product.rows) * layer->maps + start;
+				product.c = gradient + (y * product.rows) * conv->maps + start;
 				matrix_kernels()->product(&product);
 			}
 		}

@@ -12,7 +12,7 @@ typedef struct ConvMethod
 {
 	const char *name;
 	bool		(*fits) (const NetworkLayer *layer);	/* whether it can compute this layer */
-	/* the others are called with the layer's method set to this one */
+	/* the others are called with the layer's plan.method set to this one */
 	size_t		(*packed) (const NetworkLayer *layer);	/* reals; NULL: none */
 	void		(*pack) (const NetworkLayer *layer, const real *weights, real *packed);
 	size_t		(*scratch) (const NetworkLayer *layer, int samples, bool training);	/* reals */
@@ -24,9 +24,6 @@ extern const ConvMethod conv_patches;
 extern const ConvMethod conv_direct;
 extern const ConvMethod conv_fourier;
 extern const ConvMethod conv_winograd;
-
-/* The fastest one for the layer's shape; conv.c explains the choice. */
-extern const ConvMethod *conv_method(const NetworkLayer *layer);
 
 /* Multiplications for an output value and input channel; INFINITY where the method cannot be used. */
 extern double conv_fourier_work(const NetworkLayer *layer);

@@ -25,17 +25,18 @@ typedef struct ConvPlan
 static ConvPlan
 make_plan(const NetworkLayer *layer)
 {
+	const ConvSettings *conv = &layer->settings.conv;
 	ConvPlan	plan;
 
-	plan.in_channels = layer->in.channels / layer->groups;
-	plan.maps = layer->maps / layer->groups;
-	plan.patch = (size_t) layer->kernel[0] * layer->kernel[1] * plan.in_channels;
+	plan.in_channels = layer->in.channels / conv->groups;
+	plan.maps = conv->maps / conv->groups;
+	plan.patch = (size_t) conv->kernel[0] * conv->kernel[1] * plan.in_channels;
 	plan.pixels = shape_pixels(layer->out);
 	plan.chunk = CHUNK_VALUES / plan.patch;
 	if (plan.chunk < 16)
 		plan.chunk = 16;
-	plan.plain = layer->groups == 1 && layer->kernel[0] == 1 && layer->kernel[1] == 1 && layer->stride[0] == 1 &&
-		layer->stride[1] == 1 && layer->padding[0] == 0 && layer->padding[1] == 0;
+	plan.plain = conv->groups == 1 && conv->kernel[0] == 1 && conv->kernel[1] == 1 && conv->stride[0] == 1 &&
+		conv->stride[1] == 1 && conv->padding[0] == 0 && conv->padding[1] == 0;
 	return plan;
 }
 
@@ -46,7 +47,7 @@ scratch(const NetworkLayer *layer, int samples, bool training)
 	ConvPlan	plan = make_plan(layer);
 	size_t		rows = plan.pixels * samples < plan.chunk ? plan.pixels * samples : plan.chunk;
 
-	return rows * plan.patch * (training ? 2 : 1) + 2 * (size_t) layer->maps;
+	return rows * plan.patch * (training ? 2 : 1) + 2 * (size_t) layer->settings.conv.maps;
 }
 
 /* An output pixel, and where its window lies in the input. */
@@ -64,12 +65,13 @@ typedef struct Window
 static inline void
 place_window(const NetworkLayer *layer, Window *window)
 {
+	const ConvSettings *conv = &layer->settings.conv;
 	int			width = layer->in.width;
 
-	window->top = window->y * layer->stride[0] - layer->padding[0];
-	window->left = window->x * layer->stride[1] - layer->padding[1];
+	window->top = window->y * conv->stride[0] - conv->padding[0];
+	window->left = window->x * conv->stride[1] - conv->padding[1];
 	window->first = window->left < 0 ? -window->left : 0;
-	window->last = window->left + layer->kernel[1] > width ? width - window->left : layer->kernel[1];
+	window->last = window->left + conv->kernel[1] > width ? width - window->left : conv->kernel[1];
 	if (window->last < window->first)
 		window->last = window->first;
 }
@@ -120,16 +122,17 @@ static void
 take_patches(const NetworkLayer *layer, const ConvPlan *plan, const real *input, int group, size_t start, size_t rows,
 			 real *patches)
 {
+	const ConvSettings *conv = &layer->settings.conv;
 	size_t		channels = layer->in.channels;
 	size_t		run = plan->in_channels;
-	size_t		line = (size_t) layer->kernel[1] * run;
+	size_t		line = (size_t) conv->kernel[1] * run;
 	Window		window = first_window(layer, plan, start);
 
 	for (size_t row = 0; row < rows; row++, next_window(layer, &window))
 	{
 		const real *sample = input + window.sample * shape_values(layer->in) + group * run;
 
-		for (int ky = 0; ky < layer->kernel[0]; ky++, patches += line)
+		for (int ky = 0; ky < conv->kernel[0]; ky++, patches += line)
 		{
 			int			y = window.top + ky;
 			const real *from = sample + ((ptrdiff_t) y * layer->in.width + window.left) * (ptrdiff_t) channels;
@@ -140,15 +143,15 @@ take_patches(const NetworkLayer *layer, const ConvPlan *plan, const real *input,
 				first = last = 0;
 			if (first > 0)
 				memset(patches, 0, first * run * sizeof(real));
-			if (layer->groups == 1)
+			if (conv->groups == 1)
 				copy_values(patches + first * run, from + first * run, (last - first) * run);
 			else
 			{
 				for (int kx = first; kx < last; kx++)
 					copy_values(patches + kx * run, from + kx * channels, run);
 			}
-			if (last < layer->kernel[1])
-				memset(patches + last * run, 0, (layer->kernel[1] - last) * run * sizeof(real));
+			if (last < conv->kernel[1])
+				memset(patches + last * run, 0, (conv->kernel[1] - last) * run * sizeof(real));
 		}
 	}
 }
@@ -158,23 +161,24 @@ static void
 give_patches(const LayerPass *pass, const ConvPlan *plan, int group, size_t start, size_t rows, const real *patches)
 {
 	const NetworkLayer *layer = pass->layer;
+	const ConvSettings *conv = &layer->settings.conv;
 	size_t		channels = layer->in.channels;
 	size_t		run = plan->in_channels;
-	size_t		line = (size_t) layer->kernel[1] * run;
+	size_t		line = (size_t) conv->kernel[1] * run;
 	Window		window = first_window(layer, plan, start);
 
 	for (size_t row = 0; row < rows; row++, next_window(layer, &window))
 	{
 		real	   *sample = pass->input_gradient + window.sample * shape_values(layer->in) + group * run;
 
-		for (int ky = 0; ky < layer->kernel[0]; ky++, patches += line)
+		for (int ky = 0; ky < conv->kernel[0]; ky++, patches += line)
 		{
 			int			y = window.top + ky;
 			real	   *to = sample + ((ptrdiff_t) y * layer->in.width + window.left) * (ptrdiff_t) channels;
 
 			if (y < 0 || y >= layer->in.height)
 				continue;
-			if (layer->groups == 1)
+			if (conv->groups == 1)
 				pass->kernels->add(patches + window.first * run, (window.last - window.first) * run,
 								   to + window.first * run);
 			else
@@ -190,20 +194,21 @@ static void
 forward(const LayerPass *pass)
 {
 	const NetworkLayer *layer = pass->layer;
+	const ConvSettings *conv = &layer->settings.conv;
 	ConvPlan	plan = make_plan(layer);
 	size_t		total = plan.pixels * pass->n;
 	const real *weights = pass->weights + layer->parameter_offset;
-	const real *bias = layer->bias ? weights + layer->decay_count : NULL;
+	const real *bias = conv->bias ? weights + layer->decay_count : NULL;
 	real	   *fold = pass->scratch;
-	real	   *patches = pass->scratch + 2 * layer->maps;
+	real	   *patches = pass->scratch + 2 * conv->maps;
 	LayerFinish finish = layer_finish(pass, bias, fold);
 
 	for (size_t start = 0; start < total && !pass_interrupted(pass); start += plan.chunk)
 	{
 		size_t		rows = total - start < plan.chunk ? total - start : plan.chunk;
-		real	   *output = pass->output + start * layer->maps;
+		real	   *output = pass->output + start * conv->maps;
 
-		for (int group = 0; group < layer->groups; group++)
+		for (int group = 0; group < conv->groups; group++)
 		{
 			const real *rows_in = pass->input + start * layer->in.channels;
 
@@ -213,7 +218,7 @@ forward(const LayerPass *pass)
 				rows_in = patches;
 			}
 			matrix_multiply(false, false, (int) rows, plan.maps, (int) plan.patch, rows_in, plan.patch,
-							weights + group * plan.patch * plan.maps, plan.maps, 0, output + group * plan.maps, layer->maps);
+							weights + group * plan.patch * plan.maps, plan.maps, 0, output + group * plan.maps, conv->maps);
 		}
 		layer_finish_rows(pass, &finish, rows, output);
 	}
@@ -223,6 +228,7 @@ static void
 backward(const LayerPass *pass)
 {
 	const NetworkLayer *layer = pass->layer;
+	const ConvSettings *conv = &layer->settings.conv;
 	ConvPlan	plan = make_plan(layer);
 	size_t		total = plan.pixels * pass->n;
 	const real *weights = pass->weights + layer->parameter_offset;
@@ -235,11 +241,11 @@ backward(const LayerPass *pass)
 	for (size_t start = 0; start < total && !pass_interrupted(pass); start += plan.chunk)
 	{
 		size_t		rows = total - start < plan.chunk ? total - start : plan.chunk;
-		const real *slope = pass->output_gradient + start * layer->maps;
+		const real *slope = pass->output_gradient + start * conv->maps;
 
-		if (layer->bias)
-			pass->kernels->column_sums(slope, rows, layer->maps, gradient + layer->decay_count);
-		for (int group = 0; group < layer->groups; group++)
+		if (conv->bias)
+			pass->kernels->column_sums(slope, rows, conv->maps, gradient + layer->decay_count);
+		for (int group = 0; group < conv->groups; group++)
 		{
 			size_t		offset = group * plan.patch * plan.maps;
 			const real *rows_in = pass->input + start * layer->in.channels;
@@ -252,10 +258,10 @@ backward(const LayerPass *pass)
 				rows_in = patches;
 			}
 			matrix_multiply(true, false, (int) plan.patch, plan.maps, (int) rows, rows_in, plan.patch,
-							slope + group * plan.maps, layer->maps, 1, gradient + offset, plan.maps);
+							slope + group * plan.maps, conv->maps, 1, gradient + offset, plan.maps);
 			if (pass->input_gradient == NULL)
 				continue;
-			matrix_multiply(false, true, (int) rows, (int) plan.patch, plan.maps, slope + group * plan.maps, layer->maps,
+			matrix_multiply(false, true, (int) rows, (int) plan.patch, plan.maps, slope + group * plan.maps, conv->maps,
 							weights + offset, plan.maps, 0, rows_back, plan.patch);
 			if (!plan.plain)
 				give_patches(pass, &plan, group, start, rows, patch_gradients);

@@ -38,21 +38,22 @@ typedef struct TilePlan
 static TilePlan
 make_plan(const NetworkLayer *layer, bool fourier, int side)
 {
+	const ConvSettings *conv = &layer->settings.conv;
 	TilePlan	plan = {.fourier = fourier, .side = side};
 
 	for (int i = 0; i < 2; i++)
 	{
 		int			size = i == 0 ? layer->out.height : layer->out.width;
 
-		plan.step[i] = side - layer->kernel[i] + 1;
+		plan.step[i] = side - conv->kernel[i] + 1;
 		plan.tiles[i] = (size + plan.step[i] - 1) / plan.step[i];
 	}
 	plan.panel = fourier ? 2 * PANEL : PANEL;
 	plan.in_row = PANELS(layer->in.channels) * plan.panel;
-	plan.out_row = PANELS(layer->maps) * plan.panel;
+	plan.out_row = PANELS(conv->maps) * plan.panel;
 	plan.points = fourier ? FOURIER_POINTS(side) : (size_t) side * side;
 	plan.weight_point = layer->in.channels * plan.out_row + PAD;
-	plan.turned_point = layer->maps * plan.in_row + PAD;
+	plan.turned_point = conv->maps * plan.in_row + PAD;
 	plan.chunk = CHUNK_TILES / (plan.tiles[0] * plan.tiles[1]);
 	if (plan.chunk < 1)
 		plan.chunk = 1;
@@ -63,12 +64,13 @@ make_plan(const NetworkLayer *layer, bool fourier, int side)
 static double
 work(const NetworkLayer *layer, bool fourier, int side)
 {
+	const ConvSettings *conv = &layer->settings.conv;
 	TilePlan	plan;
 
-	if (layer->groups != 1 || layer->stride[0] != 1 || layer->stride[1] != 1)
+	if (conv->groups != 1 || conv->stride[0] != 1 || conv->stride[1] != 1)
 		return INFINITY;
-	if (fourier ? layer->kernel[0] > side / 2 + 1 || layer->kernel[1] > side / 2 + 1 :
-		layer->kernel[0] != layer->kernel[1] || layer->kernel[0] < 3 || layer->kernel[0] > 5)
+	if (fourier ? conv->kernel[0] > side / 2 + 1 || conv->kernel[1] > side / 2 + 1 :
+		conv->kernel[0] != conv->kernel[1] || conv->kernel[0] < 3 || conv->kernel[0] > 5)
 		return INFINITY;
 	plan = make_plan(layer, fourier, side);
 	return (fourier ? 4.0 : 1.0) * plan.points * plan.tiles[0] * plan.tiles[1] / shape_pixels(layer->out);
@@ -98,7 +100,7 @@ best_side(const NetworkLayer *layer, bool fourier)
 static TilePlan
 plan_of(const NetworkLayer *layer)
 {
-	bool		fourier = layer->method == &conv_fourier;
+	bool		fourier = layer->plan.method == &conv_fourier;
 
 	return make_plan(layer, fourier, best_side(layer, fourier));
 }
@@ -158,14 +160,15 @@ packed(const NetworkLayer *layer)
 static size_t
 scratch(const NetworkLayer *layer, int samples, bool training)
 {
+	const ConvSettings *conv = &layer->settings.conv;
 	TilePlan plan = plan_of(layer);
 	size_t		rows = chunk_rows(&plan, samples);
 	size_t		point = rows * (plan.in_row + plan.out_row) + 2 * PAD;
 
 	if (training)
 		point += plan.weight_point + plan.turned_point;
-	return plan.points * point + 2 * (size_t) layer->maps +
-		(training ? (size_t) layer->kernel[0] * layer->kernel[1] * layer->in.channels * layer->maps : 0);
+	return plan.points * point + 2 * (size_t) conv->maps +
+		(training ? (size_t) conv->kernel[0] * conv->kernel[1] * layer->in.channels * conv->maps : 0);
 }
 
 /* ---- transforms ---------------------------------------------------------------------------------------------------- */
@@ -210,6 +213,7 @@ transform_tiles(const LayerPass *pass, const TilePlan *plan, TileKind kind, int 
 				const LayerFinish *finish, real *values)
 {
 	const NetworkLayer *layer = pass->layer;
+	const ConvSettings *conv = &layer->settings.conv;
 	bool		of_input = kind == TILE_INPUT || kind == TILE_INPUT_SLOPE;
 	NetworkShape shape = of_input ? layer->in : layer->out;
 	size_t		row_size = of_input ? plan->in_row : plan->out_row;
@@ -229,7 +233,7 @@ transform_tiles(const LayerPass *pass, const TilePlan *plan, TileKind kind, int 
 		TilePass	tile;
 
 		if (of_input)
-			tile = place_tile(plan, shape, y - layer->padding[0], x - layer->padding[1], plan->side, plan->side, point,
+			tile = place_tile(plan, shape, y - conv->padding[0], x - conv->padding[1], plan->side, plan->side, point,
 							  &offset);
 		else
 			tile = place_tile(plan, shape, y, x, plan->step[0], plan->step[1], point, &offset);
@@ -260,9 +264,10 @@ transform_tiles(const LayerPass *pass, const TilePlan *plan, TileKind kind, int 
 static TilePass
 place_weights(const NetworkLayer *layer, const TilePlan *plan, int rows, int columns, size_t point)
 {
+	const ConvSettings *conv = &layer->settings.conv;
 	TilePass pass = {
-		.side = plan->side, .size = layer->kernel[0], .bottom = layer->kernel[0], .right = layer->kernel[1], .channels = columns,
-		.line = (size_t) layer->kernel[1] * rows * columns, .pixel = (size_t) rows * columns,
+		.side = plan->side, .size = conv->kernel[0], .bottom = conv->kernel[0], .right = conv->kernel[1], .channels = columns,
+		.line = (size_t) conv->kernel[1] * rows * columns, .pixel = (size_t) rows * columns,
 		.point = point, .panel = rows * plan->panel,
 		.scale = (real) 1 / (4 * plan->side * plan->side)
 	};
@@ -288,17 +293,18 @@ pack(const NetworkLayer *layer, const real *weights, real *packed)
 {
 	TilePlan plan = plan_of(layer);
 
-	pack_matrix(layer, &plan, weights, layer->in.channels, layer->maps, plan.weight_point, packed);
+	pack_matrix(layer, &plan, weights, layer->in.channels, layer->settings.conv.maps, plan.weight_point, packed);
 }
 
 /* The same of the weights with in and maps exchanged; turned: room for them. */
 static void
 pack_turned(const NetworkLayer *layer, const TilePlan *plan, const real *weights, real *turned, real *packed)
 {
+	const ConvSettings *conv = &layer->settings.conv;
 	size_t		in = layer->in.channels;
-	size_t		maps = layer->maps;
+	size_t		maps = conv->maps;
 
-	for (int place = 0; place < layer->kernel[0] * layer->kernel[1]; place++)
+	for (int place = 0; place < conv->kernel[0] * conv->kernel[1]; place++)
 	{
 		const real *from = weights + place * in * maps;
 		real	   *to = turned + place * in * maps;
@@ -309,7 +315,7 @@ pack_turned(const NetworkLayer *layer, const TilePlan *plan, const real *weights
 				to[m * in + c] = from[c * maps + m];
 		}
 	}
-	pack_matrix(layer, plan, turned, layer->maps, layer->in.channels, plan->turned_point, packed);
+	pack_matrix(layer, plan, turned, conv->maps, layer->in.channels, plan->turned_point, packed);
 }
 
 /* ---- products ------------------------------------------------------------------------------------------------------ */
@@ -360,7 +366,7 @@ multiply_gradient(const LayerPass *pass, const TilePlan *plan, size_t rows, cons
 		.c_row = plan->panel, .add = add
 	};
 
-	for (size_t panel = 0; panel < PANELS(pass->layer->maps); panel++)
+	for (size_t panel = 0; panel < PANELS(pass->layer->settings.conv.maps); panel++)
 	{
 		for (size_t start = 0; start < in; start += together)
 		{
@@ -382,14 +388,15 @@ static void
 forward(const LayerPass *pass)
 {
 	const NetworkLayer *layer = pass->layer;
+	const ConvSettings *conv = &layer->settings.conv;
 	TilePlan plan = plan_of(layer);
 	int			chunk = chunk_samples(&plan, pass->n);
 	size_t		most_rows = chunk_rows(&plan, pass->n);
 	const real *weights = pass->weights + layer->parameter_offset;
 	real	   *fold = pass->scratch;
-	real	   *input = fold + 2 * layer->maps;
+	real	   *input = fold + 2 * conv->maps;
 	real	   *output = input + plan.points * (most_rows * plan.in_row + PAD);
-	LayerFinish finish = layer_finish(pass, layer->bias ? weights + layer->decay_count : NULL, fold);
+	LayerFinish finish = layer_finish(pass, conv->bias ? weights + layer->decay_count : NULL, fold);
 
 	for (int first = 0; first < pass->n; first += chunk)
 	{
@@ -401,7 +408,7 @@ forward(const LayerPass *pass)
 		{
 			if (point % POINTS_BETWEEN == 0 && pass_interrupted(pass))
 				return;
-			multiply(pass, &plan, rows, layer->in.channels, layer->maps, input + point * (rows * plan.in_row + PAD),
+			multiply(pass, &plan, rows, layer->in.channels, conv->maps, input + point * (rows * plan.in_row + PAD),
 					 plan.in_row, pass->packed + point * plan.weight_point,
 					 output + point * (rows * plan.out_row + PAD), plan.out_row);
 		}
@@ -413,6 +420,7 @@ static void
 backward(const LayerPass *pass)
 {
 	const NetworkLayer *layer = pass->layer;
+	const ConvSettings *conv = &layer->settings.conv;
 	TilePlan plan = plan_of(layer);
 	int			chunk = chunk_samples(&plan, pass->n);
 	size_t		most_rows = chunk_rows(&plan, pass->n);
@@ -422,10 +430,10 @@ backward(const LayerPass *pass)
 	real	   *slope = input + plan.points * (most_rows * plan.in_row + PAD);
 	real	   *weight_slope = slope + plan.points * (most_rows * plan.out_row + PAD);
 	real	   *turned = weight_slope + plan.points * plan.weight_point;
-	TilePass last = place_weights(layer, &plan, layer->in.channels, layer->maps, plan.weight_point);
+	TilePass last = place_weights(layer, &plan, layer->in.channels, conv->maps, plan.weight_point);
 
-	if (layer->bias)
-		pass->kernels->column_sums(pass->output_gradient, pass->n * shape_pixels(layer->out), layer->maps,
+	if (conv->bias)
+		pass->kernels->column_sums(pass->output_gradient, pass->n * shape_pixels(layer->out), conv->maps,
 								   gradient + layer->decay_count);
 	if (pass->input_gradient != NULL)
 	{
@@ -449,7 +457,7 @@ backward(const LayerPass *pass)
 							  first > 0, weight_slope + point * plan.weight_point);
 			/* the input's transform is done with: its place takes dX */
 			if (pass->input_gradient != NULL)
-				multiply(pass, &plan, rows, layer->maps, layer->in.channels, slope + point * out_point, plan.out_row,
+				multiply(pass, &plan, rows, conv->maps, layer->in.channels, slope + point * out_point, plan.out_row,
 						 turned + point * plan.turned_point, input + point * in_point, plan.in_row);
 		}
 		if (pass->input_gradient != NULL)
@@ -459,7 +467,7 @@ backward(const LayerPass *pass)
 	for (int row = 0; row < layer->in.channels; row++)
 	{
 		const real *from = weight_slope + row * plan.panel;
-		real	   *to = gradient + (size_t) row * layer->maps;
+		real	   *to = gradient + (size_t) row * conv->maps;
 
 		if (plan.fourier)
 			pass->kernels->fourier_back(&last, from, to);

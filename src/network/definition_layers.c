@@ -90,7 +90,6 @@ layers_read_types(const NetworkSetting *settings, int count, NetworkDefinition *
 	{
 		definition->layers[i].number = i + 1;
 		definition->layers[i].source = -1;
-		definition->layers[i].initial_deviation = NAN;
 		definition->layers[i].rate_factor = 1;
 	}
 	for (int i = 0; i < count; i++)
@@ -138,7 +137,6 @@ layers_append(NetworkDefinition *definition, const LayerType *type, double rate_
 	layer->type = type;
 	layer->number = definition->layer_count;
 	layer->source = -1;
-	layer->initial_deviation = NAN;
 	layer->rate_factor = rate_factor;
 }
 

@@ -24,63 +24,73 @@
 static const char *const stored_names[] = {"float", "bf16", NULL};
 
 static const SettingRule rules[] = {
-	{"units", RULE_INTEGER, offsetof(NetworkLayer, maps), 1, LIMIT_UNITS, NULL},
-	{"bias", RULE_BOOLEAN, offsetof(NetworkLayer, bias), 0, 0, NULL},
-	{"weights", RULE_CHOICE, offsetof(NetworkLayer, stored), 0, 0, stored_names},
+	{"units", RULE_INTEGER, offsetof(NetworkLayer, settings.dense.units), 1, LIMIT_UNITS, NULL},
+	{"bias", RULE_BOOLEAN, offsetof(NetworkLayer, settings.dense.bias), 0, 0, NULL},
+	{"weights", RULE_CHOICE, offsetof(NetworkLayer, settings.dense.stored), 0, 0, stored_names},
 	{"rate_factor", RULE_REAL, offsetof(NetworkLayer, rate_factor), 0, 1e6, NULL},
-	{"initial.deviation", RULE_REAL, offsetof(NetworkLayer, initial_deviation), 0, 1e3, NULL},
-	{"initial.bias_mean", RULE_REAL, offsetof(NetworkLayer, initial_bias_mean), -1e3, 1e3, NULL},
-	{"initial.bias_deviation", RULE_REAL, offsetof(NetworkLayer, initial_bias_deviation), 0, 1e3, NULL},
+	{"initial.deviation", RULE_REAL, offsetof(NetworkLayer, settings.dense.initial.deviation), 0, 1e3, NULL},
+	{"initial.bias_mean", RULE_REAL, offsetof(NetworkLayer, settings.dense.initial.bias_mean), -1e3, 1e3, NULL},
+	{"initial.bias_deviation", RULE_REAL, offsetof(NetworkLayer, settings.dense.initial.bias_deviation), 0, 1e3, NULL},
 	{NULL, 0, 0, 0, 0, NULL}
 };
 
 static void
 defaults(NetworkLayer *layer)
 {
-	layer->bias = true;
+	layer->settings.dense.bias = true;
+	layer->settings.dense.initial.deviation = NAN;
 }
 
 static bool
 shape(NetworkLayer *layer, Status *status)
 {
-	if (layer->maps == 0)
+	DenseSettings *dense = &layer->settings.dense;
+
+	if (dense->units == 0)
 		return layer_error(layer, status, "", "\"units\" is missing.");
-	layer->out = (NetworkShape) {1, 1, layer->maps};
-	layer->decay_count = shape_values(layer->in) * layer->maps;
-	layer->parameter_count = layer->decay_count + (layer->bias ? layer->maps : 0);
+	layer->out = (NetworkShape) {1, 1, dense->units};
+	layer->decay_count = shape_values(layer->in) * dense->units;
+	layer->parameter_count = layer->decay_count + (dense->bias ? dense->units : 0);
 	return true;
 }
 
 static void
 describe(const NetworkLayer *layer, char *text, size_t size)
 {
-	snprintf(text, size, "dense, %d units%s", layer->maps, layer->stored == STORED_BF16 ? ", bf16" : "");
+	const DenseSettings *dense = &layer->settings.dense;
+
+	snprintf(text, size, "dense, %d units%s", dense->units, dense->stored == STORED_BF16 ? ", bf16" : "");
 }
 
 static void
-initialize(const NetworkLayer *layer, Random *random, real *parameters, real *statistics)
+initialize(const InitializePass *pass)
 {
-	layer_initialize_matrix(layer, random, shape_values(layer->in), layer->maps, parameters,
-							layer->bias ? parameters + layer->decay_count : NULL);
+	const DenseSettings *dense = &pass->layer->settings.dense;
+
+	layer_initialize_matrix(pass, &dense->initial, shape_values(pass->layer->in), dense->units);
 }
 
 static size_t
 scratch(const NetworkLayer *layer, int samples, bool training)
 {
-	return 2 * (size_t) layer->maps + (layer->stored == STORED_BF16 ? (size_t) samples * LEAD : 0);
+	const DenseSettings *dense = &layer->settings.dense;
+
+	return 2 * (size_t) dense->units + (dense->stored == STORED_BF16 ? (size_t) samples * LEAD : 0);
 }
 
 static void
-plan(NetworkLayer *layer)
+plan(NetworkLayer *layer, bool spare_memory)
 {
-	size_t		values = shape_values(layer->in) * PANELS(layer->maps) * PANEL;
+	DenseSettings *dense = &layer->settings.dense;
+	size_t		values = shape_values(layer->in) * PANELS(dense->units) * PANEL;
 
-	layer->packed_count = layer->stored == STORED_BF16 ? (values * sizeof(uint16_t) + sizeof(real) - 1) / sizeof(real) : 0;
+	layer->plan.packed_count = dense->stored == STORED_BF16 ? (values * sizeof(uint16_t) + sizeof(real) - 1) / sizeof(real) : 0;
 }
 
 static void
 pack(const NetworkLayer *layer, const real *weights, real *packed)
 {
+	const DenseSettings *dense = &layer->settings.dense;
 	size_t		in = shape_values(layer->in);
 	uint16_t   *to = (uint16_t *) packed;
 
@@ -88,13 +98,13 @@ pack(const NetworkLayer *layer, const real *weights, real *packed)
 	{
 		size_t		rows = in - start < BLOCK ? in - start : BLOCK;
 
-		for (int column = 0; column < layer->maps; column += PANEL)
+		for (int column = 0; column < dense->units; column += PANEL)
 		{
-			int			count = layer->maps - column < PANEL ? layer->maps - column : PANEL;
+			int			count = dense->units - column < PANEL ? dense->units - column : PANEL;
 
 			for (size_t row = 0; row < rows; row++, to += PANEL)
 			{
-				const real *from = weights + layer->parameter_offset + (start + row) * layer->maps + column;
+				const real *from = weights + layer->parameter_offset + (start + row) * dense->units + column;
 
 				for (int i = 0; i < PANEL; i++)
 					to[i] = i < count ? bf16_of((float) from[i]) : 0;
@@ -122,8 +132,9 @@ static void
 forward_packed(const LayerPass *pass, const LayerFinish *finish)
 {
 	const NetworkLayer *layer = pass->layer;
+	const DenseSettings *dense = &layer->settings.dense;
 	size_t		in = shape_values(layer->in);
-	real	   *lines = pass->scratch + 2 * layer->maps;
+	real	   *lines = pass->scratch + 2 * dense->units;
 	const uint16_t *weights = (const uint16_t *) pass->packed;
 
 	for (size_t start = 0; start < in && !pass_interrupted(pass); start += BLOCK)
@@ -132,14 +143,14 @@ forward_packed(const LayerPass *pass, const LayerFinish *finish)
 		bool		last = start + depth == in;
 		ProductPass product = {
 			.rows = pass->n, .segments = 1, .depth = depth, .a = lines, .a_row = LEAD, .a_step = 1, .b_step = PANEL,
-			.c_row = layer->maps, .add = start > 0, .relu = last && finish->relu
+			.c_row = dense->units, .add = start > 0, .relu = last && finish->relu
 		};
 
 		for (int i = 0; i < pass->n; i++)
 			memcpy(lines + (size_t) i * LEAD, pass->input + i * in + start, depth * sizeof(real));
-		for (int column = 0; column < layer->maps; column += PANEL, weights += depth * PANEL)
+		for (int column = 0; column < dense->units; column += PANEL, weights += depth * PANEL)
 		{
-			product.columns = layer->maps - column < PANEL ? layer->maps - column : PANEL;
+			product.columns = dense->units - column < PANEL ? dense->units - column : PANEL;
 			product.b_bf16 = weights;
 			product.c = pass->output + column;
 			product.scale = last && finish->scale != NULL ? finish->scale + column : NULL;
@@ -153,21 +164,22 @@ static void
 forward(const LayerPass *pass)
 {
 	const NetworkLayer *layer = pass->layer;
+	const DenseSettings *dense = &layer->settings.dense;
 	size_t		values = shape_values(layer->in);
 	const real *weights = pass->weights + layer->parameter_offset;
-	const real *bias = layer->bias ? weights + layer->decay_count : NULL;
+	const real *bias = dense->bias ? weights + layer->decay_count : NULL;
 	LayerFinish finish = layer_finish(pass, bias, pass->scratch);
 
-	if (layer->stored == STORED_BF16 && !pass->training)
+	if (dense->stored == STORED_BF16 && !pass->training)
 	{
 		forward_packed(pass, &finish);
 		return;
 	}
-	for (int first = 0, part; first < layer->maps && !pass_interrupted(pass); first += part)
+	for (int first = 0, part; first < dense->units && !pass_interrupted(pass); first += part)
 	{
-		part = next_part(layer->maps - first, pass->n * values);
-		matrix_multiply(false, false, pass->n, part, (int) values, pass->input, values, weights + first, layer->maps, 0,
-						pass->output + first, layer->maps);
+		part = next_part(dense->units - first, pass->n * values);
+		matrix_multiply(false, false, pass->n, part, (int) values, pass->input, values, weights + first, dense->units, 0,
+						pass->output + first, dense->units);
 	}
 	layer_finish_rows(pass, &finish, pass->n, pass->output);
 }
@@ -176,21 +188,23 @@ static void
 backward(const LayerPass *pass)
 {
 	const NetworkLayer *layer = pass->layer;
+	const DenseSettings *dense = &layer->settings.dense;
 	size_t		values = shape_values(layer->in);
 	real	   *gradient = pass->gradient + layer->parameter_offset;
 
-	if (layer->bias)
-		pass->kernels->column_sums(pass->output_gradient, pass->n, layer->maps, gradient + layer->decay_count);
+	if (dense->bias)
+		pass->kernels->column_sums(pass->output_gradient, pass->n, dense->units, gradient + layer->decay_count);
 	for (int first = 0, part; first < (int) values && !pass_interrupted(pass); first += part)
 	{
-		size_t		skipped = (size_t) first * layer->maps;
+		size_t		skipped = (size_t) first * dense->units;
 
-		part = next_part((int) values - first, (size_t) pass->n * layer->maps);
-		matrix_multiply(true, false, part, layer->maps, pass->n, pass->input + first, values, pass->output_gradient, layer->maps, 1,
-						gradient + skipped, layer->maps);
+		part = next_part((int) values - first, (size_t) pass->n * dense->units);
+		matrix_multiply(true, false, part, dense->units, pass->n, pass->input + first, values,
+						pass->output_gradient, dense->units, 1, gradient + skipped, dense->units);
 		if (pass->input_gradient != NULL)
-			matrix_multiply(false, true, pass->n, part, layer->maps, pass->output_gradient, layer->maps,
-							pass->weights + layer->parameter_offset + skipped, layer->maps, 0, pass->input_gradient + first, values);
+			matrix_multiply(false, true, pass->n, part, dense->units, pass->output_gradient, dense->units,
+							pass->weights + layer->parameter_offset + skipped, dense->units, 0,
+							pass->input_gradient + first, values);
 	}
 }
 

@@ -7,6 +7,8 @@
 
 #include "network/layer_internal.h"
 
+#define VALUES_BETWEEN 65536	/* checks for interrupts */
+
 bool
 layer_error(const NetworkLayer *layer, Status *status, const char *hint, const char *format, ...)
 {
@@ -21,26 +23,26 @@ layer_error(const NetworkLayer *layer, Status *status, const char *hint, const c
 }
 
 bool
-layer_window(NetworkLayer *layer, Status *status)
+layer_window(NetworkLayer *layer, const int *kernel, int *stride, const int *padding, Status *status)
 {
 	int			size[2] = {layer->in.height, layer->in.width};
 	int			out[2];
 
 	for (int side = 0; side < 2; side++)
 	{
-		int			room = size[side] + 2 * layer->padding[side];
+		int			room = size[side] + 2 * padding[side];
 
-		if (layer->kernel[side] == 0)
+		if (kernel[side] == 0)
 			return layer_error(layer, status, "", "its window has no %s.", side == 0 ? "height" : "width");
-		if (layer->stride[side] == 0)
-			layer->stride[side] = layer->kernel[side];
-		if (layer->padding[side] >= layer->kernel[side])
+		if (stride[side] == 0)
+			stride[side] = kernel[side];
+		if (padding[side] >= kernel[side])
 			return layer_error(layer, status, "", "padding %d is not less than the window's %d.",
-							   layer->padding[side], layer->kernel[side]);
-		if (layer->kernel[side] > room)
+							   padding[side], kernel[side]);
+		if (kernel[side] > room)
 			return layer_error(layer, status, "", "a window of %d x %d is larger than the map of %d x %d.",
-							   layer->kernel[0], layer->kernel[1], layer->in.height, layer->in.width);
-		out[side] = (room - layer->kernel[side]) / layer->stride[side] + 1;
+							   kernel[0], kernel[1], layer->in.height, layer->in.width);
+		out[side] = (room - kernel[side]) / stride[side] + 1;
 	}
 	layer->out.height = out[0];
 	layer->out.width = out[1];
@@ -48,34 +50,34 @@ layer_window(NetworkLayer *layer, Status *status)
 }
 
 void
-layer_initialize_matrix(const NetworkLayer *layer, Random *random, size_t fan_in, size_t fan_out,
-						real *matrix, real *bias)
+layer_initialize_matrix(const InitializePass *pass, const LayerInitial *initial, size_t fan_in, size_t fan_out)
 {
-	double		deviation = layer->initial_deviation;
+	const NetworkLayer *layer = pass->layer;
+	double		deviation = initial->deviation;
 
 	if (isnan(deviation))
 		deviation = layer->rectifier_follows ? sqrt(2.0 / fan_in) : sqrt(2.0 / (fan_in + fan_out));
 	for (size_t i = 0; i < layer->decay_count; i++)
 	{
-		if (i % 65536 == 65535 && layer->host->interrupted != NULL && layer->host->interrupted(layer->host->context))
+		if (i % VALUES_BETWEEN == VALUES_BETWEEN - 1 && pass->host->interrupted != NULL &&
+			pass->host->interrupted(pass->host->context))
 			return;
-		matrix[i] = (real) (deviation * random_normal(random));
+		pass->parameters[i] = (real) (deviation * random_normal(pass->random));
 	}
-	for (size_t i = layer->decay_count; bias != NULL && i < layer->parameter_count; i++)
-		bias[i - layer->decay_count] =
-			(real) (layer->initial_bias_mean + layer->initial_bias_deviation * random_normal(random));
+	for (size_t i = layer->decay_count; i < layer->parameter_count; i++)
+		pass->parameters[i] = (real) (initial->bias_mean + initial->bias_deviation * random_normal(pass->random));
 }
 
 LayerFinish
 layer_finish(const LayerPass *pass, const real *bias, real *fold)
 {
 	const NetworkLayer *layer = pass->layer;
-	LayerFinish finish = {NULL, bias, layer->absorbs_relu};
+	LayerFinish finish = {NULL, bias, layer->plan.fuses_relu};
 
-	if (!pass->training && layer->folds_norm)
+	if (!pass->training && layer->plan.folds_norm)
 	{
 		pass->next->type->fold(pass->next, pass->weights, bias, fold, fold + layer->out.channels);
-		finish = (LayerFinish) {fold, fold + layer->out.channels, layer->folds_relu};
+		finish = (LayerFinish) {fold, fold + layer->out.channels, layer->plan.folds_relu};
 	}
 	return finish;
 }

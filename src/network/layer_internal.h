@@ -22,6 +22,28 @@ typedef struct NetworkShape
 
 typedef struct LayerType LayerType;
 
+/* ---- settings, by type --------------------------------------------------------------------------------------------- */
+
+/* "initial": the distribution of the initial weights */
+typedef struct LayerInitial
+{
+	double		deviation;		/* NAN: by the rule of He or Glorot */
+	double		bias_mean;
+	double		bias_deviation;
+} LayerInitial;
+
+/* Sides are [height, width]. */
+typedef struct ConvSettings
+{
+	int			maps;
+	int			kernel[2];
+	int			stride[2];
+	int			padding[2];
+	int			groups;
+	bool		bias;
+	LayerInitial initial;
+} ConvSettings;
+
 /* How weights are prepared for inference; training has them as they are. */
 typedef enum StoredWeights
 {
@@ -29,36 +51,90 @@ typedef enum StoredWeights
 	STORED_BF16
 } StoredWeights;
 
+typedef struct DenseSettings
+{
+	int			units;
+	bool		bias;
+	int			stored;			/* StoredWeights */
+	LayerInitial initial;
+} DenseSettings;
+
+typedef struct PoolSettings
+{
+	int			kernel[2];
+	int			stride[2];
+} PoolSettings;
+
+typedef struct AttentionSettings
+{
+	int			heads;
+	bool		places;
+} AttentionSettings;
+
+typedef struct ResponseNormSettings
+{
+	int			size;			/* channels in the window */
+	double		alpha;
+	double		beta;
+	double		constant;
+} ResponseNormSettings;
+
+typedef union LayerSettings
+{
+	ConvSettings conv;
+	DenseSettings dense;
+	PoolSettings pool;
+	AttentionSettings attention;
+	ResponseNormSettings response_norm;
+	struct
+	{
+		double		epsilon;
+	}			batch_norm;
+	struct
+	{
+		double		rate;
+	}			dropout;
+	struct
+	{
+		LayerReference from;
+	}			add;
+} LayerSettings;
+
+/* ---- a layer ------------------------------------------------------------------------------------------------------- */
+
+/* How it runs, worked out by network_create(). */
+typedef struct LayerPlan
+{
+	bool		in_place;		/* in training, the output overwrites the input */
+	bool		in_place_inference;
+	bool		fused;			/* a ReLU that the layer before applies */
+	bool		fuses_relu;
+	bool		folded;			/* at inference, a batch norm that the layer before applies */
+	bool		folds_norm;
+	bool		folds_relu;		/* at inference, the ReLU behind that batch norm too */
+	bool		read_later;		/* a later add reads the output */
+	int			slot;			/* buffer of the output at inference */
+
+	/* set by the type's plan() */
+	size_t		state_bytes;	/* kept for the backward pass: state_fixed + n * state_bytes */
+	size_t		state_fixed;
+	size_t		packed_count;	/* reals of its prepared weights */
+	size_t		packed_offset;
+	const struct ConvMethod *method;	/* of a convolution */
+} LayerPlan;
+
 struct NetworkLayer
 {
 	const LayerType *type;
 	int			number;			/* from 1 */
-
-	/* settings */
 	char		name[LAYER_NAME];
-	int			maps;			/* of a convolution; units of a dense layer */
-	int			kernel[2];		/* window of a convolution or a pooling */
-	int			stride[2];
-	int			padding[2];
-	int			groups;
-	bool		bias;
 	double		rate_factor;	/* times the optimizer's rate: LeCun et al. 1998, Efficient BackProp, section 4.7 */
-	double		initial_deviation;	/* NAN: by the rule of He or Glorot */
-	double		initial_bias_mean;
-	double		initial_bias_deviation;
-	double		rate;			/* of dropout */
-	double		epsilon;
-	int			size;			/* local response norm: channels in the window, alpha, beta, constant */
-	double		alpha;
-	double		beta;
-	double		constant;
-	LayerReference from;		/* of add */
-	int			stored;			/* of a dense layer: StoredWeights */
+	LayerSettings settings;
 
-	/* worked out by network_define */
+	/* worked out by network_define() */
 	NetworkShape in;
 	NetworkShape out;
-	int			source;			/* of add: index of the other layer; else -1 */
+	int			source;			/* index of the earlier layer that add reads too; else -1 */
 	bool		rectifier_follows;	/* directly or behind a batch norm */
 	size_t		parameter_count;
 	size_t		parameter_offset;
@@ -66,23 +142,7 @@ struct NetworkLayer
 	size_t		statistic_count;
 	size_t		statistic_offset;
 
-	/* worked out by network_create */
-	bool		in_place;		/* in training, the output overwrites the input */
-	bool		in_place_inference;
-	bool		absorbed;		/* a ReLU that the layer before applies */
-	bool		absorbs_relu;
-	bool		folded;			/* at inference, a batch norm that the layer before applies */
-	bool		folds_norm;
-	bool		folds_relu;		/* at inference, the ReLU behind that batch norm too */
-	bool		kept;			/* a later add needs the output */
-	int			slot;			/* buffer of the output at inference */
-	size_t		state_bytes;	/* a workspace's memory for the way back is state_fixed + n * state_bytes */
-	size_t		state_fixed;
-	const struct ConvMethod *method;	/* of a convolution */
-	bool		spare_memory;	/* network_spare_memory() */
-	const Host *host;			/* of the network: asked whether to stop */
-	size_t		packed_count;	/* reals of its prepared weights */
-	size_t		packed_offset;
+	LayerPlan	plan;
 };
 
 /* One pass through one layer. */
@@ -100,10 +160,10 @@ typedef struct LayerPass
 	const real *input;			/* [n, in] */
 	const real *other;			/* [n, out] of the source of add */
 	real	   *output;			/* [n, out] */
-	char	   *state;			/* kept from forward_training to backward */
+	char	   *state;			/* kept from the forward pass to the backward pass */
 	real	   *scratch;
 
-	/* the way back */
+	/* backward */
 	const real *output_gradient;	/* [n, out] */
 	real	   *input_gradient; /* [n, in]; NULL: not wanted.  May be output_gradient if the type is in_place */
 	real	   *gradient;		/* all of the network: added to */
@@ -115,6 +175,15 @@ pass_interrupted(const LayerPass *pass)
 {
 	return pass->host->interrupted != NULL && pass->host->interrupted(pass->host->context);
 }
+
+typedef struct InitializePass
+{
+	const NetworkLayer *layer;
+	const Host *host;			/* asked whether to stop */
+	Random	   *random;
+	real	   *parameters;
+	real	   *statistics;
+} InitializePass;
 
 struct LayerType
 {
@@ -142,10 +211,10 @@ struct LayerType
 	/* sets source, of a layer that reads an earlier one of layers besides the one before; NULL: it does not */
 	bool		(*connect) (const NetworkLayer *layers, NetworkLayer *layer, Status *status);
 	void		(*describe) (const NetworkLayer *layer, char *text, size_t size);	/* NULL: the name alone */
-	void		(*initialize) (const NetworkLayer *layer, Random *random, real *parameters, real *statistics);
+	bool		(*same_weights) (const NetworkLayer *a, const NetworkLayer *b); /* with equal counts and channels; NULL: yes */
+	void		(*initialize) (const InitializePass *pass);
 	size_t		(*scratch) (const NetworkLayer *layer, int samples, bool training); /* reals; NULL: none */
-	void		(*state) (NetworkLayer *layer); /* sets state_bytes and state_fixed */
-	void		(*plan) (NetworkLayer *layer);	/* how it will be computed: sets method and packed_count; NULL: no choice */
+	void		(*plan) (NetworkLayer *layer, bool spare_memory);	/* sets its part of LayerPlan; NULL: all 0 */
 	void		(*pack) (const NetworkLayer *layer, const real *weights, real *packed);
 	/*
 	 * At inference the layer is y = scale x + shift for each channel: for the layer before it, which applies that right behind
@@ -193,12 +262,11 @@ extern bool layer_store(const char *key, const NetworkSetting *setting, NetworkL
 extern void layers_append(NetworkDefinition *definition, const LayerType *type, double rate_factor);
 extern bool layers_connect(NetworkDefinition *definition, Status *status);
 
-/* Windows of a convolution or a pooling: sets out.height and out.width. */
-extern bool layer_window(NetworkLayer *layer, Status *status);
+/* Sets out.height and out.width of a convolution or a pooling.  Where stride is 0 it becomes the kernel. */
+extern bool layer_window(NetworkLayer *layer, const int *kernel, int *stride, const int *padding, Status *status);
 
-/* Normal numbers for a weight matrix, by "initial", else by He or Glorot; then the biases. */
-extern void layer_initialize_matrix(const NetworkLayer *layer, Random *random, size_t fan_in, size_t fan_out,
-									real *matrix, real *bias);
+/* Normal numbers for the weight matrix, by initial, else by He or Glorot; then the biases, if there are some. */
+extern void layer_initialize_matrix(const InitializePass *pass, const LayerInitial *initial, size_t fan_in, size_t fan_out);
 
 /* What is left to do behind a product of conv or dense: y = scale y + shift, then ReLU; scale and shift may be NULL. */
 typedef struct LayerFinish

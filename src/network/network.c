@@ -48,30 +48,28 @@ join_layers(Network *network)
 	for (int i = 0; i < network->layer_count; i++)
 	{
 		if (layers[i].source >= 0)
-			layers[layers[i].source].kept = true;
+			layers[layers[i].source].plan.read_later = true;
 	}
 	for (int i = 0; i < network->layer_count; i++)
 	{
 		NetworkLayer *layer = &layers[i];
 		NetworkLayer *before = i > 0 ? layer - 1 : NULL;
 
-		if (layer->type->state != NULL)
-			layer->type->state(layer);
 		if (layer->type->plan != NULL)
-			layer->type->plan(layer);
-		layer->packed_offset = network->packed_count;
-		network->packed_count += (layer->packed_count + 15) / 16 * 16;	/* each on a line of the cache */
-		if (before == NULL || before->kept)
+			layer->type->plan(layer, network->definition->spare_memory);
+		layer->plan.packed_offset = network->packed_count;
+		network->packed_count += (layer->plan.packed_count + 15) / 16 * 16;	/* each on a line of the cache */
+		if (before == NULL || before->plan.read_later)
 			continue;
-		layer->in_place = layer->type->in_place && !before->type->needs_output;
-		layer->in_place_inference = layer->type->in_place || layer->type->in_place_inference;
+		layer->plan.in_place = layer->type->in_place && !before->type->needs_output;
+		layer->plan.in_place_inference = layer->type->in_place || layer->type->in_place_inference;
 		if (layer->type->is_relu && before->type->applies_relu)
-			layer->absorbed = before->absorbs_relu = true;
+			layer->plan.fused = before->plan.fuses_relu = true;
 		if (layer->type->fold != NULL && before->type->applies_scale)
-			layer->folded = before->folds_norm = true;
+			layer->plan.folded = before->plan.folds_norm = true;
 	}
 	for (int i = 0; i + 1 < network->layer_count; i++)
-		layers[i].folds_relu = layers[i].folds_norm && layers[i + 1].absorbs_relu;
+		layers[i].plan.folds_relu = layers[i].plan.folds_norm && layers[i + 1].plan.fuses_relu;
 }
 
 /* Whether the layers from i on need nothing of those before but the output of i - 1, which lies in a buffer of its own. */
@@ -80,7 +78,7 @@ can_part(const Network *network, int i)
 {
 	const NetworkLayer *layers = network->layers;
 
-	if (layers[i - 1].in_place_inference || layers[i].in_place_inference)
+	if (layers[i - 1].plan.in_place_inference || layers[i].plan.in_place_inference)
 		return false;
 	for (int j = i; j < network->layer_count; j++)
 	{
@@ -105,9 +103,9 @@ group_samples(Network *network)
 	{
 		size_t		values = shape_values(layers[i - 1].in) + shape_values(layers[i - 1].out);
 
-		if (!layers[i - 1].absorbed && !layers[i - 1].folded && values > largest)
+		if (!layers[i - 1].plan.fused && !layers[i - 1].plan.folded && values > largest)
 			largest = values;
-		weights += layers[i - 1].packed_count > 0 ? layers[i - 1].packed_count : layers[i - 1].parameter_count;
+		weights += layers[i - 1].plan.packed_count > 0 ? layers[i - 1].plan.packed_count : layers[i - 1].parameter_count;
 		if (weights > GROUP_WEIGHTS)
 			break;
 		if (can_part(network, i))
@@ -133,13 +131,13 @@ share_buffers(Network *network, int *busy)
 		int			slot = i + 1 == network->grouped ? network->slot_count : 0;
 		int			last = i + 1;
 
-		for (int j = i + 1; layers[i].kept && j < network->layer_count; j++)
+		for (int j = i + 1; layers[i].plan.read_later && j < network->layer_count; j++)
 		{
 			if (layers[j].source == i)
 				last = j;
 		}
-		if (layers[i].in_place_inference)
-			slot = layers[i - 1].slot;
+		if (layers[i].plan.in_place_inference)
+			slot = layers[i - 1].plan.slot;
 		else
 		{
 			while (slot < network->slot_count && busy[slot] >= i)
@@ -152,15 +150,14 @@ share_buffers(Network *network, int *busy)
 		if (i + 1 >= network->grouped && network->slot_values[slot] < shape_values(layers[i].out))
 			network->slot_values[slot] = shape_values(layers[i].out);
 		busy[slot] = last;
-		layers[i].slot = slot;
+		layers[i].plan.slot = slot;
 	}
 }
 
 void
 network_spare_memory(NetworkDefinition *definition)
 {
-	for (int i = 0; i < definition->layer_count; i++)
-		definition->layers[i].spare_memory = true;
+	definition->spare_memory = true;
 }
 
 Network *
@@ -185,8 +182,6 @@ network_create(const NetworkDefinition *definition, const Host *host, Status *st
 	network->layer_count = count;
 	network->layers = copy->layers;
 	network->dimensions = (int) shape_values(copy->layers[count - 1].out);
-	for (int i = 0; i < count; i++)
-		network->layers[i].host = host;
 	network->slot_values = (size_t *) (copy->layers + count);
 	network->group_slot_values = network->slot_values + count;
 	busy = (int *) (network->group_slot_values + count);
@@ -261,8 +256,8 @@ pack_layers(const Network *network, const real *weights, bool training, real *pa
 	{
 		const NetworkLayer *layer = &network->layers[i];
 
-		if (layer->packed_count > 0 && !(training && layer->type->packed_for_inference))
-			layer->type->pack(layer, weights, packed + layer->packed_offset);
+		if (layer->plan.packed_count > 0 && !(training && layer->type->packed_for_inference))
+			layer->type->pack(layer, weights, packed + layer->plan.packed_offset);
 	}
 }
 
@@ -303,10 +298,12 @@ network_initialize(const Network *network, uint64_t seed, real *weights)
 	{
 		const NetworkLayer *layer = &network->layers[i];
 		Random		random = random_stream(seed, layer->number);
+		InitializePass pass = {
+			layer, network->host, &random, weights + layer->parameter_offset, weights + layer->statistic_offset
+		};
 
 		if (layer->type->initialize != NULL)
-			layer->type->initialize(layer, &random, weights + layer->parameter_offset,
-									weights + layer->statistic_offset);
+			layer->type->initialize(&pass);
 	}
 	loss_initialize(network->definition, weights + network->loss_offset);
 }
@@ -346,8 +343,8 @@ static bool
 same_weights(const NetworkLayer *a, const NetworkLayer *b)
 {
 	return a != NULL && b != NULL && a->type == b->type && a->parameter_count == b->parameter_count &&
-		a->statistic_count == b->statistic_count && memcmp(a->kernel, b->kernel, sizeof(a->kernel)) == 0 &&
-		a->in.channels == b->in.channels && a->out.channels == b->out.channels;
+		a->statistic_count == b->statistic_count && a->in.channels == b->in.channels &&
+		a->out.channels == b->out.channels && (a->type->same_weights == NULL || a->type->same_weights(a, b));
 }
 
 bool

@@ -9,33 +9,46 @@
 #include "network/layer_internal.h"
 
 static const SettingRule rules[] = {
-	{"size", RULE_SIDES, offsetof(NetworkLayer, kernel), 1, LIMIT_KERNEL, NULL},
-	{"stride", RULE_SIDES, offsetof(NetworkLayer, stride), 1, LIMIT_KERNEL, NULL},
+	{"size", RULE_SIDES, offsetof(NetworkLayer, settings.pool.kernel), 1, LIMIT_KERNEL, NULL},
+	{"stride", RULE_SIDES, offsetof(NetworkLayer, settings.pool.stride), 1, LIMIT_KERNEL, NULL},
 	{NULL, 0, 0, 0, 0, NULL}
 };
 
 static void
 defaults(NetworkLayer *layer)
 {
-	layer->kernel[0] = layer->kernel[1] = 2;	/* stride: the size */
+	PoolSettings *settings = &layer->settings.pool;
+
+	settings->kernel[0] = settings->kernel[1] = 2;	/* stride: the size */
+}
+
+static bool
+pool_shape(NetworkLayer *layer, Status *status)
+{
+	static const int padding[2] = {0, 0};
+	PoolSettings *settings = &layer->settings.pool;
+
+	return layer_window(layer, settings->kernel, settings->stride, padding, status);
 }
 
 static void
 describe_pool(const NetworkLayer *layer, char *text, size_t size)
 {
-	int			length = snprintf(text, size, "%s %dx%d", layer->type->name, layer->kernel[0], layer->kernel[1]);
+	const PoolSettings *settings = &layer->settings.pool;
+	int			length = snprintf(text, size, "%s %dx%d", layer->type->name, settings->kernel[0], settings->kernel[1]);
 
-	if (layer->stride[0] != layer->kernel[0] || layer->stride[1] != layer->kernel[1])
-		snprintf(text + length, size - length, ", stride %d", layer->stride[0]);
+	if (settings->stride[0] != settings->kernel[0] || settings->stride[1] != settings->kernel[1])
+		snprintf(text + length, size - length, ", stride %d", settings->stride[0]);
 }
 
 static PoolPass
 make_pass(const NetworkLayer *layer)
 {
+	const PoolSettings *settings = &layer->settings.pool;
 	PoolPass	pool = {
 		.height = layer->in.height, .width = layer->in.width, .channels = layer->in.channels,
 		.out_height = layer->out.height, .out_width = layer->out.width,
-		.kernel = {layer->kernel[0], layer->kernel[1]}, .stride = {layer->stride[0], layer->stride[1]}
+		.kernel = {settings->kernel[0], settings->kernel[1]}, .stride = {settings->stride[0], settings->stride[1]}
 	};
 
 	return pool;
@@ -43,9 +56,9 @@ make_pass(const NetworkLayer *layer)
 
 /* The place of each maximum: int32 [n, out]. */
 static void
-max_state(NetworkLayer *layer)
+max_plan(NetworkLayer *layer, bool spare_memory)
 {
-	layer->state_bytes = shape_values(layer->out) * sizeof(PoolPlace);
+	layer->plan.state_bytes = shape_values(layer->out) * sizeof(PoolPlace);
 }
 
 static void
@@ -88,8 +101,9 @@ static void
 mean_backward(const LayerPass *pass)
 {
 	const NetworkLayer *layer = pass->layer;
+	const PoolSettings *settings = &layer->settings.pool;
 	int			channels = layer->in.channels;
-	real		share = (real) 1 / (layer->kernel[0] * layer->kernel[1]);
+	real		share = (real) 1 / (settings->kernel[0] * settings->kernel[1]);
 	const real *slope = pass->output_gradient;
 
 	if (pass->input_gradient == NULL)
@@ -101,12 +115,12 @@ mean_backward(const LayerPass *pass)
 
 		for (int pixel = 0; pixel < (int) shape_pixels(layer->out); pixel++, slope += channels)
 		{
-			int			y = pixel / layer->out.width * layer->stride[0];
-			int			x = pixel % layer->out.width * layer->stride[1];
+			int			y = pixel / layer->out.width * settings->stride[0];
+			int			x = pixel % layer->out.width * settings->stride[1];
 
-			for (int ky = 0; ky < layer->kernel[0]; ky++)
+			for (int ky = 0; ky < settings->kernel[0]; ky++)
 			{
-				for (int kx = 0; kx < layer->kernel[1]; kx++)
+				for (int kx = 0; kx < settings->kernel[1]; kx++)
 					pass->kernels->add_scaled(slope, share, channels,
 											  sample + ((size_t) (y + ky) * layer->in.width + x + kx) * channels);
 			}
@@ -152,9 +166,9 @@ const LayerType layer_max_pool = {
 	.name = "max_pool",
 	.rules = rules,
 	.defaults = defaults,
-	.shape = layer_window,
+	.shape = pool_shape,
 	.describe = describe_pool,
-	.state = max_state,
+	.plan = max_plan,
 	.forward = max_forward,
 	.backward = max_backward
 };
@@ -163,7 +177,7 @@ const LayerType layer_mean_pool = {
 	.name = "mean_pool",
 	.rules = rules,
 	.defaults = defaults,
-	.shape = layer_window,
+	.shape = pool_shape,
 	.describe = describe_pool,
 	.forward = mean_forward,
 	.backward = mean_backward

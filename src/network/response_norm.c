@@ -9,32 +9,34 @@
 #include "network/layer_internal.h"
 
 static const SettingRule rules[] = {
-	{"size", RULE_INTEGER, offsetof(NetworkLayer, size), 1, 1024, NULL},
-	{"alpha", RULE_REAL, offsetof(NetworkLayer, alpha), 0, 1e3, NULL},
-	{"beta", RULE_REAL, offsetof(NetworkLayer, beta), 0, 10, NULL},
-	{"constant", RULE_REAL, offsetof(NetworkLayer, constant), 1e-6, 1e6, NULL},
+	{"size", RULE_INTEGER, offsetof(NetworkLayer, settings.response_norm.size), 1, 1024, NULL},
+	{"alpha", RULE_REAL, offsetof(NetworkLayer, settings.response_norm.alpha), 0, 1e3, NULL},
+	{"beta", RULE_REAL, offsetof(NetworkLayer, settings.response_norm.beta), 0, 10, NULL},
+	{"constant", RULE_REAL, offsetof(NetworkLayer, settings.response_norm.constant), 1e-6, 1e6, NULL},
 	{NULL, 0, 0, 0, 0, NULL}
 };
 
 static void
 defaults(NetworkLayer *layer)
 {
-	layer->size = 5;
-	layer->alpha = 1e-4;
-	layer->beta = 0.75;
-	layer->constant = 2;
+	ResponseNormSettings *norm = &layer->settings.response_norm;
+
+	norm->size = 5;
+	norm->alpha = 1e-4;
+	norm->beta = 0.75;
+	norm->constant = 2;
 }
 
 static void
 describe(const NetworkLayer *layer, char *text, size_t size)
 {
-	snprintf(text, size, "local_response_norm, %d channels", layer->size);
+	snprintf(text, size, "local_response_norm, %d channels", layer->settings.response_norm.size);
 }
 
 static void
-state(NetworkLayer *layer)
+plan(NetworkLayer *layer, bool spare_memory)
 {
-	layer->state_bytes = shape_values(layer->in) * sizeof(real);
+	layer->plan.state_bytes = shape_values(layer->in) * sizeof(real);
 }
 
 /* The window around channel c reaches from c - size / 2 to c + (size - 1) / 2, cut at the ends. */
@@ -54,6 +56,7 @@ static void
 forward(const LayerPass *pass)
 {
 	const NetworkLayer *layer = pass->layer;
+	const ResponseNormSettings *norm = &layer->settings.response_norm;
 	int			channels = layer->in.channels;
 	size_t		rows = pass->n * shape_pixels(layer->in);
 
@@ -65,10 +68,10 @@ forward(const LayerPass *pass)
 
 		for (int c = 0; c < channels; c++)
 		{
-			double		sum = layer->constant + layer->alpha / layer->size *
-				window_sum(x, c, layer->size / 2, (layer->size - 1) / 2, channels);
+			double		sum = norm->constant + norm->alpha / norm->size *
+				window_sum(x, c, norm->size / 2, (norm->size - 1) / 2, channels);
 
-			y[c] = (real) (x[c] * pow(sum, -layer->beta));
+			y[c] = (real) (x[c] * pow(sum, -norm->beta));
 			if (pass->training)
 				kept[c] = (real) sum;
 		}
@@ -82,9 +85,10 @@ static void
 backward(const LayerPass *pass)
 {
 	const NetworkLayer *layer = pass->layer;
+	const ResponseNormSettings *norm = &layer->settings.response_norm;
 	int			channels = layer->in.channels;
 	size_t		rows = pass->n * shape_pixels(layer->in);
-	double		factor = 2 * layer->alpha * layer->beta / layer->size;
+	double		factor = 2 * norm->alpha * norm->beta / norm->size;
 
 	if (pass->input_gradient == NULL)
 		return;
@@ -99,9 +103,9 @@ backward(const LayerPass *pass)
 			dx[c] = 0;
 		for (int i = 0; i < channels; i++)
 		{
-			int			first = i - layer->size / 2 < 0 ? 0 : i - layer->size / 2;
-			int			last = i + (layer->size - 1) / 2;
-			double		power = pow(sum[i], -layer->beta);
+			int			first = i - norm->size / 2 < 0 ? 0 : i - norm->size / 2;
+			int			last = i + (norm->size - 1) / 2;
+			double		power = pow(sum[i], -norm->beta);
 			double		shared = factor * dy[i] * x[i] * power / sum[i];
 
 			if (last >= channels)
@@ -118,7 +122,7 @@ const LayerType layer_local_response_norm = {
 	.rules = rules,
 	.defaults = defaults,
 	.describe = describe,
-	.state = state,
+	.plan = plan,
 	.forward = forward,
 	.backward = backward
 };

@@ -77,15 +77,15 @@ lay_out_training(Layout *layout, NetworkWorkspace *workspace)
 		size_t		values = shape_values(layer->out);
 		real	   *output = NULL;
 		real	   *branch = NULL;
-		size_t		state_bytes = layer->state_fixed;
+		size_t		state_bytes = layer->plan.state_fixed;
 		char	   *state;
 
-		if (!layer->in_place)
+		if (!layer->plan.in_place)
 			output = take_reals(layout, values, workspace->samples);
-		if (layer->kept)
+		if (layer->plan.read_later)
 			branch = take_reals(layout, values, workspace->samples);
-		if (__builtin_mul_overflow(layer->state_bytes, (size_t) workspace->samples, &state_bytes) ||
-			__builtin_add_overflow(state_bytes, layer->state_fixed, &state_bytes))
+		if (__builtin_mul_overflow(layer->plan.state_bytes, (size_t) workspace->samples, &state_bytes) ||
+			__builtin_add_overflow(state_bytes, layer->plan.state_fixed, &state_bytes))
 			state_bytes = SIZE_MAX;
 		state = take(layout, state_bytes, 1);
 		if (i >= network->first_learning && values > largest)
@@ -94,7 +94,7 @@ lay_out_training(Layout *layout, NetworkWorkspace *workspace)
 			largest = shape_values(layer->in);
 		if (layout->base != NULL)
 		{
-			workspace->output[i] = layer->in_place ? workspace->output[i - 1] : output;
+			workspace->output[i] = layer->plan.in_place ? workspace->output[i - 1] : output;
 			workspace->branch[i] = branch;
 			workspace->state[i] = state;
 		}
@@ -247,12 +247,12 @@ run_layers(LayerPass *pass, const Network *network, const NetworkWorkspace *work
 		if (host_interrupted(workspace->host, status))
 			return NULL;
 		set_layer(pass, network, i);
-		if (pass->layer->absorbed || pass->layer->folded)
+		if (pass->layer->plan.fused || pass->layer->plan.folded)
 			continue;
-		pass->packed = packed + pass->layer->packed_offset;
+		pass->packed = packed + pass->layer->plan.packed_offset;
 		pass->input = input;
-		pass->output = workspace->output[pass->layer->slot] + (i + 1 == end ? first * shape_values(pass->layer->out) : 0);
-		pass->other = pass->layer->source >= 0 ? workspace->output[network->layers[pass->layer->source].slot] : NULL;
+		pass->output = workspace->output[pass->layer->plan.slot] + (i + 1 == end ? first * shape_values(pass->layer->out) : 0);
+		pass->other = pass->layer->source >= 0 ? workspace->output[network->layers[pass->layer->source].plan.slot] : NULL;
 		pass->layer->type->forward(pass);
 		input = pass->output;
 	}
@@ -276,7 +276,7 @@ network_forward(const Network *network, const real *weights, NetworkWorkspace *w
 		if (run_layers(&pass, network, workspace, packed, 0, network->grouped, first,
 					   input + first * network_input_values(network), status) == NULL)
 			return false;
-		current = workspace->output[network->layers[network->grouped - 1].slot];
+		current = workspace->output[network->layers[network->grouped - 1].plan.slot];
 	}
 	pass.n = n;
 	current = run_layers(&pass, network, workspace, packed, network->grouped, network->layer_count, 0, current, status);
@@ -366,9 +366,9 @@ network_forward_training(const Network *network, const real *weights, NetworkWor
 	for (int i = 0; i < network->layer_count; i++)
 	{
 		set_layer(&pass, network, i);
-		if (pass.layer->absorbed)
+		if (pass.layer->plan.fused)
 			continue;
-		pass.packed = packed + pass.layer->packed_offset;
+		pass.packed = packed + pass.layer->plan.packed_offset;
 		pass.input = i > 0 ? workspace->output[i - 1] : input;
 		pass.output = workspace->output[i];
 		pass.state = workspace->state[i];
@@ -414,7 +414,7 @@ network_backward(const Network *network, const real *weights, NetworkWorkspace *
 		pass.output_gradient = workspace->flow[current];
 		if (pass.layer->source >= 0)
 			send_branch(workspace, &pass, pass.layer->source);
-		if (pass.layer->absorbed && pass.layer[-1].type->reverts_relu)
+		if (pass.layer->plan.fused && pass.layer[-1].type->reverts_relu)
 			continue;
 		pass.input = i > 0 ? workspace->output[i - 1] : input;
 		pass.output = workspace->output[i];

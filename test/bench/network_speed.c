@@ -178,7 +178,7 @@ make_weights(const Network *network)
 
 		if (layer->type == &layer_conv || layer->type == &layer_dense)
 		{
-			scale_range(weights, start, layer->decay_count, sqrt(6.0 / (layer->decay_count / layer->maps)), 0);
+			scale_range(weights, start, layer->decay_count, sqrt(6.0 / (layer->decay_count / layer->out.channels)), 0);
 			scale_range(weights, start + layer->decay_count, layer->parameter_count - layer->decay_count, 0.1, 0);
 		}
 		else if (layer->type == &layer_batch_norm)
@@ -432,21 +432,21 @@ time_layers(const char *name, int n)
 		double		best[2] = {INFINITY, INFINITY};
 		LayerPass	pass = {
 			.host = &host, .layer = layer, .next = layer + 1, .kernels = network_kernels(), .n = n, .training = true,
-			.weights = weights, .packed = packed + layer->packed_offset, .input = input,
+			.weights = weights, .packed = packed + layer->plan.packed_offset, .input = input,
 			.other = layer->source >= 0 ? outputs[layer->source] : NULL, .output = reals(n * shape_values(layer->out)),
-			.state = (char *) reals((layer->state_fixed + n * layer->state_bytes) / sizeof(real)),
+			.state = (char *) reals((layer->plan.state_fixed + n * layer->plan.state_bytes) / sizeof(real)),
 			.scratch = reals(scratch), .output_gradient = reals(n * shape_values(layer->out)),
 			.input_gradient = i > 0 ? reals(n * shape_values(layer->in)) : NULL, .gradient = gradient
 		};
 
 		outputs[i] = pass.output;
 		fill((real *) pass.output_gradient, n * shape_values(layer->out), 5, 1, 0);
-		if (layer->absorbed)
+		if (layer->plan.fused)
 		{
 			memcpy(pass.output, input, n * shape_values(layer->out) * sizeof(real));
 			best[0] = best[1] = 0;
 		}
-		for (double end = now() + SECONDS / 4; now() < end && !layer->absorbed;)
+		for (double end = now() + SECONDS / 4; now() < end && !layer->plan.fused;)
 		{
 			double		start = now();
 			double		middle;
@@ -459,7 +459,7 @@ time_layers(const char *name, int n)
 		}
 		input = pass.output;
 		printf("%9.3f %9.3f  %-10s %s\n", best[0] * 1e3, best[1] * 1e3,
-			   layer->type == &layer_conv ? conv_method(layer)->name : "", line);
+			   layer->plan.method != NULL ? layer->plan.method->name : "", line);
 	}
 }
 

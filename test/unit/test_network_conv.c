@@ -59,27 +59,28 @@ static void
 expect(Case *c)
 {
 	const NetworkLayer *layer = c->layer;
+	const ConvSettings *conv = &layer->settings.conv;
 	const real *weights = c->weights + layer->parameter_offset;
-	int			in = layer->in.channels / layer->groups;
-	int			maps = layer->maps / layer->groups;
+	int			in = layer->in.channels / conv->groups;
+	int			maps = conv->maps / conv->groups;
 	size_t		pixel = 0;
 
 	for (int sample = 0; sample < c->n; sample++)
 	{
 		for (int place = 0; place < (int) shape_pixels(layer->out); place++, pixel++)
 		{
-			const real *slope = c->slope + pixel * layer->maps;
-			double	   *output = c->output + pixel * layer->maps;
+			const real *slope = c->slope + pixel * conv->maps;
+			double	   *output = c->output + pixel * conv->maps;
 
-			for (int map = 0; map < layer->maps && layer->bias; map++)
+			for (int map = 0; map < conv->maps && conv->bias; map++)
 			{
 				output[map] = weights[layer->decay_count + map];
 				c->gradient[layer->decay_count + map] += slope[map];
 			}
-			for (int tap = 0; tap < layer->kernel[0] * layer->kernel[1]; tap++)
+			for (int tap = 0; tap < conv->kernel[0] * conv->kernel[1]; tap++)
 			{
-				int			y = place / layer->out.width * layer->stride[0] - layer->padding[0] + tap / layer->kernel[1];
-				int			x = place % layer->out.width * layer->stride[1] - layer->padding[1] + tap % layer->kernel[1];
+				int			y = place / layer->out.width * conv->stride[0] - conv->padding[0] + tap / conv->kernel[1];
+				int			x = place % layer->out.width * conv->stride[1] - conv->padding[1] + tap % conv->kernel[1];
 
 				if (y < 0 || y >= layer->in.height || x < 0 || x >= layer->in.width)
 					continue;
@@ -87,7 +88,7 @@ expect(Case *c)
 				{
 					int			group = channel / in;
 					size_t		from = input_place(layer, sample, y, x) + channel;
-					size_t		row = (((size_t) group * layer->kernel[0] * layer->kernel[1] + tap) * in + channel % in) * maps;
+					size_t		row = (((size_t) group * conv->kernel[0] * conv->kernel[1] + tap) * in + channel % in) * maps;
 
 					for (int map = 0; map < maps; map++)
 					{
@@ -177,7 +178,7 @@ static void
 run(const Case *c, const ConvMethod *method)
 {
 	NetworkLayer layer = *c->layer;
-	bool		chosen = (layer.method = method) != NULL;
+	bool		chosen = (layer.plan.method = method) != NULL;
 	size_t		packed = chosen && method->packed != NULL ? method->packed(&layer) : 0;
 	size_t		scratch = method->scratch(&layer, c->n, true);
 	size_t		inference_scratch = method->scratch(&layer, c->n, false);
@@ -200,7 +201,7 @@ run(const Case *c, const ConvMethod *method)
 	pass.packed = prepared;
 	method->forward(&pass);
 	check(c, method, "output", out, c->output, pass.output);
-	layer.absorbs_relu = true;
+	layer.plan.fuses_relu = true;
 	method->forward(&pass);
 	for (size_t i = 0; i < out; i++)
 		c->output[i] = fmax(c->output[i], 0);

@@ -77,7 +77,7 @@ make_weights(const Network *network)
 
 		if (layer->type == &layer_conv || layer->type == &layer_dense)
 		{
-			scale_range(weights, start, layer->decay_count, sqrt(6.0 / (layer->decay_count / layer->maps)), 0);
+			scale_range(weights, start, layer->decay_count, sqrt(6.0 / (layer->decay_count / layer->out.channels)), 0);
 			scale_range(weights, start + layer->decay_count, layer->parameter_count - layer->decay_count, 0.1, 0);
 		}
 		else if (layer->type == &layer_batch_norm)

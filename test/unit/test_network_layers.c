@@ -71,7 +71,7 @@ finish(Run *run)
 static void
 pass_through(Run *run)
 {
-	int			channels = run->network->layers[0].maps;
+	int			channels = run->network->layers[0].out.channels;
 
 	memset(run->weights, 0, (size_t) channels * channels * sizeof(real));
 	for (int c = 0; c < channels; c++)
@@ -96,22 +96,23 @@ at(const real *sample, NetworkShape shape, int y, int x, int c)
 static double
 naive_conv(const NetworkLayer *layer, const real *weights, const real *sample, int oy, int ox, int map)
 {
-	int			in = layer->in.channels / layer->groups;
-	int			maps = layer->maps / layer->groups;
+	const ConvSettings *conv = &layer->settings.conv;
+	int			in = layer->in.channels / conv->groups;
+	int			maps = conv->maps / conv->groups;
 	int			group = map / maps;
-	size_t		patch = (size_t) layer->kernel[0] * layer->kernel[1] * in;
-	double		sum = layer->bias ? weights[patch * layer->maps + map] : 0;
+	size_t		patch = (size_t) conv->kernel[0] * conv->kernel[1] * in;
+	double		sum = conv->bias ? weights[patch * conv->maps + map] : 0;
 
-	for (int ky = 0; ky < layer->kernel[0]; ky++)
+	for (int ky = 0; ky < conv->kernel[0]; ky++)
 	{
-		for (int kx = 0; kx < layer->kernel[1]; kx++)
+		for (int kx = 0; kx < conv->kernel[1]; kx++)
 		{
 			for (int c = 0; c < in; c++)
 			{
-				size_t		row = (size_t) group * patch + ((size_t) ky * layer->kernel[1] + kx) * in + c;
+				size_t		row = (size_t) group * patch + ((size_t) ky * conv->kernel[1] + kx) * in + c;
 
-				sum += at(sample, layer->in, oy * layer->stride[0] - layer->padding[0] + ky,
-						  ox * layer->stride[1] - layer->padding[1] + kx, group * in + c) *
+				sum += at(sample, layer->in, oy * conv->stride[0] - conv->padding[0] + ky,
+						  ox * conv->stride[1] - conv->padding[1] + kx, group * in + c) *
 					weights[row * maps + map % maps];
 			}
 		}
@@ -146,7 +147,7 @@ test_conv(void **state)
 			{
 				for (int x = 0; x < layer->out.width; x++)
 				{
-					for (int map = 0; map < layer->maps; map++, out++)
+					for (int map = 0; map < layer->out.channels; map++, out++)
 						check(cases[i], out, naive_conv(layer, run.weights, run.input + s * shape_values(layer->in), y, x,
 														map), run.output[out]);
 				}
@@ -302,8 +303,8 @@ test_pools(void **state)
 		Run			run = start(cases[i]);
 		const NetworkLayer *layer = &run.network->layers[1];
 		bool		global = layer->type == &layer_global_mean;
-		int			height = global ? 9 : layer->kernel[0];
-		int			width = global ? 11 : layer->kernel[1];
+		int			height = global ? 9 : layer->settings.pool.kernel[0];
+		int			width = global ? 11 : layer->settings.pool.kernel[1];
 		size_t		out = shape_values(layer->out);
 
 		pass_through(&run);
@@ -312,8 +313,8 @@ test_pools(void **state)
 		{
 			const real *sample = run.input + o / out * shape_values(layer->in);
 			int			pixel = (int) (o % out / 3);
-			int			y = pixel / layer->out.width * layer->stride[0];
-			int			x = pixel % layer->out.width * layer->stride[1];
+			int			y = pixel / layer->out.width * layer->settings.pool.stride[0];
+			int			x = pixel % layer->out.width * layer->settings.pool.stride[1];
 			double		largest = -INFINITY;
 			double		sum = 0;
 
