@@ -110,8 +110,8 @@ $(DATA_built): sql/siamese.sql $(wildcard sql/network/*.json)
 
 $(OBJS): $(MAKEFILE_LIST)
 
-# Loops over pixels.
-$(filter src/image/%,$(OBJS)): override CFLAGS += -O3
+# Loops over pixels.  COPT, which PostgreSQL's makefiles add to the flags, has the last word: COPT='-O0 -g' for a debugger.
+$(filter src/image/%,$(OBJS)): override CFLAGS += -O3 $(COPT)
 
 # Unit tests and fuzzers.  build/float uses the objects of the extension itself; build/double has the network in double
 # precision, for gradients; build/sanitize and build/sanitize-double are both again under the sanitizers; build/neon is the
@@ -165,8 +165,10 @@ FUZZ_COUNT ?= 10000
 run-check-fuzz: $(if $(FUZZ),$(filter $(addprefix %/,$(FUZZ)),$(FUZZ_PROGRAMS)),$(FUZZ_PROGRAMS))
 	@FUZZ_SEED=$(FUZZ_SEED) FUZZ_COUNT=$(FUZZ_COUNT) test/run-programs fuzz $^
 
-run-check-sanitize: $(SANITIZED_PROGRAMS) $(FUZZ_PROGRAMS)
-	@test/run-programs unit $(SANITIZED_PROGRAMS) && FUZZ_SEED=$(FUZZ_SEED) FUZZ_COUNT=$(FUZZ_COUNT) test/run-programs fuzz $(FUZZ_PROGRAMS)
+SANITIZED_CHOSEN = $(if $(UNIT),$(filter $(addprefix %/,$(UNIT)),$(SANITIZED_PROGRAMS)),$(SANITIZED_PROGRAMS))
+run-check-sanitize: $(SANITIZED_CHOSEN) $(if $(UNIT),,$(FUZZ_PROGRAMS))
+	@test/run-programs unit $(SANITIZED_CHOSEN)
+	$(if $(UNIT),,@FUZZ_SEED=$(FUZZ_SEED) FUZZ_COUNT=$(FUZZ_COUNT) test/run-programs fuzz $(FUZZ_PROGRAMS))
 
 # Emulated, gradients and training would take an hour; their kernels are those of the others.
 NEON_NAMES = $(filter-out test_double_% test_network_training,$(UNIT_NAMES))

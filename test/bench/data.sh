@@ -21,3 +21,28 @@ unpack() {
 export PGOPTIONS="${PGOPTIONS:-} -c maintenance_work_mem=${MEMORY:-3GB}"
 
 sql() { psql -X -q -v ON_ERROR_STOP=1 -P pager=off "$@"; }
+
+# ---- the page ------------------------------------------------------------------------------------------------------------------
+
+# How this benchmark was called: what the caller set, and the goal.
+benchmark=$(basename "$0")
+command=$(for name in NETWORK NETWORKS SYSTEMS EPOCHS SEED FOLDS OPTIONS CURVE MADE MADE_EPOCHS ALPHABETS WHOLE_ALPHABETS SIZES DIMENSIONS \
+	SIGNERS IMAGES MEMORY MINUTES; do
+	[ -z "${!name+set}" ] || case ${!name} in *[!A-Za-z0-9_./]*) printf "%s='%s' " $name "${!name}" ;; *) printf '%s=%s ' $name "${!name}" ;; esac
+done; echo "make bench-$benchmark")
+
+# section NAME TITLE: standard input, below TITLE and the command with its seed and the date, is the section NAME of README.md.
+section() {
+	{ printf '## %s\n\n`%s`, %s%s:\n\n' "$2" "$command" "${seed:+seed $seed, }" "$(date +%F)"; cat; } | test/bench/section "$1" "$benchmark"
+}
+
+# table QUERY: its rows as a table of the page.
+table() {
+	sql -A -F ' | ' -P footer=off -c "$1" | awk -F ' [|] ' '{ print "| " $0 " |" } NR == 1 { printf "|"; for (i = 1; i <= NF; i++) printf "---|"; print "" }'
+}
+
+# took MODEL: how long its training took.
+took() {
+	sql -At -c "SELECT format('Training took %s minutes (%s images a second).', round(extract(epoch FROM max(elapsed)) / 60, 1),
+		round(avg(images_per_second)::numeric)) FROM siamese.training WHERE model = '$1'"
+}
