@@ -20,7 +20,6 @@
 /* A query in one region's units; METRIC_COSINE is METRIC_L2 of unit vectors, here and below. */
 typedef struct CodeQuery
 {
-	float		distance;		/* to the centre, not more than the true one, and less by 2e-3 relative at most */
 	float		error;			/* of the code to the query limited to the box, not less than the true one */
 	float		clip;			/* of the limited query to the query, not more than the true one */
 	float		step;
@@ -32,13 +31,14 @@ typedef struct CodeKernels
 	void		(*l1) (const uint8_t *query, const uint8_t *codes, int n, size_t stride, int count, uint32_t *sums);
 	void		(*l2_squared) (const uint8_t *query, const uint8_t *codes, int n, size_t stride, int count, uint32_t *sums);
 
-	/* x float [n] -> code uint8 [n]; out: the sums that code_query() makes its errors of (sum |.| or sum of squares) */
-	void		(*quantise) (bool l1, const float *x, const float *centre, float inverse, int n, uint8_t *code, float sums[3]);
+	/* for code_query(): x float [n] -> code uint8 [n]; the errors' sum and that of what the box cut off (of |.|, or of squares) */
+	void		(*quantise) (bool l1, const float *x, const float *centre, float inverse, int n, uint8_t *code, float *error,
+							 float *clip);
 
 	/* lower bounds float [count], in 0 .. FLT_MAX, of the distances of a query to rows (or cells) of these slacks */
 	void		(*bounds) (bool l1, const uint32_t *sums, const float *slacks, int count, const CodeQuery *query, float *bounds);
 
-	/* for code_row() and code_row_distance(), in double: the code, the slack's sum and what the box is to blame for */
+	/* for code_row() and code_row_distance(), in double: the code, the slack's sum, and the part of it that the box cut off */
 	void		(*row_code) (bool l1, const float *x, const float *centre, double inverse, int n, uint8_t *code,
 							 double *slack, double *outside);
 	double		(*row_distance) (bool l1, const float *x, const float *centre, double inverse, int n,
@@ -58,7 +58,7 @@ extern void code_query(Metric metric, const float *x, double rounding, const flo
 
 /*
  * A row -> its code uint8 [n]; returns the slack in units, rounded up (infinite when it overflows).  clipped, if not NULL: the
- * share of the slack that the box is to blame for.
+ * part of the slack that comes from limiting the row to the box.
  */
 extern float code_row(Metric metric, const float *x, double rounding, const float *centre, float step, int n, uint8_t *code,
 					  float *clipped);

@@ -1,30 +1,31 @@
 /*
- * code_avx512.c: code kernels for AVX-512, 64 bytes of a row at once.
+ * code_avx512.c: code kernels for AVX-512: 64 bytes of a row at once.
+ *
+ * The sums are written by hand: compilers find neither the sum of absolute differences of bytes nor the folding of four rows at once.
  */
 #include "distance/code_internal.h"
-#include "distance/code_rows.h"
 
 #if defined(__x86_64__)
 
-#include <float.h>
 #include <immintrin.h>
 
-#if defined(__GNUC__) && !defined(__clang__)
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))), apply_to = function)
+#elif defined(__GNUC__)
 #pragma GCC optimize("O3", "no-math-errno", "no-trapping-math")
-#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")	/* gcc 14 forgets a function's own when the pragma above raises the level */
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")
 #endif
 
-#define AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")))
-#define AVX512_INLINE static inline __attribute__((always_inline, target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")))
+#define INLINE static inline __attribute__((always_inline))
 
-AVX512_INLINE __m512i
+INLINE __m512i
 step_l1(__m512i sum, __m512i a, __m512i b)
 {
 	return _mm512_add_epi64(sum, _mm512_sad_epu8(a, b));
 }
 
-AVX512_INLINE __m512i
-step_l2(__m512i sum, __m512i a, __m512i b)
+INLINE __m512i
+step_l2_squared(__m512i sum, __m512i a, __m512i b)
 {
 	__m512i		zero = _mm512_setzero_si512();
 	__m512i		difference = _mm512_or_si512(_mm512_subs_epu8(a, b), _mm512_subs_epu8(b, a));
@@ -36,14 +37,14 @@ step_l2(__m512i sum, __m512i a, __m512i b)
 }
 
 /* The sum of sixteen numbers of 32 bits; those of l1 are the even ones of numbers of 64 bits, whose upper halves are 0. */
-AVX512_INLINE uint32_t
+INLINE uint32_t
 fold(__m512i sum)
 {
 	return (uint32_t) _mm512_reduce_add_epi32(sum);
 }
 
 /* For each quarter of four registers their four sums. */
-AVX512_INLINE __m512i
+INLINE __m512i
 fold_lanes(__m512i a, __m512i b, __m512i c, __m512i d)
 {
 	__m512i		ab = _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
@@ -53,7 +54,7 @@ fold_lanes(__m512i a, __m512i b, __m512i c, __m512i d)
 }
 
 /* fold() for four at once. */
-AVX512_INLINE __m128i
+INLINE __m128i
 fold_four(__m512i a, __m512i b, __m512i c, __m512i d)
 {
 	__m512i		all = fold_lanes(a, b, c, d);
@@ -65,14 +66,14 @@ fold_four(__m512i a, __m512i b, __m512i c, __m512i d)
 typedef __m512i (*StepFunction) (__m512i sum, __m512i a, __m512i b);
 
 /* Bytes i .. i + 63 of a row, or those of the mask. */
-AVX512_INLINE __m512i
+INLINE __m512i
 load(const uint8_t *codes, int i, __mmask64 rest)
 {
 	return rest ? _mm512_maskz_loadu_epi8(rest, codes + i) : _mm512_loadu_si512(codes + i);
 }
 
 /* Eight rows of 32 bytes, two in a register; x: the query twice. */
-AVX512_INLINE void
+INLINE void
 add_pairs(StepFunction step, __m512i x, const uint8_t *codes, uint32_t *sums)
 {
 	__m512i		zero = _mm512_setzero_si512();
@@ -90,7 +91,7 @@ add_pairs(StepFunction step, __m512i x, const uint8_t *codes, uint32_t *sums)
 	_mm256_storeu_si256((__m256i *) sums, _mm256_add_epi32(_mm256_loadu_si256((const __m256i *) sums), sum));
 }
 
-AVX512_INLINE void
+INLINE void
 sum_rows(StepFunction step, const uint8_t *query, const uint8_t *codes, int n, size_t stride, int count, uint32_t *sums)
 {
 	int			row = 0;
@@ -135,96 +136,65 @@ sum_rows(StepFunction step, const uint8_t *query, const uint8_t *codes, int n, s
 	}
 }
 
-AVX512 static void
-avx512_l1(const uint8_t *query, const uint8_t *codes, int n, size_t stride, int count, uint32_t *sums)
+static void
+sum_l1(const uint8_t *query, const uint8_t *codes, int n, size_t stride, int count, uint32_t *sums)
 {
 	sum_rows(step_l1, query, codes, n, stride, count, sums);
 }
 
-AVX512 static void
-avx512_l2_squared(const uint8_t *query, const uint8_t *codes, int n, size_t stride, int count, uint32_t *sums)
+static void
+sum_l2_squared(const uint8_t *query, const uint8_t *codes, int n, size_t stride, int count, uint32_t *sums)
 {
-	sum_rows(step_l2, query, codes, n, stride, count, sums);
+	sum_rows(step_l2_squared, query, codes, n, stride, count, sums);
 }
 
-AVX512 static void
-avx512_quantise(bool l1, const float *x, const float *centre, float inverse, int n, uint8_t *code, float sums[3])
+/* ---- vectors ----------------------------------------------------------------------------------------------------- */
+
+#define FLOATS 16
+
+typedef __m512 Vector;
+
+INLINE Vector
+load_some(const void *x, uint32_t present)
 {
-	__m512		whole = _mm512_setzero_ps();
-	__m512		rounded = _mm512_setzero_ps();
-	__m512		clipped = _mm512_setzero_ps();
-	__m512		scale = _mm512_set1_ps(inverse);
-	__m512		reach = _mm512_set1_ps(CODE_REACH);
-	__m512		below = _mm512_set1_ps(-CODE_REACH);
-
-	for (int i = 0; i < n; i += 16)
-	{
-		__mmask16	mask = n - i < 16 ? (__mmask16) ((1u << (n - i)) - 1) : (__mmask16) 0xffff;
-		__m512		t = _mm512_mul_ps(_mm512_sub_ps(_mm512_maskz_loadu_ps(mask, x + i),
-													_mm512_maskz_loadu_ps(mask, centre + i)), scale);
-		__m512		limited = _mm512_min_ps(_mm512_max_ps(t, below), reach);
-		__m512i		integer = _mm512_cvtps_epi32(limited);
-		__m512		error = _mm512_sub_ps(limited, _mm512_cvtepi32_ps(integer));
-		__m512		clip = _mm512_sub_ps(t, limited);
-
-		_mm512_mask_cvtepi32_storeu_epi8(code + i, mask, _mm512_add_epi32(integer, _mm512_set1_epi32(CODE_ZERO)));
-		if (l1)
-		{
-			whole = _mm512_add_ps(whole, _mm512_abs_ps(t));
-			rounded = _mm512_add_ps(rounded, _mm512_abs_ps(error));
-			clipped = _mm512_add_ps(clipped, _mm512_abs_ps(clip));
-		}
-		else
-		{
-			whole = _mm512_fmadd_ps(t, t, whole);
-			rounded = _mm512_fmadd_ps(error, error, rounded);
-			clipped = _mm512_fmadd_ps(clip, clip, clipped);
-		}
-	}
-	sums[0] = _mm512_reduce_add_ps(whole);
-	sums[1] = _mm512_reduce_add_ps(rounded);
-	sums[2] = _mm512_reduce_add_ps(clipped);
+	return _mm512_maskz_loadu_ps((__mmask16) present, x);
 }
 
-AVX512 static void
-avx512_bounds(bool l1, const uint32_t *sums, const float *slacks, int count, const CodeQuery *query, float *bounds)
+INLINE void
+store_some(float *x, Vector vector, uint32_t present)
 {
-	__m512		clip = _mm512_set1_ps(l1 ? query->clip : query->clip * query->clip);
-	__m512		scale = _mm512_set1_ps(query->step * CODE_SHRINK_RESULT);
-	__m512		error = _mm512_set1_ps(query->error);
-	__m512		zero = _mm512_setzero_ps();
-
-	for (int i = 0; i < count; i += 16)
-	{
-		__mmask16	mask = count - i < 16 ? (__mmask16) ((1u << (count - i)) - 1) : (__mmask16) 0xffff;
-		__m512		distance = _mm512_cvtepi32_ps(_mm512_maskz_loadu_epi32(mask, sums + i));
-		__m512		inside;
-		__m512		bound;
-
-		if (!l1)
-			distance = _mm512_sqrt_ps(distance);
-		/* max gives its second operand for a NaN */
-		inside = _mm512_max_ps(_mm512_sub_ps(_mm512_mul_ps(distance, _mm512_set1_ps(CODE_SHRINK_SUM)), error), zero);
-		bound = l1 ? _mm512_add_ps(clip, inside) : _mm512_sqrt_ps(_mm512_fmadd_ps(inside, inside, clip));
-		bound = _mm512_sub_ps(_mm512_mul_ps(bound, _mm512_set1_ps(CODE_SHRINK_ROOT)), _mm512_maskz_loadu_ps(mask, slacks + i));
-		bound = _mm512_max_ps(_mm512_mul_ps(bound, scale), zero);
-		_mm512_mask_storeu_ps(bounds + i, mask, _mm512_min_ps(bound, _mm512_set1_ps(FLT_MAX)));
-	}
+	_mm512_mask_storeu_ps(x, (__mmask16) present, vector);
 }
 
-AVX512 static void
-avx512_row_code(bool l1, const float *x, const float *centre, double inverse, int n, uint8_t *code, double *slack,
-				 double *outside)
+INLINE Vector
+smaller(Vector a, Vector b)
 {
-	code_rows_code(l1, x, centre, inverse, n, code, slack, outside);
+	return _mm512_min_ps(a, b);
 }
 
-AVX512 static double
-avx512_row_distance(bool l1, const float *x, const float *centre, double inverse, int n, const uint8_t *code)
+INLINE Vector
+larger(Vector a, Vector b)
 {
-	return code_rows_distance(l1, x, centre, inverse, n, code);
+	return _mm512_max_ps(a, b);
 }
 
-const CodeKernels code_avx512 = {avx512_l1, avx512_l2_squared, avx512_quantise, avx512_bounds, avx512_row_code, avx512_row_distance};
+INLINE Vector
+square_root(Vector x)
+{
+	return _mm512_sqrt_ps(x);
+}
+
+INLINE void
+store_bytes(uint8_t *code, Vector bytes)
+{
+	_mm_storeu_si128((__m128i *) code, _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(bytes)));
+}
+
+#define CODE_KERNELS code_avx512
+#include "distance/code_kernels.inc"
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#endif
 
 #endif

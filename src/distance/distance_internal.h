@@ -15,6 +15,7 @@
 #define SIAMESE_DISTANCE_INTERNAL_H
 
 #include <math.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "distance/distance.h"

@@ -1,5 +1,5 @@
 /*
- * neon.c: distance kernels for 64-bit ARM: 32 lanes are sixteen registers of two doubles.
+ * distance_neon.c: distance kernels for 64-bit ARM: 32 lanes are sixteen registers of two doubles.
  */
 #include "distance/distance_internal.h"
 

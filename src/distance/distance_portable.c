@@ -1,5 +1,5 @@
 /*
- * portable.c: distance kernels in plain C, the reference of the others.
+ * distance_portable.c: distance kernels in plain C, the reference of the others.
  */
 #include "distance/distance_internal.h"
 
