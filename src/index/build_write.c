@@ -159,7 +159,7 @@ index_region_init(IndexRegion *region, float step)
 	memset(region, 0, sizeof *region);
 	region->step = step;
 	region->directory = InvalidBlockNumber;
-	region->room = InvalidBlockNumber;
+	region->space = InvalidBlockNumber;
 }
 
 void
@@ -292,7 +292,7 @@ index_writer_region_end(IndexWriter *writer, uint32 region)
 	if (!builder_is_full(&writer->leaf))
 	{
 		INDEX_NODE((Page) writer->leaf.images)->listed = 1;
-		writer->regions[region].room = writer->leaf.blocks[0];
+		writer->regions[region].space = writer->leaf.blocks[0];
 	}
 	builder_end(writer, &writer->leaf);
 	builder_end(writer, &writer->directory);
@@ -314,7 +314,7 @@ index_writer_null(IndexWriter *writer, const ItemPointerData *tid)
 		writer->nulls = index_extend(writer->index);
 		index_page_init(BufferGetPage(writer->nulls), INDEX_PAGE_NULLS, BufferGetBlockNumber(writer->nulls), INDEX_NO_REGION);
 		index_null_page_init(BufferGetPage(writer->nulls), writer->meta.nulls);
-		writer->meta.nulls = writer->meta.nulls_room = BufferGetBlockNumber(writer->nulls);
+		writer->meta.nulls = writer->meta.nulls_space = BufferGetBlockNumber(writer->nulls);
 	}
 	index_null_put(BufferGetPage(writer->nulls), tid);
 	MarkBufferDirty(writer->nulls);

@@ -1,5 +1,5 @@
 /*
- * free_space.c: where something new is put: pages, directory nodes, and each region's list of leaves with room.
+ * free_space.c: where something new is put: pages, directory nodes, and each region's list of leaves with free space.
  *
  * The list is a chain from the region's record through the leaves.  Each change of it is one record of the log, made with the
  * leaf and then the region's page locked.  Only vacuum locks two leaves, in the order of the list.
@@ -181,15 +181,15 @@ index_append_directory(Relation index, Buffer buffer, uint32 region, const Index
 	return block;
 }
 
-/* ---- leaves with room -------------------------------------------------------------------------------------------- */
+/* ---- leaves with free space -------------------------------------------------------------------------------------------- */
 
 void
-index_room_make(Relation index, const IndexMeta *meta, uint32 region, const IndexLayout *layout)
+index_space_new_leaf(Relation index, const IndexMeta *meta, uint32 region, const IndexLayout *layout)
 {
 	IndexRegion *record;
 	Buffer		buffer = index_lock_region(index, meta, region, BUFFER_LOCK_EXCLUSIVE, &record);
 
-	if (!BlockNumberIsValid(record->room))
+	if (!BlockNumberIsValid(record->space))
 	{
 		BlockNumber more[LIMIT_NODE_PAGES];
 		GenericXLogState *state;
@@ -200,7 +200,7 @@ index_room_make(Relation index, const IndexMeta *meta, uint32 region, const Inde
 		state = GenericXLogStart(index);
 		leaf = new_node(state, index, INDEX_PAGE_LEAF, region, layout, more, &page);
 		INDEX_NODE(page)->listed = 1;
-		record_of(GenericXLogRegisterBuffer(state, buffer, 0), region)->room = BufferGetBlockNumber(leaf);
+		record_of(GenericXLogRegisterBuffer(state, buffer, 0), region)->space = BufferGetBlockNumber(leaf);
 		GenericXLogFinish(state);
 		UnlockReleaseBuffer(leaf);
 	}
@@ -208,7 +208,7 @@ index_room_make(Relation index, const IndexMeta *meta, uint32 region, const Inde
 }
 
 void
-index_room_add(Relation index, const IndexMeta *meta, Buffer leaf)
+index_space_add(Relation index, const IndexMeta *meta, Buffer leaf)
 {
 	uint32		region = INDEX_SPECIAL(BufferGetPage(leaf))->region;
 	IndexRegion *record;
@@ -218,26 +218,26 @@ index_room_add(Relation index, const IndexMeta *meta, Buffer leaf)
 
 	record = record_of(GenericXLogRegisterBuffer(state, buffer, 0), region);
 	INDEX_NODE(page)->listed = 1;
-	INDEX_SPECIAL(page)->next = record->room;
-	record->room = BufferGetBlockNumber(leaf);
+	INDEX_SPECIAL(page)->next = record->space;
+	record->space = BufferGetBlockNumber(leaf);
 	GenericXLogFinish(state);
 	UnlockReleaseBuffer(buffer);
 }
 
 void
-index_room_remove(Relation index, const IndexMeta *meta, Buffer leaf)
+index_space_remove(Relation index, const IndexMeta *meta, Buffer leaf)
 {
 	uint32		region = INDEX_SPECIAL(BufferGetPage(leaf))->region;
 	IndexRegion *record;
 	Buffer		buffer = index_lock_region(index, meta, region, BUFFER_LOCK_EXCLUSIVE, &record);
 
 	/* others may have been put before it meanwhile */
-	if (record->room == BufferGetBlockNumber(leaf))
+	if (record->space == BufferGetBlockNumber(leaf))
 	{
 		GenericXLogState *state = GenericXLogStart(index);
 		Page		page = GenericXLogRegisterBuffer(state, leaf, 0);
 
-		record_of(GenericXLogRegisterBuffer(state, buffer, 0), region)->room = INDEX_SPECIAL(page)->next;
+		record_of(GenericXLogRegisterBuffer(state, buffer, 0), region)->space = INDEX_SPECIAL(page)->next;
 		INDEX_NODE(page)->listed = 0;
 		INDEX_SPECIAL(page)->next = InvalidBlockNumber;
 		GenericXLogFinish(state);
@@ -252,7 +252,7 @@ is_listed(Page page, uint32 region)
 }
 
 Buffer
-index_room_first(Relation index, const IndexMeta *meta, uint32 region, const IndexLayout *layout, BlockNumber first)
+index_space_first(Relation index, const IndexMeta *meta, uint32 region, const IndexLayout *layout, BlockNumber first)
 {
 	Buffer		buffer = index_read_any(index, first, BUFFER_LOCK_EXCLUSIVE);
 	IndexRegion *record;
@@ -266,11 +266,11 @@ index_room_first(Relation index, const IndexMeta *meta, uint32 region, const Ind
 	}
 	/* The two change together: it was taken off since, or something is wrong. */
 	region_buffer = index_lock_region(index, meta, region, BUFFER_LOCK_SHARE, &record);
-	is_first = record->room == first;
+	is_first = record->space == first;
 	UnlockReleaseBuffer(region_buffer);
 	UnlockReleaseBuffer(buffer);
 	if (is_first)
-		index_raise_corrupted(index, first, psprintf("Region %u takes it for a leaf with room.", region));
+		index_raise_corrupted(index, first, psprintf("The free-space list of region %u leads to it, but it is not on that list.", region));
 	return InvalidBuffer;
 }
 
@@ -308,9 +308,9 @@ follow_list(Relation index, const IndexMeta *meta, uint32 region, BlockNumber be
 		if (!BufferIsValid(previous))
 		{
 			previous = index_lock_region(index, meta, region, BUFFER_LOCK_EXCLUSIVE, &record);
-			followed = record->room == block;
+			followed = record->space == block;
 			record = record_of(GenericXLogRegisterBuffer(state, previous, 0), region);
-			record->room = followed ? *next : record->room;
+			record->space = followed ? *next : record->space;
 		}
 		else
 			INDEX_SPECIAL(GenericXLogRegisterBuffer(state, previous, 0))->next = *next;
@@ -419,11 +419,11 @@ is_emptied(Relation index, BlockNumber block)
 }
 
 void
-index_room_free(Relation index, const IndexMeta *meta, uint32 region, const IndexLayout *directory, BlockNumber *leaves, int count)
+index_space_free_leaves(Relation index, const IndexMeta *meta, uint32 region, const IndexLayout *directory, BlockNumber *leaves, int count)
 {
 	IndexRegion *record;
 	Buffer		buffer = index_lock_region(index, meta, region, BUFFER_LOCK_SHARE, &record);
-	BlockNumber block = record->room;
+	BlockNumber block = record->space;
 	BlockNumber first_directory = record->directory;
 	BlockNumber before = InvalidBlockNumber;
 	BlockNumber next;

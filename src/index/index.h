@@ -48,7 +48,7 @@ typedef struct IndexSpecial
 {
 	uint16		kind;			/* IndexPageKind */
 	uint16		magic;			/* INDEX_PAGE_MAGIC */
-	BlockNumber next;			/* of the chain (leaves: of those with room), InvalidBlockNumber at its end */
+	BlockNumber next;			/* of the chain (leaves: of the free-space list), InvalidBlockNumber at its end */
 	BlockNumber block;			/* the page's own number */
 	uint32		region;			/* whose node's page it is, or INDEX_NO_REGION */
 	uint16		generation;		/* another one when vacuum has freed the page; never 0 */
@@ -93,7 +93,7 @@ typedef struct IndexMeta
 	BlockNumber last_regions;
 	BlockNumber last_centres;
 	BlockNumber nulls;			/* newest page first */
-	BlockNumber nulls_room;		/* where the search for room begins */
+	BlockNumber nulls_space;		/* where the search for free space begins */
 	uint32		fill;			/* fillfactor of the build */
 	/* recall [i]: share of the ten nearest rows that the nearest 2^(i/2) regions hold, in 1/65535; 0: unknown */
 	uint16		recall[INDEX_RECALL_STEPS];
@@ -114,7 +114,7 @@ typedef struct IndexRegion
 	float		radius;			/* most distance of a row to the centre, rounded up */
 	float		typical;		/* slack of a usual cell, in units */
 	BlockNumber directory;		/* first node of its cells, InvalidBlockNumber: it has had no row so far */
-	BlockNumber room;			/* first of its leaves with room, InvalidBlockNumber: none */
+	BlockNumber space;			/* first leaf of its free-space list, InvalidBlockNumber: none */
 	BlockNumber centre;			/* page where its floats begin */
 	uint32		centre_number;	/* on that page */
 } IndexRegion;
@@ -130,7 +130,7 @@ typedef struct IndexNode
 	uint16		free;			/* items of removed rows, or of cells whose leaf was freed */
 	uint16		cells;			/* leaves: the number that the next cell gets */
 	uint16		pages;			/* further ones */
-	uint16		listed;			/* leaves: 1 if it is on the region's list of those with room */
+	uint16		listed;			/* leaves: 1 if it is on the region's free-space list */
 	uint16		padding;
 	BlockNumber more[LIMIT_NODE_PAGES - 1];
 } IndexNode;
@@ -246,21 +246,21 @@ extern BlockNumber index_first_directory(Relation index, const IndexMeta *meta, 
 extern BlockNumber index_append_directory(Relation index, Buffer buffer, uint32 region, const IndexLayout *layout);
 
 static inline bool
-index_has_room(const IndexNode *node, const IndexLayout *layout)
+index_has_space(const IndexNode *node, const IndexLayout *layout)
 {
 	return node->free > 0 || node->count < layout->capacity;
 }
 
-/* A region's list of leaves with room: a new leaf if it is empty; a leaf, locked, to it; its first leaf, locked, off it. */
-extern void index_room_make(Relation index, const IndexMeta *meta, uint32 region, const IndexLayout *layout);
-extern void index_room_add(Relation index, const IndexMeta *meta, Buffer leaf);
-extern void index_room_remove(Relation index, const IndexMeta *meta, Buffer leaf);
+/* A region's list of leaves with free space: a new leaf if it is empty; a leaf, locked, to it; its first leaf, locked, off it. */
+extern void index_space_new_leaf(Relation index, const IndexMeta *meta, uint32 region, const IndexLayout *layout);
+extern void index_space_add(Relation index, const IndexMeta *meta, Buffer leaf);
+extern void index_space_remove(Relation index, const IndexMeta *meta, Buffer leaf);
 
 /* The first leaf of the list as read from the region's record, exclusively locked; InvalidBuffer: it has changed. */
-extern Buffer index_room_first(Relation index, const IndexMeta *meta, uint32 region, const IndexLayout *layout, BlockNumber first);
+extern Buffer index_space_first(Relation index, const IndexMeta *meta, uint32 region, const IndexLayout *layout, BlockNumber first);
 
 /* Frees those of some leaves [count] of a region that have no rows, and the cells that point to them.  Orders leaves. */
-extern void index_room_free(Relation index, const IndexMeta *meta, uint32 region, const IndexLayout *directory, BlockNumber *leaves,
+extern void index_space_free_leaves(Relation index, const IndexMeta *meta, uint32 region, const IndexLayout *directory, BlockNumber *leaves,
 							int count);
 
 /* ---- meta.c ------------------------------------------------------------------------------------------------------ */

@@ -55,8 +55,8 @@ typedef struct Insertion
 	float		radius;			/* the row's distance to the centre, in units */
 	IndexRegion record;			/* a copy */
 	Choice		choices[CHOICES];	/* the nearest cells, nearest first */
-	Choice		room;			/* the nearest one in the first leaf with room */
-	BlockNumber directory_room; /* a directory node with room, or the last one; InvalidBlockNumber: there is none */
+	Choice		listed;			/* the nearest one in the first leaf of the free-space list */
+	BlockNumber directory_space; /* a directory node with free space, or the last one; InvalidBlockNumber: there is none */
 } Insertion;
 
 /* ---- regions ----------------------------------------------------------------------------------------------------- */
@@ -169,7 +169,7 @@ found_region(Insertion *insertion, double reach)
 	insertion->region = meta->regions;
 	record.step = insertion->step;
 	record.centre = write_centre(index, insertion->centre, n);
-	record.directory = record.room = InvalidBlockNumber;
+	record.directory = record.space = InvalidBlockNumber;
 
 	state = GenericXLogStart(index);
 	meta = INDEX_META(GenericXLogRegisterBuffer(state, meta_buffer, 0));
@@ -279,33 +279,33 @@ look_at_cells(Insertion *insertion, BlockNumber block, Page page, uint32 *sums)
 	for (int i = 0; i < count; i++)
 	{
 		bool		near = sums[i] < insertion->choices[CHOICES - 1].sum;
-		bool		in_room = ItemPointerGetBlockNumberNoCheck(&items[i].tid) == insertion->record.room && sums[i] < insertion->room.sum;
+		bool		in_listed = ItemPointerGetBlockNumberNoCheck(&items[i].tid) == insertion->record.space && sums[i] < insertion->listed.sum;
 		Choice		cell = {.directory = block, .item = i, .leaf = items[i].tid, .cell = items[i].cell, .sum = sums[i]};
 
-		if (!(near || in_room) || !ItemPointerIsValid(&items[i].tid))
+		if (!(near || in_listed) || !ItemPointerIsValid(&items[i].tid))
 			continue;
 		cell.slack = index_slacks(page, layout)[i];
 		/* the row is no farther from the cell's point than its own point, and that from it */
 		cell.needed = nextafterf((float) ((code_distance(metric, sums[i]) + insertion->prefix_slack) * (1 + 1e-6)), INFINITY);
 		choose(insertion->choices, CHOICES, &cell);
-		if (in_room)
-			insertion->room = cell;
+		if (in_listed)
+			insertion->listed = cell;
 	}
 }
 
-/* The nearest cells of the region, and where there is room for one more. */
+/* The nearest cells of the region, and where there is space for one more. */
 static void
 find_cells(Insertion *insertion)
 {
 	uint32	   *sums = palloc(sizeof(uint32) * insertion->directory.capacity);
 	BlockNumber block = insertion->record.directory;
-	bool		has_room = false;
+	bool		has_space = false;
 	IndexWalk	walk = {0};
 
-	insertion->room = (Choice) {.directory = InvalidBlockNumber, .sum = UINT32_MAX};
+	insertion->listed = (Choice) {.directory = InvalidBlockNumber, .sum = UINT32_MAX};
 	for (int i = 0; i < CHOICES; i++)
-		insertion->choices[i] = insertion->room;
-	insertion->directory_room = InvalidBlockNumber;
+		insertion->choices[i] = insertion->listed;
+	insertion->directory_space = InvalidBlockNumber;
 	while (BlockNumberIsValid(block))
 	{
 		Buffer		buffer;
@@ -318,9 +318,9 @@ find_cells(Insertion *insertion)
 		index_check_region(insertion->index, block, page, insertion->region);
 		index_check_node(insertion->index, block, page, &insertion->directory);
 		look_at_cells(insertion, block, page, sums);
-		if (!has_room)
-			insertion->directory_room = block;
-		has_room = has_room || index_has_room(INDEX_NODE(page), &insertion->directory);
+		if (!has_space)
+			insertion->directory_space = block;
+		has_space = has_space || index_has_space(INDEX_NODE(page), &insertion->directory);
 		block = INDEX_SPECIAL(page)->next;
 		UnlockReleaseBuffer(buffer);
 	}
@@ -347,7 +347,7 @@ grow_cell(Insertion *insertion, const Choice *choice)
 	UnlockReleaseBuffer(buffer);
 }
 
-/* An item of a node, which is locked and has room: a free one or a new one. */
+/* An item of a node, which is locked and has free space: a free one or a new one. */
 static int
 find_item(Relation index, Buffer buffer, const IndexLayout *layout)
 {
@@ -361,12 +361,12 @@ find_item(Relation index, Buffer buffer, const IndexLayout *layout)
 		for (place = 0; place < count && ItemPointerIsValid(&items[place].tid); place++)
 			;
 		if (place == count)
-			index_raise_corrupted(index, BufferGetBlockNumber(buffer), "It has no free item, though it says so.");
+			index_raise_corrupted(index, BufferGetBlockNumber(buffer), "It has no free item, although its header says so.");
 	}
 	return place;
 }
 
-/* Puts the row into a leaf that is locked and has room. */
+/* Puts the row into a leaf that is locked and has free space. */
 static void
 put_row(Insertion *insertion, Buffer buffer, uint16 cell)
 {
@@ -376,9 +376,9 @@ put_row(Insertion *insertion, Buffer buffer, uint16 cell)
 				   insertion->slack, insertion->code);
 }
 
-/* The cell's leaf, exclusively locked, if it has room. */
+/* The cell's leaf, exclusively locked, if it has free space. */
 static Buffer
-leaf_with_room(Insertion *insertion, const Choice *choice)
+leaf_with_space(Insertion *insertion, const Choice *choice)
 {
 	Buffer		buffer;
 
@@ -386,7 +386,7 @@ leaf_with_room(Insertion *insertion, const Choice *choice)
 		return InvalidBuffer;
 	buffer = index_read_any(insertion->index, ItemPointerGetBlockNumberNoCheck(&choice->leaf), BUFFER_LOCK_EXCLUSIVE);
 	if (index_check_leaf(insertion->index, &choice->leaf, BufferGetPage(buffer), insertion->region, &insertion->layout) &&
-		index_has_room(INDEX_NODE(BufferGetPage(buffer)), &insertion->layout))
+		index_has_space(INDEX_NODE(BufferGetPage(buffer)), &insertion->layout))
 		return buffer;
 	UnlockReleaseBuffer(buffer);
 	return InvalidBuffer;
@@ -395,7 +395,7 @@ leaf_with_room(Insertion *insertion, const Choice *choice)
 static bool
 put_into_cell(Insertion *insertion, const Choice *choice)
 {
-	Buffer		buffer = leaf_with_room(insertion, choice);
+	Buffer		buffer = leaf_with_space(insertion, choice);
 
 	if (!BufferIsValid(buffer))
 		return false;
@@ -414,13 +414,13 @@ wants_cell(const Insertion *insertion, Page leaf)
 		node->cells < 2 + insertion->layout.capacity / FIRST_CELLS + (node->count - node->free) / ROWS_PER_CELL;
 }
 
-/* A directory node with room, exclusively locked: the one that was seen, or one after it. */
+/* A directory node with free space, exclusively locked: the one that was seen, or one after it. */
 static Buffer
-directory_with_room(Insertion *insertion)
+directory_with_space(Insertion *insertion)
 {
 	Relation	index = insertion->index;
 	const IndexLayout *layout = &insertion->directory;
-	BlockNumber block = insertion->directory_room;
+	BlockNumber block = insertion->directory_space;
 	IndexWalk	walk = {0};
 
 	if (!BlockNumberIsValid(block))
@@ -433,7 +433,7 @@ directory_with_room(Insertion *insertion)
 		index_walk(index, &walk, block);
 		index_check_region(index, block, page, insertion->region);
 		index_check_node(index, block, page, layout);
-		if (index_has_room(INDEX_NODE(page), layout))
+		if (index_has_space(INDEX_NODE(page), layout))
 			return buffer;
 		block = INDEX_SPECIAL(page)->next;
 		if (!BlockNumberIsValid(block))
@@ -442,7 +442,7 @@ directory_with_room(Insertion *insertion)
 	}
 }
 
-/* The row becomes a cell of its own, in a leaf that is locked and has room: first the cell's number, then the cell, then the row. */
+/* The row becomes a cell of its own, in a leaf that is locked and has free space: first the cell's number, then the cell, then the row. */
 static void
 put_new_cell(Insertion *insertion, Buffer leaf)
 {
@@ -459,7 +459,7 @@ put_new_cell(Insertion *insertion, Buffer leaf)
 	state = GenericXLogStart(index);
 	INDEX_NODE(GenericXLogRegisterBuffer(state, leaf, 0))->cells++;
 	GenericXLogFinish(state);
-	buffer = directory_with_room(insertion);
+	buffer = directory_with_space(insertion);
 	index_node_put(index, buffer, layout, find_item(index, buffer, layout), &item, insertion->prefix_slack, insertion->code);
 	UnlockReleaseBuffer(buffer);
 	put_row(insertion, leaf, item.cell);
@@ -481,7 +481,7 @@ put_near(Insertion *insertion)
 		if (choice->needed <= Max(choice->slack, insertion->record.typical) && put_into_cell(insertion, choice))
 			return true;
 	}
-	buffer = leaf_with_room(insertion, &insertion->choices[0]);
+	buffer = leaf_with_space(insertion, &insertion->choices[0]);
 	if (!BufferIsValid(buffer))
 		return false;
 	done = wants_cell(insertion, BufferGetPage(buffer));
@@ -491,37 +491,37 @@ put_near(Insertion *insertion)
 	return done;
 }
 
-/* Into the first leaf with room; false: there was none, or it was full or changed, and one has to look again. */
+/* Into the first leaf with free space; false: there was none, or it was full or changed, and one has to look again. */
 static bool
-put_where_room_is(Insertion *insertion)
+put_into_listed_leaf(Insertion *insertion)
 {
-	BlockNumber first = insertion->record.room;
+	BlockNumber first = insertion->record.space;
 	Buffer		buffer;
 	Page		page;
 	bool		full;
 
 	if (!BlockNumberIsValid(first))
 	{
-		index_room_make(insertion->index, &insertion->meta, insertion->region, &insertion->layout);
+		index_space_new_leaf(insertion->index, &insertion->meta, insertion->region, &insertion->layout);
 		return false;
 	}
-	buffer = index_room_first(insertion->index, &insertion->meta, insertion->region, &insertion->layout, first);
+	buffer = index_space_first(insertion->index, &insertion->meta, insertion->region, &insertion->layout, first);
 	if (!BufferIsValid(buffer))
 		return false;
 	page = BufferGetPage(buffer);
-	full = !index_has_room(INDEX_NODE(page), &insertion->layout);
+	full = !index_has_space(INDEX_NODE(page), &insertion->layout);
 	if (full)
-		index_room_remove(insertion->index, &insertion->meta, buffer);
-	else if (wants_cell(insertion, page) || !BlockNumberIsValid(insertion->room.directory))
+		index_space_remove(insertion->index, &insertion->meta, buffer);
+	else if (wants_cell(insertion, page) || !BlockNumberIsValid(insertion->listed.directory))
 		put_new_cell(insertion, buffer);
 	else
 	{
 		UnlockReleaseBuffer(buffer);
-		/* its cells are many for their rows: the nearest cell of all with room, however wide it becomes */
+		/* its cells are many for their rows: the nearest cell of all with free space, however wide it becomes */
 		for (int i = 0; i < CHOICES; i++)
 			if (put_into_cell(insertion, &insertion->choices[i]))
 				return true;
-		return put_into_cell(insertion, &insertion->room);
+		return put_into_cell(insertion, &insertion->listed);
 	}
 	UnlockReleaseBuffer(buffer);
 	return !full;
@@ -535,7 +535,7 @@ insert_row(Insertion *insertion)
 	{
 		grow_region(insertion);
 		find_cells(insertion);
-	} while (!put_near(insertion) && !put_where_room_is(insertion));
+	} while (!put_near(insertion) && !put_into_listed_leaf(insertion));
 }
 
 /* For index_stats: one of some is counted, for them all. */

@@ -109,7 +109,7 @@ get_page(Check *check, BlockNumber block, IndexPageKind kind, BlockNumber from)
 	CHECK_FOR_INTERRUPTS();
 	if (block >= check->blocks)
 	{
-		report(check, from, "it points to block %u, which is not there", block);
+		report(check, from, "it points to block %u, beyond the end of the index", block);
 		return NULL;
 	}
 	if (check->reached[block / 8] & (1 << block % 8))
@@ -120,11 +120,11 @@ get_page(Check *check, BlockNumber block, IndexPageKind kind, BlockNumber from)
 	check->reached[block / 8] |= 1 << block % 8;
 	copy_page(check, block, page);
 	if (index_page_kind(page) == 0)
-		report(check, block, "it is no page of a siamese index");
+		report(check, block, "it is not a page of a siamese index");
 	else if (INDEX_SPECIAL(page)->block != block)
 		report(check, block, "it was written as block %u", INDEX_SPECIAL(page)->block);
 	else if (INDEX_SPECIAL(page)->kind != kind)
-		report(check, block, "it is of kind %d, not %d", INDEX_SPECIAL(page)->kind, kind);
+		report(check, block, "its kind is %d, not %d", INDEX_SPECIAL(page)->kind, kind);
 	else
 		return page;
 	return NULL;
@@ -151,7 +151,7 @@ get_node(Check *check, BlockNumber block, IndexPageKind kind, uint32 region, Blo
 	node = INDEX_NODE(page);
 	if (node->count > layout->capacity || node->free > node->count || node->pages != layout->pages - 1)
 	{
-		report(check, block, "the numbers of its items or pages are impossible");
+		report(check, block, "its number of items or pages is invalid");
 		return NULL;
 	}
 	if (!check_owner(check, block, page, region))
@@ -246,14 +246,14 @@ check_directory(Check *check, uint32 region)
 				continue;
 			}
 			if (!(cell.slack >= 0))
-				report(check, block, "cell %d has an impossible slack", i);
+				report(check, block, "cell %d has an invalid slack", i);
 			if (cell.leaf >= check->blocks)
-				report(check, block, "cell %d points to block %u, which is not there", i, cell.leaf);
+				report(check, block, "cell %d points to block %u, beyond the end of the index", i, cell.leaf);
 			else
 				add_cell(check, &cell);
 		}
 		if (free != INDEX_NODE(page)->free)
-			report(check, block, "%d of its items are free, but it says %d", free, INDEX_NODE(page)->free);
+			report(check, block, "%d of its items are free, but its header says %d", free, INDEX_NODE(page)->free);
 		from = block;
 		block = INDEX_SPECIAL(page)->next;
 	}
@@ -271,13 +271,13 @@ check_row(Check *check, Page page, const Cell *cells, int64 cell_count, BlockNum
 
 	add_entry(check, &item->tid, block, place);
 	if (!(slack >= 0))
-		report(check, block, "row %d has an impossible slack", place);
+		report(check, block, "row %d has an invalid slack", place);
 	for (int64 i = 0; i < cell_count && cell == NULL; i++)
 		if (cells[i].cell == item->cell)
 			cell = &cells[i];
 	if (cell == NULL)
 	{
-		report(check, block, "row %d is of cell %u, which no directory has", place, item->cell);
+		report(check, block, "row %d belongs to cell %u, which is in no directory", place, item->cell);
 		return;
 	}
 	index_node_code(check->index, page, &check->layout, place, code);
@@ -315,12 +315,12 @@ check_leaf(Check *check, const Cell *cells, int64 cell_count, Page directory, ui
 		if (cells[i].region != cells[0].region)
 			report(check, cells[i].directory, "a cell points to block %u of another region", block);
 		if (cells[i].generation != INDEX_SPECIAL(page)->generation)
-			report(check, cells[i].directory, "a cell points to what block %u was before", block);
+			report(check, cells[i].directory, "a cell points to an earlier generation of block %u", block);
 		if (cells[i].cell >= INDEX_NODE(page)->cells)
 			report(check, cells[i].directory, "a cell of block %u has the number %u, but there are %u", block, cells[i].cell,
 				   INDEX_NODE(page)->cells);
 		if (i > 0 && cells[i].cell == cells[i - 1].cell)
-			report(check, cells[i].directory, "cell %u of block %u is there twice", cells[i].cell, block);
+			report(check, cells[i].directory, "cell %u of block %u appears twice", cells[i].cell, block);
 	}
 	for (int i = 0; i < INDEX_NODE(page)->count; i++)
 		if (ItemPointerIsValid(&index_items(page, &check->layout)[i].tid))
@@ -328,7 +328,7 @@ check_leaf(Check *check, const Cell *cells, int64 cell_count, Page directory, ui
 		else
 			free++;
 	if (free != INDEX_NODE(page)->free)
-		report(check, block, "%d of its items are free, but it says %d", free, INDEX_NODE(page)->free);
+		report(check, block, "%d of its items are free, but its header says %d", free, INDEX_NODE(page)->free);
 }
 
 static void
@@ -350,11 +350,11 @@ check_leaves(Check *check)
 	MemoryContextSwitchTo(previous);
 }
 
-/* A region's leaves with room, where inserts put rows. */
+/* A region's leaves with free space, where inserts put rows. */
 static void
-check_room(Check *check, uint32 region)
+check_free_space(Check *check, uint32 region)
 {
-	BlockNumber block = check->regions[region].room;
+	BlockNumber block = check->regions[region].space;
 	BlockNumber from = check->meta.first_regions;
 	Page		page = palloc(BLCKSZ);
 	IndexWalk	walk = {0};
@@ -365,14 +365,14 @@ check_room(Check *check, uint32 region)
 
 		CHECK_FOR_INTERRUPTS();
 		if (block >= check->blocks)
-			problem = "its next leaf with room is not there";
+			problem = "the next leaf of the free-space list does not exist";
 		else if (index_walk_returns(&walk, from))
-			problem = "the list of leaves with room comes back to it";
+			problem = "the free-space list returns to it";
 		else
 		{
 			copy_page(check, block, page);
 			if (index_page_kind(page) != INDEX_PAGE_LEAF || INDEX_SPECIAL(page)->region != region || !INDEX_NODE(page)->listed)
-				problem = "its next leaf with room is none";
+				problem = "the next leaf of the free-space list is not one";
 		}
 		if (problem != NULL)
 		{
@@ -388,7 +388,7 @@ static void
 check_nulls(Check *check)
 {
 	BlockNumber from = INDEX_META_BLOCK;
-	bool		found_room = !BlockNumberIsValid(check->meta.nulls_room);
+	bool		found_space = !BlockNumberIsValid(check->meta.nulls_space);
 
 	for (BlockNumber block = check->meta.nulls; BlockNumberIsValid(block);)
 	{
@@ -397,10 +397,10 @@ check_nulls(Check *check)
 
 		if (page == NULL)
 			return;
-		found_room = found_room || block == check->meta.nulls_room;
+		found_space = found_space || block == check->meta.nulls_space;
 		count = index_null_count(page);
 		if (count < 0 || count > INDEX_NULLS_PER_PAGE)
-			report(check, block, "the number of its items is impossible");
+			report(check, block, "its number of items is invalid");
 		else
 			for (int i = 0; i < count; i++)
 				add_entry(check, &INDEX_NULLS(page)[i], InvalidBlockNumber, i);
@@ -408,8 +408,8 @@ check_nulls(Check *check)
 		block = INDEX_SPECIAL(page)->next;
 		pfree(page);
 	}
-	if (!found_room)
-		report(check, INDEX_META_BLOCK, "the page of NULLs with room, %u, is not in the chain", check->meta.nulls_room);
+	if (!found_space)
+		report(check, INDEX_META_BLOCK, "the page of NULLs with free space, %u, is not in the chain", check->meta.nulls_space);
 }
 
 /* What bounds rest on: that the map makes no distance longer.  False: there is no map to look at rows with. */
@@ -457,10 +457,10 @@ check_unreached(Check *check)
 		if (PageIsNew(page))
 			continue;
 		if (kind == 0 || kind > INDEX_PAGE_LAST)
-			report(check, block, "it is no page of a siamese index");
+			report(check, block, "it is not a page of a siamese index");
 		else if ((kind == INDEX_PAGE_LEAF && INDEX_NODE(page)->count > INDEX_NODE(page)->free) ||
 				 (kind == INDEX_PAGE_NULLS && index_null_count(page) > 0))
-			report(check, block, "it has rows, but nothing leads to it");
+			report(check, block, "it has rows, but nothing points to it");
 	}
 	pfree(page);
 }
@@ -472,7 +472,7 @@ check_twice(Check *check)
 		qsort(check->entries, check->entry_count, sizeof(Entry), compare_entries);
 	for (int64 i = 1; i < check->entry_count; i++)
 		if (compare_entries(&check->entries[i - 1], &check->entries[i]) == 0)
-			report(check, check->entries[i].leaf, "the row (%u,%u) is there twice",
+			report(check, check->entries[i].leaf, "the row (%u,%u) appears twice",
 				   ItemPointerGetBlockNumberNoCheck(&check->entries[i].tid), ItemPointerGetOffsetNumberNoCheck(&check->entries[i].tid));
 }
 
@@ -524,7 +524,7 @@ check_heap_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, boo
 		centre = index_cache_centre(cache, region);
 		if (code_row_distance(check->metric, vector, 0, centre, check->regions[region].step, n, code) -
 			rounding / check->regions[region].step > index_slacks(page, &check->layout)[entry->item] * TOLERANCE)
-			report(check, entry->leaf, "row %u is not within its slack of the heap's value", entry->item);
+			report(check, entry->leaf, "row %u is farther from the heap's value than its slack", entry->item);
 		UnlockReleaseBuffer(buffer);
 	}
 	MemoryContextSwitchTo(previous);
@@ -573,7 +573,7 @@ siamese_index_check(PG_FUNCTION_ARGS)
 		MemoryContext previous = MemoryContextSwitchTo(check.context);
 
 		check_directory(&check, i);
-		check_room(&check, i);
+		check_free_space(&check, i);
 		MemoryContextSwitchTo(previous);
 		MemoryContextReset(check.context);
 	}

@@ -28,7 +28,7 @@ index_meta_init(Page page, int fill)
 	meta->last_regions = InvalidBlockNumber;
 	meta->last_centres = InvalidBlockNumber;
 	meta->nulls = InvalidBlockNumber;
-	meta->nulls_room = InvalidBlockNumber;
+	meta->nulls_space = InvalidBlockNumber;
 	meta->fill = fill;
 	((PageHeader) page)->pd_lower = (char *) (meta + 1) - (char *) page;
 }
@@ -43,7 +43,7 @@ index_read_meta(Relation index, IndexMeta *meta)
 	if (meta->magic != INDEX_MAGIC || meta->metric >= METRIC_COUNT || meta->dimensions > LIMIT_DIMENSIONS ||
 		meta->regions > LIMIT_REGIONS || (meta->regions > 0 && meta->dimensions == 0) ||
 		meta->axes > meta->dimensions || (meta->axes > 0 && meta->metric == METRIC_L1) || meta->prefix > index_coded(meta) || (meta->prefix == 0) != (meta->dimensions == 0))
-		index_raise_corrupted(index, INDEX_META_BLOCK, "Its contents are impossible.");
+		index_raise_corrupted(index, INDEX_META_BLOCK, "Its contents are invalid.");
 }
 
 /* ---- regions ----------------------------------------------------------------------------------------------------- */
@@ -68,7 +68,7 @@ index_read_regions(Relation index, const IndexMeta *meta)
 		UnlockReleaseBuffer(buffer);
 		for (uint32 i = done; i < done + count; i++)
 			if (!(regions[i].step > 0 && regions[i].step <= FLT_MAX && regions[i].radius >= 0))
-				index_raise_corrupted(index, block, psprintf("Region %u has an impossible step or radius.", i));
+				index_raise_corrupted(index, block, psprintf("Region %u has an invalid step or radius.", i));
 		done += count;
 	}
 	return regions;
@@ -104,7 +104,7 @@ read_centre(Relation index, const IndexLayout *layout, const IndexRegion *region
 		int			count = Min(layout->dimensions - done, INDEX_FLOATS_PER_PAGE);
 
 		if (!BlockNumberIsValid(block) || (int64) start + count > INDEX_FLOATS_PER_PAGE)
-			index_raise_corrupted(index, region->centre, "A region's centre is not there.");
+			index_raise_corrupted(index, region->centre, "The centre of a region is missing.");
 		buffer = index_read(index, block, BUFFER_LOCK_SHARE, INDEX_PAGE_CENTRES);
 		memcpy(centre + done, (float *) PageGetContents(BufferGetPage(buffer)) + start, count * sizeof *centre);
 		block = INDEX_SPECIAL(BufferGetPage(buffer))->next;

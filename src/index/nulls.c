@@ -25,9 +25,9 @@ index_null_put(Page page, const ItemPointerData *tid)
 	((PageHeader) page)->pd_lower += sizeof *tid;
 }
 
-/* The first page with room from a page of the chain on, exclusively locked; InvalidBuffer: none. */
+/* The first page with free space from a page of the chain on, exclusively locked; InvalidBuffer: none. */
 static Buffer
-find_room(Relation index, BlockNumber block)
+find_space(Relation index, BlockNumber block)
 {
 	IndexWalk	walk = {0};
 
@@ -66,8 +66,8 @@ index_null_insert(Relation index, const ItemPointerData *tid)
 	Page		page;
 
 	index_read_meta(index, &meta);
-	buffer = find_room(index, meta.nulls_room);
-	if (BufferIsValid(buffer) && BufferGetBlockNumber(buffer) == meta.nulls_room)
+	buffer = find_space(index, meta.nulls_space);
+	if (BufferIsValid(buffer) && BufferGetBlockNumber(buffer) == meta.nulls_space)
 	{
 		put_logged(index, buffer, tid);
 		UnlockReleaseBuffer(buffer);
@@ -80,7 +80,7 @@ index_null_insert(Relation index, const ItemPointerData *tid)
 	/* The meta page is locked first, so that one of several sessions makes the new page and the others find it. */
 	meta_buffer = index_read(index, INDEX_META_BLOCK, BUFFER_LOCK_EXCLUSIVE, INDEX_PAGE_META);
 	meta = *INDEX_META(BufferGetPage(meta_buffer));
-	buffer = find_room(index, BlockNumberIsValid(begin) ? begin : meta.nulls_room);
+	buffer = find_space(index, BlockNumberIsValid(begin) ? begin : meta.nulls_space);
 	state = GenericXLogStart(index);
 	changed = INDEX_META(GenericXLogRegisterBuffer(state, meta_buffer, 0));
 	if (BufferIsValid(buffer))
@@ -91,7 +91,7 @@ index_null_insert(Relation index, const ItemPointerData *tid)
 		index_null_page_init(page, changed->nulls);
 		changed->nulls = BufferGetBlockNumber(buffer);
 	}
-	changed->nulls_room = BufferGetBlockNumber(buffer);
+	changed->nulls_space = BufferGetBlockNumber(buffer);
 	index_null_put(page, tid);
 	GenericXLogFinish(state);
 	UnlockReleaseBuffer(buffer);

@@ -29,9 +29,9 @@ index_options(Datum reloptions, bool validate)
 	if (kind == 0)
 	{
 		kind = add_reloption_kind();
-		add_int_reloption(kind, "regions", "coarse parts of space; 0: about the root of the number of rows",
+		add_int_reloption(kind, "regions", "number of regions; 0: about the square root of the number of rows",
 						  0, 0, LIMIT_REGIONS, AccessExclusiveLock);
-		add_int_reloption(kind, "fillfactor", "how full the build makes pages, in per cent",
+		add_int_reloption(kind, "fillfactor", "how full the build makes pages, in percent",
 						  DEFAULT_FILLFACTOR, 10, 100, AccessExclusiveLock);
 	}
 	return build_reloptions(reloptions, validate, kind, sizeof(IndexOptions), elements, lengthof(elements));

@@ -128,7 +128,7 @@ check_identity(Relation index, BlockNumber block, Page page)
 	if (unlikely(PageIsNew(page)))
 		index_raise_corrupted(index, block, "The page is empty.");
 	if (unlikely(PageGetSpecialSize(page) != MAXALIGN(sizeof(IndexSpecial)) || INDEX_SPECIAL(page)->magic != INDEX_PAGE_MAGIC))
-		index_raise_corrupted(index, block, "It is no page of a siamese index.");
+		index_raise_corrupted(index, block, "It is not a page of a siamese index.");
 	if (unlikely(INDEX_SPECIAL(page)->block != block))
 		index_raise_corrupted(index, block, psprintf("It was written as block %u.", INDEX_SPECIAL(page)->block));
 }
@@ -137,7 +137,7 @@ static void
 check_kind(Relation index, BlockNumber block, Page page, IndexPageKind kind)
 {
 	if (unlikely(INDEX_SPECIAL(page)->kind != kind))
-		index_raise_corrupted(index, block, psprintf("It is of kind %d, not %d.", INDEX_SPECIAL(page)->kind, kind));
+		index_raise_corrupted(index, block, psprintf("Its kind is %d, not %d.", INDEX_SPECIAL(page)->kind, kind));
 }
 
 void
@@ -160,7 +160,7 @@ index_check_node(Relation index, BlockNumber block, Page page, const IndexLayout
 	const IndexNode *node = INDEX_NODE(page);
 
 	if (unlikely(node->count > layout->capacity || node->free > node->count || node->pages != layout->pages - 1))
-		index_raise_corrupted(index, block, "The numbers of its items or pages are impossible.");
+		index_raise_corrupted(index, block, "Its number of items or pages is invalid.");
 }
 
 bool
@@ -181,7 +181,7 @@ void
 index_walk(Relation index, IndexWalk *walk, BlockNumber block)
 {
 	if (unlikely(index_walk_returns(walk, block)))
-		index_raise_corrupted(index, block, "Its chain comes back to it.");
+		index_raise_corrupted(index, block, "Its chain returns to it.");
 }
 
 Buffer
@@ -191,7 +191,7 @@ index_read_any(Relation index, BlockNumber block, int lock)
 
 	/* which would be a new page */
 	if (unlikely(!BlockNumberIsValid(block)))
-		index_raise_corrupted(index, block, "A pointer to a page is empty.");
+		index_raise_corrupted(index, block, "A pointer to a page is invalid.");
 	buffer = ReadBuffer(index, block);
 	LockBuffer(buffer, lock);
 	check_identity(index, block, BufferGetPage(buffer));
@@ -231,22 +231,22 @@ index_code_part(const IndexLayout *layout, int item, int start, int *page, int *
 	int64		place = (int64) item * layout->dimensions + start;
 	int			first = INDEX_PAGE_END - layout->codes;
 	int			further = INDEX_PAGE_END - INDEX_MORE_CODES;
-	int			room;
+	int			left;
 
 	if (place < first)
 	{
 		*page = 0;
 		*offset = layout->codes + (int) place;
-		room = first - (int) place;
+		left = first - (int) place;
 	}
 	else
 	{
 		place -= first;
 		*page = 1 + (int) (place / further);
 		*offset = INDEX_MORE_CODES + (int) (place % further);
-		room = further - (int) (place % further);
+		left = further - (int) (place % further);
 	}
-	return Min(room, layout->dimensions - start);
+	return Min(left, layout->dimensions - start);
 }
 
 /* A further page of a node, whose lock covers this one's reading. */

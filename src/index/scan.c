@@ -139,7 +139,7 @@ begin_search(IndexScanDesc scan)
 	if (state->ordered && !IsMVCCSnapshot(scan->xs_snapshot))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("an index scan by distance needs an MVCC snapshot")));
+				 errmsg("an index scan by distance requires an MVCC snapshot")));
 	if (!state->values)
 		;
 	else if (query != NULL)

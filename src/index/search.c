@@ -22,10 +22,10 @@
 #include "distance/distance.h"
 #include "index/search_internal.h"
 
-#define SEARCH_FIRST_BATCH 2	/* directory nodes that give at least one cell to the first batch of leaves */
-#define SEARCH_BATCH_GROWTH 4
-#define SEARCH_FIRST_KEEP 256	/* rows */
-#define SEARCH_KEEP_GROWTH 16
+#define FIRST_BATCH 2			/* directory nodes that give at least one cell to the first batch of leaves */
+#define BATCH_GROWTH 4
+#define FIRST_LIMIT 256			/* candidates */
+#define LIMIT_GROWTH 16
 #define REGION_ROUNDING (1 - 3e-6)
 
 /*
@@ -108,14 +108,14 @@ allowed_regions(const Search *search)
 static float
 region_bound(const Search *search, const IndexCache *cache, int region)
 {
-	double		distance = search->distances[region];
+	double		distance = search->query.distances[region];
 	double		bound;
 
 	if (search->metric == METRIC_L1)
-		distance = distance_kernels()->l1(search->vector, index_cache_centre(cache, region), search->layout.dimensions);
+		distance = distance_kernels()->l1(search->query.vector, index_cache_centre(cache, region), search->layout.dimensions);
 	else
 		distance = sqrt(distance);
-	bound = distance * REGION_ROUNDING - search->rounding - (double) search->regions[region].radius * cache->values[region];
+	bound = distance * REGION_ROUNDING - search->query.rounding - (double) search->regions[region].radius * cache->values[region];
 	return bound > 0 ? (float) Min(bound * REGION_ROUNDING, FLT_MAX) : 0;
 }
 
@@ -126,40 +126,43 @@ region_bound(const Search *search, const IndexCache *cache, int region)
 static void
 order_regions(Search *search, const IndexCache *cache, int allowed)
 {
+	SearchRegions *order = &search->order;
+	SearchQuery *query = &search->query;
 	int			regions = search->meta.regions;
 	double		most = INFINITY;
 
 	for (int i = 0; i < regions; i++)
-		search->distances[i] = distance_kernels()->l2_squared(search->vector, index_cache_centre(cache, i), search->layout.dimensions);
+		query->distances[i] = distance_kernels()->l2_squared(query->vector, index_cache_centre(cache, i), search->layout.dimensions);
 	if (allowed > 0 && allowed < regions)
 	{
 		float	   *selected = palloc(sizeof(float) * regions);
 
 		for (int i = 0; i < regions; i++)
-			selected[i] = (float) Min(search->distances[i], FLT_MAX);
+			selected[i] = (float) Min(query->distances[i], FLT_MAX);
 		/* some more than allowed if floats do not tell them apart */
 		most = index_select_float(selected, regions, allowed) * (1 + 1e-6);
 		pfree(selected);
 	}
 	else
 		allowed = regions;
-	search->order_count = 0;
-	for (int i = 0; i < regions && search->order_count < allowed; i++)
+	order->count = 0;
+	for (int i = 0; i < regions && order->count < allowed; i++)
 	{
-		RegionOrder *order = &search->order[search->order_count];
+		RegionBound *last = &order->regions[order->count];
+		RegionBound *first = &order->regions[0];
 
-		if (Min(search->distances[i], FLT_MAX) > most)
+		if (Min(query->distances[i], FLT_MAX) > most)
 			continue;
-		order->region = i;
-		order->bound = region_bound(search, cache, i);
-		if (search->distances[i] < search->distances[search->order[0].region])
+		last->region = i;
+		last->bound = region_bound(search, cache, i);
+		if (query->distances[i] < query->distances[first->region])
 		{
-			RegionOrder swapped = search->order[0];
+			RegionBound swapped = *first;
 
-			search->order[0] = *order;
-			*order = swapped;
+			*first = *last;
+			*last = swapped;
 		}
-		search->order_count++;
+		order->count++;
 	}
 }
 
@@ -181,105 +184,81 @@ read_index(Search *search)
 	search->metric = cache->metric;
 }
 
+/* Candidates beyond the nearest ones, limit of them, may be dropped. */
 static void
-begin_pass(Search *search, int keep)
+begin_pass(Search *search, int limit)
 {
 	search->counts.passes++;
-	search->order_next = 0;
-	search->next_region = 0;
-	search->node_count = 0;
-	search->cell_count = 0;
-	search->batch = SEARCH_FIRST_BATCH;
-	search->blocks = RelationGetNumberOfBlocks(search->index);
-	search_begin_visits(search, search->blocks);
-	if (search->opened)
-		pfree(search->opened);
-	search->opened = palloc0(search->blocks / 8 + 1);
-	candidate_queue_reset(&search->queue, keep);
+	search->order.opened = 0;
+	search->order.frontier = 0;
+	search->cells.node_count = 0;
+	search->cells.count = 0;
+	search->cells.batch = FIRST_BATCH;
+	search->pages.blocks = RelationGetNumberOfBlocks(search->index);
+	search_begin_visits(search, search->pages.blocks);
+	if (search->pages.opened)
+		pfree(search->pages.opened);
+	search->pages.opened = palloc0(search->pages.blocks / 8 + 1);
+	candidate_queue_reset(&search->queue, limit);
 }
 
+/* Forgets an earlier query, but for the memory. */
 static void
 reset(Search *search)
 {
 	memset(&search->counts, 0, sizeof search->counts);
-	search->order_count = search->order_next = 0;
-	search->node_count = search->cell_count = 0;
-	candidate_queue_reset(&search->queue, SEARCH_FIRST_KEEP);
-	search->reported = 0;
-	search->settled = -1;
-	search->blur = 0;
-	search->probed = false;
-	search->every = false;
-	search->has_done = false;
-	search->returned_count = 0;
-	search->returned_sorted = 0;
-	search->nulls = InvalidBlockNumber;
-	search->null_count = 0;
+	memset(&search->output, 0, sizeof search->output);
+	search->output.settled = -1;
+	search->order.count = search->order.opened = 0;
+	search->cells.node_count = search->cells.count = 0;
+	candidate_queue_reset(&search->queue, FIRST_LIMIT);
+	search->all = false;
+	search->passes.has_done = false;
+	search->passes.returned_count = 0;
+	search->passes.returned_sorted = 0;
+	search->nulls.block = InvalidBlockNumber;
+	search->nulls.count = 0;
 	search->limit = INFINITY;
 }
 
-/* So that search_start() makes its arrays anew. */
 static void
 free_query(Search *search)
 {
-	void	   *arrays[] = {search->vector, search->prefix, search->queries, search->codes, search->coded, search->distances,
-	search->order};
+	SearchQuery *query = &search->query;
+	void	   *arrays[] = {query->vector, query->distances, query->prefix, query->coded, query->in_region, query->codes,
+	search->order.regions};
 
 	for (int i = 0; i < lengthof(arrays); i++)
 		if (arrays[i] != NULL)
 			pfree(arrays[i]);
-	search->vector = NULL;
-	search->distances = NULL;
-	search->prefix = search->codes = NULL;
-	search->queries = NULL;
-	search->coded = NULL;
-	search->order = NULL;
+	memset(query, 0, sizeof *query);
+	search->order.regions = NULL;
+}
+
+/* The arrays are kept for further queries while the index has as many regions. */
+static void
+allocate_query(Search *search)
+{
+	SearchQuery *query = &search->query;
+	uint32		regions = search->meta.regions;
+	int			n = search->layout.dimensions;
+
+	if (query->in_region != NULL && query->regions == regions && query->dimensions == n)
+		return;
+	free_query(search);
+	query->vector = palloc(sizeof(float) * n);
+	query->distances = palloc(sizeof(double) * regions);
+	query->prefix = palloc(n);
+	query->coded = palloc(sizeof(bool) * regions);
+	query->in_region = palloc(sizeof(CodeQuery) * regions);
+	query->codes = MemoryContextAllocHuge(search->context, (Size) n * regions);
+	query->regions = regions;
+	query->dimensions = n;
+	search->order.regions = palloc(sizeof(RegionBound) * regions);
 }
 
 void
 search_start(Search *search, const Embedding *query, double limit, bool approximate)
-{
-	MemoryContext previous = MemoryContextSwitchTo(search->context);
-	const IndexCache *cache;
-	IndexAxes	axes;
-	int			n;
-
-	reset(search);
-	read_index(search);
-	if (search->regions == NULL)
-	{
-		MemoryContextSwitchTo(previous);
-		return;
-	}
-	index_check_embedding(search->index, &search->meta, query);
-	n = search->layout.dimensions;
-	if (search->queries == NULL || search->coded_regions != search->meta.regions || search->coded_dimensions != n)
-	{
-		free_query(search);
-		search->vector = palloc(sizeof(float) * n);
-		search->prefix = palloc(n);
-		search->queries = palloc(sizeof(CodeQuery) * search->meta.regions);
-		search->codes = MemoryContextAllocHuge(search->context, (Size) n * search->meta.regions);
-		search->coded = palloc(sizeof(bool) * search->meta.regions);
-		search->distances = palloc(sizeof(double) * search->meta.regions);
-		search->order = palloc(sizeof(RegionOrder) * search->meta.regions);
-		search->coded_regions = search->meta.regions;
-		search->coded_dimensions = n;
-	}
-	cache = index_cache(search->index, &search->meta);
-	axes = index_cache_axes(cache);
-	search->rounding = index_vector(&axes, query, search->vector);
-	memset(search->coded, 0, sizeof(bool) * search->meta.regions);
-	order_regions(search, cache, approximate ? allowed_regions(search) : 0);
-
-	/* as a float that is not less */
-	search->limit = limit >= FLT_MAX ? INFINITY : nextafterf((float) limit, INFINITY);
-	begin_pass(search, SEARCH_FIRST_KEEP);
-	MemoryContextSwitchTo(previous);
-}
-
-void
-search_start_all(Search *search)
 {
 	MemoryContext previous = MemoryContextSwitchTo(search->context);
 
@@ -287,14 +266,42 @@ search_start_all(Search *search)
 	read_index(search);
 	if (search->regions != NULL)
 	{
-		search->every = true;
+		const IndexCache *cache;
+		IndexAxes	axes;
+
+		index_check_embedding(search->index, &search->meta, query);
+		allocate_query(search);
+		cache = index_cache(search->index, &search->meta);
+		axes = index_cache_axes(cache);
+		search->query.rounding = index_vector(&axes, query, search->query.vector);
+		memset(search->query.coded, 0, sizeof(bool) * search->meta.regions);
+		order_regions(search, cache, approximate ? allowed_regions(search) : 0);
+
+		/* as a float that is not less */
+		search->limit = limit >= FLT_MAX ? INFINITY : nextafterf((float) limit, INFINITY);
+		begin_pass(search, FIRST_LIMIT);
+	}
+	MemoryContextSwitchTo(previous);
+}
+
+void
+search_start_all(Search *search)
+{
+	SearchRegions *order = &search->order;
+	MemoryContext previous = MemoryContextSwitchTo(search->context);
+
+	reset(search);
+	read_index(search);
+	if (search->regions != NULL)
+	{
+		search->all = true;
 		free_query(search);
-		search->order = palloc(sizeof(RegionOrder) * search->meta.regions);
-		search->order_count = search->meta.regions;
-		for (int i = 0; i < search->order_count; i++)
+		order->regions = palloc(sizeof(RegionBound) * search->meta.regions);
+		order->count = search->meta.regions;
+		for (int i = 0; i < order->count; i++)
 		{
-			search->order[i].region = i;
-			search->order[i].bound = 0;
+			order->regions[i].region = i;
+			order->regions[i].bound = 0;
 		}
 		begin_pass(search, INT_MAX);
 	}
@@ -308,8 +315,8 @@ least_cell(const Search *search)
 {
 	float		least = INFINITY;
 
-	for (int i = 0; i < search->node_count; i++)
-		least = Min(least, search->nodes[i].least);
+	for (int i = 0; i < search->cells.node_count; i++)
+		least = Min(least, search->cells.nodes[i].least);
 	return least;
 }
 
@@ -317,16 +324,17 @@ least_cell(const Search *search)
 static float
 batch_end(Search *search, float wanted)
 {
+	SearchCells *cells = &search->cells;
 	int			length = 0;
 	float		end = INFINITY;
 
-	for (int i = 0; i < search->node_count; i++)
-		if (search->nodes[i].least <= wanted)
-			search->scratch[length++] = search->nodes[i].least;
-	if (search->batch < length)
-		end = index_select_float(search->scratch, length, search->batch);
-	if (length > 0 && search->batch < INT_MAX / SEARCH_BATCH_GROWTH)
-		search->batch *= SEARCH_BATCH_GROWTH;
+	for (int i = 0; i < cells->node_count; i++)
+		if (cells->nodes[i].least <= wanted)
+			cells->scratch[length++] = cells->nodes[i].least;
+	if (cells->batch < length)
+		end = index_select_float(cells->scratch, length, cells->batch);
+	if (length > 0 && cells->batch < INT_MAX / BATCH_GROWTH)
+		cells->batch *= BATCH_GROWTH;
 	return Min(end, wanted);
 }
 
@@ -334,25 +342,26 @@ batch_end(Search *search, float wanted)
 static void
 open_regions(Search *search, float most, bool first)
 {
-	int			next = search->order_next;
+	SearchRegions *order = &search->order;
+	int			next = order->opened;
 
-	for (int i = next; i < search->order_count; i = next)
+	for (int i = next; i < order->count; i = next)
 	{
-		RegionOrder found = search->order[i];
+		RegionBound found = order->regions[i];
 
-		for (next = i + 1; next < search->order_count && search->order[next].bound > most && !first; next++)
+		for (next = i + 1; next < order->count && order->regions[next].bound > most && !first; next++)
 			;
 		if (found.bound > most && !first)
 			continue;
-		search->order[i] = search->order[search->order_next];
-		search->order[search->order_next++] = found;
-		search_open_region(search, found.region, next < search->order_count ? search->order[next].region : found.region);
+		order->regions[i] = order->regions[order->opened];
+		order->regions[order->opened++] = found;
+		search_open_region(search, found.region, next < order->count ? order->regions[next].region : found.region);
 		if (first)
 			break;
 	}
-	search->next_region = INFINITY;
-	for (int i = search->order_next; i < search->order_count; i++)
-		search->next_region = Min(search->next_region, search->order[i].bound);
+	order->frontier = INFINITY;
+	for (int i = order->opened; i < order->count; i++)
+		order->frontier = Min(order->frontier, order->regions[i].bound);
 }
 
 /*
@@ -365,10 +374,12 @@ open_regions(Search *search, float most, bool first)
 static bool
 expand(Search *search)
 {
+	SearchRegions *order = &search->order;
+	SearchOutput *output = &search->output;
 	float		least = least_cell(search);
 	float		wanted;
 
-	if (search->order_next == 0)
+	if (order->opened == 0)
 	{
 		/* its nearest cell: often that holds a row as near as those that are wanted */
 		open_regions(search, 0, true);
@@ -378,28 +389,28 @@ expand(Search *search)
 	}
 	if (search->queue.count == 0 && isinf(least))
 	{
-		if (search->order_next >= search->order_count || search->next_region > search->limit)
+		if (order->opened >= order->count || order->frontier > search->limit)
 			return false;
-		open_regions(search, search->next_region, false);
+		open_regions(search, order->frontier, false);
 		least = least_cell(search);
 	}
-	wanted = search->queue.count > 0 ? Max(search->queue.items[0].bound, Min(least, search->next_region)) : least;
+	wanted = search->queue.count > 0 ? Max(search->queue.items[0].bound, Min(least, order->frontier)) : least;
 	/* before that, the rows that were returned may turn out to be all that are wanted */
-	if (search->settled >= 0 && search->blur > 0)
+	if (output->settled >= 0 && output->blur > 0)
 	{
-		while (search->settled + search->blur < Min(least, search->next_region))
-			search->blur *= 2;
-		wanted = Min(wanted, search->settled + search->blur);
+		while (output->settled + output->blur < Min(least, order->frontier))
+			output->blur *= 2;
+		wanted = Min(wanted, output->settled + output->blur);
 	}
 	wanted = Min(wanted, search->limit);
-	if (search->next_region <= wanted)
+	if (order->frontier <= wanted)
 		open_regions(search, wanted, false);
 	least = least_cell(search);
 	if (search->queue.count == 0)
 		wanted = Min(wanted, least);
-	if (isinf(least) && search->order_next >= search->order_count)
+	if (isinf(least) && order->opened >= order->count)
 		return false;
-	if (least > search->limit && search->next_region > search->limit)
+	if (least > search->limit && order->frontier > search->limit)
 		return false;
 	search_open_cells(search, batch_end(search, wanted));
 	return true;
@@ -410,66 +421,71 @@ expand(Search *search)
 static void
 note_returned(Search *search, const Candidate *candidate)
 {
-	if (search->returned_count == search->returned_space)
+	SearchPasses *passes = &search->passes;
+
+	if (passes->returned_count == passes->returned_space)
 	{
-		search->returned_space = Max(search->returned_space * 2, 64);
-		search->returned = search->returned ?
-			repalloc_huge(search->returned, sizeof(Candidate) * (Size) search->returned_space) :
-			palloc(sizeof(Candidate) * search->returned_space);
+		passes->returned_space = Max(passes->returned_space * 2, 64);
+		passes->returned = passes->returned ?
+			repalloc_huge(passes->returned, sizeof(Candidate) * (Size) passes->returned_space) :
+			palloc(sizeof(Candidate) * passes->returned_space);
 	}
-	search->returned[search->returned_count++] = *candidate;
+	passes->returned[passes->returned_count++] = *candidate;
 }
 
 /* All that was kept was returned: search again, and keep more. */
 static void
 search_again(Search *search)
 {
-	int			keep = search->queue.limit;
+	SearchPasses *passes = &search->passes;
+	int			limit = search->queue.limit;
 	double		most = work_mem * 1024.0 / (2 * sizeof(Candidate));	/* the queue grows to twice its limit */
 	int			left = 0;
 
-	search->done = search->queue.last;
-	search->has_done = true;
-	for (int i = 0; i < search->returned_count; i++)
-		if (candidate_less(&search->done, &search->returned[i]))
-			search->returned[left++] = search->returned[i];
-	qsort(search->returned, left, sizeof(Candidate), search_compare_tids);
-	search->returned_count = search->returned_sorted = left;
-	begin_pass(search, (int) Min(Max(most, SEARCH_FIRST_KEEP), (double) keep * SEARCH_KEEP_GROWTH));
+	passes->done = search->queue.last;
+	passes->has_done = true;
+	for (int i = 0; i < passes->returned_count; i++)
+		if (candidate_less(&passes->done, &passes->returned[i]))
+			passes->returned[left++] = passes->returned[i];
+	qsort(passes->returned, left, sizeof(Candidate), search_compare_tids);
+	passes->returned_count = passes->returned_sorted = left;
+	begin_pass(search, (int) Min(Max(most, FIRST_LIMIT), (double) limit * LIMIT_GROWTH));
 }
 
 bool
 search_next(Search *search, ItemPointerData *tid, double *bound)
 {
+	SearchRegions *order = &search->order;
+	SearchOutput *output = &search->output;
 	MemoryContext previous = MemoryContextSwitchTo(search->context);
 	bool		found = false;
 
-	while (!found && search->order_count > 0)
+	while (!found && order->count > 0)
 	{
 		float		least = least_cell(search);
-		float		frontier = Min(search->next_region, least);
+		float		frontier = Min(order->frontier, least);
 		Candidate	first;
 
 		if (search->queue.count > 0)
 		{
 			bool		in_order = search->queue.items[0].bound <= frontier;
 
-			if (in_order || (frontier > search->reported && !search->probed))
+			if (in_order || (frontier > output->reported && !output->probed))
 			{
 				first = candidate_queue_pop(&search->queue);
-				search->probed = !in_order;
+				output->probed = !in_order;
 				if (in_order)
-					search->settled = first.bound;
-				search->reported = Max(search->reported, Min(first.bound, frontier));
+					output->settled = first.bound;
+				output->reported = Max(output->reported, Min(first.bound, frontier));
 				note_returned(search, &first);
 				*tid = first.tid;
-				*bound = search->reported;
+				*bound = output->reported;
 				search->counts.rows++;
 				found = true;
 				continue;
 			}
 		}
-		search->probed = false;
+		output->probed = false;
 		if (expand(search) || search->queue.count > 0)
 			continue;
 		if (!search->queue.dropped)
@@ -485,18 +501,19 @@ search_next(Search *search, ItemPointerData *tid, double *bound)
 bool
 search_next_unordered(Search *search, ItemPointerData *tid)
 {
+	SearchRegions *order = &search->order;
 	MemoryContext previous = MemoryContextSwitchTo(search->context);
 
 	search->queue.limit = INT_MAX;
-	while (search->queue.count == 0 && search->order_next < search->order_count)
+	while (search->queue.count == 0 && order->opened < order->count)
 	{
-		RegionOrder *next = &search->order[search->order_next++];
+		RegionBound *next = &order->regions[order->opened++];
 
 		if (next->bound > search->limit)
 			continue;
-		search->node_count = 0;
-		search->cell_count = 0;
-		search_open_region(search, next->region, search->order_next < search->order_count ? next[1].region : next->region);
+		search->cells.node_count = 0;
+		search->cells.count = 0;
+		search_open_region(search, next->region, order->opened < order->count ? next[1].region : next->region);
 		search_open_cells(search, Min(search->limit, FLT_MAX));
 	}
 	MemoryContextSwitchTo(previous);
@@ -512,38 +529,41 @@ search_next_unordered(Search *search, ItemPointerData *tid)
 void
 search_start_nulls(Search *search)
 {
+	SearchNulls *nulls = &search->nulls;
 	IndexMeta	meta;
 
 	index_read_meta(search->index, &meta);
-	search->nulls = meta.nulls;
-	search->null_walk = (IndexWalk) {0};
-	search->null_count = 0;
-	if (search->null_tids == NULL)
-		search->null_tids = MemoryContextAlloc(search->context, BLCKSZ);
+	nulls->block = meta.nulls;
+	nulls->walk = (IndexWalk) {0};
+	nulls->count = 0;
+	if (nulls->tids == NULL)
+		nulls->tids = MemoryContextAlloc(search->context, BLCKSZ);
 }
 
 bool
 search_next_null(Search *search, ItemPointerData *tid)
 {
-	while (search->null_count == 0 && BlockNumberIsValid(search->nulls))
+	SearchNulls *nulls = &search->nulls;
+
+	while (nulls->count == 0 && BlockNumberIsValid(nulls->block))
 	{
 		Buffer		buffer;
 		Page		page;
 
-		index_walk(search->index, &search->null_walk, search->nulls);
-		buffer = index_read(search->index, search->nulls, BUFFER_LOCK_SHARE, INDEX_PAGE_NULLS);
+		index_walk(search->index, &nulls->walk, nulls->block);
+		buffer = index_read(search->index, nulls->block, BUFFER_LOCK_SHARE, INDEX_PAGE_NULLS);
 		page = BufferGetPage(buffer);
-		search->null_count = index_null_count(page);
-		if (search->null_count < 0 || search->null_count > INDEX_NULLS_PER_PAGE)
-			index_raise_corrupted(search->index, search->nulls, "The number of its items is impossible.");
-		memcpy(search->null_tids, INDEX_NULLS(page), search->null_count * sizeof(ItemPointerData));
-		search->nulls = INDEX_SPECIAL(page)->next;
+		nulls->count = index_null_count(page);
+		if (nulls->count < 0 || nulls->count > INDEX_NULLS_PER_PAGE)
+			index_raise_corrupted(search->index, nulls->block, "Its number of items is invalid.");
+		memcpy(nulls->tids, INDEX_NULLS(page), nulls->count * sizeof(ItemPointerData));
+		nulls->block = INDEX_SPECIAL(page)->next;
 		UnlockReleaseBuffer(buffer);
 		CHECK_FOR_INTERRUPTS();
 	}
-	if (search->null_count == 0)
+	if (nulls->count == 0)
 		return false;
-	*tid = search->null_tids[--search->null_count];
+	*tid = nulls->tids[--nulls->count];
 	search->counts.rows++;
 	return true;
 }

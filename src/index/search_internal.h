@@ -1,5 +1,5 @@
 /*
- * search_internal.h: what search.c and search_read.c share.
+ * search_internal.h: the state of a search, which search.c and search_read.c share.
  */
 #ifndef SIAMESE_INDEX_SEARCH_INTERNAL_H
 #define SIAMESE_INDEX_SEARCH_INTERNAL_H
@@ -7,21 +7,64 @@
 #include "index/candidate_queue.h"
 #include "index/search.h"
 
-typedef struct RegionOrder
+/* The query, and what it is in the units of each region that was looked into. */
+typedef struct SearchQuery
+{
+	float	   *vector;			/* [n] */
+	double		rounding;		/* of it */
+	double	   *distances;		/* [regions], squared Euclidean, to the centres */
+	uint8	   *prefix;			/* code [prefix] in the region whose directory is being read */
+	bool	   *coded;			/* [regions]: whether these are there: */
+	CodeQuery  *in_region;		/* [regions] */
+	uint8	   *codes;			/* [regions, n] */
+	uint32		regions;		/* of these arrays */
+	int			dimensions;
+} SearchQuery;
+
+typedef struct RegionBound
 {
 	float		bound;
 	uint32		region;
-} RegionOrder;
+} RegionBound;
 
-/* A directory node that was bounded. */
+/* The regions that may be visited, the nearest first, the others in no order. */
+typedef struct SearchRegions
+{
+	RegionBound *regions;
+	int			count;
+	int			opened;			/* so many, the first ones, were opened */
+	float		frontier;		/* least bound of the others */
+} SearchRegions;
+
+/* A directory node whose cells were bounded. */
 typedef struct SearchNode
 {
 	BlockNumber block;
 	uint32		region;
-	int			first;			/* in cell_bounds */
+	int			first;			/* in SearchCells.bounds */
 	int			count;
 	float		least;			/* bound of its cells that were not opened; INFINITY: all were */
 } SearchNode;
+
+typedef struct SearchCells
+{
+	SearchNode *nodes;
+	int			node_count;
+	int			node_space;
+	float	   *bounds;			/* INFINITY: opened */
+	int			count;
+	int			space;
+	int			batch;			/* so many nodes give a cell at least to the next batch of leaves */
+	float	   *scratch;		/* [node_space] */
+} SearchCells;
+
+/* Leaves to be opened now: the cells' pointers. */
+typedef struct SearchLeaves
+{
+	ItemPointerData *pointers;
+	int			count;
+	int			space;
+} SearchLeaves;
 
 /* Where a block was in the buffers when it was visited last, and how much of it was in use: hints, checked at use. */
 typedef struct SearchVisit
@@ -30,75 +73,66 @@ typedef struct SearchVisit
 	uint16		used;			/* bytes of the page */
 } SearchVisit;
 
-struct Search
+typedef struct SearchPages
 {
-	Relation	index;
-	MemoryContext context;
-	IndexMeta	meta;
-	IndexLayout layout;
-	IndexLayout directory;
-	Metric		metric;
-	SearchCounts counts;
-
-	/* the query, and in the units of each region whose leaves were looked into */
-	IndexRegion *regions;
-	float	   *vector;			/* [n] */
-	double		rounding;		/* of it */
-	uint8	   *prefix;			/* [prefix], of the region whose directory is being read */
-	CodeQuery  *queries;		/* [regions] */
-	uint8	   *codes;			/* [regions, n] */
-	bool	   *coded;			/* [regions] */
-	uint32		coded_regions;	/* of these arrays */
-	int			coded_dimensions;
-	double	   *distances;		/* [regions], squared Euclidean, to the centres */
-	float		limit;
-	RegionOrder *order;
-	int			order_count;
-	int			order_next;		/* those before it were opened */
-	float		next_region;	/* least bound of the others */
-
-	/* cells */
-	SearchNode *nodes;
-	int			node_count;
-	int			node_space;
-	float	   *cell_bounds;	/* INFINITY: opened */
-	int			cell_count;
-	int			cell_space;
-	int			batch;
-	uint8	   *opened;			/* a bit a block */
+	uint8	   *opened;			/* leaves in this pass: a bit a block */
 	BlockNumber blocks;
-	uint32	   *sums;			/* [INDEX_MOST_ITEMS] */
-	float	   *bounds;			/* [INDEX_MOST_ITEMS] */
-	float	   *scratch;		/* [node_space] */
-
-	ItemPointerData *leaves;	/* to be opened now: the cells' pointers */
-	int			leaf_count;
-	int			leaf_space;
-
-	/* visits of this file's blocks, by this search and earlier ones */
-	SearchVisit *visits;
+	SearchVisit *visits;		/* of the file's blocks, by this search and earlier ones */
 	BlockNumber visit_space;
-	CompatLocator visited;
+	CompatLocator locator;		/* of that file */
+} SearchPages;
 
-	/* rows */
-	CandidateQueue queue;
-	float		reported;
-	float		settled;		/* bound of the last row that was returned in order; -1: none */
+/* What was returned in order so far. */
+typedef struct SearchOutput
+{
+	float		reported;		/* the last bound */
+	float		settled;		/* bound of the last row that came in its place; -1: none did */
 	float		blur;			/* by so much distances usually pass bounds */
-	bool		probed;
-	bool		every;			/* without a query */
+	bool		probed;			/* the last row came before its place */
+} SearchOutput;
+
+/* Rows that earlier passes, and this one, returned. */
+typedef struct SearchPasses
+{
 	bool		has_done;		/* pass 2 and later */
 	Candidate	done;			/* all up to this one were returned by earlier passes */
 	Candidate  *returned;		/* by this pass; in later ones, those after done, by TID */
 	int			returned_count;
 	int			returned_space;
 	int			returned_sorted;	/* so many of them by earlier passes */
+} SearchPasses;
 
-	/* NULLs */
-	BlockNumber nulls;
-	IndexWalk	null_walk;
-	ItemPointerData *null_tids;	/* of one page */
-	int			null_count;
+typedef struct SearchNulls
+{
+	BlockNumber block;			/* next */
+	IndexWalk	walk;
+	ItemPointerData *tids;		/* of one page, not returned so far */
+	int			count;
+} SearchNulls;
+
+struct Search
+{
+	Relation	index;
+	MemoryContext context;
+	IndexMeta	meta;
+	IndexRegion *regions;		/* [meta.regions]; NULL: no row with a value */
+	IndexLayout layout;			/* of leaves */
+	IndexLayout directory;
+	Metric		metric;
+	SearchCounts counts;
+	float		limit;			/* rows beyond are not wanted */
+	bool		all;			/* rows, without a query */
+	SearchQuery query;
+	SearchRegions order;
+	SearchCells cells;
+	SearchLeaves leaves;
+	SearchPages pages;
+	CandidateQueue queue;
+	SearchOutput output;
+	SearchPasses passes;
+	SearchNulls nulls;
+	uint32	   *sums;			/* of one node [INDEX_MOST_ITEMS] */
+	float	   *bounds;			/* [INDEX_MOST_ITEMS] */
 };
 
 /* Bounds all cells of a region; next: the one that comes after it, or the same. */

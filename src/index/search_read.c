@@ -22,32 +22,33 @@
 void
 search_begin_visits(Search *search, BlockNumber blocks)
 {
+	SearchPages *pages = &search->pages;
 	CompatLocator locator = compat_locator(search->index);
 
-	if (search->visits != NULL && search->visit_space >= blocks && memcmp(&search->visited, &locator, sizeof locator) == 0)
+	if (pages->visits != NULL && pages->visit_space >= blocks && memcmp(&pages->locator, &locator, sizeof locator) == 0)
 		return;
-	if (search->visit_space < blocks)
+	if (pages->visit_space < blocks)
 	{
-		if (search->visits)
-			pfree(search->visits);
-		search->visits = NULL;
-		search->visit_space = 0;
-		search->visits = MemoryContextAllocHuge(search->context, sizeof(SearchVisit) * (Size) blocks);
-		search->visit_space = blocks;
+		if (pages->visits)
+			pfree(pages->visits);
+		pages->visits = NULL;
+		pages->visit_space = 0;
+		pages->visits = MemoryContextAllocHuge(search->context, sizeof(SearchVisit) * (Size) blocks);
+		pages->visit_space = blocks;
 	}
-	for (BlockNumber i = 0; i < search->visit_space; i++)
+	for (BlockNumber i = 0; i < pages->visit_space; i++)
 	{
-		search->visits[i].buffer = InvalidBuffer;
-		search->visits[i].used = BLCKSZ;
+		pages->visits[i].buffer = InvalidBuffer;
+		pages->visits[i].used = BLCKSZ;
 	}
-	search->visited = locator;
+	pages->locator = locator;
 }
 
 /* index_read_any() under a share lock, but that nothing is checked. */
 static Buffer
 visit(Search *search, BlockNumber block)
 {
-	SearchVisit *visit = block < search->visit_space ? &search->visits[block] : NULL;
+	SearchVisit *visit = block < search->pages.visit_space ? &search->pages.visits[block] : NULL;
 	Buffer		buffer;
 	Page		page;
 
@@ -70,11 +71,11 @@ expect(const Search *search, BlockNumber block, int skipped)
 {
 	const char *page;
 
-	if (block >= search->visit_space || !BufferIsValid(search->visits[block].buffer))
+	if (block >= search->pages.visit_space || !BufferIsValid(search->pages.visits[block].buffer))
 		return;
-	page = (const char *) BufferGetPage(search->visits[block].buffer);
+	page = (const char *) BufferGetPage(search->pages.visits[block].buffer);
 	__builtin_prefetch(page);
-	for (int i = skipped; i < search->visits[block].used; i += INDEX_CACHE_LINE)
+	for (int i = skipped; i < search->pages.visits[block].used; i += INDEX_CACHE_LINE)
 		__builtin_prefetch(page + i);
 }
 
@@ -89,20 +90,23 @@ search_compare_tids(const void *a, const void *b)
 static bool
 was_returned(const Search *search, const Candidate *candidate)
 {
-	if (!search->has_done)
+	const SearchPasses *passes = &search->passes;
+
+	if (!passes->has_done)
 		return false;
-	return !candidate_less(&search->done, candidate) ||
-		bsearch(candidate, search->returned, search->returned_sorted, sizeof(Candidate), search_compare_tids) != NULL;
+	return !candidate_less(&passes->done, candidate) ||
+		bsearch(candidate, passes->returned, passes->returned_sorted, sizeof(Candidate), search_compare_tids) != NULL;
 }
 
 static bool
 mark_opened(Search *search, BlockNumber block)
 {
+	SearchPages *pages = &search->pages;
 	uint8		bit = 1 << (block % 8);
 
-	if (search->opened[block / 8] & bit)
+	if (pages->opened[block / 8] & bit)
 		return false;
-	search->opened[block / 8] |= bit;
+	pages->opened[block / 8] |= bit;
 	return true;
 }
 
@@ -110,29 +114,31 @@ mark_opened(Search *search, BlockNumber block)
 static void
 want_leaf(Search *search, uint32 region, const ItemPointerData *leaf)
 {
+	SearchPages *pages = &search->pages;
+	SearchLeaves *leaves = &search->leaves;
 	BlockNumber block = ItemPointerGetBlockNumberNoCheck(leaf);
 
-	if (unlikely(block >= search->blocks))
+	if (unlikely(block >= pages->blocks))
 	{
 		/* it may be a new one */
 		BlockNumber blocks = RelationGetNumberOfBlocks(search->index);
 
 		if (block >= blocks)
 			index_raise_corrupted(search->index, search->regions[region].directory,
-								  psprintf("A cell of region %u points to block %u, which is not there.", region, block));
-		search->opened = repalloc(search->opened, blocks / 8 + 1);
-		memset(search->opened + search->blocks / 8 + 1, 0, blocks / 8 - search->blocks / 8);
-		search->blocks = blocks;
+								  psprintf("A cell of region %u points to block %u, beyond the end of the index.", region, block));
+		pages->opened = repalloc(pages->opened, blocks / 8 + 1);
+		memset(pages->opened + pages->blocks / 8 + 1, 0, blocks / 8 - pages->blocks / 8);
+		pages->blocks = blocks;
 	}
 	if (!mark_opened(search, block))
 		return;
-	if (search->leaf_count == search->leaf_space)
+	if (leaves->count == leaves->space)
 	{
-		search->leaf_space = Max(search->leaf_space * 2, 256);
-		search->leaves = search->leaves ? repalloc_huge(search->leaves, sizeof(ItemPointerData) * (Size) search->leaf_space) :
-			palloc(sizeof(ItemPointerData) * search->leaf_space);
+		leaves->space = Max(leaves->space * 2, 256);
+		leaves->pointers = leaves->pointers ? repalloc_huge(leaves->pointers, sizeof(ItemPointerData) * (Size) leaves->space) :
+			palloc(sizeof(ItemPointerData) * leaves->space);
 	}
-	search->leaves[search->leaf_count++] = *leaf;
+	leaves->pointers[leaves->count++] = *leaf;
 }
 
 /* The first dimensions of the query in the units of a region. */
@@ -141,7 +147,7 @@ code_dimensions(const Search *search, uint32 region, int dimensions, uint8 *code
 {
 	const IndexCache *cache = index_cache(search->index, &search->meta);
 
-	code_query(search->metric, search->vector, search->rounding, index_cache_centre(cache, region), cache->values[region], dimensions, code,
+	code_query(search->metric, search->query.vector, search->query.rounding, index_cache_centre(cache, region), cache->values[region], dimensions, code,
 			   query);
 }
 
@@ -149,12 +155,14 @@ code_dimensions(const Search *search, uint32 region, int dimensions, uint8 *code
 static void
 code_for_region(Search *search, uint32 region)
 {
-	if (search->coded[region])
+	SearchQuery *query = &search->query;
+
+	if (query->coded[region])
 		return;
-	code_dimensions(search, region, search->layout.dimensions, search->codes + (Size) region * search->layout.dimensions,
-					&search->queries[region]);
-	search->coded[region] = true;
-	search->blur = Max(search->blur, 2 * search->queries[region].error * search->queries[region].step);
+	code_dimensions(search, region, search->layout.dimensions, query->codes + (Size) region * search->layout.dimensions,
+					&query->in_region[region]);
+	query->coded[region] = true;
+	search->output.blur = Max(search->output.blur, 2 * query->in_region[region].error * query->in_region[region].step);
 }
 
 /* What a row's bound may be at most. */
@@ -203,14 +211,14 @@ open_leaf(Search *search, uint32 region, const ItemPointerData *leaf)
 	items = index_items(page, layout);
 	search->counts.leaves++;
 	search->counts.codes += count;
-	if (search->every)
+	if (search->all)
 		memset(search->bounds, 0, sizeof(float) * count);
 	else
 	{
-		index_node_sums(search->index, page, layout, search->metric, search->codes + (Size) region * layout->dimensions, count,
+		index_node_sums(search->index, page, layout, search->metric, search->query.codes + (Size) region * layout->dimensions, count,
 						search->sums);
 		code_kernels()->bounds(search->metric == METRIC_L1, search->sums, index_slacks(page, layout), count,
-							   &search->queries[region], search->bounds);
+							   &search->query.in_region[region], search->bounds);
 	}
 	for (int first = 0; first < count; first += ROWS_AT_ONCE)
 	{
@@ -238,23 +246,25 @@ open_leaf(Search *search, uint32 region, const ItemPointerData *leaf)
 static void
 need_cells(Search *search, int more)
 {
-	if (search->cell_count + more > search->cell_space)
-	{
-		Size		space = Max(search->cell_space * 2, search->cell_count + more + 1024);
+	SearchCells *cells = &search->cells;
 
-		if (search->cell_bounds)
-			search->cell_bounds = repalloc_huge(search->cell_bounds, sizeof(float) * space);
-		else
-			search->cell_bounds = MemoryContextAllocHuge(search->context, sizeof(float) * space);
-		search->cell_space = (int) space;
-	}
-	if (search->node_count == search->node_space)
+	if (cells->count + more > cells->space)
 	{
-		search->node_space = Max(search->node_space * 2, 512);
-		search->nodes = search->nodes ? repalloc_huge(search->nodes, sizeof(SearchNode) * search->node_space) :
-			palloc(sizeof(SearchNode) * search->node_space);
-		search->scratch = search->scratch ? repalloc_huge(search->scratch, sizeof(float) * search->node_space) :
-			palloc(sizeof(float) * search->node_space);
+		Size		space = Max(cells->space * 2, cells->count + more + 1024);
+
+		if (cells->bounds)
+			cells->bounds = repalloc_huge(cells->bounds, sizeof(float) * space);
+		else
+			cells->bounds = MemoryContextAllocHuge(search->context, sizeof(float) * space);
+		cells->space = (int) space;
+	}
+	if (cells->node_count == cells->node_space)
+	{
+		cells->node_space = Max(cells->node_space * 2, 512);
+		cells->nodes = cells->nodes ? repalloc_huge(cells->nodes, sizeof(SearchNode) * cells->node_space) :
+			palloc(sizeof(SearchNode) * cells->node_space);
+		cells->scratch = cells->scratch ? repalloc_huge(cells->scratch, sizeof(float) * cells->node_space) :
+			palloc(sizeof(float) * cells->node_space);
 	}
 }
 
@@ -263,14 +273,14 @@ static void
 bound_cells(Search *search, SearchNode *found, Page page, const CodeQuery *query)
 {
 	const IndexLayout *layout = &search->directory;
-	float	   *bounds = search->cell_bounds + found->first;
+	float	   *bounds = search->cells.bounds + found->first;
 	const IndexItem *items = index_items(page, layout);
 
-	if (search->every)
+	if (search->all)
 		memset(bounds, 0, sizeof(float) * found->count);
 	else
 	{
-		index_node_sums(search->index, page, layout, search->metric, search->prefix, found->count, search->sums);
+		index_node_sums(search->index, page, layout, search->metric, search->query.prefix, found->count, search->sums);
 		code_kernels()->bounds(search->metric == METRIC_L1, search->sums, index_slacks(page, layout), found->count, query, bounds);
 	}
 	if (INDEX_NODE(page)->free > 0)
@@ -285,14 +295,15 @@ bound_cells(Search *search, SearchNode *found, Page page, const CodeQuery *query
 void
 search_open_region(Search *search, uint32 region, uint32 next)
 {
+	SearchCells *cells = &search->cells;
 	const IndexLayout *layout = &search->directory;
 	BlockNumber block = search->regions[region].directory;
 	IndexWalk	walk = {0};
 	CodeQuery	query;
 
 	search->counts.regions++;
-	if (!search->every)
-		code_dimensions(search, region, layout->dimensions, search->prefix, &query);
+	if (!search->all)
+		code_dimensions(search, region, layout->dimensions, search->query.prefix, &query);
 	while (BlockNumberIsValid(block))
 	{
 		Buffer		buffer;
@@ -309,13 +320,13 @@ search_open_region(Search *search, uint32 region, uint32 next)
 		expect(search, BlockNumberIsValid(INDEX_SPECIAL(page)->next) ? INDEX_SPECIAL(page)->next : search->regions[next].directory,
 			   layout->slacks);
 		need_cells(search, INDEX_NODE(page)->count);
-		found = &search->nodes[search->node_count++];
+		found = &cells->nodes[cells->node_count++];
 		found->block = block;
 		found->region = region;
-		found->first = search->cell_count;
+		found->first = cells->count;
 		found->count = INDEX_NODE(page)->count;
 		bound_cells(search, found, page, &query);
-		search->cell_count += found->count;
+		cells->count += found->count;
 		search->counts.cells += found->count;
 		block = INDEX_SPECIAL(page)->next;
 		UnlockReleaseBuffer(buffer);
@@ -325,40 +336,43 @@ search_open_region(Search *search, uint32 region, uint32 next)
 void
 search_open_cells(Search *search, float most)
 {
-	for (int i = 0; i < search->node_count; i++)
+	SearchCells *cells = &search->cells;
+	SearchLeaves *leaves = &search->leaves;
+
+	for (int i = 0; i < cells->node_count; i++)
 	{
-		SearchNode *node = &search->nodes[i];
+		SearchNode *node = &cells->nodes[i];
 		float		least = INFINITY;
 		Buffer		buffer;
 		const IndexItem *items;
 
 		if (node->least > most || isinf(node->least))
 			continue;
-		search->leaf_count = 0;
+		leaves->count = 0;
 		buffer = visit(search, node->block);
 		index_check_page(search->index, node->block, BufferGetPage(buffer), INDEX_PAGE_DIRECTORY);
 		items = index_items(BufferGetPage(buffer), &search->directory);
 		for (int cell = node->first; cell < node->first + node->count; cell++)
 		{
-			if (search->cell_bounds[cell] > most)
-				least = Min(least, search->cell_bounds[cell]);
-			else if (!isinf(search->cell_bounds[cell]))
+			if (cells->bounds[cell] > most)
+				least = Min(least, cells->bounds[cell]);
+			else if (!isinf(cells->bounds[cell]))
 			{
 				/* one that vacuum has freed since had no row for this scan; one that came in its place has none, either */
-				search->cell_bounds[cell] = INFINITY;
+				cells->bounds[cell] = INFINITY;
 				if (ItemPointerIsValid(&items[cell - node->first].tid))
 					want_leaf(search, node->region, &items[cell - node->first].tid);
 			}
 		}
 		UnlockReleaseBuffer(buffer);
 		node->least = least;
-		if (!search->every)
+		if (!search->all)
 			code_for_region(search, node->region);
-		for (int leaf = 0; leaf < search->leaf_count; leaf++)
+		for (int leaf = 0; leaf < leaves->count; leaf++)
 		{
-			if (leaf + 1 < search->leaf_count)
-				expect(search, ItemPointerGetBlockNumberNoCheck(&search->leaves[leaf + 1]), search->layout.items);
-			open_leaf(search, node->region, &search->leaves[leaf]);
+			if (leaf + 1 < leaves->count)
+				expect(search, ItemPointerGetBlockNumberNoCheck(&leaves->pointers[leaf + 1]), search->layout.items);
+			open_leaf(search, node->region, &leaves->pointers[leaf]);
 		}
 	}
 }

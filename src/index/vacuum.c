@@ -71,12 +71,12 @@ list_leaf(Vacuum *vacuum, Buffer buffer)
 	if (vacuum->callback == NULL || (!empty && node->free < vacuum->layout.capacity / WORTH_A_LISTING))
 		return;
 	if (!is_of_region(vacuum, page))
-		index_raise_corrupted(vacuum->info->index, BufferGetBlockNumber(buffer), psprintf("It belongs to region %u, of %u.",
+		index_raise_corrupted(vacuum->info->index, BufferGetBlockNumber(buffer), psprintf("It belongs to region %u, but there are %u.",
 																						 INDEX_SPECIAL(page)->region, vacuum->meta.regions));
 	if (empty)
 		note_empty(vacuum, BufferGetBlockNumber(buffer), INDEX_SPECIAL(page)->region);
 	if (!node->listed)
-		index_room_add(vacuum->info->index, &vacuum->meta, buffer);
+		index_space_add(vacuum->info->index, &vacuum->meta, buffer);
 }
 
 static void
@@ -147,15 +147,15 @@ vacuum_nulls(Vacuum *vacuum, Buffer buffer)
 	}
 }
 
-/* Inserts look for room among NULLs from the newest page on again. */
+/* Inserts look for free space among NULLs from the newest page on again. */
 static void
-reset_nulls_room(Relation index)
+reset_nulls_space(Relation index)
 {
 	Buffer		buffer = index_read(index, INDEX_META_BLOCK, BUFFER_LOCK_EXCLUSIVE, INDEX_PAGE_META);
 	GenericXLogState *state = GenericXLogStart(index);
 	IndexMeta  *meta = INDEX_META(GenericXLogRegisterBuffer(state, buffer, 0));
 
-	meta->nulls_room = meta->nulls;
+	meta->nulls_space = meta->nulls;
 	GenericXLogFinish(state);
 	UnlockReleaseBuffer(buffer);
 }
@@ -188,7 +188,7 @@ free_leaves(Vacuum *vacuum)
 
 		for (end = first; end < vacuum->empty_count && vacuum->empty[end].region == region; end++)
 			leaves[count++] = vacuum->empty[end].block;
-		index_room_free(vacuum->info->index, &vacuum->meta, region, &directory, leaves, count);
+		index_space_free_leaves(vacuum->info->index, &vacuum->meta, region, &directory, leaves, count);
 		vacuum->stats->pages_newly_deleted += count;
 	}
 	pfree(leaves);
@@ -281,7 +281,7 @@ vacuum_index(Vacuum *vacuum)
 		}
 	vacuum->stats->num_pages = block;
 	if (vacuum->freed_nulls)
-		reset_nulls_room(index);
+		reset_nulls_space(index);
 	free_leaves(vacuum);
 	IndexFreeSpaceMapVacuum(index);
 }

@@ -38,19 +38,19 @@ validate_operator(bool *valid, const char *name, Form_pg_amop operator, Oid inpu
 
 	if (operator->amopstrategy < INDEX_WITHIN || operator->amopstrategy > INDEX_DISTANCE)
 	{
-		complain(valid, name, psprintf("The operator %s has the strategy number %d, which there is not.", text, operator->amopstrategy));
+		complain(valid, name, psprintf("The operator %s has strategy number %d, which does not exist.", text, operator->amopstrategy));
 		return;
 	}
 	if (operator->amoplefttype != input || (operator->amopstrategy != INDEX_WITHIN && operator->amoprighttype != input))
-		complain(valid, name, psprintf("The operator %s has other operands than strategy %d asks for.", text, operator->amopstrategy));
+		complain(valid, name, psprintf("The operator %s does not have the operand types of strategy %d.", text, operator->amopstrategy));
 	if (operator->amopstrategy == INDEX_DISTANCE)
 	{
 		if (operator->amoppurpose != AMOP_ORDER || get_op_rettype(operator->amopopr) != FLOAT8OID ||
 			!opfamily_can_sort_type(operator->amopsortfamily, FLOAT8OID))
-			complain(valid, name, psprintf("The operator %s does not order by a double precision.", text));
+			complain(valid, name, psprintf("The operator %s does not order by double precision.", text));
 	}
 	else if (operator->amoppurpose != AMOP_SEARCH || get_op_rettype(operator->amopopr) != BOOLOID)
-		complain(valid, name, psprintf("The operator %s is no condition.", text));
+		complain(valid, name, psprintf("The operator %s is not a condition.", text));
 }
 
 bool
@@ -89,7 +89,7 @@ index_validate(Oid opclass)
 	if (functions->n_members > 0)
 		complain(&valid, name, "It has support functions; the access method takes none.");
 	if (OidIsValid(class_form->opckeytype) && class_form->opckeytype != class_form->opcintype)
-		complain(&valid, name, "It stores another type than it indexes.");
+		complain(&valid, name, "It stores a type other than the one that it indexes.");
 
 	ReleaseCatCacheList(functions);
 	ReleaseCatCacheList(operators);

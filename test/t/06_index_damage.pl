@@ -33,34 +33,34 @@ sub slack_offset { my ($number) = @_; return $items + $capacity * 8 + 4 * $numbe
 # name => [kind of the page, what is done to the first one, what the check says, the table that is indexed (original)]
 my %damage = (
 	sound => [ 'leaf', sub { }, qr/^$/ ],
-	empty => [ 'leaf', sub { ${ $_[0] } = "\0" x $page_size }, qr/it is no page of a siamese index/ ],
-	kind => [ 'leaf', sub { put($_[0], $at_kind, pack('S', 4)) }, qr/it is of kind 4, not 5/ ],
-	magic => [ 'directory', sub { put($_[0], $at_magic, pack('S', 7)) }, qr/it is no page of a siamese index/ ],
-	count => [ 'leaf', sub { put($_[0], $header, pack('S', 60000)) }, qr/the numbers of its items or pages are impossible/ ],
-	free => [ 'leaf', sub { put($_[0], $header + 2, pack('S', 1)) }, qr/0 of its items are free, but it says 1/ ],
+	empty => [ 'leaf', sub { ${ $_[0] } = "\0" x $page_size }, qr/it is not a page of a siamese index/ ],
+	kind => [ 'leaf', sub { put($_[0], $at_kind, pack('S', 4)) }, qr/its kind is 4, not 5/ ],
+	magic => [ 'directory', sub { put($_[0], $at_magic, pack('S', 7)) }, qr/it is not a page of a siamese index/ ],
+	count => [ 'leaf', sub { put($_[0], $header, pack('S', 60000)) }, qr/its number of items or pages is invalid/ ],
+	free => [ 'leaf', sub { put($_[0], $header + 2, pack('S', 1)) }, qr/0 of its items are free, but its header says 1/ ],
 	region => [ 'leaf', sub { put($_[0], $at_region, pack('L', 77)) }, qr/it belongs to region 77/ ],
-	cell => [ 'leaf', sub { put($_[0], $items + 6, pack('S', 9999)) }, qr/row 0 is of cell 9999, which no directory has/ ],
-	twice => [ 'leaf', sub { put($_[0], $items, substr(${ $_[0] }, $items + 8, 6)) }, qr/the row \(\d+,\d+\) is there twice/ ],
+	cell => [ 'leaf', sub { put($_[0], $items + 6, pack('S', 9999)) }, qr/row 0 belongs to cell 9999, which is in no directory/ ],
+	twice => [ 'leaf', sub { put($_[0], $items, substr(${ $_[0] }, $items + 8, 6)) }, qr/the row \(\d+,\d+\) appears twice/ ],
 	lost => [ 'leaf', sub { put($_[0], $items, pack('S3', 0xffff, 0xffff, 0)); put($_[0], $header + 2, pack('S', 1)) }, qr/the row \(\d+,\d+\) is not in the index/ ],
-	code => [ 'leaf', sub { put($_[0], slack_offset($capacity) + 63 & ~63, pack('C', 1) x 8) }, qr/row 0 is (?:not within its slack|farther from)/ ],
-	row_slack => [ 'leaf', sub { put($_[0], slack_offset(0), pack('f', 0)) }, qr/row 0 is not within its slack of the heap's value/ ],
+	code => [ 'leaf', sub { put($_[0], slack_offset($capacity) + 63 & ~63, pack('C', 1) x 8) }, qr/row 0 is farther from/ ],
+	row_slack => [ 'leaf', sub { put($_[0], slack_offset(0), pack('f', 0)) }, qr/row 0 is farther from the heap's value than its slack/ ],
 	cell_slack => [ 'directory', sub { put($_[0], slack_offset($_), pack('f', 0)) for 0 .. 3 }, qr/is farther from its cell than the cell's slack/ ],
-	not_a_number => [ 'directory', sub { put($_[0], slack_offset(0), pack('f', 'nan')) }, qr/cell 0 has an impossible slack/ ],
-	pointer => [ 'directory', sub { put($_[0], $items, pack('S3', 0, 9999, 1)) }, qr/cell 0 points to block 9999, which is not there/ ],
-	no_cells => [ 'directory', sub { put($_[0], $header, pack('S', 0)) }, qr/it has rows, but nothing leads to it/ ],
+	not_a_number => [ 'directory', sub { put($_[0], slack_offset(0), pack('f', 'nan')) }, qr/cell 0 has an invalid slack/ ],
+	pointer => [ 'directory', sub { put($_[0], $items, pack('S3', 0, 9999, 1)) }, qr/cell 0 points to block 9999, beyond the end of the index/ ],
+	no_cells => [ 'directory', sub { put($_[0], $header, pack('S', 0)) }, qr/it has rows, but nothing points to it/ ],
 	nulls_cycle => [ 'nulls', sub { put($_[0], $at_next, pack('L', $_[1])) }, qr/it is reached twice/ ],
 	directory_cycle => [ 'directory', sub { put($_[0], $at_next, pack('L', $_[1])) }, qr/it is reached twice/ ],
-	room_cycle => [ 'listed', sub { put($_[0], $at_next, pack('L', $_[1])) }, qr/the list of leaves with room comes back to it \(region \d+\)/ ],
-	room_lost => [ 'listed', sub { put($_[0], $header + 8, pack('S', 0)) }, qr/its next leaf with room is none \(region \d+\)/ ],
-	directory_free => [ 'directory', sub { put($_[0], $header + 2, pack('S', 1)) }, qr/0 of its items are free, but it says 1/ ],
-	generation => [ 'leaf', sub { put($_[0], $page_size - 8, pack('S', 9)) }, qr/a cell points to what block \d+ was before/ ],
+	space_cycle => [ 'listed', sub { put($_[0], $at_next, pack('L', $_[1])) }, qr/the free-space list returns to it \(region \d+\)/ ],
+	space_lost => [ 'listed', sub { put($_[0], $header + 8, pack('S', 0)) }, qr/the next leaf of the free-space list is not one \(region \d+\)/ ],
+	directory_free => [ 'directory', sub { put($_[0], $header + 2, pack('S', 1)) }, qr/0 of its items are free, but its header says 1/ ],
+	generation => [ 'leaf', sub { put($_[0], $page_size - 8, pack('S', 9)) }, qr/a cell points to an earlier generation of block \d+/ ],
 	swapped => [ 'leaf', sub { ${ $_[0] } = ${ $_[2] } }, qr/it was written as block \d+/ ],
 	# what a vacuum leaves that a crash cut short: no damage, though the rows of it are gone
 	emptied => [ 'full leaf', sub { put($_[0], $at_kind, pack('S', 9)); put($_[0], $page_size - 8, pack('S', 2)); put($_[0], $header, pack('S2', 0, 0)) },
 		qr/^(?:the row \(\d+,\d+\) is not in the index\n?)+$/ ],
 	radius => [ 'regions', sub { put($_[0], $header + 4, pack('f', 0.5)) }, qr/farther from its region's centre than the region's radius/ ],
 	longer => [ 'axes', sub { put($_[0], $header + 4 * 32, pack('f', 2)) }, qr/the axes make distances longer/, 'subspace' ],
-	axes_lost => [ 'axes', sub { put($_[0], $at_kind, pack('S', 3)) }, qr/it is of kind 3, not 8/, 'subspace' ],
+	axes_lost => [ 'axes', sub { put($_[0], $at_kind, pack('S', 3)) }, qr/its kind is 3, not 8/, 'subspace' ],
 	null_lost => [ 'nulls', sub { put($_[0], 12, pack('S', $header)) }, qr/the row \(\d+,\d+\) is not in the index/ ],
 );
 
@@ -104,7 +104,7 @@ for my $name (qw(empty kind magic count region pointer swapped directory_cycle n
 	like($err, qr/XX002: .*index "${name}_index" is corrupted at block \d+.*Please REINDEX it/s, "a scan stops: $name");
 }
 # Whatever leads back to itself, all ends: with its work done or with an error that says what to do.
-for my $name (qw(directory_cycle nulls_cycle room_cycle room_lost swapped generation))
+for my $name (qw(directory_cycle nulls_cycle space_cycle space_lost swapped generation))
 {
 	my ($status, $out, $err) = $node->psql('postgres', "\\set VERBOSITY verbose\nSET statement_timeout = '60s'; SET enable_seqscan = off;
 		INSERT INTO $name SELECT id, e FROM original; UPDATE $name SET id = -id WHERE id % 5 = 0;
