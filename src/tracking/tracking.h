@@ -1,0 +1,89 @@
+/*
+ * tracking.h: boxes of a video, and how good their tracks are.          Pure C.
+ */
+#ifndef SIAMESE_TRACKING_H
+#define SIAMESE_TRACKING_H
+
+#include "common/status.h"
+
+/* ---- box.c --------------------------------------------------------------------------------------------------------- */
+
+/* In pixels; y grows downwards.  Finite, left < right and top < bottom. */
+typedef struct Box
+{
+	double		left;
+	double		top;
+	double		right;
+	double		bottom;
+} Box;
+
+extern double box_area(const Box *box);
+
+/* Intersection over union: 0 where they do not meet, 1 where they are the same. */
+extern double box_overlap(const Box *a, const Box *b);
+
+/* ---- assignment.c -------------------------------------------------------------------------------------------------- */
+
+/*
+ * Gives each row at most one column and each column at most one row, at the least total cost.  cost [rows, columns], finite, or
+ * INFINITY where a pair is not allowed; a row without a column costs unassigned, which is finite.  column [rows]: of each row, -1:
+ * none.  O(rows^2 (rows + columns)), by shortest augmenting paths with potentials (Kuhn 1955; Jonker, Volgenant 1987).
+ * False with a status: no memory, interrupted.
+ */
+extern bool assignment_solve(const Host *host, int rows, int columns, const double *cost, double unassigned, int *column,
+							 Status *status);
+
+/* ---- quality.c ----------------------------------------------------------------------------------------------------- */
+
+/* A box of a track in a frame; a track has at most one in a frame. */
+typedef struct TrackBox
+{
+	int			frame;
+	int			track;			/* 0 .. tracks - 1 */
+	Box			box;
+} TrackBox;
+
+/* Sorted by frame, then by track: track_boxes_sort(). */
+typedef struct TrackBoxes
+{
+	TrackBox   *box;
+	int			count;
+	int			tracks;
+} TrackBoxes;
+
+#define TRACK_QUALITY_OVERLAP 0.5	/* of two boxes that may be matched */
+#define TRACK_QUALITY_MOSTLY 0.8	/* a true track whose boxes are matched to at least this share is mostly tracked ... */
+#define TRACK_QUALITY_LOST 0.2	/* ... and to less than this one mostly lost */
+
+/*
+ * CLEAR MOT: Bernardin, Stiefelhagen 2008, "Evaluating multiple object tracking performance", section 2; mostly tracked and lost:
+ * Li, Huang, Nevatia 2009; identities: Ristani et al. 2016, "Performance measures and a data set for multi-target, multi-camera
+ * tracking", section 3.  Shares of nothing are NaN.
+ */
+typedef struct TrackQuality
+{
+	double		mota;			/* 1 - (misses + false positives + switches) / true boxes */
+	double		motp;			/* mean overlap of the matched boxes */
+	double		idf1;			/* 2 identity matches / (true boxes + boxes) */
+	double		idp;			/* identity matches / boxes */
+	double		idr;			/* identity matches / true boxes */
+	int			switches;
+	int			fragmentations; /* of true tracks that are missed and later found again */
+	int			false_positives;
+	int			misses;
+	int			mostly_tracked;
+	int			mostly_lost;
+	int			true_tracks;	/* that have a box */
+	int			true_boxes;
+	int			tracks;
+	int			boxes;
+} TrackQuality;
+
+/* Sorts; the index of the second of two boxes of one track in one frame, -1 if there is none. */
+extern int	track_boxes_sort(TrackBoxes *boxes);
+
+/* Both sorted.  False with a status: no memory, interrupted. */
+extern bool track_quality_measure(const Host *host, const TrackBoxes *truth, const TrackBoxes *tracks, TrackQuality *quality,
+								  Status *status);
+
+#endif
