@@ -48,7 +48,7 @@ DATA = $(filter-out $(DATA_built),$(wildcard sql/siamese--*.sql))
 DATA_built = sql/siamese--1.0.sql
 
 # The pure rooms know no server; the tests of test/unit and test/fuzz are linked with them alone.
-PURE_ROOMS = matrix image pen network distance sample
+PURE_ROOMS = matrix image pen network distance sample tracking
 PURE_SOURCES = src/common/status.c src/common/cpu.c $(sort $(wildcard $(PURE_ROOMS:%=src/%/*.c)))
 SERVER_SOURCES = $(sort $(filter-out $(PURE_SOURCES),$(wildcard src/*.c src/*/*.c)))
 PURE_OBJECTS = $(PURE_SOURCES:.c=.o)

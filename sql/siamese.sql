@@ -784,6 +784,14 @@ CREATE FUNCTION siamese.roc(model text, examples text, impostors text DEFAULT 'r
 COMMENT ON FUNCTION siamese.roc(text, text, text) IS
 	'false-accept and false-reject rates by threshold; impostors: random (other labels) or skilled (forgeries)';
 
+CREATE FUNCTION siamese.track_quality(truth text, tracks text, OUT mota float8, OUT motp float8, OUT idf1 float8, OUT idp float8,
+	OUT idr float8, OUT switches integer, OUT fragmentations integer, OUT false_positives integer, OUT misses integer,
+	OUT mostly_tracked integer, OUT mostly_lost integer, OUT true_tracks integer, OUT true_boxes integer, OUT found_tracks integer,
+	OUT found_boxes integer)
+	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'siamese_track_quality';
+COMMENT ON FUNCTION siamese.track_quality(text, text) IS
+	'how good the tracks of one video are, from two queries that return (frame integer, track of any type, region box): MOTA, MOTP (mean overlap of matched boxes), switches, fragmentations, false positives and misses by CLEAR MOT (Bernardin, Stiefelhagen 2008), IDF1, IDP and IDR by identities (Ristani et al. 2016), boxes matched where intersection over union is at least 0.5; mostly tracked: matched in 80 % of its frames, mostly lost: in less than 20 %; shares are of 1, and NULL where they are shares of nothing; an error for a box without area and for two boxes of one track in one frame';
+
 CREATE FUNCTION siamese.preview(image bytea, model text DEFAULT NULL) RETURNS bytea LANGUAGE c STABLE PARALLEL SAFE COST 1000
 	AS 'MODULE_PATHNAME', 'siamese_preview';
 COMMENT ON FUNCTION siamese.preview(bytea, text) IS 'a PNG of exactly what the model''s network sees of an image';

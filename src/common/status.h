@@ -1,7 +1,7 @@
 /*
  * status.h: how a pure room reports failure, and what it may ask of its host.
  *
- * A pure room (matrix, image, pen, network, distance, sample) includes no server header.  It never raises: it returns
+ * A pure room (matrix, image, pen, network, distance, sample, tracking) includes no server header.  It never raises: it returns
  * false (or NULL), having filled a Status, and the room above turns that into an ereport (common/check.h).
  * It allocates through the Host that it was handed, and asks the Host now and then whether to stop.
  */

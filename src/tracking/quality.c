@@ -110,7 +110,7 @@ match_boxes(Clear *clear, const TrackBox *truth, const TrackBox *track)
 	of->last = track->track;
 	of->missed = false;
 	of->matched++;
-	clear->overlaps += box_overlap(&truth->box, &track->box);
+	clear->overlaps += region_overlap(&truth->box, &track->box);
 	clear->matches++;
 }
 
@@ -120,7 +120,7 @@ place_of_last(const Clear *clear, const TrackBox *truth, FrameBoxes tracks)
 {
 	for (int i = 0; i < tracks.count; i++)
 		if (tracks.box[i].track == clear->truth[truth->track].last)
-			return clear->taken[i] || box_overlap(&truth->box, &tracks.box[i].box) < TRACK_QUALITY_OVERLAP ? -1 : i;
+			return clear->taken[i] || region_overlap(&truth->box, &tracks.box[i].box) < TRACK_QUALITY_OVERLAP ? -1 : i;
 	return -1;
 }
 
@@ -151,7 +151,7 @@ match_frame(Clear *clear, FrameBoxes truth, FrameBoxes tracks, Status *status)
 	for (int r = 0; r < rows; r++)
 		for (int c = 0; c < columns; c++)
 		{
-			double		overlap = box_overlap(&truth.box[clear->row[r]].box, &tracks.box[clear->column[c]].box);
+			double		overlap = region_overlap(&truth.box[clear->row[r]].box, &tracks.box[clear->column[c]].box);
 
 			clear->cost[(size_t) r * columns + c] = overlap >= TRACK_QUALITY_OVERLAP ? 1 - overlap : INFINITY;
 		}
@@ -231,7 +231,8 @@ measure_clear(const Host *host, const TrackBoxes *truth, const TrackBoxes *track
 			quality->mostly_tracked += of->boxes > 0 && of->matched >= TRACK_QUALITY_MOSTLY * of->boxes;
 			quality->mostly_lost += of->boxes > 0 && of->matched < TRACK_QUALITY_LOST * of->boxes;
 		}
-		quality->mota = 1 - ((double) quality->misses + quality->false_positives + quality->switches) / truth->count;
+		quality->mota = truth->count == 0 ? NAN :
+			1 - ((double) quality->misses + quality->false_positives + quality->switches) / truth->count;
 		quality->motp = clear.overlaps / clear.matches;
 	}
 	host_release(host, clear.truth);
@@ -328,7 +329,7 @@ find_meetings(const Host *host, const TrackBoxes *truth, const TrackBoxes *track
 			return false;
 		for (int i = 0; i < a.count; i++)
 			for (int j = 0; j < b.count; j++)
-				if (box_overlap(&a.box[i].box, &b.box[j].box) >= TRACK_QUALITY_OVERLAP &&
+				if (region_overlap(&a.box[i].box, &b.box[j].box) >= TRACK_QUALITY_OVERLAP &&
 					!add_meeting(host, meetings, a.box[i].track, b.box[j].track, status))
 					return false;
 	}

@@ -6,21 +6,21 @@
 
 #include "common/status.h"
 
-/* ---- box.c --------------------------------------------------------------------------------------------------------- */
+/* ---- region.c --------------------------------------------------------------------------------------------------------- */
 
 /* In pixels; y grows downwards.  Finite, left < right and top < bottom. */
-typedef struct Box
+typedef struct Region
 {
 	double		left;
 	double		top;
 	double		right;
 	double		bottom;
-} Box;
+} Region;
 
-extern double box_area(const Box *box);
+extern double region_area(const Region *box);
 
 /* Intersection over union: 0 where they do not meet, 1 where they are the same. */
-extern double box_overlap(const Box *a, const Box *b);
+extern double region_overlap(const Region *a, const Region *b);
 
 /* ---- assignment.c -------------------------------------------------------------------------------------------------- */
 
@@ -40,7 +40,7 @@ typedef struct TrackBox
 {
 	int			frame;
 	int			track;			/* 0 .. tracks - 1 */
-	Box			box;
+	Region			box;
 } TrackBox;
 
 /* Sorted by frame, then by track: track_boxes_sort(). */

@@ -16,6 +16,7 @@
 #include "utils/memutils.h"
 
 #include "common/check.h"
+#include "common/read_query.h"
 #include "training/numbered_names.h"
 #include "training/raster_store.h"
 #include "training/training.h"
@@ -484,6 +485,10 @@ warn_of_rows(const Examples *examples)
 				 errhint("What is the same cannot be told apart: the error rates are worse than they would be without these rows.")));
 }
 
+static const ReadQuery form = {
+	"examples", "Pass a SELECT that returns (sample, label), (sample, label, genuine) or (sample, label, genuine, group)."
+};
+
 Examples *
 examples_read(const char *query, const NetworkDefinition *definition, Size memory, Size most)
 {
@@ -504,7 +509,7 @@ examples_read(const char *query, const NetworkDefinition *definition, Size memor
 	reader.entry = palloc(sizeof(Entry) * reader.room);
 	reader.examples->label = palloc(sizeof(ExampleLabel) * reader.label_room);
 
-	examples_query(query, check_columns, read_row, &reader);
+	read_query(&form, query, check_columns, read_row, &reader);
 	MemoryContextSwitchTo(reader.context);	/* SPI leaves its own behind, which ends with the connection */
 	sort_examples(&reader);
 	names_end(reader.labels);

@@ -11,9 +11,6 @@
 
 #include "postgres.h"
 
-#include "access/htup.h"
-#include "access/tupdesc.h"
-
 #include "common/random.h"
 #include "common/threads.h"
 #include "model/model.h"
@@ -75,17 +72,6 @@ extern Examples *examples_read(const char *query, const NetworkDefinition *defin
  */
 extern void examples_fetch(const Examples *examples, const int *index, int count, uint8 *buffer, const uint8 **raster);
 extern bool examples_spilled(const Examples *examples);	/* whether there is a temporary file */
-
-/* ---- examples_query.c --------------------------------------------------------------------------------------------- */
-
-typedef void (*ExamplesColumns) (void *argument, TupleDesc descriptor);
-typedef void (*ExamplesRow) (void *argument, HeapTuple tuple, TupleDesc descriptor);
-
-/*
- * Runs the query inside the current SPI connection, in a transaction that is read-only as long as it runs: columns is called
- * once, then row for each one, in a memory context that is reset behind it.  Raises when the query does or may do anything but read.
- */
-extern void examples_query(const char *query, ExamplesColumns columns, ExamplesRow row, void *argument);
 
 /* ---- split.c ------------------------------------------------------------------------------------------------------ */
 

@@ -1,5 +1,5 @@
 /*
- * examples_query.c: the query of the examples, which can read and nothing else.
+ * read_query.c: a query that the caller hands over as text, which can read and nothing else.
  *
  * A statement within it that changes data is refused by its form.  What a function does shows only when it runs: so the
  * transaction is read-only meanwhile, for everything that it does to other than temporary tables.
@@ -12,12 +12,12 @@
 #include "utils/memutils.h"
 #include "utils/plancache.h"
 
-#include "training/training.h"
+#include "common/read_query.h"
 
 #define ROWS_AT_ONCE 64
 
 static void
-check_reads_only(SPIPlanPtr plan)
+check_reads_only(const ReadQuery *form, SPIPlanPtr plan)
 {
 	const CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(plan));
 
@@ -28,7 +28,7 @@ check_reads_only(SPIPlanPtr plan)
 		if (query->commandType != CMD_SELECT || query->hasModifyingCTE || query->rowMarks != NIL)
 			ereport(ERROR,
 					(errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
-					 errmsg("the examples' query may only read"),
+					 errmsg("the %s' query may only read", form->name),
 					 query->hasModifyingCTE ? errdetail("One of its WITH clauses changes data.") :
 					 query->rowMarks != NIL ? errdetail("It locks rows.") :
 					 errdetail("It is not a SELECT.")));
@@ -36,21 +36,21 @@ check_reads_only(SPIPlanPtr plan)
 }
 
 static Portal
-open_query(SPIPlanPtr plan)
+open_query(const ReadQuery *form, SPIPlanPtr plan)
 {
 	if (plan == NULL)
-		elog(ERROR, "could not prepare the examples' query: %s", SPI_result_code_string(SPI_result));
+		elog(ERROR, "could not prepare the %s' query: %s", form->name, SPI_result_code_string(SPI_result));
 	if (!SPI_is_cursor_plan(plan))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("the examples are not a query that returns rows"),
-				 errhint("Pass a SELECT that returns (sample, label), (sample, label, genuine) or (sample, label, genuine, group).")));
-	check_reads_only(plan);
+				 errmsg("the %s are not a query that returns rows", form->name),
+				 errhint("%s", form->hint)));
+	check_reads_only(form, plan);
 	return SPI_cursor_open(NULL, plan, NULL, NULL, false);
 }
 
 static void
-fetch_rows(Portal portal, ExamplesRow work, void *argument)
+fetch_rows(Portal portal, ReadQueryRow work, void *argument)
 {
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "siamese rows", ALLOCSET_DEFAULT_SIZES);
 
@@ -78,11 +78,11 @@ static void
 tell_read_only(void *argument)
 {
 	if (geterrcode() == ERRCODE_READ_ONLY_SQL_TRANSACTION)
-		errhint("Examples are read in a read-only transaction. Change data before, by a statement of its own.");
+		errhint("The query runs in a read-only transaction. Change data before, by a statement of its own.");
 }
 
 void
-examples_query(const char *query, ExamplesColumns columns, ExamplesRow row, void *argument)
+read_query(const ReadQuery *form, const char *query, ReadQueryColumns columns, ReadQueryRow row, void *argument)
 {
 	ErrorContextCallback callback = {.previous = error_context_stack, .callback = tell_read_only};
 	bool		read_only = XactReadOnly;
@@ -92,7 +92,7 @@ examples_query(const char *query, ExamplesColumns columns, ExamplesRow row, void
 	PG_TRY();
 	{
 		SPIPlanPtr	plan = SPI_prepare(query, 0, NULL);
-		Portal		portal = open_query(plan);
+		Portal		portal = open_query(form, plan);
 
 		columns(argument, portal->tupDesc);
 		fetch_rows(portal, row, argument);

@@ -1,16 +1,16 @@
 /*
- * box.c: geometry of boxes.
+ * region.c: geometry of boxes.
  */
 #include "tracking/tracking.h"
 
 double
-box_area(const Box *box)
+region_area(const Region *box)
 {
 	return (box->right - box->left) * (box->bottom - box->top);
 }
 
 double
-box_overlap(const Box *a, const Box *b)
+region_overlap(const Region *a, const Region *b)
 {
 	double		left = a->left > b->left ? a->left : b->left;
 	double		top = a->top > b->top ? a->top : b->top;
@@ -21,5 +21,5 @@ box_overlap(const Box *a, const Box *b)
 	if (left >= right || top >= bottom)
 		return 0;
 	common = (right - left) * (bottom - top);
-	return common / (box_area(a) + box_area(b) - common);
+	return common / (region_area(a) + region_area(b) - common);
 }
