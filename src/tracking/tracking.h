@@ -1,5 +1,5 @@
 /*
- * tracking.h: boxes of a video, and how good their tracks are.          Pure C.
+ * tracking.h: detections of a video -> tracks, and how good tracks are.          Pure C.
  */
 #ifndef SIAMESE_TRACKING_H
 #define SIAMESE_TRACKING_H
@@ -32,6 +32,38 @@ extern double region_overlap(const Region *a, const Region *b);
  */
 extern bool assignment_solve(const Host *host, int rows, int columns, const double *cost, double unassigned, int *column,
 							 Status *status);
+
+/* ---- flow.c -------------------------------------------------------------------------------------------------------- */
+
+/* Two detections may follow one another in a track. */
+typedef struct FlowLink
+{
+	int			from;
+	int			to;				/* from < to */
+	double		cost;
+} FlowLink;
+
+/*
+ * Detections in the order of time.  A track costs what its detections, its links, entering at its first and leaving at its last
+ * detection cost; a detection without a track costs nothing.  Costs are finite; those of detections are negative where they are
+ * likely to be true, usually log(p_false / p_true).
+ */
+typedef struct FlowProblem
+{
+	int			detections;
+	const double *detection_cost;	/* [detections], as the next two */
+	const double *enter_cost;
+	const double *leave_cost;
+	int			links;
+	const FlowLink *link;		/* [links], sorted by from; each pair at most once */
+} FlowProblem;
+
+/*
+ * The tracks of the least total cost: track [detections] gets the numbers of tracks, 0 .. *tracks - 1 in the order of their first
+ * detections, -1: none.  Exact, but for rounding: see flow.c.  About tracks * links * log(detections) operations.  False with a status:
+ * no memory, interrupted.
+ */
+extern bool flow_solve(const Host *host, const FlowProblem *problem, int *track, int *tracks, double *cost, Status *status);
 
 /* ---- quality.c ----------------------------------------------------------------------------------------------------- */
 

@@ -1,5 +1,5 @@
 /*
- * test_tracking.c: assignments against all permutations; the quality of tracks in cases that can be counted by hand.
+ * test_tracking.c: assignments and flows against all possible ones; the quality of tracks in cases that can be counted by hand.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -89,6 +89,169 @@ test_assignment_trouble(void **state)
 		assert_int_equal(status.code, STATUS_INTERRUPTED);
 		assert_int_equal(test_host_outstanding(), 0);
 	}
+}
+
+/* ---- flows ---- */
+
+#define MOST_DETECTIONS 6
+
+/* Link costs by pair; INFINITY: none. */
+typedef struct Small
+{
+	int			n;
+	double		detection[MOST_DETECTIONS];
+	double		enter[MOST_DETECTIONS];
+	double		leave[MOST_DETECTIONS];
+	double		link[MOST_DETECTIONS][MOST_DETECTIONS];
+} Small;
+
+/* The least cost of detections from i on; open: those that a track may go on from. */
+static double
+least_flow(const Small *small, int i, unsigned open)
+{
+	double		least;
+
+	if (i == small->n)
+	{
+		least = 0;
+		for (int j = 0; j < small->n; j++)
+			least += open & 1u << j ? small->leave[j] : 0;
+		return least;
+	}
+	least = fmin(least_flow(small, i + 1, open),
+				 small->detection[i] + small->enter[i] + least_flow(small, i + 1, open | 1u << i));
+	for (int j = 0; j < i; j++)
+		if (open & 1u << j && isfinite(small->link[j][i]))
+			least = fmin(least, small->detection[i] + small->link[j][i] + least_flow(small, i + 1, (open & ~(1u << j)) | 1u << i));
+	return least;
+}
+
+/* What the tracks cost, counted anew. */
+static double
+cost_of_tracks(const Small *small, const int *track, int tracks)
+{
+	double		cost = 0;
+
+	for (int t = 0; t < tracks; t++)
+	{
+		int			last = -1;
+
+		for (int i = 0; i < small->n; i++)
+			if (track[i] == t)
+			{
+				cost += small->detection[i] + (last < 0 ? small->enter[i] : small->link[last][i]);
+				last = i;
+			}
+		assert_true(last >= 0);
+		cost += small->leave[last];
+	}
+	return cost;
+}
+
+static int
+make_small(Small *small, Random *random, FlowLink *link)
+{
+	int			links = 0;
+
+	small->n = (int) random_below(random, MOST_DETECTIONS + 1);
+	for (int i = 0; i < small->n; i++)
+	{
+		small->detection[i] = random_range(random, -6, 2);
+		small->enter[i] = random_range(random, 0, 4);
+		small->leave[i] = random_range(random, 0, 4);
+		for (int j = i + 1; j < small->n; j++)
+		{
+			small->link[i][j] = random_below(random, 3) == 0 ? INFINITY : random_range(random, -2, 5);
+			if (isfinite(small->link[i][j]))
+				link[links++] = (FlowLink) {i, j, small->link[i][j]};
+		}
+	}
+	return links;
+}
+
+static void
+test_flow(void **state)
+{
+	Random		random = random_stream(3, 0);
+
+	for (int trial = 0; trial < 5000; trial++)
+	{
+		Small		small;
+		FlowLink	link[MOST_DETECTIONS * MOST_DETECTIONS];
+		FlowProblem problem = {.links = make_small(&small, &random, link)};
+		int			track[MOST_DETECTIONS];
+		int			tracks;
+		double		cost;
+		Status		status;
+		Host	   *host = test_host();
+
+		problem.detections = small.n;
+		problem.detection_cost = small.detection;
+		problem.enter_cost = small.enter;
+		problem.leave_cost = small.leave;
+		problem.link = link;
+		assert_true(flow_solve(host, &problem, track, &tracks, &cost, &status));
+		assert_int_equal(test_host_outstanding(), 0);
+		assert_true(fabs(cost - least_flow(&small, 0, 0)) < 1e-9);
+		assert_true(fabs(cost - cost_of_tracks(&small, track, tracks)) < 1e-9);
+	}
+}
+
+/* Many walkers that cross: found again as they went, and in no time. */
+static void
+test_flow_large(void **state)
+{
+	enum {WALKERS = 10, FRAMES = 300, NEAR = 3};
+	static double detection[WALKERS * FRAMES];
+	static double enter[WALKERS * FRAMES];
+	static FlowLink link[WALKERS * FRAMES * WALKERS * NEAR];
+	static int	track[WALKERS * FRAMES];
+	FlowProblem problem = {WALKERS * FRAMES, detection, enter, enter, 0, link};
+	int			tracks;
+	double		cost;
+	Status		status;
+
+	for (int i = 0; i < problem.detections; i++)
+	{
+		detection[i] = -3;
+		enter[i] = 5;
+		for (int gap = 1; gap <= NEAR; gap++)
+			for (int walker = 0; walker < WALKERS && i / WALKERS + gap < FRAMES; walker++)
+				link[problem.links++] = (FlowLink) {i, (i / WALKERS + gap) * WALKERS + walker,
+					gap - 1 + (walker == i % WALKERS ? 0.1 : 1.5)};
+	}
+	assert_true(flow_solve(test_host(), &problem, track, &tracks, &cost, &status));
+	assert_int_equal(tracks, WALKERS);
+	for (int i = 0; i < problem.detections; i++)
+		assert_int_equal(track[i], i % WALKERS);
+}
+
+static void
+test_flow_trouble(void **state)
+{
+	double		cost_of[2] = {-3, -3};
+	double		enter[2] = {1, 1};
+	FlowLink	link = {0, 1, 0.5};
+	FlowProblem problem = {2, cost_of, enter, enter, 1, &link};
+	int			track[2];
+	int			tracks;
+	double		cost;
+	Status		status;
+	Host	   *host;
+
+	for (int i = 0; i < 9; i++)
+	{
+		host = test_host();
+		test_host_fail_after(i);
+		assert_false(flow_solve(host, &problem, track, &tracks, &cost, &status));
+		assert_int_equal(status.code, STATUS_NO_MEMORY);
+		assert_int_equal(test_host_outstanding(), 0);
+	}
+	host = test_host();
+	test_host_interrupt_after(1);
+	assert_false(flow_solve(host, &problem, track, &tracks, &cost, &status));
+	assert_int_equal(status.code, STATUS_INTERRUPTED);
+	assert_int_equal(test_host_outstanding(), 0);
 }
 
 static void
@@ -241,6 +404,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_assignment),
 		cmocka_unit_test(test_assignment_trouble),
+		cmocka_unit_test(test_flow),
+		cmocka_unit_test(test_flow_large),
+		cmocka_unit_test(test_flow_trouble),
 		cmocka_unit_test(test_overlap),
 		cmocka_unit_test(test_switch),
 		cmocka_unit_test(test_kept_match),
