@@ -1,8 +1,8 @@
 /*
- * read_query.c: a query that the caller hands over as text, which can read and nothing else.
+ * read_query.c: runs a query that the caller gave as text, and which may only read.
  *
- * A statement within it that changes data is refused by its form.  What a function does shows only when it runs: so the
- * transaction is read-only meanwhile, for everything that it does to other than temporary tables.
+ * A query that changes data itself is refused when it is planned.  What its functions do shows only when they run: so the
+ * transaction is read-only meanwhile, except for temporary tables.
  */
 #include "postgres.h"
 
@@ -43,7 +43,7 @@ open_query(const ReadQuery *form, SPIPlanPtr plan)
 	if (!SPI_is_cursor_plan(plan))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("the %s are not a query that returns rows", form->name),
+				 errmsg("the %s' query does not return rows", form->name),
 				 errhint("%s", form->hint)));
 	check_reads_only(form, plan);
 	return SPI_cursor_open(NULL, plan, NULL, NULL, false);
@@ -73,18 +73,18 @@ fetch_rows(Portal portal, ReadQueryRow work, void *argument)
 	MemoryContextDelete(scratch);
 }
 
-/* PostgreSQL's own message tells which command was refused, but not who made the transaction read-only. */
+/* PostgreSQL's message says which command was refused, but not why the transaction is read-only. */
 static void
-tell_read_only(void *argument)
+add_read_only_hint(void *argument)
 {
 	if (geterrcode() == ERRCODE_READ_ONLY_SQL_TRANSACTION)
-		errhint("The query runs in a read-only transaction. Change data before, by a statement of its own.");
+		errhint("The query runs in a read-only transaction. Change data before, in a separate statement.");
 }
 
 void
 read_query(const ReadQuery *form, const char *query, ReadQueryColumns columns, ReadQueryRow row, void *argument)
 {
-	ErrorContextCallback callback = {.previous = error_context_stack, .callback = tell_read_only};
+	ErrorContextCallback callback = {.previous = error_context_stack, .callback = add_read_only_hint};
 	bool		read_only = XactReadOnly;
 
 	error_context_stack = &callback;

@@ -1,5 +1,5 @@
 /*
- * calibrate.c: siamese.calibrate(model, examples, seed): the same network, thresholds and probabilities of other people.
+ * calibrate.c: siamese.calibrate(model, examples, seed): a new version with the same network, calibrated on other identities.
  */
 #include "postgres.h"
 
@@ -9,9 +9,21 @@
 #include "utils/builtins.h"
 
 #include "common/check.h"
+#include "common/limits.h"
+#include "common/spi.h"
 #include "evaluation/evaluation.h"
+#include "model/names.h"
+#include "model/rights.h"
+#include "model/row_lookup.h"
+#include "model/stored_calibration.h"
+#include "training/example_pairs.h"
+#include "training/examples.h"
+#include "training/reference_calibration_fit.h"
+#include "verification/bootstrap.h"
+#include "verification/calibration.h"
+#include "verification/score.h"
 
-/* At least so many labels with two genuine samples, or groups of them: fewer say nothing of how people differ. */
+/* With fewer labels of two genuine samples, or groups of them, nothing can be said about how they differ. */
 static void
 check_identities(const Examples *examples)
 {
@@ -32,14 +44,14 @@ check_identities(const Examples *examples)
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("too few identities to calibrate with: %d", usable),
 				 errdetail("At least %d labels with two genuine samples or more are needed; a false-accept rate of 1 %% needs"
-						   " some dozens.", BOOTSTRAP_LEAST_GROUPS)));
+						   " dozens.", BOOTSTRAP_LEAST_GROUPS)));
 	if (groups < BOOTSTRAP_LEAST_GROUPS)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("too few groups to calibrate with: %d", groups),
-				 errdetail("How groups differ takes at least %d of them, with identities of two genuine samples or more.",
+				 errdetail("At least %d groups are needed, with identities of two genuine samples or more.",
 						   BOOTSTRAP_LEAST_GROUPS),
-				 errhint("Without the fourth column of the examples identities count by themselves; the rates are then true of"
+				 errhint("Without the fourth column of the examples each identity is independent; the rates are then valid for"
 						 " new people of these groups.")));
 }
 
@@ -66,47 +78,31 @@ scores_to_jsonb(const Evaluation *evaluation)
 	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text.data)));
 }
 
-/* All of the examples' labels; evaluation_run() embedded them in that order. */
-static ReferenceCalibration *
-fit_references(const Evaluation *evaluation)
-{
-	const Examples *examples = evaluation->examples;
-	int		   *label = palloc_extended(sizeof(int) * Max(examples->labels, 1), MCXT_ALLOC_HUGE);
-
-	for (int i = 0; i < examples->labels; i++)
-		label[i] = i;
-	return references_fit(examples, label, examples->labels, evaluation->embedding, evaluation->model->metric,
-						  evaluation->model->dimensions, evaluation->seed, &evaluation->pairs);
-}
-
-/* Makes the next version from one of the name's, in the name of the tables' owner; its number. */
+/* Copies this version to the name's next one, with another calibration; returns its number. */
 static int
 store_version(const char *name, int version, const char *query, Jsonb *calibration, Jsonb *scores)
 {
 	Oid			types[4] = {TEXTOID, INT4OID, JSONBOID, JSONBOID};
 	Oid			query_types[4] = {TEXTOID, INT4OID, INT4OID, TEXTOID};
 	Datum		values[4] = {CStringGetTextDatum(name), Int32GetDatum(version), JsonbPGetDatum(calibration), JsonbPGetDatum(scores)};
-	ModelActor	caller;
-	bool		isnull;
+	ModelCaller caller;
 
 	model_act_as_owner(&caller);
-	if (SPI_execute_with_args("INSERT INTO siamese.model (name, version, network, fingerprint, definition, metric, dimensions,"
-							  " created_by, seed, epochs, threads, scores, calibration, finished_at)"
-							  " SELECT name, (SELECT pg_catalog.max(n.version) FROM siamese.model n"
-							  " WHERE n.name OPERATOR(pg_catalog.=) $1) OPERATOR(pg_catalog.+) 1, network, fingerprint,"
-							  " definition, metric, dimensions, created_by, seed, epochs, threads, $4, $3,"
-							  " pg_catalog.clock_timestamp()"
-							  " FROM " MODEL_ROW_OF_NAME " RETURNING version",
-							  4, types, values, NULL, false, 0) != SPI_OK_INSERT_RETURNING || SPI_processed != 1)
-		elog(ERROR, "could not write siamese.model");
-	version = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	if (spi_execute("INSERT INTO siamese.model (name, version, network, fingerprint, definition, metric, dimensions,"
+					" created_by, seed, epochs, threads, scores, calibration, finished_at)"
+					" SELECT name, (SELECT pg_catalog.max(n.version) FROM siamese.model n"
+					" WHERE n.name OPERATOR(pg_catalog.=) $1) OPERATOR(pg_catalog.+) 1, network, fingerprint,"
+					" definition, metric, dimensions, created_by, seed, epochs, threads, $4, $3,"
+					" pg_catalog.clock_timestamp()"
+					" FROM " MODEL_ROW_OF_NAME " RETURNING version", 4, types, values, SPI_OK_INSERT_RETURNING) != 1)
+		elog(ERROR, "siamese.model has no version %d of \"%s\"", version, name);
+	version = spi_int(1);
 	values[2] = Int32GetDatum(version);
 	values[3] = CStringGetTextDatum(query);
-	if (SPI_execute_with_args("INSERT INTO siamese.model_examples (name, version, training, calibration)"
-							  " VALUES ($1, $3, (SELECT e.training FROM siamese.model_examples e"
-							  " WHERE e.name OPERATOR(pg_catalog.=) $1 AND e.version OPERATOR(pg_catalog.=) $2), $4)",
-							  4, query_types, values, NULL, false, 0) != SPI_OK_INSERT)
-		elog(ERROR, "could not write siamese.model_examples");
+	spi_execute("INSERT INTO siamese.model_examples (name, version, training, calibration)"
+				" VALUES ($1, $3, (SELECT e.training FROM siamese.model_examples e"
+				" WHERE e.name OPERATOR(pg_catalog.=) $1 AND e.version OPERATOR(pg_catalog.=) $2), $4)",
+				4, query_types, values, SPI_OK_INSERT);
 	model_act_as_caller(&caller);
 	return version;
 }
@@ -122,12 +118,14 @@ siamese_calibrate(PG_FUNCTION_ARGS)
 	MemoryContext caller;
 	MemoryContext scratch = evaluation_enter(&caller);
 	Evaluation	evaluation;
+	EmbeddedExamples embedded;
 	ModelCalibration calibration;
+	ReferenceCalibration *references;
 	Jsonb	   *fitted;
 	char	   *result;
 
 	check_may_write("siamese.calibrate()");
-	/* the version is settled before it is evaluation, and who may not make the next one is told before */
+	/* which version is meant, and whether the caller may make the next one, is settled before anything is computed */
 	model_parse_name(text_to_cstring(PG_GETARG_TEXT_PP(0)), plain, &version);
 	model_find(plain, &version);
 	model_lock_name(plain, false);
@@ -137,7 +135,9 @@ siamese_calibrate(PG_FUNCTION_ARGS)
 	evaluation_run(psprintf("%s@%d", plain, version), query, (uint64) PG_GETARG_INT64(2), &evaluation);
 	check_identities(evaluation.examples);
 	calibration_fit(&evaluation.pairs, evaluation.seed, &calibration);
-	fitted = calibration_with_references(calibration_to_jsonb(&calibration), fit_references(&evaluation));
+	embedded = evaluation_embedded(&evaluation);
+	references = reference_calibration_fit(&embedded, evaluation.seed, &evaluation.pairs);
+	fitted = calibration_with_references(calibration_to_jsonb(&calibration), references);
 	SPI_connect();
 	version = store_version(plain, version, query, fitted, scores_to_jsonb(&evaluation));
 	SPI_finish();

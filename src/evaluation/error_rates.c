@@ -1,6 +1,5 @@
 /*
- * error_rates.c: siamese.evaluate(model, examples, refs, seed) and siamese.roc(model, examples, impostors): what a model is
- * worth on identities of the caller's choice.
+ * error_rates.c: siamese.evaluate(model, examples, refs, seed) and siamese.roc(model, examples, impostors).
  */
 #include "postgres.h"
 
@@ -12,13 +11,17 @@
 #include "utils/tuplestore.h"
 
 #include "common/check.h"
+#include "evaluation/decision_rules.h"
 #include "evaluation/evaluation.h"
+#include "model/stored_calibration.h"
+#include "verification/bootstrap.h"
+#include "verification/score.h"
 
 #define LARGEST_REFS 1000
 #define ROC_SEED 1
 #define ROC_POINTS 200
 
-/* One row; threshold NaN: decisions that the model's threshold is not meant for. */
+/* One row; threshold NaN: the model's threshold does not apply to these decisions. */
 static void
 put_score(ReturnSetInfo *result, const PairDistances *pairs, PairKind kind, const char *rule, double threshold, uint64 seed)
 {
@@ -100,11 +103,11 @@ siamese_evaluate(PG_FUNCTION_ARGS)
 	put_scores(result, &evaluation.pairs, "pair", evaluation.calibration.threshold, evaluation.seed);
 	if (refs > 0)
 	{
-		PairDistances pairs[REFERENCE_RULES];
+		PairDistances pairs[DECISION_RULES];
 
-		reference_pairs(&evaluation, refs, pairs);
-		for (int rule = 0; rule < REFERENCE_RULES; rule++)
-			put_scores(result, &pairs[rule], reference_rule_name((ReferenceRule) rule), NAN, evaluation.seed);
+		decision_pairs(&evaluation, refs, pairs);
+		for (int rule = 0; rule < DECISION_RULES; rule++)
+			put_scores(result, &pairs[rule], decision_rule_name((DecisionRule) rule), NAN, evaluation.seed);
 	}
 	evaluation_leave(scratch, caller);
 	return (Datum) 0;
@@ -129,7 +132,7 @@ siamese_roc(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("unknown kind of impostors: \"%s\"", kind),
-				 errhint("It is \"random\" (other identities) or \"skilled\" (forgeries).")));
+				 errhint("The kinds are \"random\" (other identities) and \"skilled\" (forgeries).")));
 	InitMaterializedSRF(fcinfo, 0);
 	scratch = evaluation_enter(&caller);
 	evaluation_run(text_to_cstring(PG_GETARG_TEXT_PP(0)), text_to_cstring(PG_GETARG_TEXT_PP(1)), ROC_SEED, &evaluation);
@@ -138,7 +141,7 @@ siamese_roc(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("the examples have no %s impostors", kind)));
 
-	/* Thresholds at even shares of the genuine and of the impostor pairs, so that both ends of the curve are drawn. */
+	/* thresholds at even shares of the genuine and of the impostor pairs, so that both ends of the curve are covered */
 	for (int i = 0, k = 0; i <= ROC_POINTS || k <= ROC_POINTS;)
 	{
 		double		from_genuine = i > ROC_POINTS ? INFINITY

@@ -1,6 +1,6 @@
 /*
- * evaluation.c: a model on examples of the caller's choice: what evaluate(), roc(), thresholds(), reliability(), calibrate()
- * and report() begin with.
+ * evaluation.c: a model on examples of the caller's choice, as evaluate(), roc(), thresholds(), reliability(), calibrate() and
+ * report() all need it.
  */
 #include "postgres.h"
 
@@ -12,6 +12,12 @@
 
 #include "common/settings.h"
 #include "evaluation/evaluation.h"
+#include "model/model.h"
+#include "model/row_lookup.h"
+#include "model/stored_calibration.h"
+#include "training/embed_examples.h"
+#include "training/example_pairs.h"
+#include "training/examples.h"
 
 MemoryContext
 evaluation_enter(MemoryContext *caller)
@@ -43,15 +49,44 @@ evaluation_put_interval(Datum *values, bool *nulls, int i, ScoreInterval interva
 	evaluation_put(values, nulls, i + 1, interval.high);
 }
 
+EmbeddedExamples
+evaluation_embedded(const Evaluation *evaluation)
+{
+	int			labels = evaluation->examples->labels;
+	int		   *label = palloc_extended(sizeof(int) * Max(labels, 1), MCXT_ALLOC_HUGE);
+
+	for (int i = 0; i < labels; i++)
+		label[i] = i;
+	return (EmbeddedExamples) {
+		.examples = evaluation->examples, .label = label, .labels = labels, .embedding = evaluation->embedding,
+		.metric = evaluation->model->metric, .dimensions = evaluation->model->dimensions
+	};
+}
+
+/* Embeds all examples, in their order. */
+static void
+embed_all(Evaluation *evaluation)
+{
+	const Model *model = evaluation->model;
+	const Examples *examples = evaluation->examples;
+	ThreadPool *pool = thread_pool_create(setting_training_threads);
+	int		   *index = palloc_extended(sizeof(int) * (examples->count + 1), MCXT_ALLOC_HUGE);
+
+	for (int i = 0; i < examples->count; i++)
+		index[i] = i;
+	evaluation->embedding = palloc_extended(sizeof(float) * Max((Size) examples->count * model->dimensions, 1), MCXT_ALLOC_HUGE);
+	while (!embed_examples(model->network, model->weights, pool, examples, index, examples->count, EMBED_SAMPLES_AT_ONCE,
+						   evaluation->embedding))
+		CHECK_FOR_INTERRUPTS();
+	pfree(index);
+}
+
 void
 evaluation_run(const char *model, const char *query, uint64 seed, Evaluation *evaluation)
 {
 	MemoryContext context = CurrentMemoryContext;
 	MemoryContext inner;
-	Examples   *examples;
-	ThreadPool *pool;
-	int		   *index;
-	int		   *labels;
+	EmbeddedExamples embedded;
 
 	evaluation->name = model;
 	evaluation->model = model_by_name(model);
@@ -59,24 +94,10 @@ evaluation_run(const char *model, const char *query, uint64 seed, Evaluation *ev
 	model_calibration_of(model, &evaluation->calibration);
 	SPI_connect();
 	inner = MemoryContextSwitchTo(context);
-	examples = evaluation->examples = examples_read(query, evaluation->model->definition,
-														(Size) maintenance_work_mem * 1024, 0);
-	pool = thread_pool_create(setting_training_threads);
-	index = palloc_extended(sizeof(int) * (examples->count + 1), MCXT_ALLOC_HUGE);
-	for (int i = 0; i < examples->count; i++)
-		index[i] = i;
-	labels = palloc_extended(sizeof(int) * (examples->labels + 1), MCXT_ALLOC_HUGE);
-	for (int i = 0; i < examples->labels; i++)
-		labels[i] = i;
-	evaluation->embedding = palloc_extended(sizeof(float) * Max((Size) examples->count * evaluation->model->dimensions, 1),
-										  MCXT_ALLOC_HUGE);
-	while (!embed_examples(evaluation->model->network, evaluation->model->weights, pool, examples, index, examples->count,
-							 EMBED_SAMPLES_AT_ONCE, evaluation->embedding))
-		CHECK_FOR_INTERRUPTS();
-	example_pairs(examples, labels, examples->labels, evaluation->embedding, evaluation->model->metric,
-					 evaluation->model->dimensions, EVALUATION_PAIRS, seed, &evaluation->pairs);
-	pfree(index);
-	pfree(labels);
+	evaluation->examples = examples_read(query, evaluation->model->definition, (Size) maintenance_work_mem * 1024, 0);
+	embed_all(evaluation);
+	embedded = evaluation_embedded(evaluation);
+	example_pairs(&embedded, EVALUATION_PAIRS, seed, &evaluation->pairs);
 	MemoryContextSwitchTo(inner);
 	SPI_finish();
 	if (evaluation->pairs.set[PAIR_GENUINE].count == 0)
@@ -88,5 +109,5 @@ evaluation_run(const char *model, const char *query, uint64 seed, Evaluation *ev
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("the examples have no pair of different identities"),
-				 errdetail("All %d samples have the same label.", examples->count)));
+				 errdetail("All %d samples have the same label.", evaluation->examples->count)));
 }

@@ -1,27 +1,11 @@
 /*
- * reliability.h: what a model states, against what examples show: for its SQL functions and the report.
+ * reliability.h: stated probabilities against the shares of genuine pairs that examples show.
  */
 #ifndef SIAMESE_RELIABILITY_H
 #define SIAMESE_RELIABILITY_H
 
 #include "evaluation/evaluation.h"
-
-typedef struct ThresholdCheck
-{
-	double		rate;			/* 0.1, 0.01, 0.001, and below where it is supported */
-	const CalibrationRate *stated;	/* NULL: not supported */
-	bool		measured;		/* what follows is filled, but for impostors, which always is */
-	PairKind	impostors;
-	double		far;			/* at the stated threshold, among the examples */
-	ScoreInterval far_interval;
-	double		frr;
-	ScoreInterval frr_interval;
-} ThresholdCheck;
-
-#define THRESHOLD_CHECKS 27		/* at most */
-
-/* One row a rate and kind of impostor of the examples; evaluation NULL: one a rate.  Returns the number of rows. */
-extern int	thresholds_measure(const Evaluation *evaluation, const ModelCalibration *calibration, ThresholdCheck *check);
+#include "model/stored_calibration.h"
 
 #define RELIABILITY_MOST_BINS 100
 
@@ -42,8 +26,8 @@ typedef struct Reliability
 } Reliability;
 
 /*
- * Pairs weigh as if a share prior of them were genuine.  Impostors of the kinds that the calibration knows; random and
- * skilled ones weigh the same in all.
+ * Pairs are weighted so that a share prior of them is genuine.  Impostors are those of the kinds that the calibration was
+ * fitted on; random and skilled ones have the same total weight.
  */
 extern void reliability_measure(const Evaluation *evaluation, const ModelCalibration *calibration, double prior, int bins,
 								Reliability *reliability);

@@ -1,5 +1,5 @@
 /*
- * report.c: siamese.report(model, examples, seed): what a model is worth on examples, as one page of HTML.
+ * report.c: siamese.report(model, examples, seed): an evaluation as one page of HTML.
  */
 #include "postgres.h"
 
@@ -11,13 +11,23 @@
 #include "utils/builtins.h"
 
 #include "common/compat.h"
+#include "common/limits.h"
 #include "common/settings.h"
+#include "common/spi.h"
+#include "evaluation/evaluation.h"
+#include "evaluation/reliability.h"
 #include "evaluation/report.h"
+#include "evaluation/thresholds.h"
+#include "model/names.h"
+#include "model/stored_calibration.h"
+#include "model/stored_weights.h"
+#include "verification/bootstrap.h"
+#include "verification/score.h"
 
 #define RELIABILITY_BINS 15
 #define QUERY_CHARACTERS 2000
 
-/* Colours: blue, orange and magenta, told apart by people who do not see all of them, and by their dashes. */
+/* Blue, orange and magenta, which colour-blind people can tell apart, and different dashes. */
 static const char style[] =
 "<style>\n"
 ":root{--paper:#fff;--card:#f6f7f9;--ink:#1b2430;--soft:#5c6878;--line:#dde2e8;--genuine:#1f6feb;--random:#c2570c;--skilled:#b0268f;color-scheme:light dark}\n"
@@ -45,6 +55,7 @@ static const char style[] =
 
 /* ---- numbers -------------------------------------------------------------------------------------------------------- */
 
+/* What more than one part of the page shows. */
 static void
 gather_numbers(Report *report)
 {
@@ -68,6 +79,7 @@ gather_numbers(Report *report)
 	report->checks = thresholds_measure(&report->evaluation, calibration, report->check);
 }
 
+/* The share of genuine pairs beyond the model's threshold. */
 static double
 rejected(const Report *report, ScoreInterval *interval)
 {
@@ -106,7 +118,7 @@ put_head(const Report *report)
 	appendStringInfoString(out, style);
 	appendStringInfoString(out, "</head><body><main>\n<header><h1><bdi>");
 	report_text(out, name, LIMIT_MODEL_NAME);
-	appendStringInfoString(out, "</bdi></h1>\n<p class=\"soft\">What this model is worth on ");
+	appendStringInfoString(out, "</bdi></h1>\n<p class=\"soft\">Evaluated on ");
 	report_count(out, evaluation->examples->labels);
 	appendStringInfoString(out, " identities with ");
 	report_count(out, evaluation->examples->count);
@@ -156,8 +168,8 @@ put_rates(const Report *report)
 		appendStringInfoString(out, "</td></tr>\n");
 	}
 	appendStringInfo(out, "</tbody></table></div>\n<p class=\"soft\">The threshold is a distance of %.6g: where a genuine and an"
-					 " impostor pair were equally likely when the model was calibrated. Small figures: 95 %% intervals, from drawing"
-					 " identities again %d times (seed " UINT64_FORMAT "); none is given for fewer than %d identities.</p>\n",
+					 " impostor pair were equally likely when the model was calibrated. In small print: 95 %% intervals, from resampling"
+					 " identities %d times (seed " UINT64_FORMAT "); there is none for fewer than %d identities.</p>\n",
 					 threshold, BOOTSTRAP_REPLICATES, report->evaluation.seed, BOOTSTRAP_LEAST_GROUPS);
 }
 
@@ -166,9 +178,9 @@ put_thresholds(const Report *report)
 {
 	StringInfo	out = report->out;
 
-	appendStringInfoString(out, "<h2>False-accept rates: stated and found</h2>\n<div class=\"scroll\"><table><thead><tr>"
+	appendStringInfoString(out, "<h2>False-accept rates: stated and observed</h2>\n<div class=\"scroll\"><table><thead><tr>"
 						   "<th scope=\"col\">Stated</th><th scope=\"col\">Threshold</th><th scope=\"col\">Impostors</th>"
-						   "<th scope=\"col\">Found here</th><th scope=\"col\">Genuine pairs rejected</th></tr></thead><tbody>\n");
+						   "<th scope=\"col\">Observed here</th><th scope=\"col\">Genuine pairs rejected</th></tr></thead><tbody>\n");
 	for (int i = 0; i < report->checks; i++)
 	{
 		const ThresholdCheck *row = &report->check[i];
@@ -195,12 +207,12 @@ put_thresholds(const Report *report)
 			report_percent(out, row->frr, row->frr_interval);
 			appendStringInfoString(out, "</td></tr>\n");
 		}
-		/* one line is enough to say that a rate is not supported */
+		/* one line says that a rate is not supported */
 		if (row->stated == NULL && i + 1 < report->checks && report->check[i + 1].rate == row->rate)
 			i++;
 	}
 	appendStringInfoString(out, "</tbody></table></div>\n<p class=\"soft\"><code>verify(a, b, far)</code> uses these thresholds. A stated"
-						   " rate is that of the kind of impostor which is accepted more often.</p>\n");
+						   " rate is that of the kind of impostor that is accepted more often.</p>\n");
 }
 
 static void
@@ -243,16 +255,15 @@ put_origin(const Report *report, const char *query)
 	model_parse_name(report->evaluation.name != NULL ? report->evaluation.name : setting_model, plain, &version);
 	values[0] = CStringGetTextDatum(plain);
 	values[1] = Int32GetDatum(version);
-	if (SPI_execute_with_args("SELECT network, metric, dimensions::pg_catalog.text, pg_catalog.to_char(finished_at, 'YYYY-MM-DD HH24:MI TZ'),"
-							  " created_by::pg_catalog.text, version::pg_catalog.text FROM " MODEL_ROW_OF_NAME,
-							  2, types, values, NULL, true, 1) != SPI_OK_SELECT || SPI_processed != 1)
-		elog(ERROR, "could not read siamese.model");
+	if (spi_read("SELECT network, metric, dimensions::pg_catalog.text, pg_catalog.to_char(finished_at, 'YYYY-MM-DD HH24:MI TZ'),"
+				 " created_by::pg_catalog.text, version::pg_catalog.text FROM " MODEL_ROW_OF_NAME, 2, types, values, 1) != 1)
+		elog(ERROR, "siamese.model has no version %d of \"%s\"", version, plain);
 	appendStringInfoString(out, "<h2>Where the numbers come from</h2>\n<dl>\n<dt>Model</dt><dd><bdi>");
 	report_text(out, plain, LIMIT_MODEL_NAME);
-	appendStringInfo(out, "</bdi>, version %s</dd>\n", SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 6));
+	appendStringInfo(out, "</bdi>, version %s</dd>\n", spi_text(6));
 	for (int i = 0; i < lengthof(row); i++)
 	{
-		const char *value = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, i + 1);
+		const char *value = spi_text(i + 1);
 
 		appendStringInfo(out, "<dt>%s</dt><dd>", row[i]);
 		report_text(out, value ? value : "still in training", 200);
@@ -262,10 +273,10 @@ put_origin(const Report *report, const char *query)
 	appendStringInfo(out, "<dt>Prior</dt><dd>%g of the compared pairs are genuine (siamese.prior)</dd>\n</dl>\n"
 					 "<h3 style=\"margin-top:20px\">Examples</h3>\n<pre class=\"query\"><code>", report->prior);
 	report_text(out, query, QUERY_CHARACTERS);
-	appendStringInfo(out, "</code></pre>\n<p class=\"soft\">Intervals draw whole %s again, because pairs that share one are"
-						   " not independent (Snijders, Borgatti 1999; Bolle, Ratha, Pankanti 2004), and are Wilson&#39;s for the number of"
-						   " independent trials that this shows the pairs to be worth (Korn, Graubard 1998). They tell how the numbers"
-						   " differ among people like these; other paper, pens or cameras are another matter.</p>\n",
+	appendStringInfo(out, "</code></pre>\n<p class=\"soft\">Intervals come from resampling whole %s, because pairs that share one are"
+						   " not independent (Snijders, Borgatti 1999; Bolle, Ratha, Pankanti 2004); they are Wilson intervals for the effective"
+						   " number of independent trials (Korn, Graubard 1998). They show how the numbers vary among people like these, not"
+						   " with other paper, pens or cameras.</p>\n",
 						   report->evaluation.examples->grouped ? "groups of identities" : "identities");
 }
 

@@ -1,25 +1,29 @@
 /*
- * report.h: the parts of siamese.report(): a page of HTML with inline SVG, no script, nothing from elsewhere.
+ * report.h: the parts of siamese.report(): a page of HTML with inline SVG, without scripts and external files.
  *
- * The page is ASCII: all text that comes from outside goes through report_text().
+ * The page is ASCII: all text from the database goes through report_text().
  */
 #ifndef SIAMESE_REPORT_H
 #define SIAMESE_REPORT_H
 
 #include "lib/stringinfo.h"
 
-#include "evaluation/reliability.h"
 #include "evaluation/evaluation.h"
+#include "evaluation/reliability.h"
+#include "evaluation/thresholds.h"
+#include "model/stored_calibration.h"
+#include "verification/bootstrap.h"
+#include "verification/score.h"
 
 /* ---- text (report_text.c) ------------------------------------------------------------------------------------------ */
 
-/* Escaped for HTML, other characters than ASCII as references, control characters as blanks; at most that many characters. */
+/* Escaped for HTML, characters beyond ASCII as character references, control characters as blanks; cut after most characters. */
 extern void report_text(StringInfo out, const char *text, int most);
 
-/* "3.21 %", with the interval if there is one: "3.21 % (2.80 to 3.70)"; digits behind the point as the value needs them. */
+/* "3.21 %", and the interval if there is one: "2.80 % to 3.70 %"; the number of decimals depends on the value. */
 extern void report_percent(StringInfo out, double share, ScoreInterval interval);
 extern char *report_percent_text(double share);	/* "3.21 %" */
-extern void report_count(StringInfo out, int64 count);	/* thousands apart */
+extern void report_count(StringInfo out, int64 count);	/* with thousands separators */
 
 /* A data: URI. */
 extern void report_data(StringInfo out, const char *type, const void *bytes, size_t length);
@@ -40,7 +44,7 @@ typedef struct Axis
 	double		low;
 	double		high;
 	bool		percent;		/* ticks in per cent */
-	bool		whole;			/* ticks at whole numbers alone */
+	bool		whole;			/* ticks only at whole numbers */
 } Axis;
 
 typedef struct Chart
@@ -56,7 +60,7 @@ typedef struct Point
 	double		y;
 } Point;
 
-/* title and description are read aloud where the picture cannot be seen; they are plain text of ours. */
+/* title and description are for screen readers; they are constants, not escaped. */
 extern void chart_begin(Chart *chart, const char *title, const char *description);
 extern void chart_end(Chart *chart);
 
@@ -64,8 +68,8 @@ extern void chart_end(Chart *chart);
 extern void chart_line(Chart *chart, const char *class, const Point *point, int points);
 extern void chart_area(Chart *chart, const char *class, const Point *point, int points);	/* closed, filled */
 extern void chart_dot(Chart *chart, const char *class, Point point);
-extern void chart_bar(Chart *chart, const char *class, double x, double low, double high);	/* upright error bar */
-extern void chart_upright(Chart *chart, double x, const char *label);	/* a marked place of the x axis */
+extern void chart_bar(Chart *chart, const char *class, double x, double low, double high);	/* vertical error bar */
+extern void chart_mark(Chart *chart, double x, const char *label);	/* a labelled vertical line */
 
 /* ---- figures (report_figures.c) ------------------------------------------------------------------------------------ */
 
@@ -74,7 +78,7 @@ typedef struct Report
 	StringInfo	out;
 	Evaluation	evaluation;
 	double		prior;
-	Bootstrap  *resampled;		/* at a grid with the model's threshold and the stated ones */
+	Bootstrap  *resampled;		/* at a grid of thresholds that has the model's */
 	Score		score[PAIR_KINDS];	/* by impostors */
 	ScoreInterval eer[PAIR_KINDS];
 	Reliability reliability;
@@ -87,12 +91,12 @@ extern void figure_roc(Report *report);
 extern void figure_det(Report *report);
 extern void figure_reliability(Report *report);
 
-/* Epochs of the model's training; inside an SPI connection.  False when none are known. */
+/* The epochs of the model's training; inside an SPI connection.  False if they are not recorded. */
 extern bool figure_training(Report *report);
 
 /* ---- pictures (report_pictures.c) ---------------------------------------------------------------------------------- */
 
-/* The pairs that the model is most wrong about, as the network sees them. */
+/* The pairs with the largest errors, as the network sees them. */
 extern void pictures_mistakes(Report *report);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * report_chart.c: axes and marks of a chart, as inline SVG.
  *
- * Colours and fonts are the style sheet's, so that a chart follows the page into the dark and onto paper.
+ * Colours and fonts come from the style sheet, so that dark mode and printing apply to charts as well.
  */
 #include "postgres.h"
 
@@ -9,7 +9,7 @@
 
 #include "evaluation/report.h"
 
-/* In units of the picture's own. */
+/* In the units of the viewBox. */
 #define WIDTH 520
 #define HEIGHT 340
 #define LEFT 62
@@ -18,7 +18,7 @@
 #define BOTTOM 50
 #define MOST_TICKS 16
 
-/* The normal distribution's quantile, by halving: charts need few of them. */
+/* The normal distribution's quantile, by bisection: charts need few of them. */
 static double
 normal_quantile(double share)
 {
@@ -186,7 +186,7 @@ chart_bar(Chart *chart, const char *class, double x, double low, double high)
 }
 
 void
-chart_upright(Chart *chart, double x, const char *label)
+chart_mark(Chart *chart, double x, const char *label)
 {
 	double		at = chart_x(chart, x);
 	bool		left = at > (LEFT + WIDTH - RIGHT) * 0.6;

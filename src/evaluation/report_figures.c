@@ -1,5 +1,5 @@
 /*
- * report_figures.c: what the report draws: distances, ROC and DET curves, reliability, the course of the training.
+ * report_figures.c: the figures of the report: distances, ROC and DET curves, reliability, training by epoch.
  */
 #include "postgres.h"
 
@@ -9,7 +9,13 @@
 #include "executor/spi.h"
 #include "utils/builtins.h"
 
+#include "common/spi.h"
+#include "evaluation/reliability.h"
 #include "evaluation/report.h"
+#include "model/stored_calibration.h"
+#include "model/stored_weights.h"
+#include "verification/bootstrap.h"
+#include "verification/score.h"
 
 #define HISTOGRAM_BINS 48
 #define BAND_POINTS 60
@@ -28,7 +34,7 @@ close_figure(StringInfo out, const char *caption)
 	appendStringInfo(out, "<figcaption>%s</figcaption></figure>\n", caption);
 }
 
-/* The coloured names of the kinds of pairs that there are. */
+/* A legend of the kinds of pairs that the examples have. */
 static void
 put_legend(const Report *report, bool genuine)
 {
@@ -89,7 +95,7 @@ figure_histogram(Report *report)
 		point[points++] = (Point) {largest, 0};
 		chart_area(&chart, pair_kind_name((PairKind) kind), point, points);
 	}
-	chart_upright(&chart, report->evaluation.calibration.threshold,
+	chart_mark(&chart, report->evaluation.calibration.threshold,
 				  psprintf("threshold %.4g", report->evaluation.calibration.threshold));
 	chart_end(&chart);
 	put_legend(report, true);
@@ -98,7 +104,7 @@ figure_histogram(Report *report)
 
 /* ---- error rates ----------------------------------------------------------------------------------------------------- */
 
-/* The share of genuine pairs accepted where so many impostors are, in one replicate: [rates]. */
+/* The share of genuine pairs accepted at these false-accept rates, in one replicate: accepted [rates]. */
 static void
 replicate_curve(const Bootstrap *resampled, PairKind kind, int replicate, const double *rate, int rates, float *accepted)
 {
@@ -240,7 +246,7 @@ figure_det(Report *report)
 			Point		dot = operating_point(report, (PairKind) kind);
 			int			points = 0;
 
-			/* what lies outside of the axes is not drawn along their edges */
+			/* points outside of the axes are left out, else they would be drawn along the edges */
 			for (int i = 0; i < all; i++)
 				if (point[i].x >= chart.x.low && point[i].x <= chart.x.high &&
 					1 - point[i].y >= chart.y.low && 1 - point[i].y <= chart.y.high)
@@ -257,7 +263,7 @@ figure_det(Report *report)
 
 /* ---- probability ----------------------------------------------------------------------------------------------------- */
 
-/* A sentence for examples whose impostors are not of the kinds that the calibration knows. */
+/* A sentence for examples whose impostors are not of the kinds that the model was calibrated on. */
 static const char *
 other_impostors(const Report *report)
 {
@@ -306,7 +312,7 @@ epoch_value(uint64 row, int column)
 {
 	bool		isnull;
 
-	return DatumGetFloat8(SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull));
+	return DatumGetFloat8(spi_datum_of(row, column, &isnull));
 }
 
 static void
@@ -342,14 +348,12 @@ figure_training(Report *report)
 	Oid			type = TEXTOID;
 	Datum		value = CStringGetTextDatum(model_fingerprint_text(report->evaluation.model->fingerprint));
 
-	if (SPI_execute_with_args("SELECT e.epoch::pg_catalog.float8, e.loss, e.eer, CASE WHEN e.best THEN 1.0 ELSE 0.0 END::pg_catalog.float8"
-							  " FROM siamese.training_epoch e WHERE (e.name, e.version) OPERATOR(pg_catalog.=)"
-							  " (SELECT m.name, m.version FROM siamese.model m WHERE m.fingerprint OPERATOR(pg_catalog.=) $1"
-							  " AND EXISTS (SELECT FROM siamese.training_epoch x WHERE x.name OPERATOR(pg_catalog.=) m.name"
-							  " AND x.version OPERATOR(pg_catalog.=) m.version) ORDER BY m.name, m.version LIMIT 1) ORDER BY e.epoch",
-							  1, &type, &value, NULL, true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read siamese.training_epoch");
-	if (SPI_processed == 0)
+	if (spi_read("SELECT e.epoch::pg_catalog.float8, e.loss, e.eer, CASE WHEN e.best THEN 1.0 ELSE 0.0 END::pg_catalog.float8"
+				 " FROM siamese.training_epoch e WHERE (e.name, e.version) OPERATOR(pg_catalog.=)"
+				 " (SELECT m.name, m.version FROM siamese.model m WHERE m.fingerprint OPERATOR(pg_catalog.=) $1"
+				 " AND EXISTS (SELECT FROM siamese.training_epoch x WHERE x.name OPERATOR(pg_catalog.=) m.name"
+				 " AND x.version OPERATOR(pg_catalog.=) m.version) ORDER BY m.name, m.version LIMIT 1) ORDER BY e.epoch",
+				 1, &type, &value, 0) == 0)
 		return false;
 	epoch_chart(report, "Training: error on held-out identities", "held-out EER", 3, true);
 	epoch_chart(report, "Training: loss", "loss", 2, false);

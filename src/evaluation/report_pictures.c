@@ -1,5 +1,5 @@
 /*
- * report_pictures.c: the worst mistakes as pictures: each pair as the network sees it.
+ * report_pictures.c: the worst errors of the model as pictures: each pair as the network sees it.
  */
 #include "postgres.h"
 
@@ -7,10 +7,14 @@
 
 #include "common/check.h"
 #include "common/host.h"
-#include "image/image.h"
-#include "pen/pen.h"
-
 #include "evaluation/report.h"
+#include "image/image.h"
+#include "model/stored_calibration.h"
+#include "network/network.h"
+#include "pen/pen.h"
+#include "training/examples.h"
+#include "verification/calibration.h"
+#include "verification/score.h"
 
 #define SHOWN_PAIRS 8			/* of each kind */
 #define LABEL_CHARACTERS 60
@@ -77,7 +81,7 @@ put_pair(const Report *report, PairKind kind, const Pair *pair)
 					 kind == PAIR_SKILLED ? " and a forgery" : "", pair->distance, report_percent_text(probability));
 }
 
-/* Whether one of the shown pairs is of the same identities. */
+/* Whether one of the shown pairs has the same identities. */
 static bool
 shown_before(const Report *report, const Pair *const *shown, int count, const Pair *pair)
 {
@@ -104,7 +108,7 @@ put_kind(const Report *report, PairKind kind, const char *title, const char *rig
 
 	if (set->count == 0)
 		return;
-	/* The nearest impostors, the farthest genuine pairs; one of the same identities. */
+	/* the nearest impostors, or the farthest genuine pairs; only one pair of the same two identities */
 	for (int64 i = 0; i < set->count && count < SHOWN_PAIRS; i++)
 	{
 		const Pair *pair = &set->pair[kind == PAIR_GENUINE ? set->count - 1 - i : i];

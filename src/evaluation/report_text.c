@@ -9,8 +9,9 @@
 #include "mb/pg_wchar.h"
 
 #include "evaluation/report.h"
+#include "model/stored_calibration.h"
 
-/* A database of SQL_ASCII does not know what its bytes mean: those that are no UTF-8 become replacement characters. */
+/* In a database of encoding SQL_ASCII, bytes that are not UTF-8 become replacement characters. */
 static char *
 to_utf8(const char *text)
 {

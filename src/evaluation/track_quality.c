@@ -30,7 +30,7 @@ typedef struct Reader
 	ReadQuery	form;
 	MemoryContext context;
 	FmgrInfo	track_output;
-	Names	   *names;
+	NumberedNames *names;
 	TrackBoxes	boxes;
 	int			room;
 } Reader;
@@ -94,7 +94,7 @@ read_row(void *argument, HeapTuple tuple, TupleDesc descriptor)
 	}
 	box = &boxes->box[boxes->count++];
 	box->frame = DatumGetInt32(value[0]);
-	box->track = names_number(reader->names, OutputFunctionCall(&reader->track_output, value[1]));
+	box->track = numbered_names_number(reader->names, OutputFunctionCall(&reader->track_output, value[1]));
 	box->box = read_region(reader, value[2], box->frame);
 }
 
@@ -106,7 +106,7 @@ read_tracks(const char *name, const char *query)
 		.form = {name, "Pass a SELECT that returns (frame, track, region) of one video, region of type box: box(point(left, top),"
 		" point(right, bottom))."},
 		.context = CurrentMemoryContext,
-		.names = names_create(),
+		.names = numbered_names_create(),
 		.room = 1024
 	};
 	int			second;
@@ -114,7 +114,7 @@ read_tracks(const char *name, const char *query)
 	reader.boxes.box = palloc(sizeof(TrackBox) * reader.room);
 	read_query(&reader.form, query, check_columns, read_row, &reader);
 	MemoryContextSwitchTo(reader.context);
-	names_end(reader.names);
+	numbered_names_freeze(reader.names);
 	reader.boxes.tracks = reader.names->count;
 	second = track_boxes_sort(&reader.boxes);
 	if (second >= 0)

@@ -19,7 +19,7 @@
 #include "common/check.h"
 #include "index/index.h"
 #include "index/search.h"
-#include "model/model.h"
+#include "model/row_cache.h"
 
 typedef struct SiameseScan
 {

@@ -20,7 +20,8 @@
 
 #include "common/compat.h"
 #include "index/distance_statistics.h"
-#include "model/model.h"
+#include "model/row_cache.h"
+#include "model/stored_calibration.h"
 
 #define DEFAULT_SHARE 0.001		/* of the rows, when nothing is known */
 #define JOIN_CENTERS 32			/* of the other side's samples */

@@ -1,5 +1,5 @@
 /*
- * embed.c: embed(image, model), of one image or an array of them; embed(pen, model).
+ * embed.c: embed(image, model), embed(images, model), embed(pen, model).
  */
 #include "postgres.h"
 
@@ -13,14 +13,16 @@
 
 #include "common/check.h"
 #include "common/host.h"
+#include "model/embed.h"
 #include "model/model.h"
+#include "model/sql_samples.h"
 
 static void
 check_values(const Model *model, const float *x)
 {
 	for (int i = 0; i < model->dimensions; i++)
 		if (!isfinite(x[i]))
-			check_raise_damaged_model(psprintf("The network gives %g as component %d of an embedding.", x[i], i + 1));
+			check_raise_damaged_model(psprintf("Its network computes %g as component %d of an embedding.", x[i], i + 1));
 }
 
 Embedding *
@@ -34,8 +36,8 @@ model_make_embedding(const Model *model, const float *x)
 	return embedding;
 }
 
-Embedding *
-model_embed_raster(Model *model, const uint8 *raster)
+static Embedding *
+embed_raster(Model *model, const uint8 *raster)
 {
 	Embedding  *embedding = embedding_make(model->dimensions, model->metric, model->fingerprint);
 	Status		status;
@@ -54,7 +56,7 @@ model_embed_datum(Model *model, Datum datum)
 
 	if (!model_try_prepare_sample(model->definition, datum, model->raster, &status))
 		check_raise_status(&status);
-	return model_embed_raster(model, model->raster);
+	return embed_raster(model, model->raster);
 }
 
 /* embed(image, model) and embed(pen, model) */
@@ -86,7 +88,7 @@ siamese_embed_pen(PG_FUNCTION_ARGS)
 
 PG_FUNCTION_INFO_V1(siamese_embed_images);
 
-/* The images go through the network some at a time, which shares the reading of its weights. */
+/* Several images at a time go through the network, so that its weights are read once for all of them. */
 Datum
 siamese_embed_images(PG_FUNCTION_ARGS)
 {
@@ -101,7 +103,7 @@ siamese_embed_images(PG_FUNCTION_ARGS)
 	size_t		bytes;
 	uint8	   *raster;
 	float	   *x;
-	const uint8 *one[IMAGES_AT_ONCE];
+	const uint8 *input[IMAGES_AT_ONCE];
 	int			row[IMAGES_AT_ONCE];
 	int			waiting = 0;
 	Status		status;
@@ -123,7 +125,7 @@ siamese_embed_images(PG_FUNCTION_ARGS)
 	{
 		if (waiting == most || (i == count && waiting > 0))
 		{
-			if (!network_embed(model->network, model->weights, workspace, one, waiting, x, &status))
+			if (!network_embed(model->network, model->weights, workspace, input, waiting, x, &status))
 				check_raise_status(&status);
 			for (int k = 0; k < waiting; k++)
 				value[row[k]] = PointerGetDatum(model_make_embedding(model, x + (size_t) k * model->dimensions));
@@ -132,7 +134,7 @@ siamese_embed_images(PG_FUNCTION_ARGS)
 		if (i == count || isnull[i])
 			continue;
 		CHECK_FOR_INTERRUPTS();
-		one[waiting] = raster + bytes * waiting;
+		input[waiting] = raster + bytes * waiting;
 		row[waiting] = i;
 		model_prepare_image(model->definition, DatumGetByteaPP(value[i]), raster + bytes * waiting++);
 	}

@@ -1,5 +1,5 @@
 /*
- * embed_on_write.c: the trigger siamese.embed_on_write(source, destination, model): a column that stays the embedding of
+ * embed_on_write.c: the trigger siamese.embed_on_write(source, destination, model), which keeps a column the embedding of
  * another one.
  */
 #include "postgres.h"
@@ -14,20 +14,22 @@
 #include "utils/rel.h"
 
 #include "common/check.h"
+#include "model/embed.h"
 #include "model/model.h"
+#include "model/sql_samples.h"
 
 static void
 refuse(const Trigger *trigger, const char *detail)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-			 errmsg("trigger \"%s\" cannot keep embeddings", trigger->tgname),
+			 errmsg("trigger \"%s\" cannot write embeddings", trigger->tgname),
 			 errdetail("%s", detail),
 			 errhint("CREATE TRIGGER ... BEFORE INSERT OR UPDATE ON ... FOR EACH ROW"
 					 " EXECUTE FUNCTION siamese.embed_on_write('source', 'destination', 'model').")));
 }
 
-/* What the trigger's arguments mean, worked out once for a statement. */
+/* The columns that the trigger's arguments name, looked up once a statement. */
 typedef struct Columns
 {
 	int			source;
@@ -70,7 +72,7 @@ find_columns(const TriggerData *data, MemoryContext context)
 	return columns;
 }
 
-/* The column's type modifier, and a domain's conditions, are checked as an assignment would. */
+/* Checks the column's type modifier, and a domain's constraints, as an assignment does. */
 static void
 check_assignment(const TriggerData *data, int number, const Embedding *embedding)
 {
@@ -82,7 +84,7 @@ check_assignment(const TriggerData *data, int number, const Embedding *embedding
 	check_expected_dimensions(modifier, embedding->dimensions, NULL);
 }
 
-/* Whether an update left the column as it was.  Values out of line are compared by what they hold. */
+/* Whether an update left the column as it was.  Values stored out of line are compared by content. */
 static bool
 unchanged(const TriggerData *data, int number)
 {
@@ -104,9 +106,9 @@ unchanged(const TriggerData *data, int number)
 		datumIsEqual(PointerGetDatum(PG_DETOAST_DATUM(old)), PointerGetDatum(PG_DETOAST_DATUM(new)), false, -1);
 }
 
-/* Whose model it is that is missing, and what can be done with the rows until there is one. */
+/* Adds the trigger to any error, and to that of a missing model what can be done with the rows until there is one. */
 static void
-tell_trigger(void *argument)
+add_trigger_context(void *argument)
 {
 	const TriggerData *data = argument;
 	const char *trigger = data->tg_trigger->tgname;
@@ -115,7 +117,7 @@ tell_trigger(void *argument)
 
 	if (code == ERRCODE_UNDEFINED_OBJECT || code == ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE)
 		errhint("Train or import the model first; or ALTER TABLE %s DISABLE TRIGGER %s, and when there is a model"
-				" enable it again and CALL siamese.embed_table('%s', '%s', '%s', ...) for the rows that came in meanwhile.",
+				" enable it again and CALL siamese.embed_table('%s', '%s', '%s', ...) for the rows written in between.",
 				quote_identifier(table), quote_identifier(trigger), quote_identifier(table), data->tg_trigger->tgargs[0],
 				data->tg_trigger->tgargs[1]);
 	errcontext("trigger \"%s\" on table \"%s\"", trigger, table);
@@ -124,7 +126,7 @@ tell_trigger(void *argument)
 static Embedding *
 embed_value(TriggerData *data, const Columns *columns, Datum value)
 {
-	ErrorContextCallback callback = {.previous = error_context_stack, .callback = tell_trigger, .arg = data};
+	ErrorContextCallback callback = {.previous = error_context_stack, .callback = add_trigger_context, .arg = data};
 	Model	   *model;
 	Embedding  *embedding;
 

@@ -1,10 +1,10 @@
 /*
- * embed_table.c: CALL siamese.embed_table(target, source, destination, model, batch): fills a column of embeddings.
+ * embed_table.c: CALL siamese.embed_table(target, source, destination, model, batch): fills a column with embeddings.
  *
- * The table is gone through once, some pages at a time; each such run is one transaction: its rows that have a source and
- * no embedding of this model yet are read, embedded on all threads, and written.  A row that somebody changed in between
- * keeps what it has; then the same pages are gone through again, and whatever new versions stand behind is met there.
- * Interrupted at any point, it goes on when it is called again.
+ * One pass over the table, some pages in each transaction: rows that have a source and no embedding of this model yet are
+ * read, embedded on all threads, and updated.  A row that another session changed in between is left as it is; the same
+ * pages are then scanned again, and row versions that were appended behind them are found when the scan gets there.  After an
+ * interruption the next call continues.
  */
 #include "postgres.h"
 
@@ -25,39 +25,56 @@
 #include "common/check.h"
 #include "common/clock.h"
 #include "common/settings.h"
+#include "common/spi.h"
+#include "model/embed.h"
 #include "model/embedder.h"
+#include "model/model.h"
+#include "model/sql_samples.h"
 
 #define MOST_BATCH 65536
 #define FAILURES_SHOWN 10
 #define MOST_PAGES 8192
-#define MOST_REPEATS 10			/* over pages whose rows keep changing */
+#define MOST_REPEATS 10			/* scans of pages whose rows are changed meanwhile */
 
-typedef struct Filling
+/* The columns, as the caller named them. */
+typedef struct FillTarget
 {
-	Oid			target;			/* as the caller named it */
-	char	   *target_name;
+	Oid			table;
+	char	   *name;			/* of the table, qualified */
 	char	   *source;
 	char	   *destination;
 	Oid			embedding_type;
-	char	   *model_name;
-	Model	   *model;
-	int			batch;			/* rows that are read, embedded and written at once */
-	Embedder   *embedder;
+} FillTarget;
 
-	/* [batch] */
+/* The rows of one fetch that need an embedding: all arrays [batch]. */
+typedef struct FillBatch
+{
+	int			batch;			/* rows that are read, embedded and written at once */
 	uint8	   *samples;
 	const uint8 **sample;
 	ItemPointerData *tid;
 	TransactionId *xmin;
 	float	   *embedding;
+} FillBatch;
 
-	/* progress */
+typedef struct FillProgress
+{
 	instr_time	start;
 	int64		blocks;			/* of all parts, as far as is known */
 	int64		blocks_done;
 	int64		rows;
 	int64		failed;
-} Filling;
+} FillProgress;
+
+typedef struct TableFill
+{
+	FillTarget	target;
+	char	   *model_name;
+	Model	   *model;
+	Embedder   *embedder;
+	FillBatch	batch;
+	FillProgress progress;
+} TableFill;
 
 /* ---- the table ------------------------------------------------------------------------------------------------------ */
 
@@ -80,7 +97,7 @@ check_column(Oid relation, const char *name, const NetworkDefinition *definition
 						definition != NULL ? model_sample_type_name(definition->input_kind) : "embedding")));
 }
 
-/* The tables that hold the rows: the target itself, or a partitioned table's leaves. */
+/* The tables that hold the rows: the target itself, or the leaves of a partitioned table. */
 static List *
 find_parts(Oid target)
 {
@@ -117,23 +134,23 @@ qualified_name(Oid relation)
 	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)), get_rel_name(relation));
 }
 
-/* ---- one run of pages ---------------------------------------------------------------------------------------------- */
+/* ---- some pages -------------------------------------------------------------------------------------------------- */
 
 static void
-note_failure(Filling *filling, ItemPointer tid, const char *detail)
+note_failure(TableFill *fill, ItemPointer tid, const char *detail)
 {
-	if (filling->failed++ < FAILURES_SHOWN)
+	if (fill->progress.failed++ < FAILURES_SHOWN)
 		ereport(WARNING,
 				(errmsg("row (%u,%u) of table \"%s\" was left out: its sample cannot be used",
-						ItemPointerGetBlockNumber(tid), ItemPointerGetOffsetNumber(tid), filling->target_name),
+						ItemPointerGetBlockNumber(tid), ItemPointerGetOffsetNumber(tid), fill->target.name),
 				 errdetail("%s", detail)));
 }
 
 /* Prepares the rows of a fetch that need an embedding; returns how many those are. */
 static int
-prepare_rows(Filling *filling, SPITupleTable *fetched, uint64 count)
+prepare_rows(TableFill *fill, SPITupleTable *fetched, uint64 count)
 {
-	const NetworkDefinition *definition = filling->model->definition;
+	const NetworkDefinition *definition = fill->model->definition;
 	size_t		bytes = MAXALIGN(network_sample_bytes(definition));
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "siamese row", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(scratch);
@@ -149,28 +166,28 @@ prepare_rows(Filling *filling, SPITupleTable *fetched, uint64 count)
 
 		CHECK_FOR_INTERRUPTS();
 		MemoryContextReset(scratch);
-		if (!isnull && DatumGetEmbedding(old)->model == filling->model->fingerprint)
+		if (!isnull && DatumGetEmbedding(old)->model == fill->model->fingerprint)
 			continue;
 		tid = (ItemPointer) DatumGetPointer(SPI_getbinval(tuple, fetched->tupdesc, 1, &isnull));
-		filling->tid[waiting] = *tid;
-		filling->xmin[waiting] = DatumGetTransactionId(SPI_getbinval(tuple, fetched->tupdesc, 2, &isnull));
-		filling->sample[waiting] = filling->samples + bytes * waiting;
+		fill->batch.tid[waiting] = *tid;
+		fill->batch.xmin[waiting] = DatumGetTransactionId(SPI_getbinval(tuple, fetched->tupdesc, 2, &isnull));
+		fill->batch.sample[waiting] = fill->batch.samples + bytes * waiting;
 		if (model_try_prepare_sample(definition, SPI_getbinval(tuple, fetched->tupdesc, 3, &isnull),
-									 filling->samples + bytes * waiting, &status))
+									 fill->batch.samples + bytes * waiting, &status))
 			waiting++;
 		else if (status.code == STATUS_NO_MEMORY || status.code == STATUS_INTERRUPTED)
 			check_raise_status(&status);
 		else
-			note_failure(filling, tid, status.detail);
+			note_failure(fill, tid, status.detail);
 	}
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(scratch);
 	return waiting;
 }
 
-/* One pass over the pages first .. end - 1 of a part: how many rows got their embedding, and how many changed meanwhile. */
+/* Scans the pages first .. end - 1 of a part; returns how many rows were updated; *changed: how many changed meanwhile. */
 static int64
-fill_pages(Filling *filling, SPIPlanPtr select, SPIPlanPtr update, BlockNumber first, BlockNumber end, int64 *changed)
+fill_pages(TableFill *fill, SPIPlanPtr select, SPIPlanPtr update, BlockNumber first, BlockNumber end, int64 *changed)
 {
 	ItemPointerData bound[2];
 	Datum		bounds[2] = {PointerGetDatum(&bound[0]), PointerGetDatum(&bound[1])};
@@ -185,17 +202,17 @@ fill_pages(Filling *filling, SPIPlanPtr select, SPIPlanPtr update, BlockNumber f
 	{
 		int			waiting;
 
-		SPI_cursor_fetch(portal, true, filling->batch);
+		SPI_cursor_fetch(portal, true, fill->batch.batch);
 		if (SPI_processed == 0)
 			break;
-		waiting = prepare_rows(filling, SPI_tuptable, SPI_processed);
+		waiting = prepare_rows(fill, SPI_tuptable, SPI_processed);
 		SPI_freetuptable(SPI_tuptable);
-		while (!embedder_run(filling->embedder, filling->sample, waiting, filling->embedding))
+		while (!embedder_run(fill->embedder, fill->batch.sample, waiting, fill->batch.embedding))
 			CHECK_FOR_INTERRUPTS();
 		for (int i = 0; i < waiting; i++)
 		{
-			Embedding  *embedding = model_make_embedding(filling->model, filling->embedding + (size_t) i * filling->model->dimensions);
-			Datum		values[3] = {PointerGetDatum(embedding), PointerGetDatum(&filling->tid[i]), TransactionIdGetDatum(filling->xmin[i])};
+			Embedding  *embedding = model_make_embedding(fill->model, fill->batch.embedding + (size_t) i * fill->model->dimensions);
+			Datum		values[3] = {PointerGetDatum(embedding), PointerGetDatum(&fill->batch.tid[i]), TransactionIdGetDatum(fill->batch.xmin[i])};
 
 			if (SPI_execute_plan(update, values, NULL, false, 0) != SPI_OK_UPDATE)
 				elog(ERROR, "could not write an embedding");
@@ -212,80 +229,78 @@ fill_pages(Filling *filling, SPIPlanPtr select, SPIPlanPtr update, BlockNumber f
 
 /* ---- all of it ------------------------------------------------------------------------------------------------------ */
 
-/* For siamese.embedding_progress; commits with the rows. */
+/* For siamese.embedding_progress; committed with the rows. */
 static void
-record_progress(const Filling *filling, bool finished)
+record_progress(const TableFill *fill, bool finished)
 {
 	Oid			types[9] = {TEXTOID, TEXTOID, TEXTOID, INT8OID, INT8OID, INT8OID, INT8OID, FLOAT8OID, BOOLOID};
 	Datum		values[9] = {
-		CStringGetTextDatum(filling->target_name), CStringGetTextDatum(filling->destination),
-		CStringGetTextDatum(filling->model_name), Int64GetDatum(filling->blocks_done), Int64GetDatum(filling->blocks),
-		Int64GetDatum(filling->rows), Int64GetDatum(filling->failed), Float8GetDatum(seconds_since(filling->start)),
+		CStringGetTextDatum(fill->target.name), CStringGetTextDatum(fill->target.destination),
+		CStringGetTextDatum(fill->model_name), Int64GetDatum(fill->progress.blocks_done), Int64GetDatum(fill->progress.blocks),
+		Int64GetDatum(fill->progress.rows), Int64GetDatum(fill->progress.failed), Float8GetDatum(seconds_since(fill->progress.start)),
 		BoolGetDatum(finished)
 	};
 
-	if (SPI_execute_with_args("INSERT INTO siamese.embedding_run AS r (target, destination, started_by, model, blocks_done, blocks,"
-							  " rows, failed, seconds, finished_at)"
-							  " VALUES ($1, $2, current_user, $3, $4, $5, $6, $7, $8, CASE WHEN $9 THEN pg_catalog.clock_timestamp() END)"
-							  " ON CONFLICT (target, destination, started_by) DO UPDATE SET model = excluded.model,"
-							  " blocks_done = excluded.blocks_done, blocks = excluded.blocks, rows = excluded.rows,"
-							  " failed = excluded.failed, seconds = excluded.seconds, committed_at = pg_catalog.clock_timestamp(),"
-							  " finished_at = excluded.finished_at",
-							  9, types, values, NULL, false, 0) != SPI_OK_INSERT)
-		elog(ERROR, "could not write siamese.embedding_run");
+	spi_execute("INSERT INTO siamese.embedding_run AS r (target, destination, started_by, model, blocks_done, blocks,"
+				" rows, failed, seconds, finished_at)"
+				" VALUES ($1, $2, current_user, $3, $4, $5, $6, $7, $8, CASE WHEN $9 THEN pg_catalog.clock_timestamp() END)"
+				" ON CONFLICT (target, destination, started_by) DO UPDATE SET model = excluded.model,"
+				" blocks_done = excluded.blocks_done, blocks = excluded.blocks, rows = excluded.rows,"
+				" failed = excluded.failed, seconds = excluded.seconds, committed_at = pg_catalog.clock_timestamp(),"
+				" finished_at = excluded.finished_at", 9, types, values, SPI_OK_INSERT);
 }
 
 static SPIPlanPtr
 keep_plan(const char *query, int arguments, Oid *types)
 {
-	SPIPlanPtr	plan = SPI_prepare(query, arguments, types);
+	SPIPlanPtr	plan = spi_prepare(query, arguments, types);
 
-	if (plan == NULL || SPI_keepplan(plan) != 0)
-		elog(ERROR, "could not prepare \"%s\": %s", query, SPI_result_code_string(SPI_result));
+	if (SPI_keepplan(plan) != 0)
+		elog(ERROR, "could not keep the plan of \"%s\"", query);
 	return plan;
 }
 
 static void
-fill_part(Filling *filling, Oid part)
+fill_part(TableFill *fill, Oid part)
 {
 	Oid			bound_types[2] = {TIDOID, TIDOID};
-	Oid			update_types[3] = {filling->embedding_type, TIDOID, XIDOID};
+	Oid			update_types[3] = {fill->target.embedding_type, TIDOID, XIDOID};
 	const char *table = qualified_name(part);
-	const char *source = quote_identifier(filling->source);
-	const char *destination = quote_identifier(filling->destination);
+	const char *source = quote_identifier(fill->target.source);
+	const char *destination = quote_identifier(fill->target.destination);
 	SPIPlanPtr	select = keep_plan(psprintf("SELECT ctid, xmin, %s, %s FROM ONLY %s WHERE ctid OPERATOR(pg_catalog.>=) $1"
 											" AND ctid OPERATOR(pg_catalog.<) $2 AND %s IS NOT NULL",
 											source, destination, table, source), 2, bound_types);
 	SPIPlanPtr	update = keep_plan(psprintf("UPDATE ONLY %s SET %s = $1 WHERE ctid OPERATOR(pg_catalog.=) $2"
 											" AND xmin OPERATOR(pg_catalog.=) $3", table, destination), 3, update_types);
-	BlockNumber pages = 16;		/* of one transaction; then so many that about a batch of rows comes together */
+	BlockNumber pages = 16;		/* in one transaction; later as many as have about a batch of rows */
 	BlockNumber blocks = count_blocks(part);
 	int			again = 0;
 
 	for (BlockNumber first = 0; first < blocks;)
 	{
 		BlockNumber end = Min((uint64) first + pages, blocks);
-		int64		failed = filling->failed;
+		int64		failed = fill->progress.failed;
 		int64		changed;
-		int64		written = fill_pages(filling, select, update, first, end, &changed);
+		int64		written = fill_pages(fill, select, update, first, end, &changed);
 		BlockNumber known = blocks;
 
-		filling->rows += written;
+		fill->progress.rows += written;
 		if (changed == 0 || again++ == MOST_REPEATS)
 		{
-			filling->blocks_done += end - first;
+			fill->progress.blocks_done += end - first;
 			first = end;
 			again = 0;
 		}
 		else
-			filling->failed = failed;	/* they will be met once more */
-		/* new versions, and rows that came in meanwhile, stand behind */
+			fill->progress.failed = failed;	/* these rows are scanned and counted again */
+		/* new row versions, and rows inserted meanwhile, are behind */
 		blocks = count_blocks(part);
-		filling->blocks += (int64) blocks - known;
-		record_progress(filling, false);
+		fill->progress.blocks += (int64) blocks - known;
+		record_progress(fill, false);
 		SPI_commit();
 		CHECK_FOR_INTERRUPTS();
-		pages = written == 0 ? pages * 2 : (BlockNumber) (pages * (double) filling->batch / written);
+		pages = written == 0 ? pages * 2 : (BlockNumber) (pages * (double) fill->batch.batch / written);
 		pages = Max(Min(pages, MOST_PAGES), 1);
 	}
 	SPI_freeplan(select);
@@ -293,7 +308,7 @@ fill_part(Filling *filling, Oid part)
 }
 
 static void
-fill(Filling *filling)
+fill_table(TableFill *fill)
 {
 	MemoryContext context = CurrentMemoryContext;
 	MemoryContext caller;
@@ -302,37 +317,37 @@ fill(Filling *filling)
 
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
 	caller = MemoryContextSwitchTo(context);
-	parts = find_parts(filling->target);
+	parts = find_parts(fill->target.table);
 	MemoryContextSwitchTo(caller);
 	foreach(cell, parts)
-		filling->blocks += count_blocks(lfirst_oid(cell));
+		fill->progress.blocks += count_blocks(lfirst_oid(cell));
 	foreach(cell, parts)
-		fill_part(filling, lfirst_oid(cell));
-	record_progress(filling, true);
+		fill_part(fill, lfirst_oid(cell));
+	record_progress(fill, true);
 	SPI_commit();
 	SPI_finish();
 }
 
 static void
-prepare_filling(Filling *filling)
+prepare_fill(TableFill *fill)
 {
-	const Model *model = filling->model = model_by_name(filling->model_name);
+	const Model *model = fill->model = model_by_name(fill->model_name);
 	size_t		bytes = MAXALIGN(network_sample_bytes(model->definition));
 	Oid			type;
 	int32		modifier;
 	Oid			collation;
 
-	check_column(filling->target, filling->source, model->definition);
-	check_column(filling->target, filling->destination, NULL);
-	get_atttypetypmodcoll(filling->target, get_attnum(filling->target, filling->destination), &type, &modifier, &collation);
-	filling->embedding_type = getBaseTypeAndTypmod(type, &modifier);
+	check_column(fill->target.table, fill->target.source, model->definition);
+	check_column(fill->target.table, fill->target.destination, NULL);
+	get_atttypetypmodcoll(fill->target.table, get_attnum(fill->target.table, fill->target.destination), &type, &modifier, &collation);
+	fill->target.embedding_type = getBaseTypeAndTypmod(type, &modifier);
 	check_expected_dimensions(modifier, model->dimensions, NULL);
-	filling->samples = palloc_extended(bytes * filling->batch, MCXT_ALLOC_HUGE);
-	filling->sample = palloc(sizeof(uint8 *) * filling->batch);
-	filling->tid = palloc(sizeof(ItemPointerData) * filling->batch);
-	filling->xmin = palloc(sizeof(TransactionId) * filling->batch);
-	filling->embedding = palloc_extended(sizeof(float) * (Size) filling->batch * model->dimensions, MCXT_ALLOC_HUGE);
-	filling->embedder = embedder_create(model->network, model->weights, model->packed, thread_pool_create(setting_training_threads),
+	fill->batch.samples = palloc_extended(bytes * fill->batch.batch, MCXT_ALLOC_HUGE);
+	fill->batch.sample = palloc(sizeof(uint8 *) * fill->batch.batch);
+	fill->batch.tid = palloc(sizeof(ItemPointerData) * fill->batch.batch);
+	fill->batch.xmin = palloc(sizeof(TransactionId) * fill->batch.batch);
+	fill->batch.embedding = palloc_extended(sizeof(float) * (Size) fill->batch.batch * model->dimensions, MCXT_ALLOC_HUGE);
+	fill->embedder = embedder_create(model->network, model->weights, model->packed, thread_pool_create(setting_training_threads),
 										EMBEDDER_AT_ONCE);
 }
 
@@ -357,52 +372,52 @@ siamese_embed_table(PG_FUNCTION_ARGS)
 {
 	MemoryContext outer = CurrentMemoryContext;
 	MemoryContext context;
-	Filling		filling = {0};
+	TableFill		fill = {0};
 	LOCKTAG		tag;
 	double		seconds;
 
 	check_call(fcinfo);
-	INSTR_TIME_SET_CURRENT(filling.start);
+	INSTR_TIME_SET_CURRENT(fill.progress.start);
 	context = AllocSetContextCreate(PortalContext, "siamese embed_table", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(context);
-	filling.target = PG_GETARG_OID(0);
-	filling.source = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	filling.destination = text_to_cstring(PG_GETARG_TEXT_PP(2));
-	filling.batch = PG_GETARG_INT32(4);
-	if (get_rel_name(filling.target) == NULL)
+	fill.target.table = PG_GETARG_OID(0);
+	fill.target.source = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	fill.target.destination = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	fill.batch.batch = PG_GETARG_INT32(4);
+	if (get_rel_name(fill.target.table) == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("there is no table with the OID %u", filling.target)));
-	if (filling.batch < 1 || filling.batch > MOST_BATCH)
+				 errmsg("there is no table with the OID %u", fill.target.table)));
+	if (fill.batch.batch < 1 || fill.batch.batch > MOST_BATCH)
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("batch of %d rows is out of range", filling.batch),
+				 errmsg("batch of %d rows is out of range", fill.batch.batch),
 				 errdetail("It must be from 1 to %d.", MOST_BATCH)));
-	filling.target_name = qualified_name(filling.target);
-	filling.model_name = PG_ARGISNULL(3) ? pstrdup(setting_model == NULL ? "" : setting_model) : text_to_cstring(PG_GETARG_TEXT_PP(3));
-	prepare_filling(&filling);
+	fill.target.name = qualified_name(fill.target.table);
+	fill.model_name = PG_ARGISNULL(3) ? pstrdup(setting_model == NULL ? "" : setting_model) : text_to_cstring(PG_GETARG_TEXT_PP(3));
+	prepare_fill(&fill);
 
-	/* one at a time for a column; of the session, since transactions come and go */
+	/* one call at a time for a column; a session lock, since the procedure commits */
 	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, get_relname_relid("embedding_run", get_namespace_oid("siamese", false)),
-					   filling.target, get_attnum(filling.target, filling.destination));
+					   fill.target.table, get_attnum(fill.target.table, fill.target.destination));
 	if (LockAcquire(&tag, ExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_IN_USE),
-				 errmsg("column \"%s\" of %s is being filled by another session", filling.destination, filling.target_name),
+				 errmsg("column \"%s\" of %s is being filled by another session", fill.target.destination, fill.target.name),
 				 errhint("siamese.embedding_progress shows how far it is.")));
 	PG_TRY();
 	{
-		fill(&filling);
+		fill_table(&fill);
 	}
 	PG_FINALLY();
 	{
 		LockRelease(&tag, ExclusiveLock, true);
 	}
 	PG_END_TRY();
-	seconds = seconds_since(filling.start);
+	seconds = seconds_since(fill.progress.start);
 	ereport(NOTICE,
-			(errmsg("%lld rows embedded, %lld left out, %.0f a second", (long long) filling.rows, (long long) filling.failed,
-					(double) filling.rows / Max(seconds, 1e-9))));
+			(errmsg("%lld rows embedded, %lld left out, %.0f a second", (long long) fill.progress.rows, (long long) fill.progress.failed,
+					(double) fill.progress.rows / Max(seconds, 1e-9))));
 	MemoryContextSwitchTo(outer);
 	MemoryContextDelete(context);
 	return (Datum) 0;

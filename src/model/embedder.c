@@ -6,6 +6,7 @@
 #include "common/check.h"
 #include "common/host.h"
 #include "model/embedder.h"
+#include "network/network.h"
 
 struct Embedder
 {

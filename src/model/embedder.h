@@ -5,22 +5,22 @@
 #define SIAMESE_EMBEDDER_H
 
 #include "common/threads.h"
-#include "model/model.h"
+#include "network/network.h"
 
-#define EMBEDDER_AT_ONCE 16		/* samples of one thread's pass, where memory is no matter */
+#define EMBEDDER_AT_ONCE 16		/* samples in one pass of a thread, where memory is plenty */
 
 typedef struct Embedder Embedder;
 
 /*
- * In the current memory context.  Network, weights, packed (of the weights; NULL: pack them here) and pool are not owned and
- * must live as long and stay as they are.  at_once: samples of one thread's pass through the network.
+ * In the current memory context.  Network, weights, packed (NULL: pack the weights here) and pool are not owned; they must live as
+ * long and must not change.  at_once: samples in one pass of a thread through the network.
  */
 extern Embedder *embedder_create(const Network *network, const real *weights, const real *packed, ThreadPool *pool,
 								 int at_once);
 
 /*
- * Samples [count] -> embedding [count, dimensions].  Each thread takes one run of them, so that the result does not depend
- * on timing.  False when a cancel or a termination is pending; raises on any other failure.
+ * Samples [count] -> embedding [count, dimensions].  Each thread takes one contiguous part, so that the result does not depend
+ * on timing.  False if a cancel or a termination is pending; raises on any other failure.
  */
 extern bool embedder_run(Embedder *embedder, const uint8 *const *sample, int count, float *embedding);
 

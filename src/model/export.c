@@ -13,7 +13,12 @@
 #include "utils/memutils.h"
 
 #include "common/compat.h"
+#include "common/limits.h"
+#include "common/spi.h"
 #include "model/exported.h"
+#include "model/model.h"
+#include "model/names.h"
+#include "model/stored_weights.h"
 
 /* The header of the row that the name means, in UTF-8, in the current memory context. */
 static char *
@@ -31,14 +36,12 @@ read_header(const char *model, size_t weights)
 	values[1] = Int32GetDatum(version);
 	values[2] = Int64GetDatum((int64) weights);
 	SPI_connect();
-	if (SPI_execute_with_args("SELECT pg_catalog.jsonb_build_object('name', name, 'version', version, 'network', network,"
-							  " 'fingerprint', fingerprint, 'metric', metric, 'dimensions', dimensions, 'seed', seed,"
-							  " 'epochs', epochs, 'threads', threads, 'weights', $3, 'scores', scores,"
-							  " 'calibration', calibration, 'definition', definition) FROM " MODEL_ROW_OF_NAME,
-							  3, types, values, NULL, true, 1) != SPI_OK_SELECT || SPI_processed != 1)
-		elog(ERROR, "could not read siamese.model");
-	header = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-	header = MemoryContextStrdup(caller, header);
+	if (spi_read("SELECT pg_catalog.jsonb_build_object('name', name, 'version', version, 'network', network,"
+				 " 'fingerprint', fingerprint, 'metric', metric, 'dimensions', dimensions, 'seed', seed,"
+				 " 'epochs', epochs, 'threads', threads, 'weights', $3, 'scores', scores,"
+				 " 'calibration', calibration, 'definition', definition) FROM " MODEL_ROW_OF_NAME, 3, types, values, 1) != 1)
+		elog(ERROR, "siamese.model has no row of \"%s\"", model);
+	header = MemoryContextStrdup(caller, spi_text(1));
 	SPI_finish();
 	return pg_server_to_any(header, (int) strlen(header), PG_UTF8);
 }

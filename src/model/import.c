@@ -1,7 +1,7 @@
 /*
  * import.c: siamese.import_model(model, exported): plain data becomes the next version of a model.
  *
- * Nothing is believed: the digest first, then each field, then that definition and weights have the fingerprint.
+ * Nothing in it is trusted: the digest is checked first, then each field, then the fingerprint of definition and weights.
  */
 #include "postgres.h"
 
@@ -19,7 +19,16 @@
 
 #include "common/check.h"
 #include "common/host.h"
+#include "common/limits.h"
+#include "common/spi.h"
+#include "model/definition_jsonb.h"
 #include "model/exported.h"
+#include "model/names.h"
+#include "model/rights.h"
+#include "model/row_lookup.h"
+#include "model/stored_calibration.h"
+#include "model/stored_weights.h"
+#include "network/network.h"
 
 typedef struct Imported
 {
@@ -45,9 +54,9 @@ bad_value(const char *detail)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-			 errmsg("this is no exported model"),
+			 errmsg("invalid exported model"),
 			 errdetail("%s", detail),
-			 errhint("siamese.export_model() makes one; it has to arrive as it was, byte for byte.")));
+			 errhint("siamese.export_model() makes one; it must not be changed on the way.")));
 }
 
 static uint32
@@ -88,7 +97,7 @@ get_object(const Imported *imported, const char *key)
 	JsonbValue *value = get_field(imported, key, jbvBinary);
 
 	if (!JsonContainerIsObject(value->val.binary.data))
-		bad_value(psprintf("\"%s\" of its header is no object.", key));
+		bad_value(psprintf("\"%s\" of its header is not a JSON object.", key));
 	return JsonbValueToJsonb(value);
 }
 
@@ -114,11 +123,11 @@ read_header(Imported *imported, const char *header, int length)
 	ModelCalibration calibration;
 	char	   *text = pg_any_to_server(header, length, PG_UTF8);
 
-	/* it returns its argument, which does not end with a zero, where there is nothing to convert */
+	/* with nothing to convert it returns its argument, which does not end with a zero */
 	text = text == header ? pnstrdup(header, length) : text;
 	imported->header = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
 	if (!JB_ROOT_IS_OBJECT(imported->header))
-		bad_value("Its header is no JSON object.");
+		bad_value("Its header is not a JSON object.");
 	imported->network = get_text(imported, "network");
 	imported->metric = get_text(imported, "metric");
 	imported->fingerprint = model_fingerprint_parse(get_text(imported, "fingerprint"));
@@ -136,7 +145,7 @@ read_header(Imported *imported, const char *header, int length)
 
 /* ---- the value ----------------------------------------------------------------------------------------------------- */
 
-/* That the definition means what the header says of it. */
+/* The definition must have the dimensions, the metric and the number of weights that the header states. */
 static void
 check_definition(const Imported *imported)
 {
@@ -189,13 +198,13 @@ read_exported(Imported *imported, const char *from, size_t length)
 	size_t		header_bytes;
 
 	if (length < least || memcmp(from, EXPORTED_MAGIC, EXPORTED_MAGIC_BYTES) != 0)
-		bad_value("It does not begin with the mark of format 1.");
+		bad_value("It does not begin with the magic bytes of format 1.");
 	model_digest(from, length - EXPORTED_DIGEST_BYTES, digest);
 	if (memcmp(digest, from + length - EXPORTED_DIGEST_BYTES, EXPORTED_DIGEST_BYTES) != 0)
-		bad_value("Its bytes do not have the SHA-256 at its end: some were changed or lost.");
+		bad_value("Its bytes do not match the SHA-256 at its end: some were changed or lost.");
 	header_bytes = get_length(from + EXPORTED_MAGIC_BYTES);
 	if (header_bytes > length - least)
-		bad_value(psprintf("Its header would have %zu bytes, more than are there.", header_bytes));
+		bad_value(psprintf("Its header would have %zu bytes, more than the value has.", header_bytes));
 	read_header(imported, from + EXPORTED_MAGIC_BYTES + EXPORTED_LENGTH_BYTES, (int) header_bytes);
 	if (imported->count > length || exported_weight_bytes(imported->count) != length - least - header_bytes)
 		bad_value(psprintf("It has %zu bytes of weights, but %zu weights are stated.", length - least - header_bytes,
@@ -203,7 +212,7 @@ read_exported(Imported *imported, const char *from, size_t length)
 	check_definition(imported);
 	read_weights(imported, from + EXPORTED_MAGIC_BYTES + EXPORTED_LENGTH_BYTES + header_bytes);
 	if (model_fingerprint(imported->definition, imported->weights, imported->count) != imported->fingerprint)
-		bad_value("Definition and weights do not have the fingerprint that is stated.");
+		bad_value("Definition and weights do not have the stated fingerprint.");
 }
 
 static int
@@ -212,7 +221,6 @@ insert_version(const Imported *imported, const char *name, const char *owner)
 	Oid			types[12] = {TEXTOID, TEXTOID, TEXTOID, JSONBOID, TEXTOID, INT4OID, INT8OID, INT4OID, INT4OID, JSONBOID, JSONBOID,
 		TEXTOID};
 	Datum		values[12];
-	bool		isnull;
 
 	values[0] = CStringGetTextDatum(name);
 	values[1] = CStringGetTextDatum(imported->network);
@@ -226,14 +234,13 @@ insert_version(const Imported *imported, const char *name, const char *owner)
 	values[9] = JsonbPGetDatum(imported->scores);
 	values[10] = JsonbPGetDatum(imported->calibration);
 	values[11] = CStringGetTextDatum(owner);
-	if (SPI_execute_with_args("INSERT INTO siamese.model (name, version, network, fingerprint, definition, metric, dimensions,"
-							  " seed, epochs, threads, scores, calibration, created_by, finished_at)"
-							  " SELECT $1, coalesce(pg_catalog.max(version), 0) OPERATOR(pg_catalog.+) 1, $2, $3, $4, $5, $6,"
-							  " $7, $8, $9, $10, $11, $12, pg_catalog.now()"
-							  " FROM siamese.model WHERE name OPERATOR(pg_catalog.=) $1 RETURNING version",
-							  12, types, values, NULL, false, 0) != SPI_OK_INSERT_RETURNING)
-		elog(ERROR, "could not write siamese.model");
-	return DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	spi_execute("INSERT INTO siamese.model (name, version, network, fingerprint, definition, metric, dimensions,"
+				" seed, epochs, threads, scores, calibration, created_by, finished_at)"
+				" SELECT $1, coalesce(pg_catalog.max(version), 0) OPERATOR(pg_catalog.+) 1, $2, $3, $4, $5, $6,"
+				" $7, $8, $9, $10, $11, $12, pg_catalog.now()"
+				" FROM siamese.model WHERE name OPERATOR(pg_catalog.=) $1 RETURNING version",
+				12, types, values, SPI_OK_INSERT_RETURNING);
+	return spi_int(1);
 }
 
 PG_FUNCTION_INFO_V1(siamese_import_model);
@@ -244,7 +251,7 @@ siamese_import_model(PG_FUNCTION_ARGS)
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	bytea	   *exported = PG_GETARG_BYTEA_PP(1);
 	Imported	imported = {0};
-	ModelActor	caller;
+	ModelCaller	caller;
 	char	   *owner;
 	char	   *other;
 	int			version;
@@ -262,10 +269,10 @@ siamese_import_model(PG_FUNCTION_ARGS)
 	model_act_as_caller(&caller);
 	if (other != NULL)
 		ereport(NOTICE,
-				(errmsg("the calibration of \"%s\" stays the one that counts for embeddings of this model", other),
-				 errdetail("It has had the fingerprint %s for longer, or the setting siamese.model names it; the imported calibration"
-						   " is another one.", model_fingerprint_text(imported.fingerprint)),
-				 errhint("SET siamese.model = '%s@%d' lets the imported one count.", name, version)));
+				(errmsg("the calibration of \"%s\" still applies to embeddings of this model", other),
+				 errdetail("It has had the fingerprint %s longer, or the setting siamese.model names it; the imported calibration"
+						   " differs from it.", model_fingerprint_text(imported.fingerprint)),
+				 errhint("SET siamese.model = '%s@%d' makes the imported one apply.", name, version)));
 	SPI_finish();
 	host_release(host_server(), imported.weights);
 	PG_FREE_IF_COPY(exported, 1);

@@ -1,17 +1,17 @@
 /*
- * names.c: names of models: how they are written, what row they mean, and who may make the next version of one.
+ * names.c: names of models: their syntax, and the lock on making the next version.
  */
 #include "postgres.h"
 
 #include "catalog/namespace.h"
 #include "common/hashfn.h"
-#include "executor/spi.h"
 #include "miscadmin.h"
 #include "storage/lock.h"
 #include "utils/lsyscache.h"
 
 #include "common/check.h"
-#include "model/model.h"
+#include "common/limits.h"
+#include "model/names.h"
 
 bool
 model_try_parse_name(const char *name, char *plain, int *version)
@@ -61,12 +61,12 @@ model_plain_name(const char *name)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_NAME),
 				 errmsg("invalid name of a model: \"%s\"", name),
-				 errhint("Leave out \"@\": the next version gets its number by itself.")));
+				 errhint("Leave out \"@\": versions are numbered automatically.")));
 }
 
 static LOCKTAG session_tag;		/* a session makes one version at a time */
 
-/* The number is a hash of the name within the class of siamese.model, so that it meets no advisory lock of the user's. */
+/* A hash of the name as an object of the table siamese.model: no advisory lock of a user's can conflict with it. */
 static LOCKTAG
 name_tag(const char *name)
 {
@@ -91,16 +91,9 @@ model_lock_name(const char *name, bool session)
 		session_tag = tag;
 }
 
-/* Also called behind an error, so it looks nothing up. */
+/* Also called after an error, so it must not look anything up. */
 void
 model_unlock_name(void)
 {
 	LockRelease(&session_tag, ExclusiveLock, true);
-}
-
-void
-model_execute(const char *command, int arguments, Oid *types, Datum *values, int expected)
-{
-	if (SPI_execute_with_args(command, arguments, types, values, NULL, false, 0) != expected)
-		elog(ERROR, "could not execute \"%s\"", command);
 }

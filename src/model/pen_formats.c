@@ -1,5 +1,5 @@
 /*
- * pen_formats.c: trajectories from the files of tablets and collections, as real[].
+ * pen_formats.c: SQL functions that read trajectories from pen files, as real[].
  */
 #include "postgres.h"
 

@@ -1,5 +1,5 @@
 /*
- * preview.c: siamese.preview(sample, model): what the network sees of an image, as a PNG, or of a trajectory, as an SVG.
+ * preview.c: siamese.preview(sample, model): an image as a PNG, or a trajectory as an SVG, as the network sees it.
  */
 #include "postgres.h"
 
@@ -9,7 +9,18 @@
 #include "common/host.h"
 #include "image/image.h"
 #include "model/model.h"
+#include "model/sql_samples.h"
 #include "pen/pen.h"
+
+static bytea *
+bytea_of(const void *bytes, size_t length)
+{
+	bytea	   *result = palloc(VARHDRSZ + length);
+
+	SET_VARSIZE(result, VARHDRSZ + length);
+	memcpy(VARDATA(result), bytes, length);
+	return result;
+}
 
 PG_FUNCTION_INFO_V1(siamese_preview);
 
@@ -19,7 +30,6 @@ siamese_preview(PG_FUNCTION_ARGS)
 	Model	   *model;
 	uint8_t    *png;
 	size_t		length;
-	bytea	   *result;
 	Status		status;
 
 	if (PG_ARGISNULL(0))
@@ -29,10 +39,7 @@ siamese_preview(PG_FUNCTION_ARGS)
 	if (!image_encode_png(model->raster, model->definition->image.width, model->definition->image.height,
 						  model->definition->image.channels, host_server(), &png, &length, &status))
 		check_raise_status(&status);
-	result = palloc(VARHDRSZ + length);
-	SET_VARSIZE(result, VARHDRSZ + length);
-	memcpy(VARDATA(result), png, length);
-	PG_RETURN_BYTEA_P(result);
+	PG_RETURN_BYTEA_P(bytea_of(png, length));
 }
 
 PG_FUNCTION_INFO_V1(siamese_preview_pen);
@@ -43,7 +50,6 @@ siamese_preview_pen(PG_FUNCTION_ARGS)
 	Model	   *model;
 	char	   *svg;
 	size_t		length;
-	bytea	   *result;
 	Status		status;
 
 	if (PG_ARGISNULL(0))
@@ -52,8 +58,5 @@ siamese_preview_pen(PG_FUNCTION_ARGS)
 	if (!model_try_prepare_pen(model->definition, PG_GETARG_ARRAYTYPE_P(0), model->raster, &status) ||
 		!pen_draw(&model->definition->pen, (const float *) (void *) model->raster, host_server(), &svg, &length, &status))
 		check_raise_status(&status);
-	result = palloc(VARHDRSZ + length);
-	SET_VARSIZE(result, VARHDRSZ + length);
-	memcpy(VARDATA(result), svg, length);
-	PG_RETURN_BYTEA_P(result);
+	PG_RETURN_BYTEA_P(bytea_of(svg, length));
 }

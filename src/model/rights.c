@@ -1,9 +1,9 @@
 /*
- * rights.c: who may change models, and in whose name their tables are written.
+ * rights.c: who may change models, and running statements as the owner of their tables.
  *
- * Who may read a row of siamese.model may use the model.  Nobody but the tables' owner may write them, or read weights and
- * states of trainings: functions do that in the owner's place, for single statements of their own, once they have checked
- * what the caller may.  A query that the caller gave never runs so.
+ * Whoever may read a row of siamese.model may use the model.  Only the tables' owner may write them, or read weights and
+ * checkpoints: functions become the owner for single statements of their own, after they have checked the caller's rights.
+ * A query that the caller gave never runs as the owner.
  */
 #include "postgres.h"
 
@@ -19,10 +19,11 @@
 #include "utils/syscache.h"
 
 #include "common/check.h"
-#include "model/model.h"
+#include "common/spi.h"
+#include "model/rights.h"
 
 void
-model_act_as_owner(ModelActor *caller)
+model_act_as_owner(ModelCaller *caller)
 {
 	Oid			relation = get_relname_relid("model", get_namespace_oid("siamese", false));
 	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
@@ -39,7 +40,7 @@ model_act_as_owner(ModelActor *caller)
 }
 
 void
-model_act_as_caller(const ModelActor *caller)
+model_act_as_caller(const ModelCaller *caller)
 {
 	SetUserIdAndSecContext(caller->user, caller->context);
 }
@@ -50,25 +51,23 @@ model_check_owner(const char *name)
 	Oid			type = TEXTOID;
 	Datum		value = CStringGetTextDatum(name);
 	char	   *owner = GetUserNameFromId(GetUserId(), false);
-	ModelActor	caller;
+	ModelCaller	caller;
 
 	model_act_as_owner(&caller);
-	if (SPI_execute_with_args("SELECT created_by FROM siamese.model WHERE name OPERATOR(pg_catalog.=) $1"
-							  " ORDER BY version USING OPERATOR(pg_catalog.<) LIMIT 1",
-							  1, &type, &value, NULL, false, 1) != SPI_OK_SELECT)
-		elog(ERROR, "could not read siamese.model");
+	spi_execute("SELECT created_by FROM siamese.model WHERE name OPERATOR(pg_catalog.=) $1"
+				" ORDER BY version USING OPERATOR(pg_catalog.<) LIMIT 1", 1, &type, &value, SPI_OK_SELECT);
 	model_act_as_caller(&caller);
 	if (SPI_processed > 0)
 	{
 		Oid			role;
 
-		owner = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+		owner = spi_text(1);
 		role = get_role_oid(owner, true);
 		if (!superuser() && (!OidIsValid(role) || !has_privs_of_role(GetUserId(), role)))
 			ereport(ERROR,
 					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 					 errmsg("must be owner of model \"%s\"", name),
-					 errhint("Its owner is the role that made its first version; take another name for a model of your own.")));
+					 errhint("The role that made its first version owns the name; choose another name for a model of your own.")));
 	}
 	return owner;
 }

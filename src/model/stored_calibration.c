@@ -10,7 +10,7 @@
  *      "identities": 48, "groups": 6,            "groups" only where identities belong together
  *      "samples": 960, "pairs": {"genuine": 9120, "random": 200000, "skilled": 0}}
  *
- * Whoever may write the row may write anything: what is read is checked.
+ * A row may have been written by hand, so everything that is read is checked.
  */
 #include "postgres.h"
 
@@ -20,7 +20,7 @@
 #include "utils/numeric.h"
 
 #include "common/check.h"
-#include "model/model.h"
+#include "model/stored_calibration.h"
 
 #define FORMAT 1
 
@@ -33,7 +33,7 @@ pair_kind_name(PairKind kind)
 }
 
 bool
-calibration_says_nothing(const ModelCalibration *calibration)
+calibration_is_chance(const ModelCalibration *calibration)
 {
 	return calibration->knot[0].log_odds <= calibration->knot[calibration->knots - 1].log_odds;
 }
@@ -79,7 +79,7 @@ calibration_to_jsonb(const ModelCalibration *calibration)
 static void
 refuse(const char *what)
 {
-	check_raise_damaged_model(psprintf("Its calibration's \"%s\" is not what it must be.", what));
+	check_raise_damaged_model(psprintf("Its calibration has an invalid \"%s\".", what));
 }
 
 static double
@@ -241,7 +241,7 @@ calibration_from_jsonb(Jsonb *json, ModelCalibration *calibration)
 		refuse("prior");
 	calibration->method = read_method(root);
 	read_knots(root, calibration);
-	if (calibration_says_nothing(calibration))
+	if (calibration_is_chance(calibration))
 		calibration->threshold = CALIBRATION_NO_THRESHOLD;
 	read_rates(root, calibration);
 	calibration->identities = read_int(root, "identities");

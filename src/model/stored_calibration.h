@@ -1,7 +1,7 @@
 /*
- * stored_calibration.h: siamese.model.calibration: what a version's row says of distances, of pairs and of references.
+ * stored_calibration.h: siamese.model.calibration: how a version turns distances into probabilities and thresholds.
  *
- * The room verification fits it and decides by it; here are its form and its checks.
+ * The room verification fits it and decides by it; here are its data and its form as jsonb.
  */
 #ifndef SIAMESE_STORED_CALIBRATION_H
 #define SIAMESE_STORED_CALIBRATION_H
@@ -25,7 +25,7 @@ extern const char *pair_kind_name(PairKind kind);	/* "genuine", "random", "skill
 
 typedef struct ScoreInterval
 {
-	double		low;			/* both NaN where there are too few groups for an interval */
+	double		low;			/* both NaN if there are too few groups for an interval */
 	double		high;
 } ScoreInterval;
 
@@ -46,17 +46,17 @@ typedef struct CalibrationKnot
 
 typedef struct CalibrationRate
 {
-	double		rate;			/* false-accept rate: of each kind of impostor at most this share is accepted */
+	double		rate;			/* false-accept rate: at most this share of each kind of impostor is accepted */
 	double		threshold;
-	ScoreInterval	threshold_interval; /* 95 %, over identities: where the threshold would lie for other people */
-	ScoreInterval	rate_interval;	/* 95 %: the rate that this threshold has among other people */
+	ScoreInterval threshold_interval; /* 95 %, over identities: of the threshold that other people would give */
+	ScoreInterval rate_interval;	/* 95 %: of the rate that this threshold has among other people */
 	double		relative_error; /* standard error of the rate over the rate */
 } CalibrationRate;
 
 /*
  * Fitted on identities that the model did not learn from.  The log odds of "the same identity" are linear between knots
- * and constant outside of them; knots rise in distance and never rise in log odds.  Rates fall; those that the
- * identities cannot support are not there.
+ * and constant outside of them; distances of knots rise, their log odds never do.  Rates fall; those that the identities
+ * cannot support are left out.
  */
 typedef struct ModelCalibration
 {
@@ -67,32 +67,33 @@ typedef struct ModelCalibration
 	CalibrationKnot knot[CALIBRATION_KNOTS];
 	int			rates;
 	CalibrationRate rate[CALIBRATION_RATES];
-	int			identities;		/* that it was fitted on */
-	int			groups;			/* of them; 0: they are independent of each other */
+	int			identities;		/* that it was fitted on, also below */
+	int			groups;			/* of identities; 0: they are independent of each other */
 	int			samples;
 	int64		pairs[PAIR_KINDS];
 } ModelCalibration;
 
 /*
- * Whether the distance says nothing of the identity, the log odds being the same at any: so it is fitted where the area under
- * the ROC curve, or the lower end of its 95 % interval over groups, is at most one half.  Then nothing is "the same".
+ * Whether the model is no better than chance: the log odds are the same at all distances.  That is fitted if the lower end
+ * of the 95 % interval of the area under the ROC curve, or the area where there is no interval, is at most one half.  Then
+ * no pair is "the same".
  */
-extern bool calibration_says_nothing(const ModelCalibration *calibration);
-#define CALIBRATION_NO_THRESHOLD (-1.0)	/* no distance is within it */
+extern bool calibration_is_chance(const ModelCalibration *calibration);
+#define CALIBRATION_NO_THRESHOLD (-1.0)	/* below every distance */
 
-/* As it stands in siamese.model.calibration.  Reading raises "model is damaged" unless all of the above holds. */
+/* The form in siamese.model.calibration.  Reading raises "model is damaged" unless all of the above holds. */
 extern Jsonb *calibration_to_jsonb(const ModelCalibration *calibration);
 extern void calibration_from_jsonb(Jsonb *json, ModelCalibration *calibration);
 
-/* ---- of references (stored_references.c) ----------------------------------------------------------------------------- */
+/* ---- of references (stored_reference_calibration.c) ------------------------------------------------------------------- */
 
 /*
  * Under the key "references" of the calibration:
  *
- *     {"variance": [0.1, ...],                   of each component within a person, over people
+ *     {"variance": [0.1, ...],                   of each component within one identity, pooled over identities
  *      "sizes": [{"references": 1,               a reference of 1, 3 or 6 embeddings: distances differ
- *                 "rejected": [[0.01, 1.9], ...],    share of genuine ones beyond a distance, falling
- *                 "scores": {...}}, ...]}        as the calibration of pairs, see stored_calibration.c
+ *                 "rejected": [[0.01, 1.9], ...],    share of genuine samples beyond a distance, falling
+ *                 "scores": {...}}, ...]}        like the calibration of pairs, see stored_calibration.c
  */
 #define REFERENCE_SIZES 3
 #define REFERENCE_REJECTED 16
@@ -110,14 +111,14 @@ typedef struct ReferenceCalibration
 {
 	int			dimensions;
 	float	   *variance;		/* [dimensions] */
-	int			sizes;			/* 0: there were too few people or samples */
+	int			sizes;			/* 0: there were too few identities or samples */
 	ReferenceScores size[REFERENCE_SIZES];	/* rising number of references */
 } ReferenceCalibration;
 
-/* The calibration with the references' part; NULL references: without. */
+/* The calibration with the references' part added; as it is if references is NULL. */
 extern Jsonb *calibration_with_references(Jsonb *calibration, const ReferenceCalibration *references);
 
-/* In the current memory context; NULL if there is no such part.  Raises "model is damaged" if it is not what it must be. */
+/* In the current memory context; NULL if there is no such part.  Raises "model is damaged" if it is invalid. */
 extern ReferenceCalibration *references_from_jsonb(Jsonb *calibration);
 
 #endif

@@ -6,13 +6,15 @@
 #include "utils/memutils.h"
 
 #include "model/embedder.h"
-#include "training/training.h"
+#include "network/network.h"
+#include "training/embed_examples.h"
+#include "training/examples.h"
 
-#define PASSES_AT_ONCE 4		/* of a thread between two fetches of rasters */
+#define PASSES_AT_ONCE 4		/* of each thread, between two fetches of rasters */
 
 bool
 embed_examples(const Network *network, const real *weights, ThreadPool *pool, const Examples *examples,
-				 const int *index, int count, int at_once, float *embedding)
+			   const int *index, int count, int at_once, float *embedding)
 {
 	int			threads = thread_pool_size(pool);
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "siamese embedding", ALLOCSET_DEFAULT_SIZES);

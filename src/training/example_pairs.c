@@ -1,5 +1,5 @@
 /*
- * example_pairs.c: which two of many embeddings make a genuine pair, a random or a skilled impostor, and how far apart they are.
+ * example_pairs.c: genuine pairs, random and skilled impostors among many embeddings, with their distances.
  */
 #include "postgres.h"
 
@@ -7,34 +7,46 @@
 #include "utils/memutils.h"
 
 #include "distance/distance.h"
-#include "training/training.h"
-
-/* What one identity offers among the embeddings: genuine ones at first, forged ones after them. */
-typedef struct Person
-{
-	int			first;
-	int			genuine;
-	int			forged;
-} Person;
+#include "model/stored_calibration.h"
+#include "training/example_pairs.h"
+#include "training/examples.h"
+#include "verification/score.h"
 
 typedef struct PairWalk
 {
-	const float *embedding;
-	Metric		metric;
-	int			dimensions;
+	const EmbeddedExamples *embedded;
+	const IdentitySamples *identity;
 	int64		visited;
 } PairWalk;
+
+IdentitySamples *
+identity_samples(const EmbeddedExamples *embedded, int *samples)
+{
+	IdentitySamples *identity = palloc(sizeof(IdentitySamples) * Max(embedded->labels, 1));
+
+	*samples = 0;
+	for (int i = 0; i < embedded->labels; i++)
+	{
+		const ExampleLabel *label = &embedded->examples->label[embedded->label[i]];
+
+		identity[i] = (IdentitySamples) {*samples, label->genuine, label->forged};
+		*samples += label->genuine + label->forged;
+	}
+	return identity;
+}
 
 static void
 add_pair(PairWalk *walk, PairSet *set, int a, int b)
 {
+	int			dimensions = walk->embedded->dimensions;
+
 	if ((walk->visited++ & 0xFFF) == 0)
 		CHECK_FOR_INTERRUPTS();
-	pair_set_add(set, distance_between(walk->metric, walk->embedding + (size_t) a * walk->dimensions,
-									   walk->embedding + (size_t) b * walk->dimensions, walk->dimensions), a, b);
+	pair_set_add(set, distance_between(walk->embedded->metric, walk->embedded->embedding + (size_t) a * dimensions,
+									   walk->embedded->embedding + (size_t) b * dimensions, dimensions), a, b);
 }
 
-/* Whether to take a pair, when a kind has more than limit of them: each with the same probability, by seed. */
+/* Whether to take a pair of a kind with more than limit pairs: each has the same probability. */
 static bool
 taken(Random *random, int64 total, int64 limit)
 {
@@ -42,13 +54,13 @@ taken(Random *random, int64 total, int64 limit)
 }
 
 static void
-walk_random_pairs(PairWalk *walk, const Person *person, int persons, const int *owner, int genuine_total,
-				  const int *genuine_index, int64 limit, Random *random, PairSet *set)
+walk_random_pairs(PairWalk *walk, const int *owner, int genuine_total, const int *genuine_index, int64 limit, Random *random,
+				  PairSet *set)
 {
 	int64		total = (int64) genuine_total * (genuine_total - 1) / 2;
 
-	for (int p = 0; p < persons; p++)
-		total -= (int64) person[p].genuine * (person[p].genuine - 1) / 2;
+	for (int i = 0; i < walk->embedded->labels; i++)
+		total -= (int64) walk->identity[i].genuine * (walk->identity[i].genuine - 1) / 2;
 	if (total <= limit)
 	{
 		for (int a = 0; a < genuine_total; a++)
@@ -67,10 +79,11 @@ walk_random_pairs(PairWalk *walk, const Person *person, int persons, const int *
 	}
 }
 
-/* Which group each sample is of, by the groups of these labels alone; identities where the examples have no groups. */
+/* Numbers the groups of these labels; where the examples have no groups, groups are identities. */
 static void
-number_groups(const Examples *examples, const int *labels, int label_count, PairDistances *pairs)
+number_groups(const EmbeddedExamples *embedded, PairDistances *pairs)
 {
+	const Examples *examples = embedded->examples;
 	int		   *number;
 	int			sample = 0;
 
@@ -81,9 +94,9 @@ number_groups(const Examples *examples, const int *labels, int label_count, Pair
 	pairs->group = palloc_extended(sizeof(int32) * Max(pairs->samples, 1), MCXT_ALLOC_HUGE);
 	pairs->groups = 0;
 	number = palloc_extended(sizeof(int) * (examples->groups + 1), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	for (int p = 0; p < label_count; p++)
+	for (int i = 0; i < embedded->labels; i++)
 	{
-		const ExampleLabel *label = &examples->label[labels[p]];
+		const ExampleLabel *label = &examples->label[embedded->label[i]];
 
 		if (number[label->group] == 0)
 			number[label->group] = ++pairs->groups;
@@ -94,58 +107,51 @@ number_groups(const Examples *examples, const int *labels, int label_count, Pair
 }
 
 void
-example_pairs(const Examples *examples, const int *labels, int label_count, const float *embedding,
-				 Metric metric, int dimensions, int64 limit, uint64 seed, PairDistances *pairs)
+example_pairs(const EmbeddedExamples *embedded, int64 limit, uint64 seed, PairDistances *pairs)
 {
-	Person	   *person = palloc(sizeof(Person) * Max(label_count, 1));
-	PairWalk	walk = {embedding, metric, dimensions, 0};
+	IdentitySamples *identity = identity_samples(embedded, &pairs->samples);
+	PairWalk	walk = {embedded, identity, 0};
 	Random		random = random_stream(seed, 3);
 	int64		genuine_pairs = 0;
 	int64		skilled_pairs = 0;
-	int			count = 0;
 	int			genuine_total = 0;
 	int		   *owner;
 	int		   *genuine_index;
 
-	for (int p = 0; p < label_count; p++)
+	for (int i = 0; i < embedded->labels; i++)
 	{
-		const ExampleLabel *label = &examples->label[labels[p]];
-
-		person[p] = (Person) {count, label->genuine, label->forged};
-		count += label->genuine + label->forged;
-		genuine_total += label->genuine;
-		genuine_pairs += (int64) label->genuine * (label->genuine - 1) / 2;
-		skilled_pairs += (int64) label->genuine * label->forged;
+		genuine_total += identity[i].genuine;
+		genuine_pairs += (int64) identity[i].genuine * (identity[i].genuine - 1) / 2;
+		skilled_pairs += (int64) identity[i].genuine * identity[i].forged;
 	}
 	owner = palloc_extended(sizeof(int) * (genuine_total + 1), MCXT_ALLOC_HUGE);
 	genuine_index = palloc_extended(sizeof(int) * (genuine_total + 1), MCXT_ALLOC_HUGE);
 	genuine_total = 0;
-	pairs->samples = count;
-	pairs->identities = label_count;
-	pairs->identity = palloc_extended(sizeof(int32) * Max(count, 1), MCXT_ALLOC_HUGE);
-	for (int p = 0; p < label_count; p++)
-		for (int k = 0; k < person[p].genuine + person[p].forged; k++)
-			pairs->identity[person[p].first + k] = p;
-	number_groups(examples, labels, label_count, pairs);
+	pairs->identities = embedded->labels;
+	pairs->identity = palloc_extended(sizeof(int32) * Max(pairs->samples, 1), MCXT_ALLOC_HUGE);
+	for (int i = 0; i < embedded->labels; i++)
+		for (int k = 0; k < identity[i].genuine + identity[i].forged; k++)
+			pairs->identity[identity[i].first + k] = i;
+	number_groups(embedded, pairs);
 	for (int kind = 0; kind < PAIR_KINDS; kind++)
 		pair_set_init(&pairs->set[kind]);
 
-	for (int p = 0; p < label_count; p++)
-		for (int a = 0; a < person[p].genuine; a++)
+	for (int i = 0; i < embedded->labels; i++)
+		for (int a = 0; a < identity[i].genuine; a++)
 		{
-			owner[genuine_total] = p;
-			genuine_index[genuine_total++] = person[p].first + a;
-			for (int b = a + 1; b < person[p].genuine; b++)
+			owner[genuine_total] = i;
+			genuine_index[genuine_total++] = identity[i].first + a;
+			for (int b = a + 1; b < identity[i].genuine; b++)
 				if (taken(&random, genuine_pairs, limit))
-					add_pair(&walk, &pairs->set[PAIR_GENUINE], person[p].first + a, person[p].first + b);
-			for (int b = 0; b < person[p].forged; b++)
+					add_pair(&walk, &pairs->set[PAIR_GENUINE], identity[i].first + a, identity[i].first + b);
+			for (int b = 0; b < identity[i].forged; b++)
 				if (taken(&random, skilled_pairs, limit))
-					add_pair(&walk, &pairs->set[PAIR_SKILLED], person[p].first + a, person[p].first + person[p].genuine + b);
+					add_pair(&walk, &pairs->set[PAIR_SKILLED], identity[i].first + a, identity[i].first + identity[i].genuine + b);
 		}
-	walk_random_pairs(&walk, person, label_count, owner, genuine_total, genuine_index, limit, &random, &pairs->set[PAIR_RANDOM]);
+	walk_random_pairs(&walk, owner, genuine_total, genuine_index, limit, &random, &pairs->set[PAIR_RANDOM]);
 	for (int kind = 0; kind < PAIR_KINDS; kind++)
 		pair_set_sort(&pairs->set[kind]);
 	pfree(owner);
 	pfree(genuine_index);
-	pfree(person);
+	pfree(identity);
 }

@@ -1,8 +1,5 @@
 /*
- * examples.c: the rows of the user's query -> prepared rasters, by identity.
- *
- * While rows come in, a row is an Entry with a digest of its raster, which is what it is sorted by: the rasters themselves
- * may be on disk.
+ * examples.c: reads the rows of the examples' query: prepared rasters, labels, groups.
  */
 #include "postgres.h"
 
@@ -17,43 +14,16 @@
 
 #include "common/check.h"
 #include "common/read_query.h"
+#include "model/sql_samples.h"
+#include "network/network.h"
+#include "training/examples.h"
+#include "training/examples_internal.h"
 #include "training/numbered_names.h"
 #include "training/raster_store.h"
-#include "training/training.h"
 
-#define DIGEST_BYTES 16			/* kept of a raster's SHA-256 */
 #define ROWS_BETWEEN_LIMITS 256
-#define NO_GROUP (-1)
 
-typedef struct Entry
-{
-	int			label;
-	int			slot;
-	bool		genuine;
-	uint8		digest[DIGEST_BYTES];
-} Entry;
-
-typedef struct Reader
-{
-	Examples   *examples;
-	const NetworkDefinition *definition;
-	MemoryContext context;		/* of the result */
-	Names	   *labels;			/* by first appearance; sorted afterwards */
-	Names	   *groups;			/* NULL: the query has none */
-	Size		memory;			/* that all of the examples may take ... */
-	Size		most;			/* ... unless the list of them alone takes more, up to this */
-	int			room;			/* of entry */
-	Entry	   *entry;
-	int			label_room;
-	uint8	   *raster;			/* the one being prepared */
-	pg_cryptohash_ctx *hash;
-	Oid			label_output;
-	Oid			group_output;
-	bool		has_genuine;
-	int64		row;
-} Reader;
-
-/* Of a domain the type that it is over. */
+/* The column's type, or that which its domain is over. */
 static Oid
 column_type(TupleDesc descriptor, int column)
 {
@@ -63,7 +33,7 @@ column_type(TupleDesc descriptor, int column)
 static void
 check_columns(void *argument, TupleDesc descriptor)
 {
-	Reader	   *reader = argument;
+	ExamplesReader	   *reader = argument;
 	bool		varlena;
 
 	if (descriptor->natts < 2 || descriptor->natts > 4)
@@ -87,20 +57,20 @@ check_columns(void *argument, TupleDesc descriptor)
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("the third column of the examples is of type %s, not boolean",
 						format_type_be(TupleDescAttr(descriptor, 2)->atttypid)),
-				 errhint("It tells genuine samples (true) from forgeries of the label (false); where there are none, it is true.")));
+				 errhint("It tells genuine samples (true) from forgeries of the label (false); without forgeries, select true.")));
 	getTypeOutputInfo(TupleDescAttr(descriptor, 1)->atttypid, &reader->label_output, &varlena);
 	if (descriptor->natts > 3)
 	{
-		reader->groups = names_create();
+		reader->groups = numbered_names_create();
 		getTypeOutputInfo(TupleDescAttr(descriptor, 3)->atttypid, &reader->group_output, &varlena);
 	}
 }
 
 static int
-label_number(Reader *reader, const char *name)
+label_number(ExamplesReader *reader, const char *name)
 {
 	Examples   *examples = reader->examples;
-	int			number = names_number(reader->labels, name);
+	int			number = numbered_names_number(reader->labels, name);
 
 	if (number == examples->labels)
 	{
@@ -114,9 +84,9 @@ label_number(Reader *reader, const char *name)
 	return number;
 }
 
-/* What one row says of its label's group; NULL says nothing. */
+/* The group that a row gives its label; NULL gives none. */
 static void
-note_group(Reader *reader, HeapTuple tuple, TupleDesc descriptor, ExampleLabel *label)
+note_group(ExamplesReader *reader, HeapTuple tuple, TupleDesc descriptor, ExampleLabel *label)
 {
 	bool		isnull;
 	Datum		value = SPI_getbinval(tuple, descriptor, 4, &isnull);
@@ -124,80 +94,51 @@ note_group(Reader *reader, HeapTuple tuple, TupleDesc descriptor, ExampleLabel *
 
 	if (isnull)
 		return;
-	group = names_number(reader->groups, OidOutputFunctionCall(reader->group_output, value));
+	group = numbered_names_number(reader->groups, OidOutputFunctionCall(reader->group_output, value));
 	if (label->group != NO_GROUP && label->group != group)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("label \"%s\" of the examples is in two groups, \"%s\" and \"%s\"", label->name,
 						reader->groups->name[label->group], reader->groups->name[group]),
-				 errhint("A label is one identity. If it means another one in each group, make the label of both columns:"
+				 errhint("A label is one identity. If it is another one in each group, make the label of both columns:"
 						 " SELECT sample, (\"group\", label), ...")));
 	label->group = group;
 }
 
-/* Numbers that follow from the labels' order; a label of which no row names a group has one of its own. */
-static void
-number_groups(Reader *reader)
-{
-	Examples   *examples = reader->examples;
-	int			names = reader->groups != NULL ? reader->groups->count : 0;
-	int		   *number = palloc_extended(sizeof(int) * (names + 1), MCXT_ALLOC_HUGE);
-
-	for (int i = 0; i < names; i++)
-		number[i] = NO_GROUP;
-	for (int i = 0; i < examples->labels; i++)
-	{
-		ExampleLabel *label = &examples->label[i];
-
-		if (label->group == NO_GROUP)
-			label->group = examples->groups++;
-		else
-		{
-			if (number[label->group] == NO_GROUP)
-				number[label->group] = examples->groups++;
-			label->group = number[label->group];
-		}
-	}
-	examples->grouped = reader->groups != NULL;
-	pfree(number);
-}
-
 /* Bytes of labels and groups. */
 static Size
-name_bytes(const Reader *reader)
+name_bytes(const ExamplesReader *reader)
 {
 	return reader->labels->bytes + (reader->groups != NULL ? reader->groups->bytes : 0);
 }
 
-/*
- * The list of rows cannot be spilled: the rasters give way to it.
- */
+/* The list of rows cannot go to disk, so what it needs is taken from the rasters. */
 static void
-keep_within_memory(Reader *reader)
+keep_within_memory(ExamplesReader *reader)
 {
-	Size		list = name_bytes(reader) + (Size) reader->examples->count * sizeof(Entry);
+	Size		list = name_bytes(reader) + (Size) reader->examples->count * sizeof(ExampleEntry);
 
 	if (list > reader->most)
 		ereport(ERROR,
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 				 errmsg("the list of the examples does not fit into maintenance_work_mem"),
-				 errdetail("After %d rows with %d labels it needs %zu kB of the %zu kB that are left for it.",
+				 errdetail("After %d rows with %d labels it needs %zu kB of the %zu kB that are available for it.",
 						   reader->examples->count, reader->examples->labels, list / 1024, reader->most / 1024),
 				 errhint("Raise maintenance_work_mem; it is %d kB.", maintenance_work_mem)));
 	raster_store_limit(reader->examples->rasters, reader->memory - Min(list, reader->memory));
 }
 
 static void
-digest_of(Reader *reader, const uint8 *bytes, size_t count, uint8 *digest)
+digest_of(ExamplesReader *reader, const uint8 *bytes, size_t count, uint8 *digest)
 {
 	if (pg_cryptohash_init(reader->hash) < 0 || pg_cryptohash_update(reader->hash, bytes, count) < 0 ||
 		pg_cryptohash_final(reader->hash, digest, PG_SHA256_DIGEST_LENGTH) < 0)
 		elog(ERROR, "could not compute a SHA-256");
 }
 
-/* NULL is neither: a sample of unknown worth would be counted as somebody's own, or as forged. */
+/* NULL is an error: counting such a sample as genuine, or as forged, would be a guess. */
 static bool
-is_genuine(const Reader *reader, HeapTuple tuple, TupleDesc descriptor, const char *label)
+is_genuine(const ExamplesReader *reader, HeapTuple tuple, TupleDesc descriptor, const char *label)
 {
 	bool		isnull;
 	Datum		value = SPI_getbinval(tuple, descriptor, 3, &isnull);
@@ -215,7 +156,7 @@ is_genuine(const Reader *reader, HeapTuple tuple, TupleDesc descriptor, const ch
 static void
 read_row(void *argument, HeapTuple tuple, TupleDesc descriptor)
 {
-	Reader	   *reader = argument;
+	ExamplesReader	   *reader = argument;
 	Examples   *examples = reader->examples;
 	bool		sample_null;
 	bool		label_null;
@@ -224,13 +165,13 @@ read_row(void *argument, HeapTuple tuple, TupleDesc descriptor)
 	bool		genuine = true;
 	char	   *name;
 	uint8		digest[PG_SHA256_DIGEST_LENGTH];
-	Entry	   *entry;
+	ExampleEntry	   *entry;
 	Status		status;
 
 	reader->row++;
 	if (sample_null || label_null)
 	{
-		examples->null_rows++;
+		examples->problems.null_rows++;
 		return;
 	}
 	name = OidOutputFunctionCall(reader->label_output, label);
@@ -240,11 +181,11 @@ read_row(void *argument, HeapTuple tuple, TupleDesc descriptor)
 	{
 		if (status.code == STATUS_NO_MEMORY || status.code == STATUS_INTERRUPTED)
 			check_raise_status(&status);
-		if (examples->bad_rows++ == 0)
+		if (examples->problems.bad_rows++ == 0)
 		{
 			MemoryContext old = MemoryContextSwitchTo(reader->context);
 
-			examples->first_bad = psprintf("Row " INT64_FORMAT ", label \"%s\": %s", reader->row, name, status.detail);
+			examples->problems.first_bad = psprintf("Row " INT64_FORMAT ", label \"%s\": %s", reader->row, name, status.detail);
 			MemoryContextSwitchTo(old);
 		}
 		return;
@@ -254,7 +195,7 @@ read_row(void *argument, HeapTuple tuple, TupleDesc descriptor)
 		if (reader->room > PG_INT32_MAX / 2)
 			ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("too many examples")));
 		reader->room *= 2;
-		reader->entry = repalloc_huge(reader->entry, reader->room * sizeof(Entry));
+		reader->entry = repalloc_huge(reader->entry, reader->room * sizeof(ExampleEntry));
 	}
 	digest_of(reader, reader->raster, examples->raster_bytes, digest);
 	entry = &reader->entry[examples->count++];
@@ -263,226 +204,37 @@ read_row(void *argument, HeapTuple tuple, TupleDesc descriptor)
 		note_group(reader, tuple, descriptor, &examples->label[entry->label]);
 	entry->genuine = genuine;
 	entry->slot = raster_store_add(examples->rasters, reader->raster);
-	memcpy(entry->digest, digest, DIGEST_BYTES);
+	memcpy(entry->digest, digest, EXAMPLE_DIGEST_BYTES);
 	if (examples->count % ROWS_BETWEEN_LIMITS == 0)
 		keep_within_memory(reader);
 }
 
-static int
-compare_labels(const void *a, const void *b, void *argument)
-{
-	const ExampleLabel *label = argument;
-
-	return strcmp(label[*(const int *) a].name, label[*(const int *) b].name);
-}
-
-static int
-compare_entries(const void *a, const void *b)
-{
-	const Entry *x = a;
-	const Entry *y = b;
-	int			order;
-
-	if (x->label != y->label)
-		return x->label < y->label ? -1 : 1;
-	if (x->genuine != y->genuine)
-		return x->genuine ? -1 : 1;
-	order = memcmp(x->digest, y->digest, DIGEST_BYTES);
-	return order != 0 ? order : (x->slot > y->slot) - (x->slot < y->slot);
-}
-
-static int
-compare_digests(const void *a, const void *b, void *argument)
-{
-	const Entry *entry = argument;
-	int			x = *(const int *) a;
-	int			y = *(const int *) b;
-	int			order = memcmp(entry[x].digest, entry[y].digest, DIGEST_BYTES);
-
-	return order != 0 ? order : (x > y) - (x < y);
-}
-
-/*
- * Of rows that are the same to the network, under the same label, the first counts: a pair of copies is at distance 0
- * whatever the network, and would make any look good.  The entries are sorted.
- */
 static void
-leave_out_copies(Reader *reader)
+warn_of_problems(const ExampleProblems *problems)
 {
-	Examples   *examples = reader->examples;
-	int			kept = 0;
-
-	for (int i = 0; i < examples->count; i++)
-	{
-		const Entry *before = kept > 0 ? &reader->entry[kept - 1] : NULL;
-		const Entry *entry = &reader->entry[i];
-
-		if (before != NULL && before->label == entry->label && before->genuine == entry->genuine &&
-			memcmp(before->digest, entry->digest, DIGEST_BYTES) == 0)
-			continue;
-		reader->entry[kept++] = *entry;
-	}
-	examples->copies = examples->count - kept;
-	examples->count = kept;
-}
-
-/*
- * Two rows of the same sample that cannot both be right: a genuine one of two labels, or genuine and forged under one.  That
- * somebody's own sample is a forgery of another is well possible.  order: by content, then by label, genuine ones first.
- */
-static bool
-find_contradiction(const Entry *entry, const int *order, int count, const Entry **a, const Entry **b)
-{
-	const Entry *genuine = NULL;
-
-	for (int i = 0; i < count; i++)
-	{
-		*a = i > 0 && entry[order[i]].label == entry[order[i - 1]].label ? &entry[order[i - 1]] : genuine;
-		*b = &entry[order[i]];
-		if (*a != NULL && ((*b)->genuine || (*a)->label == (*b)->label))
-			return true;
-		if ((*b)->genuine)
-			genuine = *b;
-	}
-	return false;
-}
-
-/* The entries are sorted, and no copies are left. */
-static void
-count_contradictions(Reader *reader)
-{
-	Examples   *examples = reader->examples;
-	const Entry *entry = reader->entry;
-	int		   *order = palloc_extended(sizeof(int) * (examples->count + 1), MCXT_ALLOC_HUGE);
-
-	for (int i = 0; i < examples->count; i++)
-		order[i] = i;
-	qsort_arg(order, examples->count, sizeof(int), compare_digests, reader->entry);
-	for (int i = 0, end; i < examples->count; i = end)
-	{
-		const Entry *a;
-		const Entry *b;
-
-		for (end = i + 1; end < examples->count && memcmp(entry[order[i]].digest, entry[order[end]].digest, DIGEST_BYTES) == 0; end++)
-			;
-		if (!find_contradiction(entry, order + i, end - i, &a, &b) || examples->contradictions++ > 0)
-			continue;
-		examples->first_contradiction = a->label != b->label
-			? psprintf("One of them is a genuine one of \"%s\" and of \"%s\".", examples->label[a->label].name,
-					   examples->label[b->label].name)
-			: psprintf("One of them is a genuine one and a forgery of \"%s\".", examples->label[a->label].name);
-	}
-	pfree(order);
-}
-
-/* What the rows were, whatever their order: labels by name, and of each its group and its samples. */
-static char *
-digest_of_all(Reader *reader)
-{
-	const Examples *examples = reader->examples;
-	uint8		digest[PG_SHA256_DIGEST_LENGTH];
-	char	   *text = palloc(2 * sizeof digest + 1);
-	bool		fine = pg_cryptohash_init(reader->hash) >= 0;
-
-	for (int i = 0; fine && i < examples->count; i++)
-	{
-		const Entry *entry = &reader->entry[i];
-		const ExampleLabel *label = &examples->label[entry->label];
-
-		if (i == 0 || entry->label != entry[-1].label)
-		{
-			fine = pg_cryptohash_update(reader->hash, (const uint8 *) label->name, strlen(label->name) + 1) >= 0;
-			if (examples->grouped)
-				fine = fine && pg_cryptohash_update(reader->hash, (const uint8 *) &label->group, sizeof label->group) >= 0;
-		}
-		fine = fine && pg_cryptohash_update(reader->hash, (const uint8 *) (entry->genuine ? "g" : "f"), 1) >= 0 &&
-			pg_cryptohash_update(reader->hash, entry->digest, DIGEST_BYTES) >= 0;
-	}
-	if (!fine || pg_cryptohash_final(reader->hash, digest, sizeof digest) < 0)
-		elog(ERROR, "could not compute a SHA-256");
-	for (int i = 0; i < (int) sizeof digest; i++)
-		snprintf(text + 2 * i, 3, "%02x", digest[i]);
-	return text;
-}
-
-/* Labels by name, examples by label and content: the order of the rows leaves no trace. */
-static void
-sort_examples(Reader *reader)
-{
-	Examples   *examples = reader->examples;
-	int		   *order = palloc_extended(sizeof(int) * (examples->labels + 1), MCXT_ALLOC_HUGE);
-	int		   *rank = palloc_extended(sizeof(int) * (examples->labels + 1), MCXT_ALLOC_HUGE);
-	ExampleLabel *sorted = MemoryContextAllocHuge(reader->context, sizeof(ExampleLabel) * (examples->labels + 1));
-
-	for (int i = 0; i < examples->labels; i++)
-		order[i] = i;
-	keep_within_memory(reader);
-	qsort_arg(order, examples->labels, sizeof(int), compare_labels, examples->label);
-	for (int i = 0; i < examples->labels; i++)
-	{
-		rank[order[i]] = i;
-		sorted[i] = examples->label[order[i]];
-	}
-	examples->label = sorted;
-	number_groups(reader);
-	for (int i = 0; i < examples->count; i++)
-		reader->entry[i].label = rank[reader->entry[i].label];
-	qsort(reader->entry, examples->count, sizeof(Entry), compare_entries);
-	leave_out_copies(reader);
-	count_contradictions(reader);
-	examples->digest = digest_of_all(reader);
-	pfree(order);
-	pfree(rank);
-
-	/* an example is shorter than an entry and takes its place */
-	examples->example = (Example *) reader->entry;
-	for (int i = 0; i < examples->count; i++)
-	{
-		Entry		entry = reader->entry[i];
-
-		examples->example[i] = (Example) {entry.label, entry.genuine, entry.slot};
-	}
-	examples->example = repalloc_huge(examples->example, sizeof(Example) * (Size) Max(examples->count, 1));
-	for (int i = examples->count - 1; i >= 0; i--)
-	{
-		ExampleLabel *label = &examples->label[examples->example[i].label];
-
-		label->first = i;
-		if (examples->example[i].genuine)
-			label->genuine++;
-		else
-			label->forged++;
-	}
-	examples->bytes = raster_store_memory(examples->rasters) + name_bytes(reader) +
-		(Size) examples->count * sizeof(Example);
-}
-
-static void
-warn_of_rows(const Examples *examples)
-{
-	if (examples->null_rows > 0)
+	if (problems->null_rows > 0)
 		ereport(WARNING,
 				(errmsg_plural("%lld row was left out: its sample or label is NULL",
 							   "%lld rows were left out: their sample or label is NULL",
-							   examples->null_rows, (long long) examples->null_rows)));
-	if (examples->bad_rows > 0)
+							   problems->null_rows, (long long) problems->null_rows)));
+	if (problems->bad_rows > 0)
 		ereport(WARNING,
 				(errmsg_plural("%lld row was left out: its sample cannot be used",
 							   "%lld rows were left out: their samples cannot be used",
-							   examples->bad_rows, (long long) examples->bad_rows),
-				 errdetail("%s", examples->first_bad)));
-	if (examples->copies > 0)
+							   problems->bad_rows, (long long) problems->bad_rows),
+				 errdetail("%s", problems->first_bad)));
+	if (problems->copies > 0)
 		ereport(WARNING,
 				(errmsg_plural("%lld row was left out: another one of its label has the same sample",
 							   "%lld rows were left out: others of their labels have the same samples",
-							   examples->copies, (long long) examples->copies)));
-	if (examples->contradictions > 0)
+							   problems->copies, (long long) problems->copies)));
+	if (problems->contradictions > 0)
 		ereport(WARNING,
-				(errmsg_plural("%lld sample stands under two labels, or as genuine and as forged",
-							   "%lld samples stand under two labels, or as genuine and as forged",
-							   examples->contradictions, (long long) examples->contradictions),
-				 errdetail("%s", examples->first_contradiction),
-				 errhint("What is the same cannot be told apart: the error rates are worse than they would be without these rows.")));
+				(errmsg_plural("%lld sample has two labels, or is both genuine and forged",
+							   "%lld samples have two labels, or are both genuine and forged",
+							   problems->contradictions, (long long) problems->contradictions),
+				 errdetail("%s", problems->first_contradiction),
+				 errhint("Identical samples cannot be told apart, so these rows raise the error rates.")));
 }
 
 static const ReadQuery form = {
@@ -492,12 +244,12 @@ static const ReadQuery form = {
 Examples *
 examples_read(const char *query, const NetworkDefinition *definition, Size memory, Size most)
 {
-	Reader		reader = {0};
+	ExamplesReader		reader = {0};
 	int			raster_bytes = (int) network_sample_bytes(definition);
 
 	reader.context = CurrentMemoryContext;
 	reader.definition = definition;
-	reader.labels = names_create();
+	reader.labels = numbered_names_create();
 	reader.examples = palloc0(sizeof(Examples));
 	reader.examples->raster_bytes = raster_bytes;
 	reader.examples->rasters = raster_store_create(raster_bytes, memory);
@@ -506,18 +258,21 @@ examples_read(const char *query, const NetworkDefinition *definition, Size memor
 	reader.raster = palloc(raster_bytes);
 	reader.hash = pg_cryptohash_create(PG_SHA256);
 	reader.room = reader.label_room = 1024;
-	reader.entry = palloc(sizeof(Entry) * reader.room);
+	reader.entry = palloc(sizeof(ExampleEntry) * reader.room);
 	reader.examples->label = palloc(sizeof(ExampleLabel) * reader.label_room);
 
 	read_query(&form, query, check_columns, read_row, &reader);
-	MemoryContextSwitchTo(reader.context);	/* SPI leaves its own behind, which ends with the connection */
-	sort_examples(&reader);
-	names_end(reader.labels);
+	MemoryContextSwitchTo(reader.context);	/* SPI has switched to its own, which ends with the connection */
+	keep_within_memory(&reader);
+	examples_sort(&reader);
+	reader.examples->bytes = raster_store_memory(reader.examples->rasters) + name_bytes(&reader) +
+		(Size) reader.examples->count * sizeof(Example);
+	numbered_names_freeze(reader.labels);
 	if (reader.groups != NULL)
-		names_end(reader.groups);
+		numbered_names_freeze(reader.groups);
 	pg_cryptohash_free(reader.hash);
 	pfree(reader.raster);
-	warn_of_rows(reader.examples);
+	warn_of_problems(&reader.examples->problems);
 	return reader.examples;
 }
 

@@ -1,12 +1,12 @@
 /*
  * learner.c: one step of training on all threads.
  *
- * A batch is worked off in rounds, a round in as many equal runs as there are threads; each thread has a workspace and a
- * gradient of its own.  The loss needs all embeddings, so it stands between the way forth and the way back.  When one round
- * is enough, its activations are kept in between.  When they do not fit into memory, each round's way forth is done again
- * before its way back: distortion and dropout follow from seed, step and place, so that it repeats exactly (Gao, Zhang, Han,
- * Callan 2021: "Scaling deep contrastive learning batch size under memory limited setup").  Gradients are summed in a
- * fixed order: with the same threads and samples at once every run gives the same bits.
+ * A batch is processed in rounds, a round in one part for each thread; each thread has a workspace and a gradient of its own.
+ * The loss needs the embeddings of the whole batch, so it is computed between the forward and the backward pass.  With one
+ * round, its activations are kept in between.  With several, because activations do not fit into memory, each round's
+ * forward pass is repeated before its backward pass: distortion and dropout depend on seed, step and place alone, so that it
+ * gives the same bits (Gao, Zhang, Han, Callan 2021: "Scaling deep contrastive learning batch size under memory limited
+ * setup").  Gradients are summed in a fixed order: with the same threads and samples at once the result is the same.
  */
 #include "postgres.h"
 
@@ -17,29 +17,33 @@
 
 #include "common/check.h"
 #include "common/host.h"
+#include "network/network.h"
+#include "training/batch_sampler.h"
+#include "training/examples.h"
 #include "training/learner.h"
+#include "training/split.h"
 
 #define ZEROED_AT_ONCE ((size_t) 8 * 1024 * 1024)
-#define UPDATED_AT_ONCE ((size_t) 16 * 1024)	/* weights that fit a core's cache with all that belongs to them */
+#define UPDATED_AT_ONCE ((size_t) 16 * 1024)	/* weights that fit into a core's cache with gradients, memory and average */
 
-typedef struct LearnerBuffers
+typedef struct StepBuffers
 {
 	int			threads;
 	Batch		batch;
 	int			rounds;			/* of the batch */
-	int			round;			/* the one that is worked off */
+	int			round;			/* the current one */
 	real	   *embedding;		/* [batch, dimensions] */
 	real	   *embedding_gradient; /* the same */
 	real	  **gradient;		/* [threads] of [parameters] */
 
-	/* for one round, only while there are steps */
+	/* of one round, allocated for the first step after an evaluation */
 	MemoryContext context;
 	const uint8 **raster;		/* [threads, samples at once] */
-	uint8	   *fetched;		/* those that are not in memory */
-	real	   *packed;			/* the weights as the layers like them, of this step */
+	uint8	   *fetched;		/* buffer for those that are not in memory */
+	real	   *packed;			/* the weights of this step, packed for the layers */
 	real	  **input;			/* [threads] of [samples at once, input values] */
 	NetworkWorkspace **workspace;	/* [threads] */
-} LearnerBuffers;
+} StepBuffers;
 
 static void *
 allocate(size_t count, size_t size)
@@ -49,7 +53,7 @@ allocate(size_t count, size_t size)
 
 	if (pointer == NULL)
 		check_raise_status(&status);
-	/* piece by piece: memory that is touched for the first time may take seconds */
+	/* in pieces: touching memory for the first time may take seconds */
 	for (size_t done = 0; done < count * size; done += ZEROED_AT_ONCE)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -65,7 +69,7 @@ create_sampler(Learner *learner)
 
 	MemoryContextReset(learner->sampler_context);
 	caller = MemoryContextSwitchTo(learner->sampler_context);
-	learner->sampler = sampler_create(learner->examples, learner->split, learner->definition, learner->seed);
+	learner->sampler = batch_sampler_create(learner->examples, learner->split, learner->definition, learner->seed);
 	MemoryContextSwitchTo(caller);
 }
 
@@ -77,7 +81,7 @@ learner_set_weights(Learner *learner)
 }
 
 void
-learner_begin(Learner *learner)
+learner_reset(Learner *learner)
 {
 	create_sampler(learner);
 	learner->progress.step = 0;
@@ -93,7 +97,7 @@ learner_create(const NetworkDefinition *definition, Network *network, const Exam
 			   uint64 seed, int threads)
 {
 	Learner    *learner = palloc0(sizeof(Learner));
-	LearnerBuffers *buffers = palloc0(sizeof(LearnerBuffers));
+	StepBuffers *buffers = palloc0(sizeof(StepBuffers));
 	size_t		weights = network_weight_count(network);
 	int			batch;
 	int64		images = 0;
@@ -107,7 +111,7 @@ learner_create(const NetworkDefinition *definition, Network *network, const Exam
 	learner->sampler_context = AllocSetContextCreate(CurrentMemoryContext, "siamese sampler", ALLOCSET_DEFAULT_SIZES);
 	create_sampler(learner);
 	learner->pool = thread_pool_create(threads);
-	batch = sampler_batch_size(learner->sampler);
+	batch = batch_sampler_size(learner->sampler);
 	for (int i = 0; i < split->training; i++)
 		images += examples->label[split->training_label[i]].genuine;
 	images = Max(images, definition->training.epoch_samples);
@@ -137,14 +141,14 @@ learner_create(const NetworkDefinition *definition, Network *network, const Exam
 int
 learner_batch_size(const Learner *learner)
 {
-	return sampler_batch_size(learner->sampler);
+	return batch_sampler_size(learner->sampler);
 }
 
-/* What a step needs and an evaluation does not. */
+/* Memory that a step needs and an evaluation does not. */
 static void
 prepare_round(Learner *learner)
 {
-	LearnerBuffers *buffers = learner->buffers;
+	StepBuffers *buffers = learner->buffers;
 	MemoryContext caller = MemoryContextSwitchTo(buffers->context);
 	int			threads = buffers->threads;
 	int			samples = learner->samples_at_once;
@@ -167,21 +171,21 @@ prepare_round(Learner *learner)
 }
 
 void
-learner_rest(Learner *learner)
+learner_release_activations(Learner *learner)
 {
 	MemoryContextReset(learner->buffers->context);
 	learner->buffers->workspace = NULL;
 }
 
-/* Where in the batch a round begins, and a thread's run in it. */
+/* Where in the batch a round begins, and a thread's part of the current round. */
 static int
-round_start(const LearnerBuffers *buffers, int round)
+round_start(const StepBuffers *buffers, int round)
 {
 	return (int) ((int64) buffers->batch.n * round / buffers->rounds);
 }
 
 static int
-run_start(const LearnerBuffers *buffers, int thread)
+part_start(const StepBuffers *buffers, int thread)
 {
 	int			start = round_start(buffers, buffers->round);
 
@@ -189,19 +193,19 @@ run_start(const LearnerBuffers *buffers, int thread)
 }
 
 static void
-forward_run(void *argument, int thread)
+forward_part(void *argument, int thread)
 {
 	Learner    *learner = argument;
-	LearnerBuffers *buffers = learner->buffers;
+	StepBuffers *buffers = learner->buffers;
 	const Batch *batch = &buffers->batch;
-	int			first = run_start(buffers, thread);
-	int			n = run_start(buffers, thread + 1) - first;
+	int			first = part_start(buffers, thread);
+	int			n = part_start(buffers, thread + 1) - first;
 	size_t		values = network_input_values(learner->network);
 	uint64		key = ((uint64) learner->progress.step << 20) + (uint64) buffers->round * buffers->threads + thread;
 
 	for (int i = first; i < first + n; i++)
 	{
-		/* the copy follows from the seed, the step and the place in the batch, not from the thread */
+		/* the distortion depends on the seed, the step and the place in the batch, not on the thread */
 		Random		random = random_stream(learner->seed ^ UINT64_C(0x64697374), ((uint64) learner->progress.step << 20) + i);
 
 		network_input_distorted(learner->definition, buffers->raster[i - round_start(buffers, buffers->round)],
@@ -214,19 +218,19 @@ forward_run(void *argument, int thread)
 }
 
 static void
-backward_run(void *argument, int thread)
+backward_part(void *argument, int thread)
 {
 	Learner    *learner = argument;
-	LearnerBuffers *buffers = learner->buffers;
-	int			first = run_start(buffers, thread);
+	StepBuffers *buffers = learner->buffers;
+	int			first = part_start(buffers, thread);
 
-	if (run_start(buffers, thread + 1) > first)
+	if (part_start(buffers, thread + 1) > first)
 		network_backward(learner->network, learner->weights, buffers->workspace[thread], buffers->input[thread],
 						 buffers->embedding_gradient + first * (size_t) network_dimensions(learner->network),
 						 buffers->gradient[thread]);
 }
 
-/* False when a cancel or a termination is pending; so are the two below. */
+/* False if a cancel or a termination is pending; so are the two functions below. */
 static bool
 run_all(Learner *learner, ThreadWork work)
 {
@@ -239,35 +243,35 @@ run_all(Learner *learner, ThreadWork work)
 static bool
 forward_round(Learner *learner, int round)
 {
-	LearnerBuffers *buffers = learner->buffers;
+	StepBuffers *buffers = learner->buffers;
 	int			start = round_start(buffers, round);
 
 	buffers->round = round;
 	examples_fetch(learner->examples, buffers->batch.example + start, round_start(buffers, round + 1) - start,
 				   buffers->fetched, buffers->raster);
-	return run_all(learner, forward_run);
+	return run_all(learner, forward_part);
 }
 
-/* The last round's activations are still there; the others are computed again. */
+/* The last round's activations are still in memory; those of the others are computed again. */
 static bool
 backward_rounds(Learner *learner)
 {
-	LearnerBuffers *buffers = learner->buffers;
+	StepBuffers *buffers = learner->buffers;
 
 	for (int round = buffers->rounds - 1; round >= 0; round--)
 	{
-		if ((round < buffers->rounds - 1 && !forward_round(learner, round)) || !run_all(learner, backward_run))
+		if ((round < buffers->rounds - 1 && !forward_round(learner, round)) || !run_all(learner, backward_part))
 			return false;
 		for (int i = 0; i < buffers->threads; i++)
-			if (run_start(buffers, i + 1) > run_start(buffers, i))
+			if (part_start(buffers, i + 1) > part_start(buffers, i))
 				network_update_statistics(learner->network, buffers->workspace[i], learner->weights);
 	}
 	return true;
 }
 
-/* Adds up the threads' gradients of these parameters in the first thread's, and clears the others. */
+/* Sums the threads' gradients of these parameters in the first thread's, and clears the others. */
 static void
-sum_gradients(LearnerBuffers *buffers, size_t first, size_t last)
+sum_gradients(StepBuffers *buffers, size_t first, size_t last)
 {
 	real	   *restrict sum = buffers->gradient[0];
 
@@ -283,11 +287,11 @@ sum_gradients(LearnerBuffers *buffers, size_t first, size_t last)
 	}
 }
 
-/* Of these weights, when the gradient needs no clip or is summed and clipped already. */
+/* Updates these weights; if gradients are clipped, they have been summed and clipped before. */
 static void
 update_part(Learner *learner, size_t first, size_t last)
 {
-	LearnerBuffers *buffers = learner->buffers;
+	StepBuffers *buffers = learner->buffers;
 	size_t		parameters = network_parameter_count(learner->network);
 
 	parameters = Min(last, parameters);
@@ -303,11 +307,11 @@ update_part(Learner *learner, size_t first, size_t last)
 		network_average_part(learner->network, &learner->progress, learner->weights, learner->average, first, last);
 }
 
-/* Each thread has a slice of the weights, and each asks in between whether to stop: there may be hundreds of millions. */
+/* Each thread has a slice of the weights, and checks for interrupts in between: there may be hundreds of millions. */
 static void
 share_weights(Learner *learner, int thread, bool sum)
 {
-	LearnerBuffers *buffers = learner->buffers;
+	StepBuffers *buffers = learner->buffers;
 	size_t		count = sum ? network_parameter_count(learner->network) : network_weight_count(learner->network);
 	size_t		end = count * (thread + 1) / buffers->threads;
 	size_t		last;
@@ -335,7 +339,7 @@ update_share(void *argument, int thread)
 	share_weights(argument, thread, false);
 }
 
-/* From the gradients to new weights.  False when a cancel or a termination is pending. */
+/* One step of the optimizer.  False if a cancel or a termination is pending. */
 static bool
 update_weights(Learner *learner)
 {
@@ -351,13 +355,13 @@ update_weights(Learner *learner)
 bool
 learner_step(Learner *learner, double *loss)
 {
-	LearnerBuffers *buffers = learner->buffers;
+	StepBuffers *buffers = learner->buffers;
 	NetworkBatch loss_batch;
 	Status		status;
 
 	if (buffers->workspace == NULL)
 		prepare_round(learner);
-	sampler_next(learner->sampler, &buffers->batch);
+	batch_sampler_next(learner->sampler, &buffers->batch);
 	network_pack_training(learner->network, learner->weights, buffers->packed);
 	if (host_interrupted(host_server(), &status))
 		return false;
@@ -382,7 +386,7 @@ learner_step(Learner *learner, double *loss)
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("training diverged: the loss of step %lld is %g", (long long) learner->progress.step + 1, *loss),
-				 errhint("Lower the rate: the option {\"optimizer\": {\"rate\": ...}}; it is %g.",
+				 errhint("Lower the learning rate, which is %g, with the option {\"optimizer\": {\"rate\": ...}}.",
 						 learner->definition->optimizer.rate)));
 	if (!backward_rounds(learner))
 		return false;
@@ -393,7 +397,7 @@ learner_step(Learner *learner, double *loss)
 }
 
 bool
-learner_go_to(Learner *learner, int64 step)
+learner_skip_to(Learner *learner, int64 step)
 {
 	Status		status;
 
@@ -401,7 +405,7 @@ learner_go_to(Learner *learner, int64 step)
 	{
 		if (host_interrupted(host_server(), &status))
 			return false;
-		sampler_next(learner->sampler, &learner->buffers->batch);
+		batch_sampler_next(learner->sampler, &learner->buffers->batch);
 		learner->progress.step++;
 	}
 	return true;

@@ -1,12 +1,15 @@
 /*
  * learner.h: a network in training: weights, their moving average, the optimizer's memory, and one step.
  *
- * Plain computing on all threads; nothing here touches a table.
+ * Computes on all threads; nothing here touches a table.
  */
 #ifndef SIAMESE_LEARNER_H
 #define SIAMESE_LEARNER_H
 
-#include "training/training.h"
+#include "common/threads.h"
+#include "training/batch_sampler.h"
+#include "training/examples.h"
+#include "training/split.h"
 
 typedef struct Learner
 {
@@ -15,38 +18,38 @@ typedef struct Learner
 	const Split *split;
 	Network    *network;
 	ThreadPool *pool;
-	Sampler    *sampler;
+	BatchSampler *sampler;
 	MemoryContext sampler_context;
 	uint64		seed;
-	NetworkProgress progress;	/* the planned steps are the caller's to set */
-	int			samples_at_once;	/* of each thread, between the way forth and the way back; the caller's to set */
+	NetworkProgress progress;	/* the caller sets how many steps are planned */
+	int			samples_at_once;	/* of each thread, between its forward and backward pass; set by the caller */
 	real	   *weights;		/* [weight_count], as the optimizer moves them */
 	real	   *average;		/* [weight_count], what is evaluated and stored; the same array without averaging */
 	real	   *memory;			/* [optimizer_count] */
-	struct LearnerBuffers *buffers;
+	struct StepBuffers *buffers;
 } Learner;
 
 /* In the current memory context. */
 extern Learner *learner_create(const NetworkDefinition *definition, Network *network, const Examples *examples,
 							   const Split *split, uint64 seed, int threads);
 
-/* As it was after learner_create: initial weights, nothing drawn, no step done. */
-extern void learner_begin(Learner *learner);
+/* As it was after learner_create(): initial weights, no batch drawn, no step done. */
+extern void learner_reset(Learner *learner);
 
-/* After weights was filled from elsewhere, before the first step. */
+/* After weights were filled from elsewhere, before the first step: the average begins with them. */
 extern void learner_set_weights(Learner *learner);
 
 /*
- * One batch: the mean loss.  Raises when it is not finite.  False when a cancel or a termination is pending: then weights
- * and sampler are in between, and the learner is not to be used any more.
+ * One batch: the mean loss.  Raises if it is not finite.  False if a cancel or a termination is pending: then weights and
+ * sampler are in an undefined state, and the learner must not be used any more.
  */
 extern bool learner_step(Learner *learner, double *loss);
 extern int	learner_batch_size(const Learner *learner);
 
-/* Gives back the memory for activations until the next step. */
-extern void learner_rest(Learner *learner);
+/* Frees the memory for activations until the next step. */
+extern void learner_release_activations(Learner *learner);
 
-/* The sampler as it is before this step: what was drawn until there is drawn again.  False as above. */
-extern bool learner_go_to(Learner *learner, int64 step);
+/* Draws batches without computing until the sampler is where it was before this step.  False as above. */
+extern bool learner_skip_to(Learner *learner, int64 step);
 
 #endif

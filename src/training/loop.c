@@ -1,5 +1,5 @@
 /*
- * loop.c: the epochs of a training.
+ * loop.c: the loop over the epochs of a training.
  */
 #include "postgres.h"
 
@@ -9,7 +9,12 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
-#include "training/train.h"
+#include "model/row_lookup.h"
+#include "model/stored_calibration.h"
+#include "model/stored_weights.h"
+#include "training/learner.h"
+#include "training/training.h"
+#include "verification/calibration.h"
 
 static char *
 duration_text(double seconds)
@@ -44,23 +49,23 @@ run_epoch(Training *training, int epoch, EpochResult *result)
 		CHECK_FOR_INTERRUPTS();
 	}
 	seconds = seconds_since(start);
-	learner_rest(learner);
+	learner_release_activations(learner);
 	memset(result, 0, sizeof *result);
 	result->epoch = epoch;
 	result->loss = loss / (double) steps;
 	result->images_per_second = (double) steps * learner_batch_size(learner) / Max(seconds, 1e-9);
-	while (!held_out_score(training, result))
+	while (!validation_score(training, result))
 		CHECK_FOR_INTERRUPTS();
-	result->elapsed = training->elapsed + seconds_since(training->start);
-	schedule_keep(training, epoch, result->elapsed, seconds_since(training->loop_start) / (epoch - training->loop_epoch));
-	result->remaining = seconds_since(start) * (training->epochs - epoch);
+	result->elapsed = training->resumed.elapsed + seconds_since(training->clock.start);
+	time_budget_trim(training, epoch, result->elapsed, seconds_since(training->clock.loop_start) / (epoch - training->clock.loop_epoch));
+	result->remaining = seconds_since(start) * (training->request.epochs - epoch);
 }
 
-/* The best epoch may be one of before a break. */
+/* Reads the calibration from the row, since the best epoch may have been committed by a call before this one. */
 static void
 warn_of_chance(const Training *training)
 {
-	char	   *name = psprintf("%s@%d", training->model, training->version);
+	char	   *name = psprintf("%s@%d", training->request.model, training->version.number);
 	ModelCalibration calibration;
 
 	PushActiveSnapshot(GetTransactionSnapshot());
@@ -74,29 +79,29 @@ loop_run(Training *training)
 {
 	MemoryContext scratch = AllocSetContextCreate(training->context, "siamese epoch", ALLOCSET_DEFAULT_SIZES);
 
-	INSTR_TIME_SET_CURRENT(training->loop_start);
-	training->loop_epoch = training->epoch;
-	for (int epoch = training->epoch + 1; epoch <= training->epochs; epoch++)
+	INSTR_TIME_SET_CURRENT(training->clock.loop_start);
+	training->clock.loop_epoch = training->version.epoch;
+	for (int epoch = training->version.epoch + 1; epoch <= training->request.epochs; epoch++)
 	{
 		EpochResult result;
 		MemoryContext caller = MemoryContextSwitchTo(scratch);
 
 		run_epoch(training, epoch, &result);
 		MemoryContextSwitchTo(caller);
-		version_commit_epoch(training, &result);
+		commit_epoch(training, &result);
 		ereport(NOTICE,
 				(errmsg("epoch %d of %d: loss %.4f, held-out EER %.2f %%, AUC %.4f, %.0f images/s, %s%s",
-						epoch, training->epochs, result.loss, 100 * result.eer, result.auc, result.images_per_second,
-						epoch < training->epochs ? psprintf("%s left", duration_text(result.remaining)) :
-						psprintf("%s in all", duration_text(result.elapsed)),
-						training->best_epoch == epoch ? ", best so far" : "")));
+						epoch, training->request.epochs, result.loss, 100 * result.eer, result.auc, result.images_per_second,
+						epoch < training->request.epochs ? psprintf("%s left", duration_text(result.remaining)) :
+						psprintf("%s in total", duration_text(result.elapsed)),
+						training->version.best_epoch == epoch ? ", best so far" : "")));
 		MemoryContextReset(scratch);
 	}
-	version_finish(training);
+	commit_finished(training);
 	ereport(NOTICE,
 			(errmsg("version %d of model \"%s\" is ready: epoch %d, fingerprint %s",
-					training->version, training->model, training->best_epoch,
-					model_fingerprint_text(training->fingerprint))));
+					training->version.number, training->request.model, training->version.best_epoch,
+					model_fingerprint_text(training->version.fingerprint))));
 	warn_of_chance(training);
 }
 

@@ -8,7 +8,7 @@
 
 #include "training/numbered_names.h"
 
-#define NAME_BYTES 160			/* besides the text */
+#define NAME_BYTES 160			/* of a name, besides the text */
 
 typedef struct NameEntry
 {
@@ -30,10 +30,10 @@ name_match(const void *a, const void *b, Size size)
 	return strcmp(*(const char *const *) a, *(const char *const *) b);
 }
 
-Names *
-names_create(void)
+NumberedNames *
+numbered_names_create(void)
 {
-	Names	   *names = palloc0(sizeof(Names));
+	NumberedNames	   *names = palloc0(sizeof(NumberedNames));
 	HASHCTL		control = {
 		.keysize = sizeof(char *), .entrysize = sizeof(NameEntry),
 		.hash = name_hash, .match = name_match, .hcxt = CurrentMemoryContext
@@ -47,7 +47,7 @@ names_create(void)
 }
 
 int
-names_number(Names *names, const char *name)
+numbered_names_number(NumberedNames *names, const char *name)
 {
 	bool		found;
 	NameEntry  *entry = hash_search(names->numbers, &name, HASH_ENTER, &found);
@@ -68,7 +68,7 @@ names_number(Names *names, const char *name)
 }
 
 void
-names_end(Names *names)
+numbered_names_freeze(NumberedNames *names)
 {
 	hash_destroy(names->numbers);
 	names->numbers = NULL;

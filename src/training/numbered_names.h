@@ -8,20 +8,20 @@
 
 #include "utils/hsearch.h"
 
-typedef struct Names
+typedef struct NumberedNames
 {
 	int			count;
 	char	  **name;			/* [count] */
-	Size		bytes;			/* about what all of it takes, and another 80 bytes a name for what is kept of it elsewhere */
+	Size		bytes;			/* about what all of it takes, and 80 bytes a name for what others store about it */
 
 	int			room;
 	HTAB	   *numbers;
 	MemoryContext context;
-} Names;
+} NumberedNames;
 
-/* In the current memory context, in which it stays. */
-extern Names *names_create(void);
-extern int	names_number(Names *names, const char *name);	/* of a new one: count, before it grows; the name is copied */
-extern void names_end(Names *names);	/* no more numbers; the texts stay */
+/* In the current memory context. */
+extern NumberedNames *numbered_names_create(void);
+extern int	numbered_names_number(NumberedNames *names, const char *name);	/* a new name is copied and gets the next number */
+extern void numbered_names_freeze(NumberedNames *names);	/* frees what only numbering needs; the texts stay */
 
 #endif

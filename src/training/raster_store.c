@@ -1,5 +1,5 @@
 /*
- * raster_store.c: see raster_store.h.
+ * raster_store.c: prepared rasters by number, in memory and in a temporary file.
  */
 #include "postgres.h"
 
@@ -9,7 +9,7 @@
 
 #include "training/raster_store.h"
 
-#define BLOCK_BYTES (256 * 1024)	/* rasters lie in blocks of about this size */
+#define BLOCK_BYTES (256 * 1024)	/* about the size of a block of rasters */
 #define WRITTEN_AT_ONCE (32 * 1024)
 #define NO_FILE (-1)
 
@@ -19,14 +19,14 @@ struct RasterStore
 	int			block_rasters;	/* of a block */
 	Size		limit;
 	int			count;
-	int			in_memory;		/* the first ones: whole blocks, but for the last one until there is a file */
+	int			in_memory;		/* the first ones, in whole blocks except for the last one while there is no file */
 	int			blocks;
 	int			block_room;
 	uint8	  **block;
 	File		file;			/* NO_FILE, or all rasters by number */
-	off_t		written;		/* bytes that are in it */
-	int			waiting;		/* bytes that are not yet */
-	char	   *buffer;			/* [WRITTEN_AT_ONCE], where they are */
+	off_t		written;		/* bytes of the file */
+	int			waiting;		/* bytes in buffer, not yet written */
+	char	   *buffer;			/* [WRITTEN_AT_ONCE] */
 	MemoryContext context;
 	MemoryContextCallback callback;
 };
@@ -45,8 +45,8 @@ in_block(const RasterStore *store, int number)
 }
 
 /*
- * Also after an error, such as that of a full disk: so nothing may fail here.  A BufFile would try to write what is waiting,
- * fail again, and keep the file until the end of the session.
+ * Also called after an error, such as a full disk, so nothing may fail here.  A BufFile, which this would otherwise be, would
+ * try to write its buffer, fail again, and keep the file until the end of the session.
  */
 static void
 close_file(void *argument)
@@ -102,7 +102,7 @@ append(RasterStore *store, const uint8 *raster)
 	}
 }
 
-/* The file outlives transactions, as the file of a cursor WITH HOLD does. */
+/* The file outlives transactions, as that of a cursor WITH HOLD does. */
 static void
 spill(RasterStore *store)
 {

@@ -1,10 +1,10 @@
 /*
- * raster_store.h: prepared rasters by number, in memory as far as a limit allows and in a temporary file beyond it.
+ * raster_store.h: prepared rasters by number, in memory up to a limit and in a temporary file beyond it.
  *
- * All rasters of one store have the same size.  When they do not fit, all go to the file and the first ones stay in memory
- * too, so that the limit can be lowered at any time.  The file is the server's: in the database's tablespace (it outlives
- * transactions, which files in temp_tablespaces may not), within temp_file_limit, removed with the store's memory context, also
- * after an error.
+ * All rasters of one store have the same size.  If they do not fit, all are written to the file and the first ones are kept
+ * in memory as well, so that the limit can be lowered at any time.  The file is one of the server's temporary files: in the
+ * database's tablespace (it outlives transactions, which files in temp_tablespaces may not), subject to temp_file_limit,
+ * removed with the store's memory context, also after an error.
  */
 #ifndef SIAMESE_RASTER_STORE_H
 #define SIAMESE_RASTER_STORE_H

@@ -1,5 +1,5 @@
 /*
- * sample_signatures.c: siamese.sample_signatures(signers, samples, seed): the generator of sample/ as rows.
+ * sample_signatures.c: siamese.sample_signatures(signers, samples, seed): synthetic signatures as rows.
  */
 #include "postgres.h"
 

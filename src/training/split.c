@@ -1,22 +1,23 @@
 /*
  * split.c: which identities train and which are held out.
  *
- * Held-out numbers are true of new people when nothing of them was learnt.  Where identities belong together (characters of
- * one alphabet, signers of one branch), that takes whole groups: a new alphabet is farther from what was seen than a
- * new character of a known one.
+ * Error rates on held-out identities hold for new people only if nothing of the held-out ones was learned.  Where identities
+ * belong together (characters of one alphabet, signers of one branch), whole groups must be held out: a new alphabet
+ * differs more from the training data than a new character of a known one.
  */
 #include "postgres.h"
 
-#include "training/training.h"
+#include "training/examples.h"
+#include "training/split.h"
 
-/* The usable labels by group: those of order[i] are label[first[i]] .. label[first[i + 1] - 1]. */
+/* The usable labels by group: those of group i are label[first[i]] .. label[first[i + 1] - 1]. */
 typedef struct Grouped
 {
 	int			count;			/* of labels */
 	int			groups;
 	int		   *label;			/* [count] */
 	int		   *first;			/* [groups + 1] */
-	int		   *order;			/* [groups]: places in first */
+	int		   *order;			/* [groups]: the groups, held-out ones first */
 } Grouped;
 
 static int64
@@ -25,7 +26,7 @@ label_samples(const Examples *examples, int label)
 	return (int64) examples->label[label].genuine + examples->label[label].forged;
 }
 
-/* Labels with two genuine samples, of each group those that are next to each other in the order of labels. */
+/* Lists the labels with two genuine samples, those of each group in the order of labels. */
 static void
 gather(const Examples *examples, Grouped *grouped)
 {
@@ -72,7 +73,7 @@ check_labels(const Examples *examples, int usable, bool strict)
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("%d of %d labels have fewer than two genuine samples", single, examples->labels),
 				 errdetail("The first is \"%s\".", first_single),
-				 errhint("Leave them out in the query, or pass the option {\"strict\": false} to have them left out.")));
+				 errhint("Leave them out in the query, or pass the option {\"strict\": false}, which leaves them out.")));
 	if (usable < SPLIT_LEAST_IDENTITIES)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
@@ -101,20 +102,20 @@ group_samples(const Examples *examples, const Grouped *grouped, int group)
 	return samples;
 }
 
-/* Holds out those whose place in order is i; returns the number of their identities. */
+/* Holds out the group at place i of order; returns the number of its identities. */
 static int
 hold_out(Grouped *grouped, Split *split, int i)
 {
 	int			group = grouped->order[i];
 
-	/* the ones that are held out stand first, the others keep their order */
+	/* held-out groups come first, the others keep their order */
 	memmove(&grouped->order[split->held_out_groups + 1], &grouped->order[split->held_out_groups],
 			sizeof(int) * (i - split->held_out_groups));
 	grouped->order[split->held_out_groups++] = group;
 	return group_size(grouped, group);
 }
 
-/* Which groups; returns how many identities they have. */
+/* Chooses the groups to hold out; returns how many identities they have. */
 static int
 choose_groups(const Examples *examples, Grouped *grouped, double share, int most_samples, Split *split)
 {
@@ -133,7 +134,7 @@ choose_groups(const Examples *examples, Grouped *grouped, double share, int most
 			break;
 		held += hold_out(grouped, split, i);
 	}
-	/* all that are left may be too large for the share, not for the purpose */
+	/* where every group left is too large for the share, take the smallest */
 	while (held < 2 && split->held_out_groups < grouped->groups)
 	{
 		int			least = split->held_out_groups;

@@ -1,6 +1,6 @@
 /*
  * train.c: CALL siamese.train(model, examples, network, epochs, seed, options) and CALL siamese.resume(model): their
- * arguments, and what is made ready before the first step.
+ * arguments, and everything that is prepared before the first step.
  */
 #include "postgres.h"
 
@@ -13,8 +13,17 @@
 
 #include "common/check.h"
 #include "common/host.h"
-#include "training/memory.h"
-#include "training/train.h"
+#include "common/limits.h"
+#include "model/definition_jsonb.h"
+#include "model/names.h"
+#include "model/rights.h"
+#include "network/network.h"
+#include "training/examples.h"
+#include "training/learner.h"
+#include "training/memory_plan.h"
+#include "training/split.h"
+#include "training/train_options.h"
+#include "training/training.h"
 
 static void
 check_trainable(const NetworkDefinition *definition)
@@ -26,12 +35,12 @@ check_trainable(const NetworkDefinition *definition)
 		check_raise_definition("\"training.samples\" must be at least 2: a pair of one identity needs two samples.");
 }
 
-/* Memory that the lists of samples and identities take: of the sampler, the split and the held-out ones. */
+/* Memory for the lists of samples and identities in the sampler, the split and the validation set. */
 static Size
 list_bytes(const Training *training)
 {
 	const Examples *examples = training->examples;
-	Size		values = (Size) training->held_out_count * network_dimensions(training->learner->network);
+	Size		values = (Size) training->validation.count * network_dimensions(training->learner->network);
 
 	return (Size) examples->count * 3 * sizeof(int) + (Size) examples->labels * 128 + values * sizeof(float);
 }
@@ -50,17 +59,17 @@ held_out_text(const Training *training)
 static void
 check_same_examples(const Training *training)
 {
-	if (training->digest != NULL && strcmp(training->digest, training->examples->digest) != 0)
+	if (training->resumed.digest != NULL && strcmp(training->resumed.digest, training->examples->digest) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("the examples of model \"%s\" have changed since its training began", training->model),
-				 errdetail("Their query now gives %d samples of %d labels with another digest than then: %s",
-						   training->examples->count, training->examples->labels, training->query),
-				 errhint("Bring the rows back, or train a new version with the option {\"start\": \"%s@%d\"}.",
-						 training->model, training->version)));
+				 errmsg("the examples of model \"%s\" have changed since its training began", training->request.model),
+				 errdetail("The query now returns %d samples of %d labels, and their digest is not the same: %s",
+						   training->examples->count, training->examples->labels, training->request.query),
+				 errhint("Restore the rows, or train a new version with the option {\"start\": \"%s@%d\"}.",
+						 training->request.model, training->version.number)));
 }
 
-/* All that a training computes with, in its context. */
+/* Everything that a training computes with, in its context. */
 static void
 prepare(Training *training)
 {
@@ -70,7 +79,7 @@ prepare(Training *training)
 	int			held_out;
 	Status		status;
 
-	training->definition = definition_from_jsonb(training->options.definition);
+	training->definition = definition_from_jsonb(training->request.options.definition);
 	check_trainable(training->definition);
 	for (;;)
 	{
@@ -79,27 +88,27 @@ prepare(Training *training)
 		network = network_create(training->definition, host_server(), &status);
 		if (network == NULL)
 			check_raise_status(&status);
-		if (memory_plan(&plan, training->definition, network, training->options.threads))
+		if (memory_plan(&plan, training->definition, network, training->request.options.threads))
 			break;
-		if (training->spare_memory || training->version > 0)
+		if (training->spare_memory || training->version.number > 0)
 			memory_plan_raise(&plan);
 		network_destroy(network);
 		training->spare_memory = true;
 	}
-	training->examples = examples_read(training->query, training->definition, plan.examples, plan.most_examples);
+	training->examples = examples_read(training->request.query, training->definition, plan.examples, plan.most_examples);
 	check_same_examples(training);
-	held_out = HELD_OUT_VALUES / network_dimensions(network);
+	held_out = VALIDATION_VALUES / network_dimensions(network);
 	training->split = split_identities(training->examples, training->definition->training.held_out,
-									   Min(HELD_OUT_SAMPLES, held_out),
-									   (uint64) training->seed, training->options.strict);
+									   Min(VALIDATION_SAMPLES, held_out),
+									   (uint64) training->request.seed, training->request.options.strict);
 	training->learner = learner = learner_create(training->definition, network, training->examples, training->split,
-												 (uint64) training->seed, training->options.threads);
-	held_out_gather(training);
+												 (uint64) training->request.seed, training->request.options.threads);
+	validation_gather(training);
 	learner->samples_at_once = memory_plan_samples(&plan, learner_batch_size(learner),
-												   training->examples->bytes + list_bytes(training), training->samples_at_once);
-	training->memory = memory_plan_text(&plan, training->examples, learner_batch_size(learner), learner->samples_at_once);
-	if (training->epoch_steps > 0)
-		learner->progress.epoch_steps = training->epoch_steps;
+												   training->examples->bytes + list_bytes(training), training->resumed.samples_at_once);
+	training->memory_text = memory_plan_text(&plan, training->examples, learner_batch_size(learner), learner->samples_at_once);
+	if (training->resumed.epoch_steps > 0)
+		learner->progress.epoch_steps = training->resumed.epoch_steps;
 }
 
 static void
@@ -108,22 +117,22 @@ train(Training *training)
 	MemoryContext caller = MemoryContextSwitchTo(training->context);
 	Learner    *learner;
 
-	start_resolve(training);
+	warm_start_resolve(training);
 	prepare(training);
 	learner = training->learner;
-	if (training->options.max_minutes > 0)
-		schedule_plan(training, training->epochs);
-	else if (training->epochs == 0)
-		training->epochs = training->definition->training.epochs;
-	learner->progress.steps = learner->progress.epoch_steps * training->epochs;
-	start_load(training);
+	if (training->request.options.max_minutes > 0)
+		time_budget_plan(training, training->request.epochs);
+	else if (training->request.epochs == 0)
+		training->request.epochs = training->definition->training.epochs;
+	learner->progress.steps = learner->progress.epoch_steps * training->request.epochs;
+	warm_start_load(training);
 	MemoryContextSwitchTo(caller);
 	ereport(NOTICE,
 			(errmsg("training \"%s\" with network \"%s\": %d samples, %d identities, %s; %d epochs of %lld steps of %d samples",
-					training->model, training->network, training->examples->count,
+					training->request.model, training->request.network, training->examples->count,
 					training->split->training + training->split->held_out, held_out_text(training),
-					training->epochs, (long long) training->learner->progress.epoch_steps, learner_batch_size(training->learner)),
-			 errdetail("%s", training->memory)));
+					training->request.epochs, (long long) training->learner->progress.epoch_steps, learner_batch_size(training->learner)),
+			 errdetail("%s", training->memory_text)));
 	/* No snapshot is held while computing: vacuum goes on. */
 	SPI_commit();
 	loop_run(training);
@@ -140,55 +149,57 @@ resume(Training *training, int version)
 	prepare(training);
 	MemoryContextSwitchTo(caller);
 	learner = training->learner;
-	learner->progress.steps = learner->progress.epoch_steps * training->epochs;
-	state_load(training);
-	while (!learner_go_to(learner, learner->progress.epoch_steps * training->epoch))
+	learner->progress.steps = learner->progress.epoch_steps * training->request.epochs;
+	checkpoint_load(training);
+	while (!learner_skip_to(learner, learner->progress.epoch_steps * training->version.epoch))
 		CHECK_FOR_INTERRUPTS();
 	ereport(NOTICE,
-			(errmsg("training \"%s\" goes on: version %d, after epoch %d of %d",
-					training->model, training->version, training->epoch, training->epochs),
-			 errdetail("%s", training->memory)));
+			(errmsg("resuming training \"%s\": version %d, after epoch %d of %d",
+					training->request.model, training->version.number, training->version.epoch, training->request.epochs),
+			 errdetail("%s", training->memory_text)));
 	SPI_commit();
 	loop_run(training);
 }
 
 /*
- * Wherever an error comes from, once there is an epoch to go on from: a cancel and a termination say in detail and hint what
- * is left, any other error says in its context where it came.
+ * Once an epoch is committed, every error says how far the training came: a cancel and a termination in detail and hint, any
+ * other error in its context.
  */
 static void
-tell_what_is_left(void *argument)
+add_error_context(void *argument)
 {
 	const Training *training = argument;
+	const TrainedVersion *version = &training->version;
+	const char *model = training->request.model;
 	int			code = geterrcode();
 
-	if (training->epoch == 0 || ERRCODE_TO_CATEGORY(code) == ERRCODE_SUCCESSFUL_COMPLETION ||
+	if (version->epoch == 0 || ERRCODE_TO_CATEGORY(code) == ERRCODE_SUCCESSFUL_COMPLETION ||
 		ERRCODE_TO_CATEGORY(code) == ERRCODE_WARNING)
 		return;
 	if (code == ERRCODE_QUERY_CANCELED || code == ERRCODE_ADMIN_SHUTDOWN)
 	{
-		errdetail("The training of \"%s\" stops after epoch %d of %d.", training->model, training->epoch, training->epochs);
-		errhint("CALL siamese.resume('%s') goes on from there; until then \"%s@%d\" names its best epoch.",
-				training->model, training->model, training->version);
+		errdetail("The training of \"%s\" stops after epoch %d of %d.", model, version->epoch, training->request.epochs);
+		errhint("CALL siamese.resume('%s') continues from there; until then \"%s@%d\" names its best epoch.",
+				model, model, version->number);
 	}
 	else
 		errcontext("training of version %d of model \"%s\", after epoch %d of %d",
-				   training->version, training->model, training->epoch, training->epochs);
+				   version->number, model, version->epoch, training->request.epochs);
 }
 
-/* One call: the work is train's, or with resumed resume's for this version. */
+/* Runs train(), or with resumed resume() of this version, with the model's name locked. */
 static void
 run(Training *training, bool resumed, int version)
 {
-	ErrorContextCallback callback = {.previous = error_context_stack, .callback = tell_what_is_left, .arg = training};
+	ErrorContextCallback callback = {.previous = error_context_stack, .callback = add_error_context, .arg = training};
 
 	error_context_stack = &callback;
-	model_lock_name(training->model, true); /* of the session: transactions come and go */
+	model_lock_name(training->request.model, true); /* for the session, since the procedure commits */
 	PG_TRY();
 	{
 		SPI_connect_ext(SPI_OPT_NONATOMIC);
 		if (!resumed)
-			training->owner = MemoryContextStrdup(training->context, model_check_owner(training->model));
+			training->version.owner = MemoryContextStrdup(training->context, model_check_owner(training->request.model));
 		if (resumed)
 			resume(training, version);
 		else
@@ -203,13 +214,13 @@ run(Training *training, bool resumed, int version)
 	error_context_stack = callback.previous;
 }
 
-/* Starts the clock, and enters a context that all of a training lives in; returns the one to go back to. */
+/* Starts the clock and switches to a context for the whole training; returns the context to switch back to. */
 static MemoryContext
 begin(FunctionCallInfo fcinfo, const char *procedure, Training *training)
 {
 	check_procedure_call(fcinfo, procedure, "It commits after each epoch.");
 	memset(training, 0, sizeof *training);
-	INSTR_TIME_SET_CURRENT(training->start);
+	INSTR_TIME_SET_CURRENT(training->clock.start);
 	training->context = AllocSetContextCreate(PortalContext, "siamese training", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(training->context);
 	return PortalContext;
@@ -238,21 +249,21 @@ siamese_train(PG_FUNCTION_ARGS)
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 					 errmsg("only the epochs of siamese.train() may be NULL"),
 					 errdetail("Its argument \"%s\" is.", argument[i])));
-	training.model = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	training.query = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	training.network = text_to_cstring(PG_GETARG_TEXT_PP(2));
-	training.seed = PG_GETARG_INT64(4);
-	model_plain_name(training.model);
+	training.request.model = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	training.request.query = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	training.request.network = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	training.request.seed = PG_GETARG_INT64(4);
+	model_plain_name(training.request.model);
 	if (!PG_ARGISNULL(3))
 	{
-		training.epochs = PG_GETARG_INT32(3);
-		if (training.epochs < 1 || training.epochs > 100000)
+		training.request.epochs = PG_GETARG_INT32(3);
+		if (training.request.epochs < 1 || training.request.epochs > 100000)
 			ereport(ERROR,
 					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-					 errmsg("number of epochs is out of range: %d", training.epochs),
+					 errmsg("number of epochs is out of range: %d", training.request.epochs),
 					 errdetail("It must be from 1 to 100000.")));
 	}
-	training_options(PG_GETARG_JSONB_P_COPY(5), definition_of_network(training.network), &training.options);
+	train_options_read(PG_GETARG_JSONB_P_COPY(5), definition_of_network(training.request.network), &training.request.options);
 	run(&training, false, 0);
 	end(&training, caller);
 	return (Datum) 0;
@@ -274,7 +285,7 @@ siamese_resume(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("the model of siamese.resume() may not be NULL")));
 	model_parse_name(text_to_cstring(PG_GETARG_TEXT_PP(0)), plain, &version);
-	training.model = pstrdup(plain);
+	training.request.model = pstrdup(plain);
 	run(&training, true, version);
 	end(&training, caller);
 	return (Datum) 0;

@@ -1,167 +1,154 @@
 /*
- * training.h: examples -> batches -> steps -> a new version of a model.
- *
- * The rows of the examples' query are decoded and prepared once (examples.c), identities or groups of them are split by seed
- * into those that train and those held out (split.c), each step takes some identities and some samples of each (sampler.c), every
- * sample distorted anew (the network room).  All threads but the main one are ours, with every signal blocked, and never call
- * the server (common/threads.c).
+ * training.h: one training, shared by the files that run it: train.c (the SQL procedures), resume.c (reads the checkpoint of an
+ * earlier one), warm_start.c, time_budget.c, loop.c (the epochs), validation.c (the scores of an epoch), commit_epoch.c (what
+ * it commits) and checkpoint.c (of that, what resume() needs).
  */
 #ifndef SIAMESE_TRAINING_H
 #define SIAMESE_TRAINING_H
 
 #include "postgres.h"
 
-#include "common/random.h"
-#include "common/threads.h"
-#include "model/model.h"
-#include "network/network.h"
-#include "verification/verification.h"
+#include "common/clock.h"
+#include "model/stored_calibration.h"
+#include "training/examples.h"
+#include "training/learner.h"
+#include "training/split.h"
+#include "training/train_options.h"
 
-/* ---- examples.c --------------------------------------------------------------------------------------------------- */
-
-typedef struct Example
+/* The arguments of the call; when resumed, those of the call that began it. */
+typedef struct TrainingRequest
 {
-	int			label;			/* index into Examples.label */
-	bool		genuine;
-	int			slot;			/* number of its raster in the store: rises in the order of the query's rows */
-} Example;
+	char	   *model;
+	char	   *network;
+	char	   *query;
+	int			epochs;			/* 0 until they are known; fewer later if the time budget is short */
+	int64		seed;
+	TrainOptions options;
+} TrainingRequest;
 
-typedef struct ExampleLabel
-{
-	char	   *name;
-	int			first;			/* its examples stand together: genuine ones first, then forgeries */
-	int			genuine;
-	int			forged;
-	int			group;			/* 0 .. groups - 1: labels of one group are never on both sides of a split */
-} ExampleLabel;
-
-typedef struct Examples
+/* The held-out examples, in the order of the split. */
+typedef struct ValidationSet
 {
 	int			count;
-	int			labels;
-	int			groups;			/* as many as labels when the query has no groups */
-	bool		grouped;		/* the query has groups */
-	int			raster_bytes;	/* of one example */
-	struct RasterStore *rasters;
-	Size		bytes;			/* in memory, all in all */
-	char	   *digest;			/* SHA-256 over labels, groups and prepared samples, in hexadecimal: the same for the same set of rows */
-	Example    *example;		/* sorted by label, genuine before forged, then by content */
-	ExampleLabel *label;		/* sorted by name, bytewise */
-	int64		null_rows;		/* a NULL sample or label: left out */
-	int64		bad_rows;		/* not decodable: left out */
-	char	   *first_bad;		/* describes the first of them */
-	int64		copies;			/* the same, prepared, as another one of the label: left out */
-	int64		contradictions; /* samples that are genuine ones of two labels, or genuine and forged under one */
-	char	   *first_contradiction;	/* describes the first of them */
-} Examples;
+	int		   *example;		/* [count] */
+	float	   *embedding;		/* [count, dimensions], overwritten by each validation */
+} ValidationSet;
 
-/*
- * Runs the query inside the current SPI connection; everything lives in the current memory context.  Columns: sample
- * bytea or real[], label of any type, genuine boolean (NULL is an error) if there is a third, and group of any type if there is a
- * fourth: of a label's rows all that name one (are not NULL) name the same, and without any it is a group of its own.  The
- * result depends on the set of rows, not on their order.  Rasters that do not fit into memory bytes go to a temporary file.  Warns of rows
- * that were left out; raises if the query or its columns are wrong, or if the list of the rows alone takes more than most
- * bytes.
- */
-extern Examples *examples_read(const char *query, const NetworkDefinition *definition, Size memory, Size most);
-
-/*
- * Rasters [height, width, channels], prepared as the network sees them, of the examples index [count]: raster [count]
- * points to them, in memory or in buffer [count, examples->raster_bytes].  Valid until the buffer is used again.  For the
- * main thread alone.
- */
-extern void examples_fetch(const Examples *examples, const int *index, int count, uint8 *buffer, const uint8 **raster);
-extern bool examples_spilled(const Examples *examples);	/* whether there is a temporary file */
-
-/* ---- split.c ------------------------------------------------------------------------------------------------------ */
-
-#define SPLIT_LEAST_IDENTITIES 4	/* in all: 2 to learn from, 2 to be measured by */
-
-typedef struct Split
+/* What is committed of the version so far. */
+typedef struct TrainedVersion
 {
-	int			training;
-	int			held_out;
-	int			groups;			/* in all, of identities that can be used */
-	int			held_out_groups;
-	int		   *training_label; /* [training] */
-	int		   *held_out_label; /* [held_out] */
-} Split;
+	char	   *owner;			/* of the model's name */
+	int			number;			/* 0 until the first epoch */
+	int			epoch;			/* the last one that was committed */
+	int			best_epoch;
+	double		best_error;
+	uint64		fingerprint;	/* of the best epoch */
+} TrainedVersion;
 
-/*
- * Groups, which without a column of groups are identities, never samples, by seed.  An identity needs two genuine samples:
- * others raise, or with strict false are left out.  Raises when there are too few identities or groups.  Whole groups are
- * held out, in random order, each that brings the number of held-out identities nearer to the share held_out; no more of
- * them when there would be more than most_samples.  Of a group that is larger than that some identities are on neither side.
- */
-extern Split *split_identities(const Examples *examples, double held_out, int most_samples, uint64 seed, bool strict);
-
-/* ---- sampler.c ---------------------------------------------------------------------------------------------------- */
-
-typedef struct Batch
+/* What a resumed training has to do as the one before; zero in a new one. */
+typedef struct ResumedPlan
 {
-	int			n;
-	int		   *example;		/* [n], indexes of the examples */
-	int32	   *label;			/* [n] */
-	uint8	   *genuine;		/* [n] */
-	NetworkCopy *copy;			/* [n]; forge: of a genuine sample, and genuine is 0 */
-} Batch;
+	double		elapsed;		/* seconds until the checkpoint */
+	char	   *digest;			/* of the examples */
+	int64		epoch_steps;
+	int			samples_at_once;
+} ResumedPlan;
 
-typedef struct Sampler Sampler;
-
-extern Sampler *sampler_create(const Examples *examples, const Split *split, const NetworkDefinition *definition, uint64 seed);
-extern int	sampler_batch_size(const Sampler *sampler); /* the largest n */
-extern void sampler_next(Sampler *sampler, Batch *batch);
-
-/* ---- embed_examples.c --------------------------------------------------------------------------------------------- */
-
-/*
- * Embeds the examples index [count] on all threads, each at_once samples in a pass: embedding [count, dimensions].  False
- * when a cancel or a termination is pending.
- */
-extern bool embed_examples(const Network *network, const real *weights, ThreadPool *pool, const Examples *examples,
-							 const int *index, int count, int at_once, float *embedding);
-
-#define EMBED_SAMPLES_AT_ONCE 16	/* at once, where there is memory */
-
-/* ---- example_pairs.c ---------------------------------------------------------------------------------------------- */
-
-/*
- * Distances of the pairs among the examples of these labels, sorted; samples are numbered as in embedding [all their
- * examples in order of labels, dimensions].  All pairs, or where a kind has more than limit of them a sample drawn by
- * seed.
- */
-extern void example_pairs(const Examples *examples, const int *labels, int label_count, const float *embedding,
-							 Metric metric, int dimensions, int64 limit, uint64 seed, PairDistances *pairs);
-
-/* ---- reference_fit.c ---------------------------------------------------------------------------------------------- */
-
-/*
- * The calibration of references, from the same as example_pairs(), in the current memory context; samples: its result,
- * for who is who.
- */
-extern ReferenceCalibration *references_fit(const Examples *examples, const int *labels, int label_count,
-											const float *embedding, Metric metric, int dimensions, uint64 seed,
-											const PairDistances *samples);
-
-/* ---- options.c ---------------------------------------------------------------------------------------------------- */
-
-typedef struct TrainingOptions
+typedef struct TrainingClock
 {
-	int			threads;
-	bool		strict;
-	double		max_minutes;	/* 0: as long as the epochs take */
-	char	   *start;			/* NULL, or the model to begin from */
-	Jsonb	   *given;			/* as the caller wrote them */
-	Jsonb	   *definition;		/* the network's, with the options' changes */
-} TrainingOptions;
+	instr_time	start;			/* of this call */
+	instr_time	loop_start;		/* of its first epoch, ... */
+	int			loop_epoch;		/* ... which came after this one */
+} TrainingClock;
 
-/* Raises on unknown options (the hint lists the known ones) and values out of range. */
-extern void training_options(Jsonb *options, Jsonb *network_definition, TrainingOptions *result);
+typedef struct Training
+{
+	MemoryContext context;		/* outlives the transactions; holds everything below */
+	TrainingRequest request;
+	ResumedPlan resumed;
+	uint64		start_fingerprint;	/* with the option "start" */
+	NetworkDefinition *definition;
+	bool		spare_memory;	/* the network computes by the methods that take least */
+	char	   *memory_text;	/* where memory goes, a sentence for people */
+	Examples   *examples;
+	Split	   *split;
+	Learner    *learner;
+	ValidationSet validation;
+	TrainedVersion version;
+	TrainingClock clock;
+} Training;
 
-/* From "given", as it was stored: what else a resumed training must know. */
-extern void training_options_resumed(TrainingOptions *result);
+typedef struct EpochResult
+{
+	int			epoch;
+	double		loss;
+	double		eer;			/* mean of random and skilled where there are forgeries */
+	double		auc;
+	double		error;			/* the best epoch has the least: EER, and AUC between equal ones */
+	double		images_per_second;
+	double		elapsed;		/* seconds since the training began, interruptions not counted */
+	double		remaining;
+	ModelCalibration calibration;
+	ReferenceCalibration *references;
+	Jsonb	   *scores;
+} EpochResult;
 
-/* "given" says which version was meant by "start". */
-extern void training_options_started(TrainingOptions *options, const char *start);
+/* ---- loop.c -------------------------------------------------------------------------------------------------------- */
+
+/* Runs and commits all epochs that are left; then finishes the version. */
+extern void loop_run(Training *training);
+
+/* ---- validation.c -------------------------------------------------------------------------------------------------- */
+
+/* Limits of what is held out, since each epoch embeds it all: so many samples, or values of embeddings (64 MB). */
+#define VALIDATION_SAMPLES 20000
+#define VALIDATION_VALUES (16 * 1024 * 1024)
+
+/* Lists the held-out examples, with room for their embeddings, in the current memory context. */
+extern void validation_gather(Training *training);
+
+/* Embeds the first count of them.  False if a cancel or a termination is pending. */
+extern bool validation_embed(Training *training, int count);
+
+/* Fills eer, auc, error, calibration, references and scores.  False as above. */
+extern bool validation_score(Training *training, EpochResult *result);
+
+/* ---- commit_epoch.c ------------------------------------------------------------------------------------------------ */
+
+/*
+ * One transaction.  A cancel ends it as well, since writing the checkpoint of a large network takes many seconds: that epoch is
+ * then computed again.
+ */
+extern void commit_epoch(Training *training, EpochResult *result);
+extern void commit_finished(Training *training);
+
+/* ---- checkpoint.c -------------------------------------------------------------------------------------------------- */
+
+/*
+ * In the current transaction, as the tables' owner.  user: who trains.  first: this version has no checkpoint yet; those of
+ * the name's earlier versions are removed.
+ */
+extern void checkpoint_store(const Training *training, int epoch, double elapsed, Oid user, bool first);
+extern void checkpoint_load(Training *training);	/* into the learner's arrays; raises if it does not fit */
+extern void checkpoint_drop(const Training *training);	/* as the tables' owner */
+
+/* ---- warm_start.c -------------------------------------------------------------------------------------------------- */
+
+/* Which version the option "start" means, and its weights into the learner; nothing without the option. */
+extern void warm_start_resolve(Training *training);
+extern void warm_start_load(Training *training);
+
+/* ---- time_budget.c ------------------------------------------------------------------------------------------------- */
+
+/* With max_minutes: sets the number of epochs, at most most_epochs unless that is 0; if not one fits, shortens the only one. */
+extern void time_budget_plan(Training *training, int most_epochs);
+
+/* With max_minutes: drops epochs that no longer fit.  elapsed: seconds of all until now; epoch_seconds: of one. */
+extern void time_budget_trim(Training *training, int epoch, double elapsed, double epoch_seconds);
+
+/* ---- resume.c ------------------------------------------------------------------------------------------------------ */
+
+/* Fills training from the rows of its model and checkpoint; raises if there is nothing to resume.  version 0: the newest. */
+extern void resume_read(Training *training, int version);
 
 #endif

@@ -1,9 +1,9 @@
 /*
- * bootstrap.c: identities, or groups of them, drawn again and again: how much an error rate would differ among other people.
+ * bootstrap.c: the bootstrap over identities, or groups of them: how much an error rate varies among people.
  *
- * Replicates are computed in blocks, so that a group's counts of a block are one cache line and a pair's weights one
- * short loop: a pass over the sorted pairs adds up the weights of each replicate and writes the sums down at each
- * threshold.  200,000 pairs take about a tenth of a second.
+ * Replicates are computed in blocks, so that the counts of a group in a block are one cache line and the weights of a pair
+ * one short loop: a pass over the sorted pairs sums the weights in each replicate and stores the sums at each threshold.
+ * 200,000 pairs take about a tenth of a second.
  */
 #include "postgres.h"
 
@@ -14,7 +14,9 @@
 
 #include "common/number.h"
 #include "common/random.h"
+#include "model/stored_calibration.h"
 #include "verification/bootstrap.h"
+#include "verification/score.h"
 
 #define BLOCK 64				/* replicates at once */
 #define GRID_STEPS 128			/* thresholds of a grid at even shares of each kind */
@@ -59,7 +61,7 @@ add_products(uint32 *restrict sum, const uint8 *restrict a, const uint8 *restric
 		sum[r] += (uint32) ((uint16) a[r] * (uint16) b[r]);
 }
 
-/* One block's sums of one kind, and with the last of them its shares: accepted [thresholds, BOOTSTRAP_REPLICATES]. */
+/* The shares of one kind in one block's replicates: accepted [thresholds, BOOTSTRAP_REPLICATES]. */
 static void
 accumulate(const PairDistances *pairs, PairKind kind, const uint8 *count, const Bootstrap *resampled, float *accepted)
 {
@@ -198,7 +200,7 @@ bootstrap_at(const Bootstrap *resampled, PairKind kind, int place)
 	return resampled->accepted[kind] + (Size) place * BOOTSTRAP_REPLICATES;
 }
 
-/* ---- what they tell ------------------------------------------------------------------------------------------------ */
+/* ---- statistics of replicates ------------------------------------------------------------------------------------------------ */
 
 double
 bootstrap_deviation(const float *value)

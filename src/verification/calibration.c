@@ -1,13 +1,15 @@
 /*
- * calibration.c: a distance -> a probability; a prior or a wished false-accept rate -> a threshold.
+ * calibration.c: a distance -> a probability; a prior or a false-accept rate -> a threshold.
  */
 #include "postgres.h"
 
 #include <math.h>
 
 #include "common/check.h"
+#include "model/stored_calibration.h"
 #include "verification/bootstrap.h"
-#include "verification/verification.h"
+#include "verification/calibration.h"
+#include "verification/regression.h"
 
 static double
 logit(double probability)
@@ -18,13 +20,13 @@ logit(double probability)
 void
 calibration_warn_of_chance(const char *model, const ModelCalibration *calibration)
 {
-	if (calibration_says_nothing(calibration))
+	if (calibration_is_chance(calibration))
 		ereport(WARNING,
 				(errmsg("model \"%s\" does not tell identities apart", model),
-				 errdetail("On the %d identities that it was measured by it is no better than chance may be: the area under the ROC curve"
-						   " is not surely above 0.5.  verify() and ~= never say \"the same\" with it.", calibration->identities),
-				 errhint("Look at a few of siamese.preview(), train for more epochs or with another network, or measure by more"
-						 " identities.")));
+				 errdetail("On the %d identities that it was calibrated on, it is no better than chance: the area under the ROC curve"
+						   " is not significantly above 0.5.  With it, verify() and ~= find nothing to be the same.", calibration->identities),
+				 errhint("Look at a few samples with siamese.preview(), train for more epochs or with another network, or calibrate"
+						 " on more identities.")));
 }
 
 double
@@ -39,10 +41,10 @@ double
 calibration_even_threshold(const ModelCalibration *calibration, double prior)
 {
 	const CalibrationKnot *knot = calibration->knot;
-	double		even = logit(calibration->prior) - logit(prior);	/* log odds that this prior turns into even ones */
+	double		even = logit(calibration->prior) - logit(prior);	/* log odds that are even odds at this prior */
 	int			last = calibration->knots - 1;
 
-	if (calibration_says_nothing(calibration))
+	if (calibration_is_chance(calibration))
 		return -INFINITY;
 	if (prior == calibration->prior)
 		return calibration->threshold;
@@ -58,8 +60,8 @@ calibration_even_threshold(const ModelCalibration *calibration, double prior)
 }
 
 /*
- * About how many identities, or groups of them, a rate would need: a rate's variance falls like 1 / their number, and grows
- * for rarer events like 1 / rate.
+ * About how many identities, or groups of them, a rate would need: the variance of a rate is about proportional to 1 / their
+ * number, and relative to the rate to 1 / rate.
  */
 static int
 groups_needed(const ModelCalibration *calibration, double far)
@@ -75,7 +77,7 @@ groups_needed(const ModelCalibration *calibration, double far)
 		relative_error = calibration->rate[calibration->rates - 1].relative_error;
 	}
 	factor = pow(relative_error / CALIBRATION_RELATIVE_ERROR, 2) * rate / far;
-	if (calibration->pairs[PAIR_RANDOM] > 0)	/* these grow with the square */
+	if (calibration->pairs[PAIR_RANDOM] > 0)	/* pairs of two identities: their number grows with the square */
 		factor = fmax(factor, sqrt(CALIBRATION_SUPPORT / (far * (double) calibration->pairs[PAIR_RANDOM])));
 	if (calibration->pairs[PAIR_SKILLED] > 0)
 		factor = fmax(factor, CALIBRATION_SUPPORT / (far * (double) calibration->pairs[PAIR_SKILLED]));
@@ -94,7 +96,7 @@ calibration_threshold(const ModelCalibration *calibration, double far)
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("false-accept rate %g is out of range", far),
 				 errdetail("It must be greater than 0 and at most 0.5.")));
-	if (calibration_says_nothing(calibration))
+	if (calibration_is_chance(calibration))
 		return -INFINITY;
 	if (calibration->rates == 0 || far < rate[calibration->rates - 1].rate * (1 - 1e-9))
 	{

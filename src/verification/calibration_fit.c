@@ -1,5 +1,5 @@
 /*
- * calibration_fit.c: the distances of held-out pairs -> log odds by distance, thresholds by false-accept rate.
+ * calibration_fit.c: distances of held-out pairs -> log odds by distance, thresholds by false-accept rate.
  */
 #include "postgres.h"
 
@@ -8,17 +8,20 @@
 #include "utils/memutils.h"
 
 #include "common/random.h"
+#include "model/stored_calibration.h"
 #include "verification/bootstrap.h"
-#include "verification/verification.h"
+#include "verification/calibration.h"
+#include "verification/regression.h"
+#include "verification/score.h"
 
-#define BINS 60					/* of equal mass; with the two ends at most CALIBRATION_KNOTS knots */
+#define BINS 60					/* of equal weight; with both ends at most CALIBRATION_KNOTS knots */
 #define FOLDS 5
 
 StaticAssertDecl(BINS + 2 <= CALIBRATION_KNOTS, "every bin may become a knot");
 
 /* ---- probability --------------------------------------------------------------------------------------------------- */
 
-/* What lies in a bin of distances, by the folds of the two identities' groups. */
+/* The pairs in a bin of distances, by the folds of the two identities' groups. */
 typedef struct Tally
 {
 	double		moment;
@@ -36,7 +39,7 @@ typedef struct Binned
 	double		impostor_trial;
 } Binned;
 
-/* What one pair weighs, so that all genuine pairs and all impostors weigh one each, random and skilled ones alike. */
+/* The weight of a pair: all genuine pairs have 1 in total, so have all impostors, half of it each for random and skilled ones. */
 static double
 pair_weight(const PairDistances *pairs, PairKind kind)
 {
@@ -45,7 +48,7 @@ pair_weight(const PairDistances *pairs, PairKind kind)
 	return (kind != PAIR_GENUINE && both ? 0.5 : 1.0) / (double) Max(pairs->set[kind].count, 1);
 }
 
-/* Bins of about equal mass; equal distances stay together. */
+/* Bins of about equal weight; equal distances are in the same bin. */
 static void
 fill_bins(const PairDistances *pairs, const int *fold, Binned *binned)
 {
@@ -74,8 +77,8 @@ fill_bins(const PairDistances *pairs, const int *fold, Binned *binned)
 }
 
 /*
- * The pairs that lie within the folds that are not left_out, or within left_out itself: shares of them.  False when
- * genuine pairs or impostors are missing there.
+ * The bins of the pairs whose identities are both outside of the fold left_out, or with within both inside of it.  False if
+ * there are no genuine pairs or no impostors among them.
  */
 static bool
 select_bins(const Binned *binned, int left_out, bool within, CalibrationBin *bin)
@@ -108,11 +111,11 @@ select_bins(const Binned *binned, int left_out, bool within, CalibrationBin *bin
 	return true;
 }
 
-/* A way to fit: with fewer, wider bins the isotonic curve is smoother. */
+/* Fewer, wider bins make the isotonic curve smoother. */
 typedef struct Candidate
 {
 	CalibrationMethod method;
-	int			merged;			/* so many bins become one */
+	int			merged;			/* bins that are merged into one */
 } Candidate;
 
 static const Candidate candidates[] = {
@@ -134,7 +137,7 @@ merge_bins(CalibrationBin *bin, int bins, int merged)
 			sum.genuine += bin[b].genuine;
 			sum.impostor += bin[b].impostor;
 		}
-		/* what a selection left empty tells nothing */
+		/* bins without selected pairs are left out */
 		if (sum.genuine + sum.impostor > 0)
 		{
 			sum.distance /= sum.genuine + sum.impostor;
@@ -153,7 +156,7 @@ fit(const Candidate *candidate, const Binned *binned, CalibrationBin *bin, Calib
 		(bin, bins, binned->largest, binned->genuine_trial, binned->impostor_trial, knot);
 }
 
-/* Sum over the folds of the log loss on one fold's pairs after a fit to the others'; NaN if no fold has what it takes. */
+/* Sum over the folds of the log loss on one fold's pairs after a fit to the others'; NaN if no fold has enough pairs. */
 static double
 cross_validate(const Candidate *candidate, const Binned *binned)
 {
@@ -183,7 +186,7 @@ cross_validate(const Candidate *candidate, const Binned *binned)
 	return folds > 0 ? loss : NAN;
 }
 
-/* Every group gets a fold by chance, all folds of the same size; at least two groups each. */
+/* Assigns groups to folds of the same size at random. */
 static int *
 draw_folds(int groups, int folds, uint64 seed)
 {
@@ -200,7 +203,7 @@ draw_folds(int groups, int folds, uint64 seed)
 	return fold;
 }
 
-/* Distinct forgeries in skilled pairs. */
+/* The number of distinct forgeries in skilled pairs. */
 static int
 count_forgeries(const PairDistances *pairs)
 {
@@ -216,8 +219,8 @@ count_forgeries(const PairDistances *pairs)
 }
 
 /*
- * What one more trial would weigh: of genuine pairs a sample, of random impostors a pair of identities, of skilled ones
- * a forgery.  Other pairs of the same ones say much the same.
+ * The weight of one independent trial: of genuine pairs a sample, of random impostors a pair of identities, of skilled ones
+ * a forgery; pairs that share these are strongly correlated.
  */
 static void
 weigh_trials(const PairDistances *pairs, Binned *binned)
@@ -269,7 +272,7 @@ fit_probability(const PairDistances *pairs, uint64 seed, ModelCalibration *calib
 	pfree(binned);
 }
 
-/* Where the log odds reach even ones; where they never do, the equal error rate's threshold. */
+/* The distance at even odds; if there is none, the threshold of the equal error rate. */
 static double
 default_threshold(const PairDistances *pairs, const ModelCalibration *calibration)
 {
@@ -285,16 +288,16 @@ default_threshold(const PairDistances *pairs, const ModelCalibration *calibratio
 
 /* ---- false-accept rates -------------------------------------------------------------------------------------------- */
 
-/* Rates to offer: 50, 40, 30, 20, 15 and 10 % and so on by decades. */
+/* Candidate rates: 50, 40, 30, 20, 15 and 10 %, then the same by decades. */
 static double
-offered_rate(int i)
+candidate_rate(int i)
 {
 	static const double step[] = {0.5, 0.4, 0.3, 0.2, 0.15, 0.1};
 
 	return step[i % 6] * pow(10, -(i / 6));
 }
 
-/* The threshold that accepts at most this share of each kind of impostor: it lies below the next one. */
+/* The threshold that accepts at most this share of each kind of impostor. */
 static double
 threshold_at(const PairDistances *pairs, double rate)
 {
@@ -328,7 +331,7 @@ smallest_support(const PairDistances *pairs, double rate)
 	return support;
 }
 
-/* The share of the kind of impostor that is accepted more often, in one replicate. */
+/* In one replicate, the share accepted of the kind of impostor that is accepted more often. */
 static float
 worst_share(const Bootstrap *resampled, int place, int replicate)
 {
@@ -346,7 +349,7 @@ worst_share(const Bootstrap *resampled, int place, int replicate)
 	return worst;
 }
 
-/* In each replicate the largest threshold whose share is within the rate. */
+/* In each replicate, the largest threshold whose share is within the rate. */
 static void
 replicate_thresholds(const Bootstrap *resampled, double rate, float *value)
 {
@@ -374,15 +377,15 @@ replicate_thresholds(const Bootstrap *resampled, double rate, float *value)
 	}
 }
 
-/* Thresholds of the rates that enough impostors support. */
+/* Thresholds of the candidate rates with enough impostors; returns how many. */
 static int
-offer_thresholds(const PairDistances *pairs, double *threshold)
+candidate_thresholds(const PairDistances *pairs, double *threshold)
 {
 	int			count = 0;
 
-	while (count < CALIBRATION_RATES && smallest_support(pairs, offered_rate(count)) >= CALIBRATION_SUPPORT)
+	while (count < CALIBRATION_RATES && smallest_support(pairs, candidate_rate(count)) >= CALIBRATION_SUPPORT)
 	{
-		threshold[count] = threshold_at(pairs, offered_rate(count));
+		threshold[count] = threshold_at(pairs, candidate_rate(count));
 		count++;
 	}
 	return count;
@@ -407,8 +410,8 @@ fit_rates(const PairDistances *pairs, const Bootstrap *resampled, const double *
 			value[r] = worst_share(resampled, place, r);
 		deviation = bootstrap_deviation(value);
 		*rate = (CalibrationRate) {
-			.rate = offered_rate(i), .threshold = threshold[i], .relative_error = deviation / offered_rate(i),
-			.rate_interval = score_interval(offered_rate(i), deviation, groups, two_way)
+			.rate = candidate_rate(i), .threshold = threshold[i], .relative_error = deviation / candidate_rate(i),
+			.rate_interval = score_interval(candidate_rate(i), deviation, groups, two_way)
 		};
 		if (groups < BOOTSTRAP_LEAST_GROUPS || !(deviation > 0) || rate->relative_error > CALIBRATION_RELATIVE_ERROR)
 			break;
@@ -422,8 +425,8 @@ fit_rates(const PairDistances *pairs, const Bootstrap *resampled, const double *
 /* ---- all of it ----------------------------------------------------------------------------------------------------- */
 
 /*
- * Whether chance would do as well: the area under the ROC curve, of random and skilled impostors alike, is one half within
- * its interval.  With too few groups for one, the area itself counts.
+ * Whether the model is no better than chance: the lower end of the interval of the area under the ROC curve, the mean of
+ * random and skilled impostors, is at most one half.  With too few groups for an interval, the area itself decides.
  */
 static bool
 is_chance(const PairDistances *pairs, const Bootstrap *resampled)
@@ -456,7 +459,7 @@ calibration_fit(const PairDistances *pairs, uint64 seed, ModelCalibration *calib
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "siamese calibration", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(scratch);
 	double		threshold[CALIBRATION_RATES];
-	int			candidates = offer_thresholds(pairs, threshold);
+	int			candidates = candidate_thresholds(pairs, threshold);
 	double	   *grid;
 	int			thresholds = bootstrap_grid(pairs, threshold, candidates, &grid);
 	Bootstrap  *resampled = bootstrap_pairs(pairs, grid, thresholds, seed);
@@ -473,7 +476,7 @@ calibration_fit(const PairDistances *pairs, uint64 seed, ModelCalibration *calib
 		calibration->knots = 1;
 		calibration->knot[0] = (CalibrationKnot) {0, 0};
 	}
-	if (calibration_says_nothing(calibration))
+	if (calibration_is_chance(calibration))
 		calibration->threshold = CALIBRATION_NO_THRESHOLD;
 	else
 	{

@@ -1,10 +1,10 @@
 /*
- * explanation.c: explain_verification(): why a signature was rejected.
+ * explanation.c: explain_verification(): why a signature is far from a person.
  *
- * Against a pen's trajectory the answer is in words of the field.  Each property of each section of the writing is levelled
- * to the signature's own mean, and the network runs again: how much nearer the rest is to the person is what that part
- * contributed to the distance (occlusion: Zeiler, Fergus 2014, "Visualizing and understanding convolutional networks",
- * section 4.2).  Against an embedding alone there are only its components, and the section that each one looks at.
+ * A pen's trajectory is explained by occlusion (Zeiler, Fergus 2014, "Visualizing and understanding convolutional networks",
+ * section 4.2): each property of each section of the writing is replaced by the signature's mean, and the network runs
+ * again; by how much the distance falls is the contribution of that part.  Of an embedding alone there are only its
+ * components, and the section that each depends on.
  */
 #include "postgres.h"
 
@@ -17,9 +17,12 @@
 
 #include "common/check.h"
 #include "common/host.h"
-#include "verification/verification.h"
+#include "model/model.h"
+#include "model/sql_samples.h"
+#include "model/stored_calibration.h"
+#include "verification/verify.h"
 
-#define SECTIONS 5				/* of the writing, of equal time or way */
+#define SECTIONS 5				/* of the writing, of equal time or length */
 
 typedef enum Property
 {
@@ -65,48 +68,42 @@ property_of(PenFeature feature)
 	return PROPERTY_SHAPE;
 }
 
-/* What is compared: the person, and people in general. */
-typedef struct Person
-{
-	const Reference *reference;
-	const float *variance;		/* NULL: unknown */
-} Person;
-
 /* ---- a trajectory ------------------------------------------------------------------------------------------------- */
 
-typedef struct Questioned
+typedef struct Occlusion
 {
 	Model	   *model;
-	Person		person;
+	const Reference *reference;
+	const float *variance;		/* NULL: unknown */
 	float	   *input;			/* [length, features] */
-	float	   *changed;		/* the same, with one part levelled */
+	float	   *occluded;		/* the same, with one part replaced by the mean */
 	float	   *embedding;		/* [dimensions] */
-	float	   *point;
-} Questioned;
+	float	   *point;			/* [dimensions]: the embedding as references compare it */
+} Occlusion;
 
 static double
-distance_of_input(Questioned *questioned, const float *input)
+distance_of_input(Occlusion *occlusion, const float *input)
 {
-	Model	   *model = questioned->model;
+	Model	   *model = occlusion->model;
 	Status		status;
 
-	if (!network_forward(model->network, model->weights, model->workspace, input, 1, questioned->embedding, &status))
+	if (!network_forward(model->network, model->weights, model->workspace, input, 1, occlusion->embedding, &status))
 		check_raise_status(&status);
-	reference_point(model->metric, questioned->embedding, model->dimensions, questioned->point);
-	return reference_distance(questioned->person.reference, questioned->point, questioned->person.variance);
+	reference_point(model->metric, occlusion->embedding, model->dimensions, occlusion->point);
+	return reference_distance(occlusion->reference, occlusion->point, occlusion->variance);
 }
 
-/* The distance when a property of a section is levelled; NAN if the network does not see that property. */
+/* The distance with a property of a section occluded; NAN if that property is no input of the network. */
 static double
-distance_without(Questioned *questioned, int section, Property property)
+distance_without(Occlusion *occlusion, int section, Property property)
 {
-	const PenPreparation *pen = &questioned->model->definition->pen;
+	const PenPreparation *pen = &occlusion->model->definition->pen;
 	int			features = pen->feature_count;
 	int			first = pen->length * section / SECTIONS;
 	int			last = pen->length * (section + 1) / SECTIONS;
 	bool		seen = false;
 
-	memcpy(questioned->changed, questioned->input, sizeof(float) * pen->length * features);
+	memcpy(occlusion->occluded, occlusion->input, sizeof(float) * pen->length * features);
 	for (int f = 0; f < features; f++)
 	{
 		double		mean = 0;
@@ -115,12 +112,12 @@ distance_without(Questioned *questioned, int section, Property property)
 			continue;
 		seen = true;
 		for (int i = 0; i < pen->length; i++)
-			mean += questioned->input[(Size) i * features + f];
+			mean += occlusion->input[(Size) i * features + f];
 		mean /= pen->length;
 		for (int i = first; i < last; i++)
-			questioned->changed[(Size) i * features + f] = (float) mean;
+			occlusion->occluded[(Size) i * features + f] = (float) mean;
 	}
-	return seen ? distance_of_input(questioned, questioned->changed) : NAN;
+	return seen ? distance_of_input(occlusion, occlusion->occluded) : NAN;
 }
 
 PG_FUNCTION_INFO_V1(siamese_explain_pen);
@@ -129,7 +126,7 @@ Datum
 siamese_explain_pen(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	Questioned	questioned = {0};
+	Occlusion	occlusion = {0};
 	const ReferenceCalibration *calibration;
 	Reference  *reference;
 	Model	   *model;
@@ -140,26 +137,27 @@ siamese_explain_pen(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		return (Datum) 0;
-	model = questioned.model = model_argument(fcinfo, 2, INPUT_PEN);
+	model = occlusion.model = model_argument(fcinfo, 2, INPUT_PEN);
 	reference = PG_GETARG_REFERENCE(0);
 	if (reference->model != model->fingerprint)
 		check_different_models(reference->model, model->fingerprint);
 	calibration = references_of(reference);
-	questioned.person = (Person) {reference, calibration ? calibration->variance : NULL};
+	occlusion.reference = reference;
+	occlusion.variance = calibration ? calibration->variance : NULL;
 	if (!model_try_prepare_pen(model->definition, PG_GETARG_ARRAYTYPE_P(1), model->raster, &status))
 		check_raise_status(&status);
 	values = network_input_values(model->network);
-	questioned.input = palloc(sizeof(float) * values);
-	questioned.changed = palloc(sizeof(float) * values);
-	questioned.embedding = palloc(sizeof(float) * model->dimensions);
-	questioned.point = palloc(sizeof(float) * model->dimensions);
-	network_input_from_raster(model->definition, model->raster, questioned.input);
-	whole = distance_of_input(&questioned, questioned.input);
+	occlusion.input = palloc(sizeof(float) * values);
+	occlusion.occluded = palloc(sizeof(float) * values);
+	occlusion.embedding = palloc(sizeof(float) * model->dimensions);
+	occlusion.point = palloc(sizeof(float) * model->dimensions);
+	network_input_from_raster(model->definition, model->raster, occlusion.input);
+	whole = distance_of_input(&occlusion, occlusion.input);
 	for (int section = 0; section < SECTIONS; section++)
 	{
 		for (int property = 0; property < PROPERTIES; property++)
 		{
-			double		without = distance_without(&questioned, section, (Property) property);
+			double		without = distance_without(&occlusion, section, (Property) property);
 			Datum		row[4];
 			bool		nulls[4] = {false};
 

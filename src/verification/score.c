@@ -1,5 +1,5 @@
 /*
- * score.c: sets of pairs; equal error rate and area under the curve by one merge of two sorted sets.
+ * score.c: sets of pairs; equal error rate and area under the ROC curve by one merge of two sorted sets.
  */
 #include "postgres.h"
 
@@ -7,6 +7,7 @@
 
 #include "utils/memutils.h"
 
+#include "model/stored_calibration.h"
 #include "verification/score.h"
 
 void
@@ -59,8 +60,9 @@ pairs_nearest(const PairDistances *pairs, const int64 *next)
 	return nearest;
 }
 
-int64
-score_count(const PairSet *set, double threshold)
+/* Pairs of the sorted set at or below the threshold. */
+static int64
+count_accepted(const PairSet *set, double threshold)
 {
 	int64		low = 0;
 	int64		high = set->count;
@@ -80,7 +82,7 @@ score_count(const PairSet *set, double threshold)
 double
 score_accepted(const PairSet *set, double threshold)
 {
-	return (double) score_count(set, threshold) / (double) set->count;
+	return (double) count_accepted(set, threshold) / (double) set->count;
 }
 
 Score
@@ -88,13 +90,13 @@ score_pairs(const PairSet *genuine, const PairSet *impostor)
 {
 	Score		score = {1.0, 0.0, 0.0};
 	double		best = 2.0;
-	double		won = 0;		/* genuine pairs nearer than an impostor pair, summed over impostor pairs */
+	double		won = 0;		/* pairs of a genuine and an impostor pair in which the genuine one is nearer */
 	int64		g = 0;
 	int64		i = 0;
 
 	Assert(genuine->count > 0 && impostor->count > 0);
 
-	/* Each distance that occurs is a possible threshold: g and i are the pairs that it accepts. */
+	/* each distance that occurs is a possible threshold: it accepts g genuine and i impostor pairs */
 	while (g < genuine->count || i < impostor->count)
 	{
 		int64		g_before = g;
@@ -128,7 +130,7 @@ score_pairs(const PairSet *genuine, const PairSet *impostor)
 			score.eer_threshold = threshold + (next - threshold) / 2;
 		}
 	}
-	/* Impostors at a distance are beaten by the genuine pairs below it: "won" counted those, ties as one half. */
+	/* ties count one half */
 	score.auc = won / ((double) genuine->count * (double) impostor->count);
 	return score;
 }

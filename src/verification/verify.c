@@ -1,9 +1,9 @@
 /*
- * verify.c: is it the same?  The answers that need a model's calibration: ~= and verify().
+ * verify.c: whether two embeddings are of the same identity: ~= and verify(a, b).
  *
- * Without a wished false-accept rate verify() decides by its own probability: the same when it is at least one half.  So
- * the decision follows siamese.prior, as the probability does.  ~= is an operator that an index may answer; it depends on
- * no setting and decides at even odds.
+ * Without a false-accept rate verify() decides by its probability: the same if it is at least one half.  So the decision
+ * depends on siamese.prior, as the probability does.  ~= is an operator that an index supports; it depends on no such
+ * setting and decides at even odds.
  */
 #include "postgres.h"
 
@@ -14,7 +14,10 @@
 #include "common/check.h"
 #include "common/settings.h"
 #include "embedding/embedding.h"
-#include "verification/verification.h"
+#include "model/row_cache.h"
+#include "model/stored_calibration.h"
+#include "verification/calibration.h"
+#include "verification/verify.h"
 
 /* The calibration of two embeddings' common model; raises if they have none. */
 static const ModelCalibration *

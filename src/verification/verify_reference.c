@@ -1,6 +1,6 @@
 /*
- * verify_reference.c: is it that person?  distance(reference, embedding), verify(reference, embedding, far, frr), and a
- * reference from its packed form.
+ * verify_reference.c: whether an embedding is of the person of a reference: distance(reference, embedding) and
+ * verify(reference, embedding, far, frr); and references from their packed form.
  */
 #include "postgres.h"
 
@@ -13,7 +13,12 @@
 
 #include "common/check.h"
 #include "common/settings.h"
-#include "verification/verification.h"
+#include "model/model.h"
+#include "model/row_cache.h"
+#include "model/stored_calibration.h"
+#include "verification/calibration.h"
+#include "verification/reference_calibration.h"
+#include "verification/verify.h"
 
 const ReferenceCalibration *
 references_of(const Reference *reference)
@@ -53,16 +58,16 @@ siamese_distance_reference(PG_FUNCTION_ARGS)
 }
 
 /*
- * Where to accept and where to reject.  Each rate is the promise of one of the two; when both can be kept at once there is
- * nothing in between, and the one threshold is as near to even odds as they allow.  Where the distance says nothing, all is in
- * between.
+ * The distance up to which to accept and that beyond which to reject.  If both rates can be met by one threshold, nothing is
+ * inconclusive, and the threshold is as near to even odds as they allow.  If the model is no better than chance, everything is
+ * inconclusive.
  */
 static void
 two_thresholds(const ReferenceScores *scores, bool has_far, double far, bool has_frr, double frr, double *accept, double *reject)
 {
 	double		even = calibration_even_threshold(&scores->scores, setting_prior);
 
-	if (calibration_says_nothing(&scores->scores))
+	if (calibration_is_chance(&scores->scores))
 	{
 		*accept = -INFINITY;
 		*reject = INFINITY;

@@ -117,9 +117,9 @@ for my $table ('model', 'model_weights', 'model_examples', 'training_epoch')
 	is($node->safe_psql('copy', $content), $node->safe_psql('postgres', $content), "siamese.$table is the same");
 }
 is($node->safe_psql('copy', q{SELECT count(*) FROM siamese.network WHERE name = 'tiny'}), '1', 'a network of one\'s own is dumped');
-is($node->safe_psql('copy', q{SELECT (SELECT count(*) FROM siamese.training_state) + (SELECT count(*) FROM siamese.training_state_part)}), '0', 'but no state of training');
+is($node->safe_psql('copy', q{SELECT (SELECT count(*) FROM siamese.training_state) + (SELECT count(*) FROM siamese.training_state_part)}), '0', 'but no checkpoint');
 ($status, $out, $err) = $node->psql('copy', q{CALL siamese.resume('first')});
-like($err, qr/version 1 of model "first" cannot be resumed: its state of training is gone/, 'and resume() says so');
+like($err, qr/version 1 of model "first" cannot be resumed: it has no checkpoint/, 'and resume() says so');
 
 $node->stop;
 done_testing();

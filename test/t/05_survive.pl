@@ -84,7 +84,7 @@ my $call = start(train_sql('cancelled'));
 is(end('cancel', 'cancelled', 3), 't', 'a second one is cancelled');
 my $message = finish($call);
 like($message, qr/DETAIL:  The training of "cancelled" stops after epoch \d+ of 12/, 'a cancel says where it stops');
-like($message, qr/HINT:  CALL siamese\.resume\('cancelled'\) goes on from there; until then "cancelled\@1" names its best epoch/, 'and what can be done');
+like($message, qr/HINT:  CALL siamese\.resume\('cancelled'\) continues from there; until then "cancelled\@1" names its best epoch/, 'and what can be done');
 like($message, qr/ERROR:  canceling statement due to user request/, 'and is an error');
 is($node->safe_psql('postgres', q{SELECT count(*) FROM siamese.training_state WHERE name = 'cancelled'}), '1', 'the state is kept');
 my (undef, undef, $error) = $node->psql('postgres', q{SELECT embed(image, 'cancelled') FROM specimen LIMIT 1});
@@ -114,7 +114,7 @@ like($error, qr/was started by another role/, 'nor is another one\'s query run')
 # on, cancelled once more, and to the end
 $call = start(q{CALL siamese.resume('cancelled')});
 is(end('terminate', 'cancelled', 6), 't', 'it goes on, and is terminated');
-like(finish($call), qr/FATAL:  terminating connection.*HINT:  CALL siamese\.resume\('cancelled'\) goes on/s, 'which says the same');
+like(finish($call), qr/FATAL:  terminating connection.*HINT:  CALL siamese\.resume\('cancelled'\) continues/s, 'which says the same');
 $node->psql('postgres', q{CALL siamese.resume('cancelled')});
 is(result('cancelled'), $whole, 'a cancel and a termination leave no trace in the result');
 is($node->safe_psql('postgres', $nothing_left), '0', 'nor a state');
@@ -199,13 +199,13 @@ is($node->safe_psql('postgres', qq{SET lock_timeout = '5s'; ALTER TABLE specimen
 # ---- the extension dropped under it, and the state
 
 $node->safe_psql('postgres', q{DELETE FROM siamese.training_state WHERE name = 'bloat'});
-like(finish($call), qr/the state of training of version 1 of model "bloat" was removed/, 'a removed state ends it');
+like(finish($call), qr/the checkpoint of version 1 of model "bloat" was removed/, 'a removed checkpoint ends it');
 (undef, undef, $error) = $node->psql('postgres', q{CALL siamese.resume('bloat')});
-like($error, qr/version 1 of model "bloat" cannot be resumed: its state of training is gone.*"start": "bloat\@1"/s, 'and is told');
+like($error, qr/version 1 of model "bloat" cannot be resumed: it has no checkpoint.*"start": "bloat\@1"/s, 'and is told');
 $call = start(train_sql('bloat', ', epochs => 100000'));
 ok(reached('bloat', 1), 'trained anew');
 $node->safe_psql('postgres', 'DROP EXTENSION siamese');
-like(finish($call), qr/ERROR:  the extension siamese was dropped while model "bloat" was in training/, 'DROP EXTENSION ends a training');
+like(finish($call), qr/ERROR:  the extension siamese was dropped during the training of model "bloat"/, 'DROP EXTENSION ends a training');
 is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_namespace WHERE nspname = 'siamese'}), '0', 'and nothing is left');
 
 $node->stop;

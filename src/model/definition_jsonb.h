@@ -1,0 +1,19 @@
+/*
+ * definition_jsonb.h: network definitions as jsonb.
+ */
+#ifndef SIAMESE_DEFINITION_JSONB_H
+#define SIAMESE_DEFINITION_JSONB_H
+
+#include "postgres.h"
+
+#include "utils/jsonb.h"
+
+#include "network/network.h"
+
+/* jsonb -> checked definition in the current memory context; raises "invalid network definition". */
+extern NetworkDefinition *definition_from_jsonb(Jsonb *json);
+
+/* The definition in the row of siamese.network with that name, in the current memory context; raises if there is none. */
+extern Jsonb *definition_of_network(const char *network);
+
+#endif

@@ -1,0 +1,33 @@
+/*
+ * sql_samples.h: SQL values -> samples as a network takes them: images in bytea, pen trajectories in arrays of numbers.
+ */
+#ifndef SIAMESE_SQL_SAMPLES_H
+#define SIAMESE_SQL_SAMPLES_H
+
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "utils/array.h"
+
+#include "model/model.h"
+
+/* Decodes and prepares an image: raster [network_sample_bytes]; raises if it is a bad one. */
+extern void model_prepare_image(const NetworkDefinition *definition, bytea *image, uint8 *raster);
+
+/* A pen's trajectory -> sample [network_sample_bytes]; a bad one gives false and its status. */
+extern bool model_try_prepare_pen(const NetworkDefinition *definition, ArrayType *pen, uint8 *sample, Status *status);
+
+/* Either of the two, by the definition's kind of input; a bad one gives false and its status. */
+extern bool model_try_prepare_sample(const NetworkDefinition *definition, Datum datum, uint8 *sample, Status *status);
+
+/* Whether values of the type, or of a domain over it, are samples of that kind; the types' names for messages. */
+extern bool model_takes_type(NetworkInputKind kind, Oid type);
+extern const char *model_sample_type_name(NetworkInputKind kind);
+
+/*
+ * The model that argument n of an SQL function names; NULL or absent: the setting siamese.model.  Raises if its input is of
+ * another kind.
+ */
+extern Model *model_argument(FunctionCallInfo fcinfo, int n, NetworkInputKind kind);
+
+#endif

@@ -1,0 +1,38 @@
+/*
+ * example_pairs.h: genuine pairs and impostors among the embeddings of examples.
+ */
+#ifndef SIAMESE_EXAMPLE_PAIRS_H
+#define SIAMESE_EXAMPLE_PAIRS_H
+
+#include "postgres.h"
+
+#include "common/metric.h"
+#include "training/examples.h"
+#include "verification/score.h"
+
+/* The examples of some labels with their embeddings, numbered in the order of these labels. */
+typedef struct EmbeddedExamples
+{
+	const Examples *examples;
+	const int  *label;			/* [labels] */
+	int			labels;
+	const float *embedding;		/* [all examples of the labels, dimensions] */
+	Metric		metric;
+	int			dimensions;
+} EmbeddedExamples;
+
+/* The samples of one identity among them: genuine ones first, then forgeries. */
+typedef struct IdentitySamples
+{
+	int			first;
+	int			genuine;
+	int			forged;
+} IdentitySamples;
+
+/* palloc'd [labels]; *samples: how many they are in all. */
+extern IdentitySamples *identity_samples(const EmbeddedExamples *embedded, int *samples);
+
+/* Distances of all pairs, sorted; where a kind has more than limit pairs, of a sample of them drawn by seed. */
+extern void example_pairs(const EmbeddedExamples *embedded, int64 limit, uint64 seed, PairDistances *pairs);
+
+#endif

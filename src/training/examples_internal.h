@@ -1,0 +1,50 @@
+/*
+ * examples_internal.h: what the reading (examples.c) and the sorting (examples_sort.c) of examples share.
+ */
+#ifndef SIAMESE_EXAMPLES_INTERNAL_H
+#define SIAMESE_EXAMPLES_INTERNAL_H
+
+#include "common/cryptohash.h"
+
+#include "training/examples.h"
+#include "training/numbered_names.h"
+
+#define EXAMPLE_DIGEST_BYTES 16	/* kept of a raster's SHA-256 */
+#define NO_GROUP (-1)
+
+/* A row while rows are read: the raster itself may be on disk, so it is sorted by its digest. */
+typedef struct ExampleEntry
+{
+	int			label;
+	int			slot;
+	bool		genuine;
+	uint8		digest[EXAMPLE_DIGEST_BYTES];
+} ExampleEntry;
+
+typedef struct ExamplesReader
+{
+	Examples   *examples;
+	const NetworkDefinition *definition;
+	MemoryContext context;		/* of the result */
+	NumberedNames *labels;		/* by first appearance; sorted afterwards */
+	NumberedNames *groups;		/* NULL: the query has none */
+	Size		memory;			/* limit for all of the examples ... */
+	Size		most;			/* ... unless the list of them alone needs more, up to this */
+	int			room;			/* of entry */
+	ExampleEntry *entry;
+	int			label_room;
+	uint8	   *raster;			/* the one being prepared */
+	pg_cryptohash_ctx *hash;
+	Oid			label_output;
+	Oid			group_output;
+	bool		has_genuine;
+	int64		row;
+} ExamplesReader;
+
+/*
+ * Sorts labels by name and entries by label and content, so that the order of the rows leaves no trace; leaves out copies, counts
+ * contradictions, computes the digest, and turns the entries into the result's examples.
+ */
+extern void examples_sort(ExamplesReader *reader);
+
+#endif

@@ -1,0 +1,147 @@
+/*
+ * reference_calibration_fit.c: how samples vary within an identity, and what distances to references mean.
+ *
+ * From each identity up to MOST_SETS references are made, of genuine samples that stand next to each other; its other
+ * samples, and genuine samples of other identities, are compared with each.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+
+#include "common/random.h"
+#include "embedding/reference.h"
+#include "model/stored_calibration.h"
+#include "training/example_pairs.h"
+#include "training/reference_calibration_fit.h"
+#include "verification/reference_calibration.h"
+#include "verification/score.h"
+
+#define MOST_SETS 4				/* references of an identity, for each size */
+#define RANDOM_IMPOSTORS 50000	/* about so many comparisons of a size; of more, a sample */
+
+typedef struct Fit
+{
+	const float *point;			/* [samples, dimensions]: the embeddings as references compare them */
+	int			dimensions;
+	Metric		metric;
+	const IdentitySamples *identity;
+	int			identities;
+	const float *variance;		/* [dimensions] */
+} Fit;
+
+/* Pooled variance of each component within an identity, with one degree of freedom less for each mean. */
+static void
+pool_variance(const Fit *fit, float *variance)
+{
+	double	   *sum = palloc0(sizeof(double) * fit->dimensions);
+	double		freedom = 0;
+
+	for (int i = 0; i < fit->identities; i++)
+	{
+		const IdentitySamples *identity = &fit->identity[i];
+		const float *first = fit->point + (Size) identity->first * fit->dimensions;
+
+		for (int c = 0; c < fit->dimensions; c++)
+		{
+			double		mean = 0;
+
+			for (int k = 0; k < identity->genuine; k++)
+				mean += first[(Size) k * fit->dimensions + c];
+			mean /= Max(identity->genuine, 1);
+			for (int k = 0; k < identity->genuine; k++)
+				sum[c] += (first[(Size) k * fit->dimensions + c] - mean) * (first[(Size) k * fit->dimensions + c] - mean);
+		}
+		freedom += identity->genuine - 1;
+	}
+	for (int c = 0; c < fit->dimensions; c++)
+		variance[c] = (float) (sum[c] / Max(freedom, 1));
+	pfree(sum);
+}
+
+static void
+compare(const Fit *fit, const Reference *reference, int set, int sample, PairKind kind, PairDistances *pairs)
+{
+	pair_set_add(&pairs->set[kind], reference_distance(reference, fit->point + (Size) sample * fit->dimensions, fit->variance),
+				 set, sample);
+}
+
+/* Makes one reference, of the size samples from number set on, and compares with it; share: of the random impostors to take. */
+static void
+compare_all(const Fit *fit, const IdentitySamples *identity, int set, int size, double share, Random *random, PairDistances *pairs)
+{
+	Reference  *reference = reference_of_points(fit->point + (Size) set * fit->dimensions, size, fit->dimensions,
+												fit->metric, 0, size);
+
+	for (int k = 0; k < identity->genuine + identity->forged; k++)
+	{
+		int			sample = identity->first + k;
+
+		if (sample < set || sample >= set + size)
+			compare(fit, reference, set, sample, k < identity->genuine ? PAIR_GENUINE : PAIR_SKILLED, pairs);
+	}
+	for (int i = 0; i < fit->identities; i++)
+	{
+		for (int k = 0; k < fit->identity[i].genuine; k++)
+			if (&fit->identity[i] != identity && random_uniform(random) < share)
+				compare(fit, reference, set, fit->identity[i].first + k, PAIR_RANDOM, pairs);
+	}
+	pfree(reference);
+}
+
+/* False if there are no genuine comparisons or no impostors. */
+static bool
+fit_size(const Fit *fit, int size, uint64 seed, const PairDistances *numbering, ReferenceScores *scores)
+{
+	PairDistances pairs = *numbering;	/* for its identities and groups */
+	Random		random = random_stream(seed, UINT64_C(0x5265) + size);
+	double		comparisons = 0;
+	double		genuine = 0;
+
+	for (int i = 0; i < fit->identities; i++)
+		genuine += fit->identity[i].genuine;
+	for (int i = 0; i < fit->identities; i++)
+		comparisons += Min(MOST_SETS, fit->identity[i].genuine / size) * (genuine - fit->identity[i].genuine);
+	for (int kind = 0; kind < PAIR_KINDS; kind++)
+		pair_set_init(&pairs.set[kind]);
+	for (int i = 0; i < fit->identities; i++)
+	{
+		const IdentitySamples *identity = &fit->identity[i];
+		int			sets = Min(MOST_SETS, identity->genuine / size);
+
+		for (int s = 0; identity->genuine > size && s < sets; s++)
+			compare_all(fit, identity, identity->first + s * size, size, RANDOM_IMPOSTORS / Max(comparisons, 1), &random, &pairs);
+	}
+	for (int kind = 0; kind < PAIR_KINDS; kind++)
+		pair_set_sort(&pairs.set[kind]);
+	if (pairs.set[PAIR_GENUINE].count == 0 || pairs.set[PAIR_RANDOM].count + pairs.set[PAIR_SKILLED].count == 0)
+		return false;
+	reference_scores_fit(&pairs, size, seed, scores);
+	return true;
+}
+
+ReferenceCalibration *
+reference_calibration_fit(const EmbeddedExamples *embedded, uint64 seed, const PairDistances *pairs)
+{
+	ReferenceCalibration *calibration = palloc0(sizeof(ReferenceCalibration));
+	int			dimensions = embedded->dimensions;
+	int			samples;
+	IdentitySamples *identity = identity_samples(embedded, &samples);
+	Fit			fit = {.dimensions = dimensions, .metric = embedded->metric, .identity = identity, .identities = embedded->labels};
+	float	   *point = palloc_extended(sizeof(float) * Max(samples, 1) * dimensions, MCXT_ALLOC_HUGE);
+
+	for (int i = 0; i < samples; i++)
+		reference_point(embedded->metric, embedded->embedding + (Size) i * dimensions, dimensions, point + (Size) i * dimensions);
+	fit.point = point;
+	calibration->dimensions = dimensions;
+	calibration->variance = palloc(sizeof(float) * dimensions);
+	pool_variance(&fit, calibration->variance);
+	fit.variance = calibration->variance;
+	for (int i = 0; i < REFERENCE_SIZES; i++)
+	{
+		if (fit_size(&fit, reference_sizes[i], seed, pairs, &calibration->size[calibration->sizes]))
+			calibration->sizes++;
+	}
+	pfree(point);
+	pfree(identity);
+	return calibration;
+}

@@ -1,0 +1,30 @@
+/*
+ * train_options.h: the options of train().
+ */
+#ifndef SIAMESE_TRAIN_OPTIONS_H
+#define SIAMESE_TRAIN_OPTIONS_H
+
+#include "postgres.h"
+
+#include "utils/jsonb.h"
+
+typedef struct TrainOptions
+{
+	int			threads;
+	bool		strict;
+	double		max_minutes;	/* 0: no limit, as many epochs as were asked for */
+	char	   *start;			/* the model to begin from, or NULL */
+	Jsonb	   *given;			/* as the caller wrote them */
+	Jsonb	   *definition;		/* the network's, changed by the options */
+} TrainOptions;
+
+/* Raises on unknown options (the hint lists the known ones) and values out of range. */
+extern void train_options_read(Jsonb *given, Jsonb *network_definition, TrainOptions *options);
+
+/* Sets from options->given, as it was stored, what a resumed training needs besides threads and definition. */
+extern void train_options_resume(TrainOptions *options);
+
+/* Replaces "start" in options->given by the version that it meant. */
+extern void train_options_set_start(TrainOptions *options, const char *start);
+
+#endif

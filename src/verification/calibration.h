@@ -1,0 +1,49 @@
+/*
+ * calibration.h: a distance -> a probability and a threshold.
+ */
+#ifndef SIAMESE_CALIBRATION_H
+#define SIAMESE_CALIBRATION_H
+
+#include "postgres.h"
+
+#include "model/stored_calibration.h"
+#include "verification/score.h"
+
+/* ---- fitting (calibration_fit.c) ----------------------------------------------------------------------------------- */
+
+/*
+ * Needs genuine pairs and impostors.  If there are random and skilled ones, each kind has half of the weight in the
+ * probability, and a false-accept rate is that of the kind that is accepted more often.
+ *
+ * Probability: logistic regression, or isotonic regression with Laplace's rule (Brummer, du Preez 2006, "Application-
+ * independent evaluation of speaker detection", section 5.2), whichever has the lower log loss in a cross-validation
+ * over identities, or groups of them.  Rates: quantiles of the impostors' distances with intervals by bootstrap_pairs(); a
+ * rate is supported if at least CALIBRATION_SUPPORT impostor pairs are accepted and its standard error is at most
+ * CALIBRATION_RELATIVE_ERROR of it.
+ */
+#define CALIBRATION_SUPPORT 10.0
+#define CALIBRATION_RELATIVE_ERROR 0.5
+
+extern void calibration_fit(const PairDistances *pairs, uint64 seed, ModelCalibration *calibration);
+
+/* ---- deciding (calibration.c) -------------------------------------------------------------------------------------- */
+
+/* Warns if the model is no better than chance: nothing else would show it. */
+extern void calibration_warn_of_chance(const char *model, const ModelCalibration *calibration);
+
+/* Probability of "the same identity" at this distance, if a share prior (0 to 1, excluded) of the pairs is genuine. */
+extern double calibration_probability(const ModelCalibration *calibration, double distance, double prior);
+
+/*
+ * The largest distance whose probability at this prior is one half; -infinity if none is that probable or the model is no
+ * better than chance, infinity if all are.
+ */
+extern double calibration_even_threshold(const ModelCalibration *calibration, double prior);
+
+/*
+ * The threshold for a false-accept rate; -infinity if the model is no better than chance.  Raises if the held-out impostors cannot
+ * support the rate.
+ */
+extern double calibration_threshold(const ModelCalibration *calibration, double far);
+
+#endif
