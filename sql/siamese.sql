@@ -387,7 +387,7 @@ CREATE TABLE siamese.network (
 	built_in boolean NOT NULL DEFAULT false
 );
 COMMENT ON TABLE siamese.network IS 'definitions of networks: input, layers, join, loss, optimizer, training';
-COMMENT ON COLUMN siamese.network.built_in IS 'true for those that come with the extension; rows of your own say false and are dumped';
+COMMENT ON COLUMN siamese.network.built_in IS 'true for the networks of the extension; your own rows have false and are dumped';
 GRANT SELECT ON siamese.network TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('siamese.network', 'WHERE NOT built_in');
 
@@ -419,7 +419,7 @@ $json$);
 
 CREATE FUNCTION siamese.network_check() RETURNS trigger LANGUAGE c
 	AS 'MODULE_PATHNAME', 'siamese_network_check';
-COMMENT ON FUNCTION siamese.network_check() IS 'refuses a definition that no network can have';
+COMMENT ON FUNCTION siamese.network_check() IS 'refuses an invalid definition';
 REVOKE ALL ON FUNCTION siamese.network_check() FROM PUBLIC;
 CREATE TRIGGER network_check BEFORE INSERT OR UPDATE ON siamese.network
 	FOR EACH ROW EXECUTE FUNCTION siamese.network_check();
@@ -445,16 +445,16 @@ CREATE TABLE siamese.model (
 	finished_at timestamptz,
 	PRIMARY KEY (name, version)
 );
-COMMENT ON TABLE siamese.model IS 'versions of trained models: a version never changes; siamese.calibrate() makes another of the same fingerprint';
-COMMENT ON COLUMN siamese.model.fingerprint IS '64 bits of a SHA-256 over definition and weights: what its embeddings carry';
-COMMENT ON COLUMN siamese.model.definition IS 'the network as it was trained, with the changes of train()''s options';
-COMMENT ON COLUMN siamese.model.calibration IS 'which one counts for embeddings: that of the version that the setting siamese.model names, if it has their fingerprint; else that of the name which has had the fingerprint for longest on this server, of its newest finished version with it; fitted on held-out identities: threshold of ~=, log odds by distance (at "prior"), thresholds by false-accept rate with 95 % intervals, and how many identities, groups of them, samples and pairs they come from';
-COMMENT ON COLUMN siamese.model.scores IS 'error rates of the kept epoch on held-out identities';
-COMMENT ON COLUMN siamese.model.created_by IS 'owner of the name, the same for all of its versions: it, its members and superusers may make versions of the name, rename and drop it';
-COMMENT ON COLUMN siamese.model.options IS 'the options of train(); "start" with the version that was meant';
-COMMENT ON COLUMN siamese.model.finished_at IS 'NULL while it is in training: only name@version means it then';
+COMMENT ON TABLE siamese.model IS 'versions of trained models; a version never changes: siamese.calibrate() makes a new one with the same fingerprint';
+COMMENT ON COLUMN siamese.model.fingerprint IS '64 bits of a SHA-256 over definition and weights, which its embeddings carry';
+COMMENT ON COLUMN siamese.model.definition IS 'the definition of the network as it was trained, with the changes by train()''s options';
+COMMENT ON COLUMN siamese.model.calibration IS 'fitted on held-out identities: threshold of ~=, log odds by distance (at "prior"), thresholds by false-accept rate with 95 % intervals, and the numbers of identities, groups, samples and pairs behind them; to embeddings applies the calibration of the version that the setting siamese.model names, if it has their fingerprint; else that of the newest finished version with the fingerprint, under the name that has had it longest on this server';
+COMMENT ON COLUMN siamese.model.scores IS 'error rates of the best epoch on held-out identities';
+COMMENT ON COLUMN siamese.model.created_by IS 'owner of the name, the same for all of its versions: this role, its members and superusers may make versions of the name, rename it and drop it';
+COMMENT ON COLUMN siamese.model.options IS 'the options of train(); "start" names the version that was used';
+COMMENT ON COLUMN siamese.model.finished_at IS 'NULL while the version is being trained: until then only name@version refers to it';
 CREATE INDEX model_fingerprint ON siamese.model (fingerprint);
--- Who may read a row here may use the model.  None but the tables' owner writes them: the functions do, in its place.
+-- Whoever may read a row here may use the model.  Only the tables' owner may write: functions do that as the owner.
 GRANT SELECT ON siamese.model TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('siamese.model', '');
 
@@ -466,9 +466,9 @@ CREATE TABLE siamese.model_examples (
 	PRIMARY KEY (name, version),
 	FOREIGN KEY (name, version) REFERENCES siamese.model ON UPDATE CASCADE ON DELETE CASCADE
 );
-COMMENT ON TABLE siamese.model_examples IS 'the queries that gave the examples of a version, for the owner of the model alone; none of an imported one';
+COMMENT ON TABLE siamese.model_examples IS 'the queries of a version''s examples, visible only to the model''s owner; imported versions have none';
 COMMENT ON COLUMN siamese.model_examples.training IS 'the query of siamese.train()';
-COMMENT ON COLUMN siamese.model_examples.calibration IS 'the query of siamese.calibrate(); NULL: calibrated on the identities that the training held out';
+COMMENT ON COLUMN siamese.model_examples.calibration IS 'the query of siamese.calibrate(); NULL: calibrated on the held-out identities of the training';
 ALTER TABLE siamese.model_examples ENABLE ROW LEVEL SECURITY;
 CREATE POLICY read ON siamese.model_examples FOR SELECT USING (EXISTS (
 	SELECT FROM siamese.model m JOIN pg_catalog.pg_roles r ON r.rolname OPERATOR(pg_catalog.=) m.created_by
@@ -484,7 +484,7 @@ CREATE TABLE siamese.model_weights (
 	PRIMARY KEY (fingerprint, part)
 );
 ALTER TABLE siamese.model_weights ALTER COLUMN weights SET STORAGE EXTERNAL;
-COMMENT ON TABLE siamese.model_weights IS 'weights by fingerprint: little-endian 4-byte floats in parts of 1 MB; read by functions, for who may read the row of siamese.model';
+COMMENT ON TABLE siamese.model_weights IS 'weights by fingerprint: little-endian 4-byte floats in parts of 1 MB; functions read them for users who may read the row of siamese.model';
 SELECT pg_catalog.pg_extension_config_dump('siamese.model_weights', '');
 
 CREATE TABLE siamese.training_epoch (
@@ -502,7 +502,7 @@ CREATE TABLE siamese.training_epoch (
 	PRIMARY KEY (name, version, epoch),
 	FOREIGN KEY (name, version) REFERENCES siamese.model ON UPDATE CASCADE ON DELETE CASCADE
 );
-COMMENT ON TABLE siamese.training_epoch IS 'one row an epoch of every training, committed as it goes; for who may read the row of siamese.model';
+COMMENT ON TABLE siamese.training_epoch IS 'one row for each epoch of every training, committed after the epoch; visible to users who may read the row of siamese.model';
 ALTER TABLE siamese.training_epoch ENABLE ROW LEVEL SECURITY;
 CREATE POLICY read ON siamese.training_epoch FOR SELECT USING (EXISTS (
 	SELECT FROM siamese.model m WHERE m.name OPERATOR(pg_catalog.=) training_epoch.name
@@ -510,9 +510,9 @@ CREATE POLICY read ON siamese.training_epoch FOR SELECT USING (EXISTS (
 GRANT SELECT ON siamese.training_epoch TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('siamese.training_epoch', '');
 
--- The state of trainings that are not finished, for resume(); the newest of each name.  The parts are rewritten in place with
--- each epoch: two versions of a part fit into a page, and no part is out of line, so that without any vacuum the tables
--- take twice what a state takes.
+-- The checkpoints of unfinished trainings, for resume(); only the newest of each name.  The parts are rewritten in place after
+-- each epoch: two versions of a part fit into a page, and no part is stored out of line, so that even without a vacuum the
+-- tables take only twice the size of a checkpoint.
 CREATE TABLE siamese.training_state (
 	name text NOT NULL,
 	version integer NOT NULL,
@@ -528,13 +528,13 @@ CREATE TABLE siamese.training_state (
 	started_by name NOT NULL,
 	PRIMARY KEY (name, version)
 ) WITH (fillfactor = 50);
-COMMENT ON TABLE siamese.training_state IS 'where the unfinished trainings stand: what siamese.resume() goes on from; not dumped';
-COMMENT ON COLUMN siamese.training_state.epoch IS 'the last one that was committed';
-COMMENT ON COLUMN siamese.training_state.samples_at_once IS 'of one thread: batch statistics and rounding depend on it';
-COMMENT ON COLUMN siamese.training_state.spare_memory IS 'convolutions by the method that takes the least memory: rounding depends on it, too';
-COMMENT ON COLUMN siamese.training_state.examples_digest IS 'SHA-256 over labels and prepared samples: the examples must not have changed';
+COMMENT ON TABLE siamese.training_state IS 'checkpoints of unfinished trainings, from which siamese.resume() continues; not dumped';
+COMMENT ON COLUMN siamese.training_state.epoch IS 'the last committed epoch';
+COMMENT ON COLUMN siamese.training_state.samples_at_once IS 'of each thread: batch statistics and rounding depend on it';
+COMMENT ON COLUMN siamese.training_state.spare_memory IS 'whether convolutions use the method that takes least memory: rounding depends on it';
+COMMENT ON COLUMN siamese.training_state.examples_digest IS 'SHA-256 over labels and prepared samples, which must not have changed';
 COMMENT ON COLUMN siamese.training_state.started_by IS 'the only role for which siamese.resume() runs the examples'' query';
-COMMENT ON COLUMN siamese.training_state.elapsed IS 'seconds of training until then, breaks not counted';
+COMMENT ON COLUMN siamese.training_state.elapsed IS 'seconds of training up to this epoch, interruptions not counted';
 SELECT pg_catalog.pg_extension_config_dump('siamese.training_state', 'WHERE false');
 
 CREATE TABLE siamese.training_state_part (
@@ -546,7 +546,7 @@ CREATE TABLE siamese.training_state_part (
 ) WITH (fillfactor = 50);
 ALTER TABLE siamese.training_state_part ALTER COLUMN bytes SET STORAGE PLAIN;
 COMMENT ON TABLE siamese.training_state_part IS
-	'weights, averaged weights and the optimizer''s memory after the epoch of siamese.training_state: little-endian 4-byte floats; not dumped';
+	'weights, their moving average and the optimizer''s memory of a checkpoint: little-endian 4-byte floats; not dumped';
 SELECT pg_catalog.pg_extension_config_dump('siamese.training_state_part', 'WHERE false');
 
 CREATE VIEW siamese.training WITH (security_invoker) AS
@@ -554,12 +554,12 @@ CREATE VIEW siamese.training WITH (security_invoker) AS
 		e.images_per_second, e.elapsed, e.remaining, e.best, e.committed_at
 	FROM siamese.training_epoch e JOIN siamese.model m USING (name, version);
 COMMENT ON VIEW siamese.training IS
-	'one row an epoch (loss, error on held-out identities, speed, elapsed and estimated remaining time), also of trainings that run now';
+	'one row for each epoch of every training, running ones included: loss, error on held-out identities, speed, elapsed and estimated remaining time';
 GRANT SELECT ON siamese.training TO PUBLIC;
 
 CREATE FUNCTION siamese.model_removed() RETURNS trigger LANGUAGE c
 	AS 'MODULE_PATHNAME', 'siamese_model_removed';
-COMMENT ON FUNCTION siamese.model_removed() IS 'removes the weights that no version of a model uses any more, and the state of its training';
+COMMENT ON FUNCTION siamese.model_removed() IS 'removes the weights that no version uses any more, and the checkpoint of the version''s training';
 CREATE TRIGGER model_removed AFTER DELETE ON siamese.model
 	FOR EACH ROW EXECUTE FUNCTION siamese.model_removed();
 REVOKE ALL ON FUNCTION siamese.model_removed() FROM PUBLIC;
@@ -567,13 +567,13 @@ REVOKE ALL ON FUNCTION siamese.model_removed() FROM PUBLIC;
 CREATE FUNCTION siamese.drop_model(model text) RETURNS integer LANGUAGE c VOLATILE STRICT
 	AS 'MODULE_PATHNAME', 'siamese_drop_model';
 COMMENT ON FUNCTION siamese.drop_model(text) IS
-	'removes all versions of a model of one''s own ("name"), or one of them ("name@version"), and returns how many; embeddings stay, but nothing tells their threshold any more once the last version of their fingerprint is gone';
+	'removes all versions of a model of your own ("name"), or one of them ("name@version"), and returns how many; embeddings are kept, but have no threshold any more after the last version with their fingerprint was removed';
 REVOKE ALL ON FUNCTION siamese.drop_model(text) FROM PUBLIC;
 
 CREATE FUNCTION siamese.rename_model(model text, name text) RETURNS void LANGUAGE c VOLATILE STRICT
 	AS 'MODULE_PATHNAME', 'siamese_rename_model';
 COMMENT ON FUNCTION siamese.rename_model(text, text) IS
-	'gives all versions of a model of one''s own another name; embeddings stay as they are, settings and triggers that say the old name do not follow';
+	'renames all versions of a model of your own; embeddings do not change; settings and triggers with the old name must be changed';
 REVOKE ALL ON FUNCTION siamese.rename_model(text, text) FROM PUBLIC;
 
 -- ---- embed, verify: in the extension's schema ------------------------------------------------------------------------
@@ -581,22 +581,22 @@ REVOKE ALL ON FUNCTION siamese.rename_model(text, text) FROM PUBLIC;
 CREATE FUNCTION @extschema@.embed(image bytea, model text DEFAULT NULL) RETURNS @extschema@.embedding LANGUAGE c STABLE PARALLEL SAFE COST 10000
 	AS 'MODULE_PATHNAME', 'siamese_embed_image';
 COMMENT ON FUNCTION @extschema@.embed(bytea, text) IS
-	'decodes and prepares an image and runs one twin of the model ("name", "name@version", NULL: the setting siamese.model); NULL for a NULL image; an error for what is no image';
+	'decodes and prepares an image and runs one twin of the model ("name", "name@version", NULL: the setting siamese.model); NULL for a NULL image; an error for anything but an image';
 
 CREATE FUNCTION @extschema@.embed(pen anyarray, model text DEFAULT NULL) RETURNS @extschema@.embedding LANGUAGE c STABLE PARALLEL SAFE COST 3000
 	AS 'MODULE_PATHNAME', 'siamese_embed_pen';
 COMMENT ON FUNCTION @extschema@.embed(anyarray, text) IS
-	'the same for a trajectory of a pen, real[], double precision[] or of other numbers: 10 to 20,000 rows of x, y (any unit), then pressure or pen-down (0 or -1: up), then time in seconds; an error that names the row for what is no trajectory, and for times that cannot be seconds or lost their steps to rounding';
+	'the same for a trajectory of a pen, real[], double precision[] or of other numbers: 10 to 20,000 rows of x, y (any unit), then pressure or pen-down (0 or -1: up), then time in seconds; an error that names the row for anything but a trajectory, and for times that cannot be seconds or have lost their differences to rounding';
 
 CREATE FUNCTION @extschema@.embed(images bytea[], model text DEFAULT NULL) RETURNS @extschema@.embedding[] LANGUAGE c STABLE PARALLEL SAFE COST 100000
 	AS 'MODULE_PATHNAME', 'siamese_embed_images';
 COMMENT ON FUNCTION @extschema@.embed(bytea[], text) IS
-	'embeddings of several images, some at a time; an array of the same shape, NULL where an image is NULL';
+	'embeddings of several images, computed several at a time; an array of the same shape, NULL where an image is NULL';
 
 CREATE FUNCTION @extschema@.same_identity(a @extschema@.embedding, b @extschema@.embedding) RETURNS boolean LANGUAGE c STABLE STRICT PARALLEL SAFE COST 10 SUPPORT @extschema@.distance_support
 	AS 'MODULE_PATHNAME', 'siamese_same';
 COMMENT ON FUNCTION @extschema@.same_identity(@extschema@.embedding, @extschema@.embedding) IS
-	'whether the distance is within the threshold of the embeddings'' model, where on its held-out identities a genuine and an impostor pair were equally likely; an error for unbound embeddings';
+	'whether the distance is within the threshold of the embeddings'' model, at which a genuine and an impostor pair were equally likely on its held-out identities; an error for unbound embeddings';
 
 CREATE FUNCTION @extschema@.same_selectivity(internal, oid, internal, integer) RETURNS double precision
 	AS 'MODULE_PATHNAME', 'siamese_same_selectivity' LANGUAGE C STABLE STRICT PARALLEL SAFE;
@@ -614,7 +614,7 @@ CREATE FUNCTION @extschema@.verify(a @extschema@.embedding, b @extschema@.embedd
 	OUT same boolean, OUT probability float8, OUT distance float8, OUT threshold float8)
 	LANGUAGE c STABLE PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'siamese_verify';
 COMMENT ON FUNCTION @extschema@.verify(@extschema@.embedding, @extschema@.embedding, float8) IS
-	'is it the same identity?  Decision (a probability of at least one half), calibrated probability at the setting siamese.prior, distance and threshold; far: decide by the threshold that accepts at most this share of random impostors, and of skilled ones where the held-out data had any; an error when the held-out identities cannot support it.  With a model that tells nobody apart nothing is the same (threshold -Infinity)';
+	'whether two embeddings are of the same identity: decision (a probability of at least one half), calibrated probability at the setting siamese.prior, distance and threshold; far: decide by the threshold that accepts at most this share of random impostors, and of skilled ones if the held-out data had any; an error if the held-out identities cannot support it.  With a model that is no better than chance nothing is the same (threshold -Infinity)';
 
 -- ---- columns of embeddings -------------------------------------------------------------------------------------------
 
@@ -632,7 +632,7 @@ CREATE TABLE siamese.embedding_run (
 	finished_at timestamptz,
 	PRIMARY KEY (target, destination, started_by)
 );
-COMMENT ON TABLE siamese.embedding_run IS 'the last run of siamese.embed_table for each column and user, committed as it goes';
+COMMENT ON TABLE siamese.embedding_run IS 'the last run of siamese.embed_table for each column and user, committed with its rows';
 ALTER TABLE siamese.embedding_run ENABLE ROW LEVEL SECURITY;
 CREATE POLICY read ON siamese.embedding_run FOR SELECT USING (true);
 CREATE POLICY write ON siamese.embedding_run USING (started_by OPERATOR(pg_catalog.=) current_user);
@@ -647,30 +647,30 @@ CREATE VIEW siamese.embedding_progress AS
 		committed_at, finished_at
 	FROM siamese.embedding_run;
 COMMENT ON VIEW siamese.embedding_progress IS
-	'runs of siamese.embed_table, also of those that run now: pages done and in all, rows embedded and left out, speed, elapsed and estimated remaining time';
+	'runs of siamese.embed_table, also running ones: pages done and in total, rows embedded and left out, speed, elapsed and estimated remaining time';
 GRANT SELECT ON siamese.embedding_progress TO PUBLIC;
 
 CREATE PROCEDURE siamese.embed_table(target regclass, source text, destination text, model text DEFAULT NULL, batch integer DEFAULT 256)
 	LANGUAGE c AS 'MODULE_PATHNAME', 'siamese_embed_table';
 COMMENT ON PROCEDURE siamese.embed_table(regclass, text, text, text, integer) IS
-	'fills a column with the embeddings of another one (bytea; real[] or double precision[] of pens), where it has none of this model yet, on siamese.training_threads threads; commits as it goes, so that it can be interrupted and called again; rows whose sample cannot be used are left out with a warning';
+	'fills a column with the embeddings of another one (bytea; real[] or double precision[] of pens) in all rows that have none of this model yet, on siamese.training_threads threads; commits repeatedly, so that it can be interrupted and called again; rows whose sample cannot be used are left out with a warning';
 
 CREATE FUNCTION siamese.embed_on_write() RETURNS trigger LANGUAGE c
 	AS 'MODULE_PATHNAME', 'siamese_embed_on_write';
 COMMENT ON FUNCTION siamese.embed_on_write() IS
-	'BEFORE INSERT OR UPDATE ... FOR EACH ROW EXECUTE FUNCTION siamese.embed_on_write(source, destination[, model]): destination becomes the embedding of source (bytea; real[] or double precision[] of a pen); does nothing when an update left the source as it was';
+	'BEFORE INSERT OR UPDATE ... FOR EACH ROW EXECUTE FUNCTION siamese.embed_on_write(source, destination[, model]): destination becomes the embedding of source (bytea; real[] or double precision[] of a pen); does nothing if an update did not change source';
 
 -- ---- a model as plain data -----------------------------------------------------------------------------------------
 
 CREATE FUNCTION siamese.export_model(model text) RETURNS bytea LANGUAGE c STABLE STRICT PARALLEL SAFE COST 100000
 	AS 'MODULE_PATHNAME', 'siamese_export_model';
 COMMENT ON FUNCTION siamese.export_model(text) IS
-	'a model ("name" or "name@version") as one value, with its definition, weights, calibration and scores, and without the query that it was trained on: for siamese.import_model on any server';
+	'a model ("name" or "name@version") as one value, for siamese.import_model on any server: its definition, weights, calibration and scores, without the query of its examples';
 
 CREATE FUNCTION siamese.import_model(model text, exported bytea) RETURNS text LANGUAGE c VOLATILE STRICT
 	AS 'MODULE_PATHNAME', 'siamese_import_model';
 COMMENT ON FUNCTION siamese.import_model(text, bytea) IS
-	'makes an exported model the next version of a name and returns name@version; its fingerprint, and so the meaning of its embeddings, stays; an error for a value of which a byte was changed';
+	'makes an exported model the next version of a name and returns name@version; the fingerprint does not change, so embeddings remain valid; an error if any byte of the value was changed';
 REVOKE ALL ON FUNCTION siamese.import_model(text, bytea) FROM PUBLIC;
 
 -- ---- the index ---------------------------------------------------------------------------------------------------------
@@ -707,29 +707,29 @@ COMMENT ON FUNCTION siamese.index_check(regclass, boolean) IS
 CREATE FUNCTION @extschema@.distance(reference @extschema@.reference, embedding @extschema@.embedding) RETURNS float8
 	LANGUAGE c STABLE STRICT PARALLEL SAFE COST 30 AS 'MODULE_PATHNAME', 'siamese_distance_reference';
 COMMENT ON FUNCTION @extschema@.distance(@extschema@.reference, @extschema@.embedding) IS
-	'how far an embedding is from the person, in the person''s own spreads (mean absolute deviation over the components; about 0.8 for one''s own), with how people vary in general where the person''s signatures are few';
+	'distance of an embedding from the person, in units of the person''s own spread (mean absolute deviation over the components; about 0.8 for genuine ones); the fewer signatures of the person, the more weight has the spread of people in general';
 
 CREATE FUNCTION @extschema@.verify(reference @extschema@.reference, embedding @extschema@.embedding, far float8 DEFAULT NULL, frr float8 DEFAULT NULL,
 	OUT answer text, OUT probability float8, OUT distance float8, OUT accept float8, OUT reject float8)
 	LANGUAGE c STABLE PARALLEL SAFE COST 50 AS 'MODULE_PATHNAME', 'siamese_verify_reference';
 COMMENT ON FUNCTION @extschema@.verify(@extschema@.reference, @extschema@.embedding, float8, float8) IS
-	'is it the person of the reference?  genuine up to the distance accept, forged beyond the distance reject, else inconclusive.  far: accept at most this share of impostors; frr: reject at most this share of genuine ones; without one of them even odds stand for it, without both nothing is inconclusive; with a model that tells nobody apart all is';
+	'whether an embedding is of the person of the reference: genuine up to the distance accept, forged beyond the distance reject, else inconclusive.  far: accept at most this share of impostors; frr: reject at most this share of genuine ones; without one of them its limit is at even odds, without both nothing is inconclusive; with a model that is no better than chance everything is';
 
 CREATE FUNCTION @extschema@.reference_unpack(packed bytea, model text DEFAULT NULL) RETURNS @extschema@.reference
 	LANGUAGE c STABLE PARALLEL SAFE COST 30 AS 'MODULE_PATHNAME', 'siamese_reference_unpack';
 COMMENT ON FUNCTION @extschema@.reference_unpack(bytea, text) IS
-	'the reference that reference::bytea packed, of that model; what is beyond 16 embeddings has become 16';
+	'the reference that was packed by reference::bytea, with that model; more than 16 embeddings have become 16';
 
 CREATE FUNCTION @extschema@.explain_verification(reference @extschema@.reference, pen anyarray, model text DEFAULT NULL)
 	RETURNS TABLE (section integer, property text, contribution float8, distance float8)
 	LANGUAGE c STABLE PARALLEL SAFE ROWS 20 COST 100000 AS 'MODULE_PATHNAME', 'siamese_explain_pen';
 COMMENT ON FUNCTION @extschema@.explain_verification(@extschema@.reference, anyarray, text) IS
-	'why a trajectory (as embed() takes it) is so far from the person: for each fifth of the writing and each of shape, speed, pressure and pen lifts by how much the distance falls when that part is levelled to the signature''s mean; the largest contributions are the reasons';
+	'why a trajectory (as embed() takes it) is far from the person: for each fifth of the writing and each of shape, speed, pressure and pen lifts, by how much the distance falls if that part is replaced by the signature''s mean; the largest contributions are the main reasons';
 CREATE FUNCTION @extschema@.explain_verification(reference @extschema@.reference, embedding @extschema@.embedding)
 	RETURNS TABLE (component integer, section integer, observed float8, expected float8, spread float8, deviation float8)
 	LANGUAGE c STABLE PARALLEL SAFE ROWS 100 COST 100 AS 'MODULE_PATHNAME', 'siamese_explain_embedding';
 COMMENT ON FUNCTION @extschema@.explain_verification(@extschema@.reference, @extschema@.embedding) IS
-	'which components of an embedding lie how many spreads from the person''s own; section: the part of the writing that a component looks at, where the network keeps them apart (bromley: 1 to 19)';
+	'each component of an embedding, how many spreads it is from the person''s mean; section: the part of the writing that a component depends on, if the network keeps them apart (bromley: 1 to 19)';
 
 -- ---- training, evaluation, preview, generator ------------------------------------------------------------------------
 
@@ -737,13 +737,13 @@ CREATE PROCEDURE siamese.train(model text, examples text, network text DEFAULT '
 	seed bigint DEFAULT 1, options jsonb DEFAULT '{}')
 	LANGUAGE c AS 'MODULE_PATHNAME', 'siamese_train';
 COMMENT ON PROCEDURE siamese.train(text, text, text, integer, bigint, jsonb) IS
-	'trains the next version of a model from a query that returns (sample, label), (sample, label, genuine boolean) or (sample, label, genuine, group), sample bytea for images, real[] or double precision[] for pens; identities, or with the fourth column whole groups of them (of any type; NULL says nothing, a label without any is a group of its own, a label in two is an error), are split by seed; commits after each epoch and keeps the one with the lowest held-out error';
+	'trains the next version of a model from a query that returns (sample, label), (sample, label, genuine boolean) or (sample, label, genuine, group), sample bytea for images, real[] or double precision[] for pens; identities, or with the fourth column whole groups of them (of any type; a label whose rows all have NULL is a group of its own, a label in two groups is an error), are split by seed; commits after each epoch and keeps the one with the lowest held-out error';
 REVOKE ALL ON PROCEDURE siamese.train(text, text, text, integer, bigint, jsonb) FROM PUBLIC;
 
 CREATE PROCEDURE siamese.resume(model text)
 	LANGUAGE c AS 'MODULE_PATHNAME', 'siamese_resume';
 COMMENT ON PROCEDURE siamese.resume(text) IS
-	'goes on with a training that was cancelled or lost, from its last committed epoch, to the same weights as without the break; "name" (its newest version) or "name@version"; the examples'' query is run again and must give the same rows';
+	'continues a training that was cancelled or interrupted, from its last committed epoch, to the same weights as without the interruption; "name" (its newest version) or "name@version"; the examples'' query is run again and must return the same rows';
 REVOKE ALL ON PROCEDURE siamese.resume(text) FROM PUBLIC;
 
 CREATE FUNCTION siamese.evaluate(model text, examples text, refs integer DEFAULT 0, seed bigint DEFAULT 1)
@@ -751,32 +751,32 @@ CREATE FUNCTION siamese.evaluate(model text, examples text, refs integer DEFAULT
 		auc float8, accuracy float8, threshold float8, far float8, far_low float8, far_high float8, frr float8, frr_low float8, frr_high float8)
 	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'siamese_evaluate';
 COMMENT ON FUNCTION siamese.evaluate(text, text, integer, bigint) IS
-	'error rates of a model on other examples, against random impostors (other labels) and skilled ones (forgeries) apart: EER and AUC whatever the threshold, then accuracy (balanced), FAR and FRR at the model''s own threshold; low and high: 95 % intervals by resampling identities, or groups where the query has a fourth column, NULL for fewer than 5; refs > 0: also decisions against the first so many genuine samples of each label in the order of the query''s rows, by their mean distance, the least, or the mean of both less half of the references'' own mean distance (rule mean, least, adjusted)';
+	'error rates of a model on other examples, separately against random impostors (other labels) and skilled ones (forgeries): EER and AUC over all thresholds, then balanced accuracy, FAR and FRR at the model''s own threshold; low and high: 95 % intervals by resampling identities, or groups where the query has a fourth column, NULL for fewer than 5; refs > 0: also decisions by the distances to the first refs genuine samples of each label, in the order of the query''s rows: the mean, the least, or the mean of both less half of the mean distance between these samples (rule mean, least, adjusted)';
 
 CREATE FUNCTION siamese.thresholds(model text, examples text DEFAULT NULL, seed bigint DEFAULT 1)
 	RETURNS TABLE (rate float8, threshold float8, threshold_low float8, threshold_high float8, rate_low float8, rate_high float8,
 		impostors text, far float8, far_low float8, far_high float8, frr float8, frr_low float8, frr_high float8)
 	LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'siamese_thresholds';
 COMMENT ON FUNCTION siamese.thresholds(text, text, bigint) IS
-	'the model''s thresholds for false-accept rates of 10, 1, 0.1 % and so on, as verify(a, b, far) uses them (NULL where its held-out identities cannot support the rate), each with 95 % intervals of the threshold and of its rate among other people; with examples also the rates found there, random and skilled impostors apart';
+	'the model''s thresholds for false-accept rates of 10, 1, 0.1 % and so on, as verify(a, b, far) uses them (NULL if its held-out identities cannot support the rate), each with 95 % intervals of the threshold and of its rate among other people; with examples also the rates observed there, separately for random and skilled impostors';
 
 CREATE FUNCTION siamese.reliability(model text, examples text, bins integer DEFAULT 10, seed bigint DEFAULT 1)
 	RETURNS TABLE (bin integer, predicted float8, observed float8, observed_low float8, observed_high float8, weight float8, pairs bigint,
 		ece float8)
 	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'siamese_reliability';
 COMMENT ON FUNCTION siamese.reliability(text, text, integer, bigint) IS
-	'is verify()''s probability true?  The examples'' pairs in bins of equal weight, from the nearest to the farthest: mean probability, observed share of genuine pairs with its 95 % interval over identities, or groups where the query has a fourth column, at the setting siamese.prior; ece: the expected calibration error, sum(weight * abs(predicted - observed)), the same in each row';
+	'how well verify()''s probability is calibrated: the examples'' pairs in bins of equal weight, by rising distance: mean probability, observed share of genuine pairs with its 95 % interval over identities, or groups if the query has a fourth column, at the setting siamese.prior; ece: the expected calibration error, sum(weight * abs(predicted - observed)), the same in each row';
 
 CREATE FUNCTION siamese.calibrate(model text, examples text, seed bigint DEFAULT 1) RETURNS text
 	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'siamese_calibrate';
 COMMENT ON FUNCTION siamese.calibrate(text, text, bigint) IS
-	'fits thresholds and probabilities anew on people of your own, whom the model did not learn from (it cannot know): makes the next version of a model of one''s own, with the same network and fingerprint, so the embeddings stay as they are and verify() and ~= use the new calibration; returns its "name@version"; where the query has a fourth column, group, intervals and supported rates are over groups; an error for fewer than 5 identities or groups';
+	'fits thresholds and probabilities again on your own people, who must not be among those that the model learned from (this cannot be checked): makes the next version of a model of your own, with the same network and fingerprint, so embeddings remain valid and verify() and ~= use the new calibration; returns its "name@version"; if the query has a fourth column, group, intervals and supported rates are over groups; an error for fewer than 5 identities or groups';
 REVOKE ALL ON FUNCTION siamese.calibrate(text, text, bigint) FROM PUBLIC;
 
 CREATE FUNCTION siamese.report(model text, examples text, seed bigint DEFAULT 1) RETURNS text
 	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'siamese_report';
 COMMENT ON FUNCTION siamese.report(text, text, bigint) IS
-	'what a model is worth on other examples, as one page of HTML that needs no network and no script: error rates with intervals, ROC and DET curves, distances, reliability, thresholds, the course of the training, the worst mistakes as pictures';
+	'an evaluation of a model on other examples as one self-contained page of HTML without scripts: error rates with intervals, ROC and DET curves, distances, reliability, thresholds, training by epoch, the worst errors as pictures';
 
 CREATE FUNCTION siamese.roc(model text, examples text, impostors text DEFAULT 'random')
 	RETURNS TABLE (threshold float8, far float8, frr float8)
@@ -794,11 +794,11 @@ COMMENT ON FUNCTION siamese.track_quality(text, text) IS
 
 CREATE FUNCTION siamese.preview(image bytea, model text DEFAULT NULL) RETURNS bytea LANGUAGE c STABLE PARALLEL SAFE COST 1000
 	AS 'MODULE_PATHNAME', 'siamese_preview';
-COMMENT ON FUNCTION siamese.preview(bytea, text) IS 'a PNG of exactly what the model''s network sees of an image';
+COMMENT ON FUNCTION siamese.preview(bytea, text) IS 'an image exactly as the model''s network sees it, as a PNG';
 
 CREATE FUNCTION siamese.preview(pen anyarray, model text DEFAULT NULL) RETURNS bytea LANGUAGE c STABLE PARALLEL SAFE COST 1000
 	AS 'MODULE_PATHNAME', 'siamese_preview_pen';
-COMMENT ON FUNCTION siamese.preview(anyarray, text) IS 'an SVG of a pen''s trajectory (as embed() takes it) as it was prepared for the model''s network, and of the features that the network sees';
+COMMENT ON FUNCTION siamese.preview(anyarray, text) IS 'a pen''s trajectory (as embed() takes it) as it is prepared for the model''s network, and the features that the network sees, as an SVG';
 
 CREATE FUNCTION siamese.pen_from_svc2004(file text) RETURNS real[] LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 100
 	AS 'MODULE_PATHNAME', 'siamese_pen_from_svc2004';
