@@ -64,11 +64,14 @@ LEPTONICA_INCLUDE ?= $(firstword $(wildcard /usr/include/leptonica /usr/local/in
 # The library is called liblept until 1.82 and libleptonica from 1.83 on.
 LEPTONICA ?= $(if $(wildcard /usr/lib/$(MULTIARCH)/liblept.so /usr/lib/*/liblept.so /usr/local/lib/liblept.so),-llept,-lleptonica)
 
-# Loaded when an image first needs them, under these names.
+# The build of OpenBLAS for pthreads; nothing of it is needed to compile.
+OPENBLAS_SONAME ?= libopenblas.so.0
+
+# Loaded when an image, or a product of matrices, first needs them, under these names.
 loaded_name = $(shell objdump -p "$$($(CC) -print-file-name=lib$(1).so)" 2>/dev/null | sed -n 's/ *SONAME *//p')
 LEPTONICA_SONAME := $(call loaded_name,$(LEPTONICA:-l%=%))
 SONAMES := -DLEPTONICA_LIBRARY=$(LEPTONICA_SONAME) -DLIBJPEG_LIBRARY=$(call loaded_name,jpeg) -DLIBTIFF_LIBRARY=$(call loaded_name,tiff) \
-	-DLIBWEBP_LIBRARY=$(call loaded_name,webp)
+	-DLIBWEBP_LIBRARY=$(call loaded_name,webp) -DOPENBLAS_LIBRARY=$(OPENBLAS_SONAME)
 
 WARNINGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare $(WERROR)
 LIBRARY_FLAGS = $(addprefix -isystem ,$(LEPTONICA_INCLUDE)) $(SONAMES)
@@ -228,6 +231,12 @@ build/network_speed: build/float/test/bench/network_speed.o $(PURE_OBJECTS)
 run-bench-network: build/network_speed
 run-bench-network: BENCH_SETTINGS = --conf 'max_connections = 100'
 
+build/matrix_speed: build/float/test/bench/matrix_speed.o $(PURE_OBJECTS)
+	$(CC) $(TEST_CFLAGS) $^ -o $@ $(LIBRARIES)
+.PHONY: run-bench-matrix
+run-bench-matrix: build/matrix_speed
+	@test/bench/matrix
+
 # In a system of its own, beside pgvector.
 .PHONY: run-bench-index
 run-bench-index:
@@ -239,7 +248,7 @@ run-bench-instructions: build/network_speed
 	test/bench/network instructions > test/bench/instructions.md.new && mv test/bench/instructions.md.new test/bench/instructions.md
 
 # A benchmark is a program in test/bench; it finds a running server with the extension's files.
-BENCHES = network memory omniglot cedar presets calibration svc2004 references index planner
+BENCHES = matrix network memory omniglot cedar presets calibration svc2004 references index planner
 run-bench: $(BENCHES:%=run-bench-%)
 	@$(if $(BENCHES),,echo "There are no benchmarks in the list BENCHES of the Makefile.")
 

@@ -30,6 +30,7 @@ static const struct
 	[STATUS_NO_MEMORY] = {ERRCODE_OUT_OF_MEMORY, "out of memory"},
 	[STATUS_INTERRUPTED] = {ERRCODE_QUERY_CANCELED, "canceling statement due to user request"},
 	[STATUS_LIBRARY] = {ERRCODE_UNDEFINED_FILE, "could not load image library"},
+	[STATUS_MATRIX_LIBRARY] = {ERRCODE_UNDEFINED_FILE, "could not load matrix library"},
 	[STATUS_IMAGE_FORMAT] = {ERRCODE_INVALID_BINARY_REPRESENTATION, "unsupported image format"},
 	[STATUS_IMAGE_TOO_LARGE] = {ERRCODE_PROGRAM_LIMIT_EXCEEDED, "image is too large"},
 	[STATUS_IMAGE_BROKEN] = {ERRCODE_INVALID_BINARY_REPRESENTATION, "could not decode image"},

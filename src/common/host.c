@@ -46,10 +46,16 @@ host_server_interrupted(void *context)
 		InterruptHoldoffCount == 0 && QueryCancelHoldoffCount == 0 && CritSectionCount == 0;
 }
 
+static void
+host_server_debug(void *context, const char *message)
+{
+	elog(DEBUG1, "%s", message);
+}
+
 const Host *
 host_server(void)
 {
-	static const Host host = {host_server_allocate, host_server_release, host_server_interrupted, NULL};
+	static const Host host = {host_server_allocate, host_server_release, host_server_interrupted, NULL, host_server_debug};
 
 	return &host;
 }

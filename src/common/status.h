@@ -22,6 +22,7 @@ typedef enum StatusCode
 	STATUS_IMAGE_FORMAT,		/* empty, or no known image format */
 	STATUS_IMAGE_TOO_LARGE,		/* the header asks for more pixels than the limit */
 	STATUS_LIBRARY,				/* a library that is needed cannot be loaded */
+	STATUS_MATRIX_LIBRARY,		/* the same of matrix products */
 	STATUS_IMAGE_BROKEN,		/* header or data cannot be decoded */
 	STATUS_IMAGE_BLANK,			/* there is nothing to see */
 	STATUS_PEN,					/* a trajectory is not usable; detail names the row */
@@ -45,6 +46,7 @@ typedef struct Host
 	void		(*release) (void *context, void *pointer);	/* NULL allowed */
 	bool		(*interrupted) (void *context); /* true: stop soon; NULL: never */
 	void	   *context;
+	void		(*debug) (void *context, const char *message);	/* for the log of who looks for a problem; NULL: nobody does */
 } Host;
 
 /* Fills *status and returns false, so that callers can write "return status_set(...)".  printf format. */

@@ -15,7 +15,8 @@
 
 #include "miscadmin.h"
 
-#include "common/random.h"
+#include "common/check.h"
+#include "common/host.h"
 #include "distance/distance.h"
 #include "index/build.h"
 #include "matrix/matrix.h"
@@ -23,7 +24,6 @@
 #define AXES_LEAST_ROWS 1000	/* fewer are read in no time */
 #define AXES_STEP 16			/* so many axes more, or less */
 #define AXES_MOST 256
-#define AXES_ROUNDS 8			/* of the iteration */
 #define AXES_ROWS 4				/* times the dimensions: so many rows are enough for a covariance */
 #define AXES_BATCH 256
 #define AXES_NEAREST 10			/* rows that a query wants */
@@ -132,84 +132,6 @@ index_axes_stretch(const float *rows, int count, int n)
 
 /* ---- finding them ------------------------------------------------------------------------------------------------ */
 
-/* The mean of rows [count, n] and their covariance float [n, n], but for a factor; false: there is none. */
-static bool
-find_covariance(const float *rows, int count, int n, float *mean, float *covariance)
-{
-	int			used = Min(count, AXES_ROWS * n);
-	double	   *sums = palloc0(sizeof(double) * n);
-	float	   *batch = palloc(sizeof(float) * AXES_BATCH * n);
-	double		most = 0;
-
-	for (int i = 0; i < used; i++)
-		for (int j = 0; j < n; j++)
-			sums[j] += rows[(Size) ((int64) count * i / used) * n + j] / (double) used;
-	for (int j = 0; j < n; j++)
-		mean[j] = (float) sums[j];
-	for (int i = 0; i < used; i++)
-		for (int j = 0; j < n; j++)
-			most = Max(most, fabs(rows[(Size) ((int64) count * i / used) * n + j] - (double) mean[j]));
-	for (int first = 0; first < used; first += AXES_BATCH)
-	{
-		int			length = Min(used - first, AXES_BATCH);
-
-		CHECK_FOR_INTERRUPTS();
-		for (int i = 0; i < length; i++)
-			for (int j = 0; j < n; j++)
-				batch[(Size) i * n + j] = (float) ((rows[(Size) ((int64) count * (first + i) / used) * n + j] - (double) mean[j]) / most);
-		matrix_multiply(true, false, n, n, length, batch, n, batch, n, first > 0, covariance, n);
-	}
-	pfree(sums);
-	pfree(batch);
-	return most > 0;
-}
-
-/* Makes rows [count, n] orthonormal, each against those before it (Gram-Schmidt); one that is a mix of those becomes zero. */
-static void
-orthonormalise(float *rows, int count, int n)
-{
-	for (int i = 0; i < count; i++)
-	{
-		float	   *row = rows + (Size) i * n;
-		double		before = distance_kernels()->inner(row, row, n);
-		double		length;
-
-		for (int j = 0; j < i; j++)
-		{
-			const float *other = rows + (Size) j * n;
-			float		share = (float) distance_kernels()->inner(row, other, n);
-
-			for (int k = 0; k < n; k++)
-				row[k] -= share * other[k];
-		}
-		length = distance_kernels()->inner(row, row, n);
-		length = length > before * 1e-10 ? 1 / sqrt(length) : 0;
-		for (int k = 0; k < n; k++)
-			row[k] = (float) (row[k] * length);
-	}
-}
-
-/* The first principal axes by orthogonal iteration (Golub and Van Loan 2013, section 8.2.4): axes float [count, n]. */
-static void
-iterate(const float *covariance, int count, int n, float *axes)
-{
-	float	   *products = palloc(sizeof(float) * (Size) count * n);
-	Random		random = random_stream(SAMPLE_SEED, 0);
-
-	for (Size i = 0; i < (Size) count * n; i++)
-		axes[i] = (float) random_normal(&random);
-	for (int round = 0; round < AXES_ROUNDS; round++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		matrix_multiply(false, false, count, n, n, axes, n, covariance, n, 0, products, n);
-		memcpy(axes, products, sizeof(float) * (Size) count * n);
-		orthonormalise(axes, count, n);
-	}
-	/* once more: what was left of the rows' products is of the order of rounding now */
-	orthonormalise(axes, count, n);
-	pfree(products);
-}
-
 /*
  * How many of the axes are enough: with so many, hardly a row of the sample, rows [count, n], looks nearer than the nearest ones are.
  * 0: not even all, axes [most, n].  reach: the mean of how far, squared, queries reach for what they want.
@@ -244,13 +166,13 @@ choose_count(const IndexBuild *build, const float *rows, int count, const float 
 		for (int first = 0; first < most; first += AXES_STEP)
 			extra[first / AXES_STEP] -= 1 + rank;
 	}
-	matrix_multiply(false, true, asked_count, most, n, asked, n, axes, n, 0, asked_images, most);
+	matrix_multiply_large(false, true, asked_count, most, n, asked, n, axes, n, 0, asked_images, most);
 	for (int begin = 0; begin < count; begin += AXES_BATCH)
 	{
 		int			length = Min(count - begin, AXES_BATCH);
 
 		CHECK_FOR_INTERRUPTS();
-		matrix_multiply(false, true, length, most, n, rows + (Size) begin * n, n, axes, n, 0, images, most);
+		matrix_multiply_large(false, true, length, most, n, rows + (Size) begin * n, n, axes, n, 0, images, most);
 		for (int i = 0; i < asked_count; i++)
 			for (int j = 0; j < length; j++)
 			{
@@ -305,6 +227,8 @@ build_find_axes(IndexBuild *build, float *rows, int count, const SampleQuery *qu
 	float	   *mean;
 	float	   *axes;
 	float	   *covariance;
+	bool		varies;
+	Status		status;
 	double		stretch;
 	double		reach;
 	double		outside;
@@ -315,11 +239,11 @@ build_find_axes(IndexBuild *build, float *rows, int count, const SampleQuery *qu
 	mean = MemoryContextAlloc(build->context, sizeof(float) * (Size) (1 + most) * n);
 	axes = mean + n;
 	covariance = palloc(sizeof(float) * (Size) n * n);
-	if (find_covariance(rows, count, n, mean, covariance))
-	{
-		iterate(covariance, most, n, axes);
+	if (!matrix_covariance(rows, count, n, Min(count, AXES_ROWS * n), host_server(), mean, covariance, &varies, &status) ||
+		(varies && !matrix_components(covariance, most, n, SAMPLE_SEED, host_server(), axes, &status)))
+		check_raise_status(&status);
+	if (varies)
 		found.count = choose_count(build, rows, count, axes, most, queries, query_count, &reach);
-	}
 	pfree(covariance);
 
 	/* Rounding may have made the map longer than an isometry, by a millionth. */

@@ -27,6 +27,7 @@ typedef struct BuildSettings
 	int			regions;		/* the option; 0: by the number of rows */
 	int			processes;		/* that may take part, this one included */
 	int			memory;			/* kB, this process's share of maintenance_work_mem */
+	bool		matrix_library; /* the table is large enough for it */
 } BuildSettings;
 
 /* What the sample told; workers need none of it. */
@@ -134,6 +135,9 @@ struct IndexBuild
 /* memory in kB; process: its number, which makes its random numbers its own. */
 extern void build_begin(IndexBuild *build, Relation heap, Relation index, struct IndexInfo *info, int memory, int process);
 extern void build_end(IndexBuild *build);
+
+/* If the settings say so. */
+extern void build_load_matrix_library(const IndexBuild *build);
 
 /* Fixes what all rows must have in common; raises if this row has not. */
 extern void build_check_row(IndexBuild *build, const Embedding *row);

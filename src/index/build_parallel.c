@@ -63,6 +63,7 @@ typedef struct ParallelBuild
 	int			participants;	/* processes at most: the leader is number 0 */
 	int			partitions;
 	int			fill;
+	bool		matrix_library;
 	int			regions;
 	uint64		model;
 	uint16		dimensions;
@@ -307,6 +308,8 @@ siamese_index_build_worker(dsm_segment *segment, shm_toc *toc)
 	build_begin(&build, heap, index, info, Max(maintenance_work_mem / shared->participants, 64), participant.number);
 	build.output.participant = &participant;
 	build.settings.fill = shared->fill;
+	build.settings.matrix_library = shared->matrix_library;
+	build_load_matrix_library(&build);
 	build.regions.centres = shm_toc_lookup(toc, KEY_CENTRES, false);
 	build.regions.count = shared->regions;
 	build.regions.scale = shared->scale;
@@ -402,6 +405,7 @@ share_build(ParallelContext *context, IndexBuild *build, Snapshot snapshot, cons
 	shared->participants = build->settings.processes;
 	shared->partitions = choose_partitions(build);
 	shared->fill = build->settings.fill;
+	shared->matrix_library = build->settings.matrix_library;
 	shared->regions = build->regions.count;
 	shared->model = build->like->model;
 	shared->metric = build->like->metric;

@@ -18,6 +18,7 @@
 #include "index/index.h"
 
 #define SAMPLE_ROWS_PER_REGION 32
+#define MATRIX_LIBRARY_ROWS 20000	/* all products with fewer take less time than loading it */
 #define LEAVES_PER_REGION 4		/* fewer would leave much of their last one empty */
 
 typedef struct SampleState
@@ -120,6 +121,8 @@ build_find_regions(IndexBuild *build)
 		return;
 	rows = state.seen * ((double) blocks / Min(blocks, 300));
 	build->sample.expected_rows = rows;
+	build->settings.matrix_library = rows >= MATRIX_LIBRARY_ROWS;
+	build_load_matrix_library(build);
 	wanted = choose_regions(build, rows);
 	if ((double) wanted * SAMPLE_ROWS_PER_REGION > state.count && blocks > 300)
 	{

@@ -8,7 +8,10 @@
 #include "pgstat.h"
 #include "utils/memutils.h"
 
+#include "common/check.h"
+#include "common/host.h"
 #include "index/build.h"
+#include "matrix/matrix.h"
 
 void
 build_begin(IndexBuild *build, Relation heap, Relation index, struct IndexInfo *info, int memory, int process)
@@ -27,6 +30,15 @@ void
 build_end(IndexBuild *build)
 {
 	MemoryContextDelete(build->context);
+}
+
+void
+build_load_matrix_library(const IndexBuild *build)
+{
+	Status		status;
+
+	if (build->settings.matrix_library && !matrix_library_load(host_server(), &status))
+		check_raise_status(&status);
 }
 
 void

@@ -210,8 +210,8 @@ measure_run(Grouping *state, int first, int count)
 	}
 	/* Of a symmetric matrix what is on the right of the diagonal, in blocks of rows. */
 	for (int i = 0; i < count; i += GROUP_BLOCK)
-		matrix_multiply(false, true, Min(GROUP_BLOCK, count - i), count - i, n, state->centred + (Size) i * n, n,
-						state->centred + (Size) i * n, n, 0, state->distances + (Size) i * count + i, count);
+		matrix_multiply_large(false, true, Min(GROUP_BLOCK, count - i), count - i, n, state->centred + (Size) i * n, n,
+							  state->centred + (Size) i * n, n, 0, state->distances + (Size) i * count + i, count);
 	for (int i = 0; i < count; i++)
 	{
 		squares[i] = state->distances[(Size) i * count + i];

@@ -109,7 +109,7 @@ kmeans_assign(const float *rows, Size lead, int count, const float *centres, con
 			  int32 *nearest)
 {
 	Assert(count <= KMEANS_BATCH);
-	matrix_multiply(false, true, count, k, n, rows, lead, centres, n, 0, scratch, k);
+	matrix_multiply_large(false, true, count, k, n, rows, lead, centres, n, 0, scratch, k);
 	for (int row = 0; row < count; row++)
 		nearest[row] = largest_score(scratch + (Size) row * k, halves, k);
 }

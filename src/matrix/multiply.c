@@ -12,6 +12,7 @@
 #define MOST_DEPTH 256
 #define MOST_ROWS 48			/* a block of a: 48 kB, for the first cache */
 #define MOST_VALUES (32 * 1024) /* of a block of b: 128 kB, for the second */
+#define FEW_ROWS 64			/* of c, for which a large b need not be copied */
 #define GAP 16					/* reals behind a line of a block of a, so that lines do not share a set of the cache */
 
 typedef struct Product
@@ -181,7 +182,7 @@ matrix_multiply(bool a_transposed, bool b_transposed, int m, int n, int k, const
 		multiply_vector_transposed(&product, k, a, b, add, c);
 	else if (m == 1 && !a_transposed)
 		multiply_vector(&product, k, a, b, add, c);
-	else if (b_transposed && m < n / 4)
+	else if (b_transposed && m < n / 4 && m <= FEW_ROWS)
 		multiply_transposed(&product, k, a, b, add, c);
 	else
 		multiply(&product, k, a, b, add, c);

@@ -73,6 +73,8 @@ typedef struct MatrixKernels
 	void		(*add_rows) (const real *factor, const real *rows, size_t stride, size_t count, size_t width, real *y);
 	/* y [count] += x [width] times each row */
 	void		(*dot_rows) (const real *x, const real *rows, size_t stride, size_t count, size_t width, real *y);
+	/* sum of x y, in double precision */
+	double		(*inner) (const real *x, const real *y, size_t count);
 	/* y += x */
 	void		(*add) (const real *x, size_t count, real *y);
 } MatrixKernels;

@@ -178,8 +178,13 @@ forward(const LayerPass *pass)
 	for (int first = 0, part; first < dense->units && !pass_interrupted(pass); first += part)
 	{
 		part = next_part(dense->units - first, pass->n * values);
-		matrix_multiply(false, false, pass->n, part, (int) values, pass->input, values, weights + first, dense->units, 0,
-						pass->output + first, dense->units);
+		/* the bits of an embedding depend on the own kernels alone */
+		if (pass->training)
+			matrix_multiply_large(false, false, pass->n, part, (int) values, pass->input, values, weights + first, dense->units, 0,
+								  pass->output + first, dense->units);
+		else
+			matrix_multiply(false, false, pass->n, part, (int) values, pass->input, values, weights + first, dense->units, 0,
+							pass->output + first, dense->units);
 	}
 	layer_finish_rows(pass, &finish, pass->n, pass->output);
 }
@@ -199,12 +204,12 @@ backward(const LayerPass *pass)
 		size_t		skipped = (size_t) first * dense->units;
 
 		part = next_part((int) values - first, (size_t) pass->n * dense->units);
-		matrix_multiply(true, false, part, dense->units, pass->n, pass->input + first, values,
-						pass->output_gradient, dense->units, 1, gradient + skipped, dense->units);
+		matrix_multiply_large(true, false, part, dense->units, pass->n, pass->input + first, values,
+							  pass->output_gradient, dense->units, 1, gradient + skipped, dense->units);
 		if (pass->input_gradient != NULL)
-			matrix_multiply(false, true, pass->n, part, dense->units, pass->output_gradient, dense->units,
-							pass->weights + layer->parameter_offset + skipped, dense->units, 0,
-							pass->input_gradient + first, values);
+			matrix_multiply_large(false, true, pass->n, part, dense->units, pass->output_gradient, dense->units,
+								  pass->weights + layer->parameter_offset + skipped, dense->units, 0,
+								  pass->input_gradient + first, values);
 	}
 }
 

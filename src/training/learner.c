@@ -17,6 +17,7 @@
 
 #include "common/check.h"
 #include "common/host.h"
+#include "matrix/matrix.h"
 #include "network/network.h"
 #include "training/batch_sampler.h"
 #include "training/examples.h"
@@ -101,6 +102,7 @@ learner_create(const NetworkDefinition *definition, Network *network, const Exam
 	size_t		weights = network_weight_count(network);
 	int			batch;
 	int64		images = 0;
+	Status		status;
 
 	learner->definition = definition;
 	learner->examples = examples;
@@ -110,6 +112,8 @@ learner_create(const NetworkDefinition *definition, Network *network, const Exam
 	learner->split = split;
 	learner->sampler_context = AllocSetContextCreate(CurrentMemoryContext, "siamese sampler", ALLOCSET_DEFAULT_SIZES);
 	create_sampler(learner);
+	if (!matrix_library_load(host_server(), &status))	/* before the threads that use it */
+		check_raise_status(&status);
 	learner->pool = thread_pool_create(threads);
 	batch = batch_sampler_size(learner->sampler);
 	for (int i = 0; i < split->training; i++)

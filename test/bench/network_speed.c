@@ -76,7 +76,7 @@ release(void *context, void *pointer)
 	free(pointer);
 }
 
-static const Host host = {allocate, release, NULL, NULL};
+static const Host host = {.allocate = allocate, .release = release};
 
 static void
 fail(const char *what)

@@ -101,7 +101,7 @@ host_asks(void *context)
 	return stop;
 }
 
-static Host host = {host_malloc, host_free, host_asks, NULL};
+static Host host = {host_malloc, host_free, host_asks, NULL, NULL};
 
 Host *
 test_host(void)
