@@ -10,7 +10,6 @@
 #include "utils/builtins.h"
 #include "utils/tuplestore.h"
 
-#include "common/check.h"
 #include "evaluation/decision_rules.h"
 #include "evaluation/evaluation.h"
 #include "model/stored_calibration.h"

@@ -11,7 +11,6 @@
 #include "utils/builtins.h"
 #include "utils/tuplestore.h"
 
-#include "common/check.h"
 #include "common/settings.h"
 #include "evaluation/evaluation.h"
 #include "evaluation/reliability.h"

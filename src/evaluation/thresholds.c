@@ -10,7 +10,6 @@
 #include "utils/builtins.h"
 #include "utils/tuplestore.h"
 
-#include "common/check.h"
 #include "evaluation/evaluation.h"
 #include "evaluation/thresholds.h"
 #include "model/model.h"

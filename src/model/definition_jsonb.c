@@ -18,6 +18,7 @@
 #include "common/limits.h"
 #include "common/spi.h"
 #include "model/definition_jsonb.h"
+#include "model/server_network.h"
 #include "network/network.h"
 
 typedef struct Leaves
@@ -154,13 +155,6 @@ siamese_network_check(PG_FUNCTION_ARGS)
 	descriptor = RelationGetDescr(data->tg_relation);
 	value = heap_getattr(tuple, SPI_fnumber(descriptor, "definition"), descriptor, &isnull);
 	if (!isnull)
-	{
-		Status		status;
-		Network    *network = network_create(definition_from_jsonb(DatumGetJsonbP(value)), host_server(), &status);
-
-		if (network == NULL)
-			check_raise_status(&status);
-		network_destroy(network);
-	}
+		network_destroy(server_network(definition_from_jsonb(DatumGetJsonbP(value))));
 	return PointerGetDatum(tuple);
 }

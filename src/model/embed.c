@@ -12,9 +12,9 @@
 #include "utils/lsyscache.h"
 
 #include "common/check.h"
-#include "common/host.h"
 #include "model/embed.h"
 #include "model/model.h"
+#include "model/server_network.h"
 #include "model/sql_samples.h"
 
 static void
@@ -117,10 +117,7 @@ siamese_embed_images(PG_FUNCTION_ARGS)
 	most = Max(Min(count, IMAGES_AT_ONCE), 1);
 	raster = palloc_extended(bytes * most, MCXT_ALLOC_HUGE);
 	x = palloc(sizeof(float) * model->dimensions * most);
-	workspace = network_workspace_create(model->network, Max(most, model->definition->views), false, host_server(), &status);
-	if (workspace == NULL)
-		check_raise_status(&status);
-	network_workspace_use(workspace, model->packed);
+	workspace = server_workspace(model->network, Max(most, model->definition->views), false, model->packed);
 	for (int i = 0; i <= count; i++)
 	{
 		if (waiting == most || (i == count && waiting > 0))

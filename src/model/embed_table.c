@@ -404,7 +404,7 @@ siamese_embed_table(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_IN_USE),
 				 errmsg("column \"%s\" of %s is being filled by another session", fill.target.destination, fill.target.name),
-				 errhint("siamese.embedding_progress shows how far it is.")));
+				 errhint("siamese.embedding_progress shows its progress.")));
 	PG_TRY();
 	{
 		fill_table(&fill);

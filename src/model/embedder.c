@@ -4,8 +4,8 @@
 #include "postgres.h"
 
 #include "common/check.h"
-#include "common/host.h"
 #include "model/embedder.h"
+#include "model/server_network.h"
 #include "network/network.h"
 
 struct Embedder
@@ -27,15 +27,11 @@ embedder_create(const Network *network, const real *weights, const real *packed,
 {
 	Embedder   *embedder = palloc0(sizeof(Embedder));
 	int			threads = thread_pool_size(pool);
-	Status		status;
 
 	if (packed == NULL)
 	{
-		size_t		count = network_packed_count(network);
-		real	   *own = host_allocate(host_server(), Max(count, 1), sizeof(real), &status);
+		real	   *own = server_reals(network_packed_count(network));
 
-		if (own == NULL)
-			check_raise_status(&status);
 		network_pack(network, weights, own);
 		packed = own;
 	}
@@ -45,12 +41,7 @@ embedder_create(const Network *network, const real *weights, const real *packed,
 	embedder->workspace = palloc(sizeof(NetworkWorkspace *) * threads);
 	embedder->status = palloc0(sizeof(Status) * threads);
 	for (int i = 0; i < threads; i++)
-	{
-		embedder->workspace[i] = network_workspace_create(network, at_once, false, host_server(), &status);
-		if (embedder->workspace[i] == NULL)
-			check_raise_status(&status);
-		network_workspace_use(embedder->workspace[i], packed);
-	}
+		embedder->workspace[i] = server_workspace(network, at_once, false, packed);
 	return embedder;
 }
 

@@ -26,6 +26,7 @@
 #include "model/names.h"
 #include "model/rights.h"
 #include "model/row_lookup.h"
+#include "model/server_network.h"
 #include "model/stored_calibration.h"
 #include "model/stored_weights.h"
 #include "network/network.h"
@@ -150,11 +151,8 @@ static void
 check_definition(const Imported *imported)
 {
 	NetworkDefinition *definition = definition_from_jsonb(imported->definition);
-	Status		status;
-	Network    *network = network_create(definition, host_server(), &status);
+	Network    *network = server_network(definition);
 
-	if (network == NULL)
-		check_raise_status(&status);
 	if (network_weight_count(network) != imported->count)
 		bad_value(psprintf("Its network has %zu weights, but %zu are stated.", network_weight_count(network),
 						   imported->count));
@@ -169,11 +167,7 @@ check_definition(const Imported *imported)
 static void
 read_weights(Imported *imported, const char *from)
 {
-	Status		status;
-
-	imported->weights = host_allocate(host_server(), imported->count, sizeof(real), &status);
-	if (imported->weights == NULL)
-		check_raise_status(&status);
+	imported->weights = server_reals(imported->count);
 	for (size_t done = 0; done < imported->count; done += MODEL_PART_VALUES)
 	{
 		size_t		values = Min(MODEL_PART_VALUES, imported->count - done);

@@ -13,13 +13,12 @@
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
-#include "common/check.h"
-#include "common/host.h"
 #include "common/settings.h"
 #include "common/spi.h"
 #include "model/definition_jsonb.h"
 #include "model/model.h"
 #include "model/row_cache.h"
+#include "model/server_network.h"
 #include "model/shared_weights.h"
 #include "model/stored_weights.h"
 
@@ -44,7 +43,6 @@ load_model(uint64 fingerprint)
 	Datum		value = CStringGetTextDatum(model_fingerprint_text(fingerprint));
 	Jsonb	   *definition;
 	Model	   *model;
-	Status		status;
 	bool		isnull;
 
 	SPI_connect();
@@ -58,18 +56,15 @@ load_model(uint64 fingerprint)
 	model->fingerprint = fingerprint;
 	model->context = context;
 	model->definition = definition_from_jsonb(definition);
-	model->network = network_create(model->definition, host_server(), &status);
-	if (model->network == NULL)
-		check_raise_status(&status);
+	model->network = server_network(model->definition);
 	model->metric = model->definition->metric;
 	model->dimensions = network_dimensions(model->network);
-	model->workspace = network_workspace_create(model->network, model->definition->views, false, host_server(), &status);
-	if (model->workspace == NULL)
-		check_raise_status(&status);
 	model->raster = palloc(network_sample_bytes(model->definition));
 	MemoryContextSwitchTo(caller);
 	shared_weights_provide(model, definition);
-	network_workspace_use(model->workspace, model->packed);
+	MemoryContextSwitchTo(context);
+	model->workspace = server_workspace(model->network, model->definition->views, false, model->packed);
+	MemoryContextSwitchTo(caller);
 	SPI_finish();
 	return model;
 }

@@ -9,7 +9,6 @@
 #include "storage/lock.h"
 #include "utils/lsyscache.h"
 
-#include "common/check.h"
 #include "common/limits.h"
 #include "model/names.h"
 

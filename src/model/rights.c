@@ -18,7 +18,6 @@
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
-#include "common/check.h"
 #include "common/spi.h"
 #include "model/rights.h"
 

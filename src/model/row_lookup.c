@@ -12,7 +12,7 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 
-#include "common/check.h"
+#include "common/compat.h"
 #include "common/limits.h"
 #include "common/settings.h"
 #include "common/spi.h"

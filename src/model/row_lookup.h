@@ -30,8 +30,8 @@ extern void model_calibration_of(const char *name, ModelCalibration *calibration
 extern bool model_read_calibration(uint64 fingerprint, Jsonb **calibration, char **name, char **version);
 
 /*
- * "name@version" of the row whose calibration applies to the fingerprint, if that differs from this one and will go on applying
- * after the name gets a version with this one; else NULL.  Inside an SPI connection.
+ * "name@version" of the row whose calibration applies to the fingerprint, if it differs from this one and will still apply after
+ * the name gets a version with this one; else NULL.  Inside an SPI connection.
  */
 extern char *model_other_calibration(uint64 fingerprint, const char *name, Jsonb *calibration);
 

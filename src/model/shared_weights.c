@@ -43,6 +43,7 @@
 #include "common/spi.h"
 #include "model/model.h"
 #include "model/rights.h"
+#include "model/server_network.h"
 #include "model/shared_weights.h"
 #include "model/stored_weights.h"
 
@@ -409,19 +410,12 @@ shared_weights_provide(Model *model, Jsonb *definition)
 	MemoryContext caller;
 	real	   *weights;
 	real	   *packed;
-	size_t		packed_count;
-	Status		status;
 
 	if (setting_share_weights && map_or_make(model, definition))
 		return;
 	caller = MemoryContextSwitchTo(model->context);
-	weights = host_allocate(host_server(), network_weight_count(model->network), sizeof(real), &status);
-	if (weights == NULL)
-		check_raise_status(&status);
-	packed_count = network_packed_count(model->network);
-	packed = host_allocate(host_server(), Max(packed_count, 1), sizeof(real), &status);
-	if (packed == NULL)
-		check_raise_status(&status);
+	weights = server_reals(network_weight_count(model->network));
+	packed = server_reals(network_packed_count(model->network));
 	MemoryContextSwitchTo(caller);
 	load_and_pack(model, definition, weights, packed);
 	model->weights = weights;

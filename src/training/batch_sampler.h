@@ -16,7 +16,7 @@ typedef struct Batch
 	int		   *example;		/* [n], indexes of the examples */
 	int32	   *label;			/* [n] */
 	uint8	   *genuine;		/* [n] */
-	NetworkCopy *copy;			/* [n]: how each is distorted; with forge a genuine sample stands for a forgery: genuine is 0 */
+	NetworkCopy *copy;			/* [n]: how each is distorted; with forge, a genuine sample is made a forgery: genuine is 0 */
 } Batch;
 
 typedef struct BatchSampler BatchSampler;

@@ -57,7 +57,7 @@ check_columns(void *argument, TupleDesc descriptor)
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("the third column of the examples is of type %s, not boolean",
 						format_type_be(TupleDescAttr(descriptor, 2)->atttypid)),
-				 errhint("It tells genuine samples (true) from forgeries of the label (false); without forgeries, select true.")));
+				 errhint("It tells genuine samples (true) from forgeries of the label (false); without forgeries, pass true.")));
 	getTypeOutputInfo(TupleDescAttr(descriptor, 1)->atttypid, &reader->label_output, &varlena);
 	if (descriptor->natts > 3)
 	{

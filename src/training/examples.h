@@ -19,7 +19,7 @@ typedef struct Example
 typedef struct ExampleLabel
 {
 	char	   *name;
-	int			first;			/* its examples stand together: genuine ones first, then forgeries */
+	int			first;			/* index of its first example; genuine ones come first, then forgeries */
 	int			genuine;
 	int			forged;
 	int			group;			/* 0 .. groups - 1: labels of one group are never on both sides of a split */

@@ -42,8 +42,8 @@ typedef struct ExamplesReader
 } ExamplesReader;
 
 /*
- * Sorts labels by name and entries by label and content, so that the order of the rows leaves no trace; leaves out copies, counts
- * contradictions, computes the digest, and turns the entries into the result's examples.
+ * Sorts labels by name and entries by label and content, so that the result does not depend on the order of the rows; leaves out
+ * copies, counts contradictions, computes the digest, and turns the entries into the result's examples.
  */
 extern void examples_sort(ExamplesReader *reader);
 

@@ -18,6 +18,7 @@
 #include "common/check.h"
 #include "common/host.h"
 #include "matrix/matrix.h"
+#include "model/server_network.h"
 #include "network/network.h"
 #include "training/batch_sampler.h"
 #include "training/examples.h"
@@ -156,7 +157,6 @@ prepare_round(Learner *learner)
 	MemoryContext caller = MemoryContextSwitchTo(buffers->context);
 	int			threads = buffers->threads;
 	int			samples = learner->samples_at_once;
-	Status		status;
 
 	buffers->raster = palloc(sizeof(uint8 *) * threads * samples);
 	buffers->fetched = allocate((size_t) threads * samples, learner->examples->raster_bytes);
@@ -166,10 +166,7 @@ prepare_round(Learner *learner)
 	for (int i = 0; i < threads; i++)
 	{
 		buffers->input[i] = allocate((size_t) samples * network_input_values(learner->network), sizeof(real));
-		buffers->workspace[i] = network_workspace_create(learner->network, samples, true, host_server(), &status);
-		if (buffers->workspace[i] == NULL)
-			check_raise_status(&status);
-		network_workspace_use(buffers->workspace[i], buffers->packed);
+		buffers->workspace[i] = server_workspace(learner->network, samples, true, buffers->packed);
 	}
 	MemoryContextSwitchTo(caller);
 }

@@ -68,7 +68,7 @@ memory_plan_raise(const MemoryPlan *plan)
 			(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 			 errmsg("training needs at least %zu MB of maintenance_work_mem", megabytes(plan->needed)),
 			 errdetail("It is %zu MB.  Weights, optimizer and the gradients of %d threads take %zu MB, the activations of %d samples"
-					   " a thread %zu MB.", megabytes(plan->total), plan->threads, megabytes(plan->fixed),
+					   " in each thread %zu MB.", megabytes(plan->total), plan->threads, megabytes(plan->fixed),
 					   plan->least_samples, megabytes(activations(plan, plan->least_samples))),
 			 errhint("SET maintenance_work_mem = '%zuMB', or more: with %zu MB nothing is computed twice.",
 					 megabytes(plan->needed), megabytes(Max(plan->whole, plan->needed)))));
@@ -128,12 +128,11 @@ char *
 memory_plan_text(const MemoryPlan *plan, const Examples *examples, int batch, int samples)
 {
 	int			rounds = (batch + plan->threads * samples - 1) / (plan->threads * samples);
-	char	   *work = rounds == 1
-		? psprintf("a batch at once takes %zu MB", megabytes(activations(plan, samples)))
-		: psprintf("a batch in %d rounds, computed twice, takes %zu MB", rounds, megabytes(activations(plan, samples)));
-	char	   *text = psprintf("Of %zu MB maintenance_work_mem, weights, optimizer and gradients take %zu MB, %s, and images %zu MB%s.",
-								megabytes(plan->total), megabytes(plan->fixed), work, megabytes(examples->bytes),
-								examples_spilled(examples) ? " besides a temporary file" : "");
 
-	return text;
+	return psprintf("Of %zu MB of maintenance_work_mem, weights, optimizer and gradients take %zu MB, the activations of %s %zu MB, and"
+					" prepared samples %zu MB%s.",
+					megabytes(plan->total), megabytes(plan->fixed),
+					rounds == 1 ? "a batch" : psprintf("a batch in %d rounds, computed twice,", rounds),
+					megabytes(activations(plan, samples)), megabytes(examples->bytes),
+					examples_spilled(examples) ? ", the rest in a temporary file" : "");
 }

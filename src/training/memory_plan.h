@@ -22,7 +22,7 @@ typedef struct MemoryPlan
 /* Before the examples are read.  False if maintenance_work_mem is too small. */
 extern bool memory_plan(MemoryPlan *plan, const NetworkDefinition *definition, const Network *network, int threads);
 
-/* After a plan that failed: an error that says what is needed. */
+/* After a plan that failed: raises an error with the memory needed. */
 extern void memory_plan_raise(const MemoryPlan *plan) __attribute__((noreturn));
 
 /*

@@ -9,7 +9,6 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 
-#include "common/check.h"
 #include "common/settings.h"
 #include "common/spi.h"
 #include "model/rights.h"

@@ -148,9 +148,9 @@ choose_groups(const Examples *examples, Grouped *grouped, double share, int most
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("too few groups to hold out one: %d", grouped->groups),
-				 errdetail("The %d identities are to be split by whole groups, with at least two identities to learn from and two"
-						   " to be measured by.", grouped->count),
-				 errhint("The fourth column of the examples tells which identities belong together. Without it single"
+				 errdetail("The %d identities are split by whole groups, with at least two identities to learn from and two"
+						   " held out.", grouped->count),
+				 errhint("The fourth column of the examples tells which identities belong together; without it, single"
 						 " identities are held out.")));
 	return held;
 }

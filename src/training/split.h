@@ -1,5 +1,5 @@
 /*
- * split.h: which identities train, and which are held out to measure by.
+ * split.h: which identities are for training, and which are held out.
  */
 #ifndef SIAMESE_SPLIT_H
 #define SIAMESE_SPLIT_H
@@ -8,7 +8,7 @@
 
 #include "training/examples.h"
 
-#define SPLIT_LEAST_IDENTITIES 4	/* in all: 2 to learn from, 2 to measure by */
+#define SPLIT_LEAST_IDENTITIES 4	/* 2 to learn from, 2 held out */
 
 typedef struct Split
 {
@@ -22,7 +22,7 @@ typedef struct Split
 
 /*
  * Splits groups (identities, where the query has no groups), never samples, by seed.  An identity needs two genuine samples:
- * others raise, or with strict false are left out.  Raises if there are too few identities or groups.  Whole groups are
+ * others raise an error, or with strict false are left out.  Raises if there are too few identities or groups.  Whole groups are
  * held out, in random order, each that brings the number of held-out identities nearer to the share held_out; no more of
  * them once they have most_samples.  Of a larger group some identities are on neither side.
  */

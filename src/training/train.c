@@ -12,11 +12,11 @@
 #include "utils/memutils.h"
 
 #include "common/check.h"
-#include "common/host.h"
 #include "common/limits.h"
 #include "model/definition_jsonb.h"
 #include "model/names.h"
 #include "model/rights.h"
+#include "model/server_network.h"
 #include "network/network.h"
 #include "training/examples.h"
 #include "training/learner.h"
@@ -69,6 +69,26 @@ check_same_examples(const Training *training)
 						 training->request.model, training->version.number)));
 }
 
+/* The network, if need be by the methods that take least memory; when resumed, by the same ones as before. */
+static Network *
+create_network(Training *training, MemoryPlan *plan)
+{
+	for (;;)
+	{
+		Network    *network;
+
+		if (training->spare_memory)
+			network_spare_memory(training->definition);
+		network = server_network(training->definition);
+		if (memory_plan(plan, training->definition, network, training->request.options.threads))
+			return network;
+		if (training->spare_memory || training->version.number > 0)
+			memory_plan_raise(plan);
+		network_destroy(network);
+		training->spare_memory = true;
+	}
+}
+
 /* Everything that a training computes with, in its context. */
 static void
 prepare(Training *training)
@@ -77,24 +97,10 @@ prepare(Training *training)
 	Network    *network;
 	Learner    *learner;
 	int			held_out;
-	Status		status;
 
 	training->definition = definition_from_jsonb(training->request.options.definition);
 	check_trainable(training->definition);
-	for (;;)
-	{
-		if (training->spare_memory)
-			network_spare_memory(training->definition);
-		network = network_create(training->definition, host_server(), &status);
-		if (network == NULL)
-			check_raise_status(&status);
-		if (memory_plan(&plan, training->definition, network, training->request.options.threads))
-			break;
-		if (training->spare_memory || training->version.number > 0)
-			memory_plan_raise(&plan);
-		network_destroy(network);
-		training->spare_memory = true;
-	}
+	network = create_network(training, &plan);
 	training->examples = examples_read(training->request.query, training->definition, plan.examples, plan.most_examples);
 	check_same_examples(training);
 	held_out = VALIDATION_VALUES / network_dimensions(network);
@@ -133,7 +139,7 @@ train(Training *training)
 					training->split->training + training->split->held_out, held_out_text(training),
 					training->request.epochs, (long long) training->learner->progress.epoch_steps, learner_batch_size(training->learner)),
 			 errdetail("%s", training->memory_text)));
-	/* No snapshot is held while computing: vacuum goes on. */
+	/* no snapshot is held while computing, so that vacuum can remove rows */
 	SPI_commit();
 	loop_run(training);
 }

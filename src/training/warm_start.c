@@ -9,12 +9,12 @@
 #include "utils/memutils.h"
 
 #include "common/check.h"
-#include "common/host.h"
 #include "common/limits.h"
 #include "common/spi.h"
 #include "model/definition_jsonb.h"
 #include "model/names.h"
 #include "model/row_lookup.h"
+#include "model/server_network.h"
 #include "model/stored_weights.h"
 #include "network/network.h"
 #include "training/learner.h"
@@ -56,10 +56,8 @@ warm_start_load(Training *training)
 					1, &type, &value, SPI_OK_SELECT) != 1)
 		check_raise_damaged_model(psprintf("Version %s was removed.", training->request.options.start));
 	value = spi_datum(1, &isnull);
-	network = network_create(definition_from_jsonb(DatumGetJsonbP(value)), host_server(), &status);
-	weights = network == NULL ? NULL : host_allocate(host_server(), network_weight_count(network), sizeof(real), &status);
-	if (weights == NULL)
-		check_raise_status(&status);
+	network = server_network(definition_from_jsonb(DatumGetJsonbP(value)));
+	weights = server_reals(network_weight_count(network));
 	model_load_weights(training->start_fingerprint, weights, network_weight_count(network));
 	if (!network_copy_weights(network, weights, training->learner->network, training->learner->weights, &status))
 		ereport(ERROR,

@@ -5,7 +5,6 @@
 
 #include <math.h>
 
-#include "common/check.h"
 #include "model/stored_calibration.h"
 #include "verification/bootstrap.h"
 #include "verification/calibration.h"

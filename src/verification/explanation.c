@@ -16,7 +16,6 @@
 #include "utils/tuplestore.h"
 
 #include "common/check.h"
-#include "common/host.h"
 #include "model/model.h"
 #include "model/sql_samples.h"
 #include "model/stored_calibration.h"

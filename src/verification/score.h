@@ -1,7 +1,7 @@
 /*
  * score.h: error rates of a distance, from the distances of genuine and impostor pairs.
  *
- * "Accepted" means distance <= threshold, so ties never count as right.
+ * "Accepted" means distance <= threshold.
  */
 #ifndef SIAMESE_SCORE_H
 #define SIAMESE_SCORE_H

@@ -35,9 +35,9 @@ sub train
 sub losses { my ($model) = @_; return split /\n/, $node->safe_psql('postgres', "SELECT loss FROM siamese.training WHERE model = '$model' ORDER BY epoch"); }
 
 my $notice = train('roomy', '512MB');
-like($notice, qr/a batch at once takes \d+ MB, and images \d+ MB\./, 'with much memory all is in memory');
+like($notice, qr/the activations of a batch \d+ MB, and prepared samples \d+ MB\./, 'with much memory all is in memory');
 $notice = train('tight', '8MB');
-like($notice, qr/a batch in \d+ rounds, computed twice, takes \d+ MB, and images \d+ MB besides a temporary file/, 'with little a batch goes in rounds and images to a file');
+like($notice, qr/a batch in \d+ rounds, computed twice, \d+ MB, and prepared samples \d+ MB, the rest in a temporary file/, 'with little a batch goes in rounds and images to a file');
 my @roomy = losses('roomy');
 my @tight = losses('tight');
 is(scalar(@tight), 2, 'both are trained');
