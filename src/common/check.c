@@ -1,8 +1,8 @@
 /*
  * check.c: the errors of the server rooms.
  *
- * SQLSTATEs: what belongs to the text or binary form is 22P02 or 22P03; embeddings of two models are, like arrays of
- * two element types, 42804 (datatype_mismatch); limits are 54000.
+ * SQLSTATEs: 22P02 and 22P03 for text and binary input; 42804 (datatype_mismatch) for embeddings of two models, as for arrays of
+ * two element types; 54000 for limits.
  */
 #include "postgres.h"
 
@@ -46,7 +46,7 @@ check_raise_status(const Status *status)
 {
 	StatusCode	code = status->code;
 
-	/* Tells statement_timeout from a user's cancel; returns only if somebody else took the interrupt. */
+	/* Distinguishes statement_timeout from a cancel; returns only if the interrupt has been processed elsewhere. */
 	if (code == STATUS_INTERRUPTED)
 		CHECK_FOR_INTERRUPTS();
 
@@ -60,7 +60,7 @@ check_raise_status(const Status *status)
 	pg_unreachable();
 }
 
-/* PostgreSQL's own words, and what to do. */
+/* PostgreSQL's own messages, with a hint. */
 void
 check_may_write(const char *function)
 {
@@ -413,12 +413,13 @@ check_index_contents(const char *index, uint64 model, Metric metric, int dimensi
 			 model != other_model ? errmsg("index \"%s\" holds embeddings of another model", index) :
 			 metric != other_metric ? errmsg("index \"%s\" holds embeddings with another distance", index) :
 			 errmsg("index \"%s\" holds embeddings of other dimensions", index),
-			 errdetail("Its embeddings are of model %s, with distance %s and %d dimensions; this one is of model %s, with distance %s and %d.",
+			 errdetail("Its embeddings are of model %s, with distance %s and %d dimensions; "
+					   "this one is of model %s, with distance %s and %d.",
 					   model_text(model, a), metric_name(metric), dimensions,
 					   model_text(other_model, b), metric_name(other_metric), other_dimensions),
 			 errhint("An index holds embeddings of one model.  Use one version of it for all rows; or drop the index, embed all "
-					 "rows again and create the index anew; or create a partial index for each model.  Once all rows are deleted, "
-					 "VACUUM prepares the index for another model.")));
+					 "rows again and create the index anew; or create a partial index for each model.  Once all rows are "
+					 "deleted, VACUUM prepares the index for another model.")));
 	pg_unreachable();
 }
 

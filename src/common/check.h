@@ -1,8 +1,8 @@
 /*
  * check.h: the errors of the server rooms; each message is worded once, in check.c.
  *
- * A helper with an escontext reports through it: it returns false after a soft error (PostgreSQL 16 and later, where
- * the caller of an input function asks for that) and raises otherwise.  With escontext NULL it always raises.
+ * A helper with an escontext returns false after a soft error (PostgreSQL 16 and later, if the caller of an input function asked
+ * for soft errors) and raises otherwise.  With escontext NULL it always raises.
  */
 #ifndef SIAMESE_CHECK_H
 #define SIAMESE_CHECK_H
@@ -17,10 +17,10 @@
 
 struct Node;
 
-/* Turns a pure room's Status into an error.  STATUS_INTERRUPTED processes the interrupt that is pending. */
+/* Raises a pure room's Status as an error.  STATUS_INTERRUPTED processes the pending interrupt. */
 extern void check_raise_status(const Status *status) __attribute__((noreturn));
 
-/* Raises on a standby and in a read-only transaction; function: its name with "()", for the message. */
+/* Raises on a standby and in a read-only transaction; function: its name with "()". */
 extern void check_may_write(const char *function);
 
 /* Raises unless a procedure that commits was called by itself, where it may write; detail is a full sentence. */
@@ -31,11 +31,11 @@ extern void check_procedure_call(FunctionCallInfo fcinfo, const char *procedure,
 /* Always fail; detail is a full sentence. */
 extern void check_raise_definition(const char *detail) __attribute__((noreturn));
 extern void check_raise_damaged_model(const char *detail) __attribute__((noreturn));
-extern void check_raise_input_kind(bool pen) __attribute__((noreturn));	/* the model takes pens, or images; it got the other */
-extern void check_raise_no_references(uint64 model) __attribute__((noreturn));	/* of its calibration */
+extern void check_raise_input_kind(bool pen) __attribute__((noreturn));	/* pen: the model takes pens but got an image */
+extern void check_raise_no_references(uint64 model) __attribute__((noreturn));	/* in its calibration */
 extern void check_raise_no_model(void) __attribute__((noreturn));	/* an unbound embedding where a threshold is needed */
 
-/* Always fails: a trigger's function was called by something else. */
+/* Always fails: a trigger function was called otherwise. */
 extern void check_raise_not_trigger(const char *function) __attribute__((noreturn));
 
 /* ---- embeddings -------------------------------------------------------------------------------------------------- */
@@ -49,13 +49,13 @@ extern bool check_finite(double value, int index, struct Node *escontext);
 /* expected is a typmod: -1 accepts any. */
 extern bool check_expected_dimensions(int32 expected, int dimensions, struct Node *escontext);
 
-/* The metric of the name that the user gave. */
+/* The metric of that name; raises if there is none. */
 extern Metric check_metric_name(const char *name);
 
 /* 0 <= radius <= infinity, not NaN. */
 extern bool check_radius(double radius, struct Node *escontext);
 
-/* Always fail: the text or the binary message of type_name is wrong; detail is a full sentence (printf format). */
+/* Always fail: invalid text or binary input of type_name; detail is a full sentence (printf format). */
 extern bool check_bad_text(struct Node *escontext, const char *type_name, const char *text, const char *detail, ...)
 			__attribute__((format(printf, 4, 5)));
 extern bool check_text_range(struct Node *escontext, const char *type_name, const char *number, int length);
@@ -63,19 +63,19 @@ extern void check_bad_binary(const char *type_name, const char *detail, ...)
 			__attribute__((noreturn, format(printf, 2, 3)));
 extern void check_corrupted(const char *type_name) __attribute__((noreturn));
 
-/* Always fail: what the two embeddings differ in. */
+/* Always fail: two embeddings that cannot be compared. */
 extern void check_different_models(uint64 a_model, uint64 b_model) __attribute__((noreturn));
 extern void check_different_metrics(Metric a, Metric b) __attribute__((noreturn));
 extern void check_different_dimensions(int a, int b) __attribute__((noreturn));
 
-/* Always fails: why two embeddings cannot be put together; detail is a full sentence. */
+/* Always fails: two embeddings cannot be concatenated; detail, a full sentence, says why. */
 extern void check_concatenation(const char *detail) __attribute__((noreturn));
 
-/* Always fail: the number of embeddings that a reference stands for. */
+/* Always fail: the number of embeddings that a reference represents is out of range, or changes. */
 extern void check_window(int window, int most) __attribute__((noreturn));
 extern void check_window_changed(int before, int window) __attribute__((noreturn));
 
-/* Always fails: what a reference knows of component number index (from 0) varies too much. */
+/* Always fails: the spread of a reference in component number index (from 0) is too large. */
 extern void check_spread(int index, double spread, double most) __attribute__((noreturn));
 
 /* Always fail: an array that cannot be an embedding. */

@@ -47,7 +47,9 @@
 #define compat_set_parallel_build(routine, value) ((void) 0)
 #endif
 
-/* And it counts the workers; before, ask as it does for a btree.  Needs miscadmin.h, nodes/execnodes.h and optimizer/optimizer.h. */
+/*
+ * And it counts the workers; before, ask as it does for a btree.  Needs miscadmin.h, nodes/execnodes.h and optimizer/optimizer.h.
+ */
 #if PG_VERSION_NUM >= 170000
 #define compat_parallel_build_workers(heap, index, info) ((info)->ii_ParallelWorkers)
 #else
@@ -62,7 +64,10 @@
 #define compat_count_index_search(scan) ((void) 0)
 #endif
 
-/* 17 lets owners grant others to maintain a table, and sets a safe search path for what those run as its owner.  Needs utils/acl.h, utils/guc.h. */
+/*
+ * 17 lets owners grant others to maintain a table, and sets a safe search path for what those run as its owner.  Needs
+ * utils/acl.h, utils/guc.h.
+ */
 #if PG_VERSION_NUM >= 170000
 #define compat_may_maintain(oid) (pg_class_aclcheck((oid), GetUserId(), ACL_MAINTAIN) == ACLCHECK_OK)
 #define compat_restrict_search_path() RestrictSearchPath()
@@ -71,7 +76,10 @@
 #define compat_restrict_search_path() ((void) 0)
 #endif
 
-/* 18 compares how many nodes of a path are disabled before it compares costs; before, only a cost above that of a disabled path can tell. */
+/*
+ * 18 compares how many nodes of a path are disabled before it compares costs; before, only a cost above that of a disabled path
+ * can tell.
+ */
 #if PG_VERSION_NUM >= 180000
 #define compat_disable_path(path, startup, total) ((void) ((path)->disabled_nodes += 2))
 #else

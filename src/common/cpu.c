@@ -1,12 +1,12 @@
 /*
- * cpu.c: choice of the kernel level.
+ * cpu.c: detects the kernel level.
  *
- * __builtin_cpu_supports of gcc and clang also asks XGETBV whether the operating system saves the wide registers.
+ * __builtin_cpu_supports() of gcc and clang also checks with XGETBV that the operating system saves the wide registers.
  */
 #include "common/cpu.h"
 
 static int	forced = -1;
-static CpuLevel best;			/* found before main, or when the library is loaded: threads only read it */
+static CpuLevel best;			/* set by a constructor; threads only read it */
 
 const char *
 cpu_level_name(CpuLevel level)

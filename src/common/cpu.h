@@ -1,7 +1,7 @@
 /*
- * cpu.h: what the processor (and the operating system) can do; found at load, forceable in tests.
+ * cpu.h: instruction sets of the processor that the operating system supports; detected at load, can be forced in tests.
  *
- * Rooms with kernels of several levels hold one table a level and take the one of cpu_level().
+ * Rooms with kernels for several levels have a table per level and use that of cpu_level().
  */
 #ifndef SIAMESE_CPU_H
 #define SIAMESE_CPU_H
@@ -20,8 +20,8 @@ typedef enum CpuLevel
 
 extern const char *cpu_level_name(CpuLevel level);	/* "portable", "neon", "avx2", "avx512" */
 extern bool cpu_supports(CpuLevel level);
-extern CpuLevel cpu_level(void);	/* the forced level, else the best one supported */
-/* Not while threads run; false and no change when not supported; tests and siamese.kernel_level */
+extern CpuLevel cpu_level(void);	/* the forced level, else the best supported one */
+/* Not while threads run; false and no change if not supported.  For tests and siamese.kernel_level. */
 extern bool cpu_force_level(CpuLevel level);
 extern void cpu_unforce_level(void);
 

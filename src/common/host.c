@@ -10,7 +10,7 @@
 
 #define HOST_ALIGNMENT 64
 
-/* The chunk's start is remembered in the word below the aligned address; palloc aligns to 8, so there is room. */
+/* The start of the chunk is stored in the word before the aligned address; palloc aligns to 8, so there is space. */
 static void *
 host_server_allocate(void *context, size_t size)
 {
@@ -36,8 +36,8 @@ host_server_release(void *context, void *pointer)
 }
 
 /*
- * InterruptPending alone is also set for requests that return to the work (catch-up, barriers, logging of memory):
- * those wait for the caller's next CHECK_FOR_INTERRUPTS().
+ * InterruptPending is also set for requests that do not end the query (catch-up, barriers, logging of memory): those wait for the
+ * caller's next CHECK_FOR_INTERRUPTS().
  */
 static bool
 host_server_interrupted(void *context)

@@ -7,9 +7,9 @@
 #include "common/status.h"
 
 /*
- * Allocates in the CurrentMemoryContext of the moment of each call, 64-byte aligned, NULL (never an error, never a
- * longjmp) when memory is short.  Interrupted when a cancel or a termination is pending: that reads flags alone, so any
- * thread may ask; the rest is for the main thread only.
+ * allocate() uses the CurrentMemoryContext at the time of each call, aligns to 64 bytes, and returns NULL if out of memory (no
+ * error, no longjmp).  interrupted() is true while a cancel or termination is pending; it only reads flags, so any thread may
+ * call it.  The others are for the main thread only.
  */
 extern const Host *host_server(void);
 

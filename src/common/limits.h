@@ -25,7 +25,7 @@
 
 #define LIMIT_THREADS 64
 #define LIMIT_BATCH 65536		/* samples of a step of training */
-#define LIMIT_VIEWS 64			/* copies of one input that an embedding is the mean of */
+#define LIMIT_VIEWS 64			/* distorted copies of an input, whose mean is the embedding */
 #define LIMIT_HEADS 256			/* of an attention pooling */
 #define LIMIT_WEIGHT_PART (1024 * 1024) /* bytes of a row of siamese.model_weights */
 #define LIMIT_MODEL_NAME 63		/* bytes of a model's or network's name */
@@ -36,7 +36,7 @@
 #define LIMIT_REGIONS 32768		/* of an index */
 #define LIMIT_NODE_PAGES 8		/* of a node of an index */
 #define LIMIT_BUILD_PROCESSES 65	/* that build an index: the leader and 64 workers */
-#define LIMIT_BUILD_PARTITIONS 1024	/* of the rows of a build by several */
+#define LIMIT_BUILD_PARTITIONS 1024	/* of the rows in a parallel build */
 #define LIMIT_CELL_ROWS 16		/* of a cell after a build */
 
 #endif

@@ -1,8 +1,8 @@
 /*
- * random.h: the one source of pseudo-random numbers: reproducible, seeded, the same on every platform.
+ * random.h: the only source of pseudo-random numbers: seeded, and the same on every platform.
  *
- * splitmix64 (Steele, Lea, Flood 2014): the state is one 64-bit counter, so a stream can be made from any key and
- * stored in eight bytes.
+ * splitmix64 (Steele, Lea, Flood 2014): the state is a 64-bit counter, so that a stream can be made from any key and stored
+ * in eight bytes.
  */
 #ifndef SIAMESE_RANDOM_H
 #define SIAMESE_RANDOM_H

@@ -1,9 +1,9 @@
 /*
- * status.h: how a pure room reports failure, and what it may ask of its host.
+ * status.h: how a pure room reports errors, and what its host provides.
  *
  * A pure room (matrix, image, pen, network, distance, sample, tracking) includes no server header.  It never raises: it returns
- * false (or NULL), having filled a Status, and the room above turns that into an ereport (common/check.h).
- * It allocates through the Host that it was handed, and asks the Host now and then whether to stop.
+ * false (or NULL) and fills a Status, which the room above turns into an ereport (common/check.h).  It allocates through
+ * a Host, and asks it regularly whether to stop.
  */
 #ifndef SIAMESE_STATUS_H
 #define SIAMESE_STATUS_H
@@ -19,16 +19,16 @@ typedef enum StatusCode
 	STATUS_OK = 0,
 	STATUS_NO_MEMORY,			/* the host's allocate returned NULL */
 	STATUS_INTERRUPTED,			/* the host's interrupted returned true */
-	STATUS_IMAGE_FORMAT,		/* empty, or no known image format */
-	STATUS_IMAGE_TOO_LARGE,		/* the header asks for more pixels than the limit */
-	STATUS_LIBRARY,				/* a library that is needed cannot be loaded */
-	STATUS_MATRIX_LIBRARY,		/* the same of matrix products */
+	STATUS_IMAGE_FORMAT,		/* empty, or of no supported format */
+	STATUS_IMAGE_TOO_LARGE,		/* the header has more pixels than the limit */
+	STATUS_LIBRARY,				/* a library for images cannot be loaded */
+	STATUS_MATRIX_LIBRARY,		/* the library for matrix products cannot be loaded */
 	STATUS_IMAGE_BROKEN,		/* header or data cannot be decoded */
-	STATUS_IMAGE_BLANK,			/* there is nothing to see */
-	STATUS_PEN,					/* a trajectory is not usable; detail names the row */
+	STATUS_IMAGE_BLANK,			/* no ink, or all pixels equal */
+	STATUS_PEN,					/* an unusable trajectory; detail names the row */
 	STATUS_PEN_FORMAT,			/* a file of pen data cannot be read */
-	STATUS_DEFINITION,			/* a network definition is wrong; detail names the layer or the setting */
-	STATUS_ARGUMENT				/* any other argument out of its range */
+	STATUS_DEFINITION,			/* an invalid network definition; detail names the layer or the setting */
+	STATUS_ARGUMENT				/* any other argument out of range */
 } StatusCode;
 
 #define STATUS_TEXT 320
@@ -37,7 +37,7 @@ typedef struct Status
 {
 	StatusCode	code;
 	char		detail[STATUS_TEXT];	/* a full sentence with the offending value and the limit */
-	char		hint[STATUS_TEXT];	/* what to do; empty if there is nothing to add */
+	char		hint[STATUS_TEXT];	/* what to do; may be empty */
 } Status;
 
 typedef struct Host
@@ -58,7 +58,7 @@ extern void *host_allocate(const Host *host, size_t count, size_t size, Status *
 extern void *host_allocate_zero(const Host *host, size_t count, size_t size, Status *status);
 extern void host_release(const Host *host, void *pointer);
 
-/* True (and *status filled) when the host wants the work to stop. */
+/* True, with *status filled, if the host wants the work to stop. */
 extern bool host_interrupted(const Host *host, Status *status);
 
 #endif

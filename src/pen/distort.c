@@ -1,8 +1,8 @@
 /*
- * distort.c: a copy of a prepared sample as the same hand might have written it another day.
+ * distort.c: a distorted copy of a prepared sample, as the same person might have written it on another day.
  *
- * Um et al. 2017 ("Data augmentation of wearable sensor data") name time warping, rotation, scaling and jitter; the
- * smooth fields are random values at a few nodes along the signature, with smooth steps in between.
+ * Time warping, rotation, scaling and jitter are from Um et al. 2017 ("Data augmentation of wearable sensor data"); the smooth
+ * fields are random values at a few nodes along the signature, with smoothstep interpolation.
  */
 #include <math.h>
 #include <string.h>
@@ -16,7 +16,7 @@ typedef struct Field
 	double		node[NODES];
 } Field;
 
-/* Whether a part applies is drawn also where its strength is 0: the streams stay aligned. */
+/* Random numbers are drawn even if the strength is 0, so that a setting does not shift those of the others. */
 static double
 draw(Random *random, const PenDistortion *distortion, double strength)
 {
@@ -49,9 +49,9 @@ field_at(const Field *field, double share)
 	return field->node[node] * (1 - t) + field->node[node + 1] * t;
 }
 
-/* times [length]: the sample's clock at another tempo. */
+/* times [length]: the sample's times at another speed. */
 static void
-warp_clock(const PenDistortion *distortion, const float *sample, int length, Random *random, double *times)
+warp_times(const PenDistortion *distortion, const float *sample, int length, Random *random, double *times)
 {
 	double		tempo = draw(random, distortion, distortion->tempo);
 	Field		field = draw_field(random, distortion, distortion->time_warp);
@@ -65,7 +65,7 @@ warp_clock(const PenDistortion *distortion, const float *sample, int length, Ran
 	}
 }
 
-/* The sample at equal steps of its new clock. */
+/* Resamples at equal steps of the new times. */
 static void
 resample_times(const float *sample, const double *times, int length, float *result)
 {
@@ -132,7 +132,7 @@ move_points(const PenDistortion *distortion, int length, Random *random, float *
 	}
 }
 
-/* Points that are lost stand on the line between those that are left; first and last stay. */
+/* Replaces lost points by linear interpolation between the remaining ones; the first and the last one remain. */
 static void
 drop_points(const PenDistortion *distortion, int length, Random *random, float *sample)
 {
@@ -157,7 +157,7 @@ drop_points(const PenDistortion *distortion, int length, Random *random, float *
 	}
 }
 
-/* The last point first; the clock starts at 0 again. */
+/* Reverses the order of the points; the time starts at 0 again. */
 static void
 reverse_time(int length, float *sample)
 {
@@ -185,7 +185,7 @@ pen_distort(const PenPreparation *preparation, const PenDistortion *distortion, 
 	int			length = preparation->length;
 	double		times[LIMIT_INPUT_SIDE];
 
-	warp_clock(distortion, sample, length, random, times);
+	warp_times(distortion, sample, length, random, times);
 	if (preparation->resampling == PEN_RESAMPLING_TIME)
 		resample_times(sample, times, length, distorted);
 	else

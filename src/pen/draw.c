@@ -1,7 +1,7 @@
 /*
  * draw.c: a prepared sample as an SVG: the trajectory, and below it each feature over the points.
  *
- * A stroke of the pen is one path, its width by the pressure in four steps; what the pen did in the air is thin and grey.
+ * Each stroke is drawn as paths whose width shows the pressure in four steps; pen-up movements are thin and grey.
  */
 #include <math.h>
 #include <stdarg.h>
@@ -13,11 +13,11 @@
 #define WIDTH 640.0
 #define TRAJECTORY 240.0		/* height of its part */
 #define STRIP 44.0				/* of a feature */
-#define LEFT 170.0				/* of the curves; the name stands before it */
+#define LEFT 170.0				/* of the curves, after the name */
 #define MARGIN 10.0
 #define WIDTHS 4				/* steps of the line's width */
-#define POINT_BYTES 24			/* at most, of a point in a path */
-#define TEXT_BYTES 512			/* at most, of anything else */
+#define POINT_BYTES 24			/* upper bound for a point in a path */
+#define TEXT_BYTES 512			/* upper bound for any other piece */
 
 typedef struct Canvas
 {
@@ -116,7 +116,7 @@ pen_draw(const PenPreparation *preparation, const float *sample, const Host *hos
 
 	if (input == NULL)
 		return false;
-	/* a stroke's path may begin at each point, which takes the room of seven more */
+	/* a new path may begin at each point, which takes the space of seven more points */
 	canvas.text = host_allocate(host, canvas.room, 1, status);
 	if (canvas.text == NULL)
 	{

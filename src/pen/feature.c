@@ -1,5 +1,5 @@
 /*
- * feature.c: what a network sees of a prepared sample; pen.h says where each feature comes from.
+ * feature.c: features of a prepared sample; pen.h has their formulas and sources.
  */
 #include <math.h>
 #include <string.h>
@@ -12,12 +12,12 @@ const char *const pen_feature_names[] = {
 	"velocity_y", "acceleration", "time", "duration", NULL
 };
 
-/* Everything that features are made of, a value a point. */
+/* The quantities that features are computed from, one value per point. */
 typedef struct Motion
 {
 	int			length;
 	const float *sample;
-	double		clock[LIMIT_INPUT_SIDE];	/* five-point difference of the time */
+	double		clock[LIMIT_INPUT_SIDE];	/* five-point difference of the times */
 	double		vx[LIMIT_INPUT_SIDE];
 	double		vy[LIMIT_INPUT_SIDE];
 	double		v[LIMIT_INPUT_SIDE];
@@ -25,7 +25,7 @@ typedef struct Motion
 	double		ay[LIMIT_INPUT_SIDE];
 	double		speed;			/* rms of v */
 	double		acceleration;	/* rms of a */
-	double		least;			/* what keeps the radius finite where the pen rests or goes straight */
+	double		least;			/* keeps the radius finite where the pen rests or moves straight */
 } Motion;
 
 static inline double
@@ -34,7 +34,7 @@ value_at(const Motion *motion, int i, PenValue value)
 	return motion->sample[(size_t) i * PEN_VALUES + value];
 }
 
-/* Numerator of the regression through five points, those beyond the ends standing at the ends. */
+/* Numerator of the regression through five points; beyond the ends, the last point is repeated. */
 static inline double
 five_points(const double *series, int length, int i)
 {
@@ -46,7 +46,7 @@ five_points(const double *series, int length, int i)
 	return series[b] - series[a] + 2 * (series[bb] - series[aa]);
 }
 
-/* Derivative by time of a series; 0 where the time stands still. */
+/* Derivative of a series by time; 0 where the time does not advance. */
 static void
 derive(const Motion *motion, const double *series, double *derivative)
 {
@@ -99,7 +99,7 @@ ratio(double a, double b)
 	return b > 0 ? a / b : 0;
 }
 
-/* Direction of the movement; none, (0, 0), where the pen (nearly) rests. */
+/* Direction of movement; (0, 0) where the pen (nearly) rests. */
 static inline void
 direction(const Motion *motion, int i, double *cosine, double *sine)
 {
@@ -109,7 +109,7 @@ direction(const Motion *motion, int i, double *cosine, double *sine)
 	*sine = rests ? 0 : motion->vy[i] / motion->v[i];
 }
 
-/* Turn from the direction at the point before to that at the point behind. */
+/* Turn from the direction at the previous point to that at the next one. */
 static inline void
 turn(const Motion *motion, int i, double *cosine, double *sine)
 {
@@ -190,7 +190,7 @@ feature_at(const Motion *motion, PenFeature feature, int i)
 		case PEN_FEATURE_DURATION:
 			return log((duration + 1e-9) / 3) / 2;
 		case PEN_FEATURE_PRESSURE_CHANGE:
-			break;				/* of the whole series */
+			break;				/* computed for the whole series */
 	}
 	return 0;
 }

@@ -1,5 +1,5 @@
 /*
- * inkml.c: reader of InkML: a walk over the tags, with eyes for <trace> and what tells its channels.
+ * inkml.c: reader of InkML: a pass over the tags that uses <trace> and the elements that define its channels.
  */
 #include <math.h>
 
@@ -10,14 +10,14 @@ typedef struct Ink
 	PenText		text;
 	PenPoints	points;
 	InkContexts contexts;
-	double		length_unit;	/* of the first trace's X, in millimetres; 0: not told */
+	double		length_unit;	/* of the first trace's X, in millimetres; 0: unknown */
 	bool		with_time;		/* all traces have T */
-	bool		restarted;		/* T of some trace counts from its own beginning */
-	double		origin;			/* of the time; T may be the time of the day */
-	double		time;			/* of the last point, from the first one's */
+	bool		restarted;		/* T of some trace counts from the beginning of that trace */
+	double		origin;			/* of the time; T may be the time of day */
+	double		time;			/* of the last point, relative to the first one */
 } Ink;
 
-/* How numbers of one channel are meant, until they are meant otherwise. */
+/* The current mode of a channel's numbers. */
 typedef struct Channel
 {
 	char		mode;			/* '!' explicit, '\'' first difference, '"' second difference */
@@ -32,7 +32,7 @@ set_value(Channel *channel, double value)
 	channel->value = value;
 }
 
-/* One number of a channel, with its prefix; "*": as before, "?": unknown, T and F: of booleans. */
+/* One value of a channel with its prefix; "*": unchanged, "?": unknown, T and F: booleans. */
 static bool
 read_value(Ink *ink, Channel *channel, bool boolean, Status *status)
 {
@@ -68,7 +68,7 @@ read_value(Ink *ink, Channel *channel, bool boolean, Status *status)
 	return true;
 }
 
-/* The numbers of one point up to its comma; role [INK_OTHER + 1]: the values by what they are. */
+/* The values of one point up to its comma; role [INK_OTHER + 1]: the values by role. */
 static bool
 read_point(Ink *ink, const InkFormat *format, Channel *channel, double *role, Status *status)
 {
@@ -92,22 +92,22 @@ read_point(Ink *ink, const InkFormat *format, Channel *channel, double *role, St
 	return true;
 }
 
-/* The time of a point.  Returns that of its twin in the air if it begins a stroke: NAN if T begins anew there. */
+/* Sets the time of a point.  Returns the time of the pen-up copy before it; NAN if T restarts there. */
 static double
 take_time(Ink *ink, double time, bool first)
 {
-	bool		anew;
+	bool		restarts;
 
 	if (ink->points.rows == 0)
 		ink->origin = time;
-	anew = first && time - ink->origin < ink->time;
-	if (anew)
+	restarts = first && time - ink->origin < ink->time;
+	if (restarts)
 	{
 		ink->origin = time - ink->time;
 		ink->restarted = true;
 	}
 	ink->time = pen_time_after(ink->time, time - ink->origin);
-	return anew ? NAN : ink->time;
+	return restarts ? NAN : ink->time;
 }
 
 static bool
@@ -171,8 +171,8 @@ read_trace(Ink *ink, const PenTag *tag, Status *status)
 }
 
 /*
- * Gives the gaps before traces whose T begins anew, NAN at the lifted pen's second point, the time that their way takes at
- * the mean speed of all strokes, a second at most; what follows is later by as much.
+ * Estimates the gaps before traces whose T restarts, marked by NAN at the second pen-up point: their length at the mean speed of
+ * all strokes, at most a second.  All later times are shifted accordingly.
  */
 static void
 fill_gaps(PenPoints *points)

@@ -1,8 +1,8 @@
 /*
- * inkml_context.c: which channels the traces of an InkML document have.
+ * inkml_context.c: the channels of the traces of an InkML document.
  *
- * <traceFormat> tells channels, within <context>, within <inkSource>, or by itself; all of them can be named and referred to.
- * What a trace or a group of traces does not name is the current context's; definitions do not become current.
+ * <traceFormat> defines channels, within <context>, within <inkSource>, or on its own; all three can be named and referenced.
+ * Traces and groups without reference use the current context; contexts within <definitions> do not become current.
  */
 #include "pen/inkml_internal.h"
 
@@ -16,7 +16,7 @@ ink_contexts_begin(InkContexts *contexts, PenText *text)
 	contexts->first = contexts->current = INK_NONE;
 }
 
-/* Its number, which an equal one may have already. */
+/* The index of a format, shared by equal ones. */
 static bool
 intern(InkContexts *contexts, const InkFormat *format, int *number, Status *status)
 {
@@ -53,7 +53,7 @@ set_name(InkContexts *contexts, PenText name, int format, Status *status)
 	return true;
 }
 
-/* The format of what an attribute refers to; *format stays if there is no such attribute, or if that tells no format. */
+/* The format referenced by an attribute; *format is unchanged if there is no such attribute, or if its target has no format. */
 static bool
 refer(const InkContexts *contexts, const PenTag *tag, const char *attribute, int *format, Status *status)
 {
@@ -91,8 +91,10 @@ static const struct
 	bool		time;
 	double		unit;			/* seconds or millimetres */
 }			units[] = {
-	{"s", true, 1}, {"ms", true, 1e-3}, {"us", true, 1e-6}, {"\xC2\xB5s", true, 1e-6}, {"\xCE\xBCs", true, 1e-6}, {"ns", true, 1e-9},
-	{"m", false, 1000}, {"cm", false, 10}, {"mm", false, 1}, {"in", false, 25.4}, {"pt", false, 25.4 / 72}, {"pc", false, 25.4 / 6}
+	{"s", true, 1}, {"ms", true, 1e-3}, {"us", true, 1e-6}, {"\xC2\xB5s", true, 1e-6}, {"\xCE\xBCs", true, 1e-6},
+	{"ns", true, 1e-9},
+	{"m", false, 1000}, {"cm", false, 10}, {"mm", false, 1}, {"in", false, 25.4},
+	{"pt", false, 25.4 / 72}, {"pc", false, 25.4 / 6}
 };
 
 static double
@@ -117,7 +119,7 @@ role_of(const PenText *name)
 	return (InkRole) role;
 }
 
-/* <channelProperty channel="X" name="resolution" value="1000" units="1/in"/>, or the size of a unit with units="mm". */
+/* <channelProperty channel="X" name="resolution" value="1000" units="1/in"/>; with units="mm" the value is the size of a unit. */
 static bool
 take_resolution(InkContexts *contexts, const PenTag *tag, Status *status)
 {
@@ -204,7 +206,7 @@ trace_format(InkContexts *contexts, const PenTag *tag, Status *status)
 	return set_name(contexts, contexts->format_name, number, status);
 }
 
-/* The end of <inkSource>: its resolutions are the units of the channels that have none. */
+/* At the end of <inkSource>, its resolutions become the units of channels that have none. */
 static bool
 close_source(InkContexts *contexts, Status *status)
 {

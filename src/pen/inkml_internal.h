@@ -1,5 +1,5 @@
 /*
- * inkml_internal.h: what an InkML document says of its traces' channels (inkml_context.c), for inkml.c.
+ * inkml_internal.h: the channels of an InkML document's traces (inkml_context.c), for inkml.c.
  */
 #ifndef SIAMESE_INKML_INTERNAL_H
 #define SIAMESE_INKML_INTERNAL_H
@@ -9,7 +9,7 @@
 #define INK_CHANNELS 32			/* of a format, at most */
 #define INK_FORMATS 64
 #define INK_NAMES 256
-#define INK_GROUPS 32			/* <traceGroup> within each other */
+#define INK_GROUPS 32			/* nested <traceGroup> elements */
 
 typedef enum InkRole
 {
@@ -24,21 +24,21 @@ typedef enum InkRole
 
 typedef struct InkFormat
 {
-	uint8_t		role[INK_CHANNELS];	/* InkRole of each channel, in their order */
+	uint8_t		role[INK_CHANNELS];	/* InkRole of each channel, in order */
 	bool		boolean[INK_CHANNELS];	/* its values are T and F */
 	int			channels;
-	int			regular;		/* of these; the intermittent ones behind them may be left out of a point */
+	int			regular;		/* number of regular channels; the intermittent ones after them may be missing from a point */
 	bool		has[INK_ROLES];
-	double		unit[INK_ROLES];	/* millimetres of one X or Y, seconds of one T; 0: not told */
+	double		unit[INK_ROLES];	/* of X and Y in millimetres, of T in seconds; 0: unknown */
 } InkFormat;
 
 #define INK_NONE (-1)			/* no format */
 
-/* What has been told up to a place in the document.  Formats are numbers: places in format[]. */
+/* Definitions up to a position in the document.  Formats are referred to by their index in format[]. */
 typedef struct InkContexts
 {
 	PenText    *text;
-	InkFormat	format[INK_FORMATS];	/* all different; the first is that of documents that tell none */
+	InkFormat	format[INK_FORMATS];	/* all different; the first one is the default */
 	int			formats;
 	struct
 	{
@@ -47,28 +47,28 @@ typedef struct InkContexts
 	}			named[INK_NAMES];
 	int			names;
 	int			first;			/* the document's first <traceFormat> */
-	int			current;		/* of the last <context> that is not merely a definition */
-	int			group[INK_GROUPS];	/* of the <traceGroup> elements that are open */
+	int			current;		/* of the last <context> outside <definitions> */
+	int			group[INK_GROUPS];	/* of the open <traceGroup> elements */
 	int			groups;
 
-	/* elements that are open */
+	/* open elements */
 	int			definitions;
 	bool		in_format;
 	bool		in_intermittent;
 	bool		in_source;
 	bool		in_context;
-	InkFormat	open;			/* <traceFormat> as it grows */
+	InkFormat	open;			/* the <traceFormat> being read */
 	PenText		format_name;
 	PenText		source_name;
 	PenText		context_name;
 	int			source;
 	int			context;
-	double		resolution[INK_ROLES];	/* of the <inkSource>: units of one; 0: not told */
+	double		resolution[INK_ROLES];	/* of the <inkSource>: size of a unit; 0: unknown */
 } InkContexts;
 
 extern void ink_contexts_begin(InkContexts *contexts, PenText *text);
 
-/* Takes note of a tag; those without a meaning for channels are passed over. */
+/* Processes a tag; those that do not concern channels are ignored. */
 extern bool ink_contexts_tag(InkContexts *contexts, const PenTag *tag, Status *status);
 
 /* The format of a <trace>; NULL with STATUS_PEN_FORMAT. */

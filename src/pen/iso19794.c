@@ -1,16 +1,16 @@
 /*
  * iso19794.c: reader of ISO/IEC 19794-7:2007, the full format of signature/sign time series data.
  *
- * All numbers are big-endian.  Header: "SDI\0", " 10\0", a bit for each of 16 channels (X first), for each channel a byte of
- * flags and what they announce, a reserved byte.  Body: a byte of flags, three bytes with the number of points, the
- * points.  A constant channel is not in the points: its value is one unit.
+ * All numbers are big-endian.  Header: "SDI\0", " 10\0", a bit for each of 16 channels (X first), for each channel present a byte
+ * of flags and the values that they announce, a reserved byte.  Body: a byte of flags, three bytes with the number of points, the
+ * points.  A constant channel is absent from the points: its value is one unit.
  */
 #include <math.h>
 
 #include "pen/pen_internal.h"
 
 #define CHANNELS 16
-#define HEADER "SDI\0 10"		/* and the literal's own zero */
+#define HEADER "SDI\0 10"		/* with the literal's terminating zero */
 
 enum
 {
@@ -19,7 +19,7 @@ enum
 	CHANNEL_T = 7,
 	CHANNEL_DT = 8,
 	CHANNEL_F = 9,
-	CHANNEL_S = 10				/* one byte; all others have two */
+	CHANNEL_S = 10				/* one byte; all others are two */
 };
 
 #define FLAG_SCALING 0x80
@@ -114,8 +114,8 @@ read_channels(Reader *reader, Status *status)
 }
 
 /*
- * Some write the number of points as the standard's table has it, some the bytes that they take, as its ASN.1 module has
- * it: the former is meant if so many points are there.
+ * Some writers store the number of points, as in the standard's table, others their size in bytes, as in its ASN.1 module: it is
+ * taken as the former if there are so many points.
  */
 static bool
 read_count(Reader *reader, int *count, Status *status)
@@ -131,15 +131,16 @@ read_count(Reader *reader, int *count, Status *status)
 	{
 		if ((size_t) *count > left || *count % reader->point_bytes != 0)
 			return status_set(status, STATUS_PEN_FORMAT, "",
-							  "It announces %d points of %zu bytes each, but only %zu bytes are left.", *count, reader->point_bytes, left);
+							  "It announces %d points of %zu bytes each, but only %zu bytes are left.",
+							  *count, reader->point_bytes, left);
 		*count = (int) (*count / reader->point_bytes);
 	}
 	return true;
 }
 
 /*
- * Whether coordinates are two's complement or have 32768 added to them, writers do not agree.  The difference of two
- * points is the same in both, and so is all that matters of a trajectory.
+ * Writers disagree whether coordinates are two's complement or have an offset of 32768.  Differences between points are the same
+ * in both, and only they matter.
  */
 static double
 unwrap(int raw, int *last, double *value, double scale)

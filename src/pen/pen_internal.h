@@ -12,10 +12,10 @@
 
 /* ---- reading: points.c ---------------------------------------------------------------------------------------- */
 
-/* Whether a file is not too long to be read. */
+/* Whether a file is short enough to be read. */
 extern bool pen_check_length(size_t length, Status *status);
 
-/* Points as they come in, float [4] each. */
+/* A growing list of points, float [4] each: x, y, pressure, time. */
 typedef struct PenPoints
 {
 	const Host *host;
@@ -24,17 +24,17 @@ typedef struct PenPoints
 	int			room;
 } PenPoints;
 
-/* False with STATUS_PEN_FORMAT when there are LIMIT_PEN_POINTS already, or without memory. */
+/* False with STATUS_PEN_FORMAT if there are LIMIT_PEN_POINTS already, or if out of memory. */
 extern bool pen_points_add(PenPoints *points, double x, double y, double pressure, double time, Status *status);
 
-/* The last point once more with pressure 0, and then the next one's twin in the air, at that time. */
+/* Lifts the pen: repeats the last point with pressure 0, then adds the next one with pressure 0, at the given time. */
 extern bool pen_points_lift(PenPoints *points, double x, double y, double time, Status *status);
 extern void pen_points_release(PenPoints *points);
 
-/* Hands the points over, with the time from 0 on or without it.  At least one point. */
+/* Hands the points over, with or without time.  Needs at least one point. */
 extern bool pen_points_finish(PenPoints *points, bool with_time, PenTrajectory *trajectory, Status *status);
 
-/* A place in a text, and how to report it. */
+/* A position in a text. */
 typedef struct PenText
 {
 	const uint8_t *at;
@@ -42,10 +42,10 @@ typedef struct PenText
 	const uint8_t *start;
 } PenText;
 
-extern int	pen_text_line(const PenText *text); /* number of the line, from 1 */
-extern void pen_text_skip_blanks(PenText *text, bool lines);	/* spaces and tabs, and the ends of lines */
+extern int	pen_text_line(const PenText *text); /* line number, from 1 */
+extern void pen_text_skip_blanks(PenText *text, bool lines);	/* spaces and tabs; lines: also line ends */
 
-/* A decimal number, whatever the locale; false and no change if there is none or it is too large for a float. */
+/* A decimal number, independent of the locale; false and no change if there is none or it is too large for a float. */
 extern bool pen_text_number(PenText *text, double *number);
 
 extern bool pen_text_equals(const PenText *value, const char *text);
@@ -62,14 +62,14 @@ typedef struct PenTag
 	bool		empty;			/* <name/> */
 } PenTag;
 
-/* Reports what is wrong at the text's line; false. */
+/* Reports an error in the current line; false. */
 extern bool pen_xml_bad(const PenText *text, const char *what, Status *status);
 
 /* The next tag; *found is false at the end of the text. */
 extern bool pen_xml_next(PenText *text, PenTag *tag, bool *found, Status *status);
 extern bool pen_xml_is_named(const PenTag *tag, const char *name);
 
-/* The value of an attribute, as it stands between its quotes. */
+/* The value of an attribute, verbatim between its quotes. */
 extern bool pen_xml_attribute(const PenTag *tag, const char *name, PenText *value);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * points.c: what the readers share: a growing list of points, numbers in a text.
+ * points.c: shared by the readers: a growing list of points, and scanning of text.
  */
 #include <float.h>
 #include <math.h>

@@ -1,8 +1,8 @@
 /*
  * prepare.c: a trajectory -> a sample of fixed length, drift removed and scaled.
  *
- * Both kinds of resampling walk along the trajectory by a measure that never falls: the time, or the way.  Values between
- * two points are interpolated; the pen is down where it is at the nearer one.
+ * Both kinds of resampling move along the trajectory by a measure that never decreases: time, or arc length.  Values between two
+ * points are interpolated; whether the pen is down is taken from the nearer one.
  */
 #include <math.h>
 
@@ -16,17 +16,17 @@ typedef struct Track
 	double		start;			/* the first point's time */
 	double		pressure;		/* the highest */
 
-	/* where the walk is: between row and the next one */
+	/* current position: between row and the next one */
 	int			row;
-	double		time[2];		/* of the two, since the start */
-	double		step;			/* the measure from one to the other */
+	double		time[2];		/* of the two points, since the start */
+	double		step;			/* measure between them */
 } Track;
 
 static double
 time_at(const Track *track, int row, double last)
 {
 	if (track->pen->columns > 3)
-		return fmax(pen_value(track->pen, row, 3) - track->start, last);	/* pen_check() saw how far back */
+		return fmax(pen_value(track->pen, row, 3) - track->start, last);	/* pen_check() has bounded the steps back */
 	return row / track->rate;
 }
 
@@ -40,7 +40,8 @@ step_to(Track *track, int row)
 	track->time[1] = time_at(track, row + 1, track->time[0]);
 	track->step = track->time[1] - track->time[0];
 	if (track->arc)
-		track->step = hypot(pen_value(pen, row + 1, 0) - pen_value(pen, row, 0), pen_value(pen, row + 1, 1) - pen_value(pen, row, 1));
+		track->step = hypot(pen_value(pen, row + 1, 0) - pen_value(pen, row, 0),
+							pen_value(pen, row + 1, 1) - pen_value(pen, row, 1));
 }
 
 static double
@@ -49,7 +50,7 @@ between(double a, double b, double share)
 	return a + share * (b - a);
 }
 
-/* The point at a share of the step. */
+/* The point at a share of the step, 0 to 1. */
 static void
 interpolate(const Track *track, double share, float *value)
 {
@@ -63,7 +64,7 @@ interpolate(const Track *track, double share, float *value)
 	value[PEN_DOWN] = 1;
 	if (pen->columns > 2)
 	{
-		double		a = fmax(pen_value(pen, row, 2), 0);	/* -1 is lifted, too */
+		double		a = fmax(pen_value(pen, row, 2), 0);	/* -1 also means pen up */
 		double		b = fmax(pen_value(pen, row + 1, 2), 0);
 
 		value[PEN_PRESSURE] = (float) (between(a, b, share) / track->pressure);
@@ -98,8 +99,8 @@ resample(Track *track, int length, float *sample)
 }
 
 /*
- * Subtracts from one coordinate its mean, or its regression line on the point's number; returns the spread that is left.
- * What is left of a straight line is rounding: it becomes 0.
+ * Subtracts from one coordinate its mean, or its regression line on the index of the point; returns the remaining standard
+ * deviation.  The residue of a straight line is rounding error: it becomes 0.
  */
 static double
 centre(float *sample, int length, int value, bool drift)

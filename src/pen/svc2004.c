@@ -19,7 +19,7 @@ enum
 	COLUMN_PRESSURE
 };
 
-/* One line of numbers, and the end of the line; empty lines before it are passed over.  *count is 0 at the end. */
+/* The numbers of the next line that is not empty.  *count is 0 at the end. */
 static bool
 read_line(PenText *text, double *value, int *count, Status *status)
 {

@@ -1,5 +1,5 @@
 /*
- * trajectory.c: whether a trajectory is one.
+ * trajectory.c: checks whether an array is a usable trajectory.
  */
 #include <float.h>
 #include <math.h>
@@ -9,14 +9,14 @@
 
 static const char *const column_names[] = {"x", "y", "the pressure", "the time"};
 
-#define LIFTED (-1.0)			/* the pressure of a lifted pen, beside 0 */
+#define LIFTED (-1.0)			/* pressure of a lifted pen, besides 0 */
 #define TIME_HINT "The fourth column is the time in seconds."
 
-/* Of most steps of a pen's time, in seconds: from 20,000 points a second to 4. */
+/* Bounds of most steps of time, in seconds: 20,000 points a second to 4. */
 #define SHORTEST_STEP 5e-5
 #define LONGEST_STEP 0.25
 
-#define LEAST_ROUNDINGS 8		/* of a step: below, rounding of the times is felt in speeds */
+#define LEAST_ROUNDINGS 8		/* a step must be so many times the rounding error, or speeds suffer */
 #define USUAL_STEP 0.01
 
 static bool
@@ -34,7 +34,8 @@ check_values(const PenRows *pen, Status *status)
 				return status_set(status, STATUS_PEN, "", "Row %d: %s is %s.", row + 1, column_names[i],
 								  isnan(value) ? "NaN" : "infinite");
 			if (i < 2 && fabs(value) > FLT_MAX)
-				return status_set(status, STATUS_PEN, "", "Row %d: %s is %g, outside the range of real.", row + 1, column_names[i], value);
+				return status_set(status, STATUS_PEN, "", "Row %d: %s is %g, outside the range of real.", row + 1,
+								  column_names[i], value);
 			if (i == 2 && value < 0 && value != LIFTED)
 				return status_set(status, STATUS_PEN,
 								  "The third column is the pressure, or 0 and 1 for pen up and down; -1 also means pen up.",
@@ -53,7 +54,7 @@ check_values(const PenRows *pen, Status *status)
 	return true;
 }
 
-/* Whether a column has one value alone. */
+/* Whether all values of a column are equal. */
 static bool
 is_constant(const PenRows *pen, int column)
 {
@@ -77,7 +78,7 @@ is_down(const PenRows *pen)
 	return false;
 }
 
-/* Whether the times may be seconds, and have kept their steps. */
+/* Whether the times are plausible as seconds, and rounding has not destroyed their steps. */
 static bool
 check_time(const PenRows *pen, Status *status)
 {
@@ -113,8 +114,8 @@ check_time(const PenRows *pen, Status *status)
 						  "The time does not advance: it is %.9g in all %d rows.", start, pen->rows);
 	if (last - start > LIMIT_PEN_SECONDS || long_ones * 2 > steps || short_ones * 2 > steps)
 		return status_set(status, STATUS_PEN, TIME_HINT " Divide milliseconds by 1000, microseconds by 1000000.",
-						  "The trajectory lasts %.6g s with %d points, %.2g s apart; a signature takes seconds, and a tablet records"
-						  " about 100 points in each.", last - start, pen->rows, mean);
+						  "The trajectory lasts %.6g s with %d points, %.2g s apart; a signature takes seconds, and a tablet"
+						  " records about 100 points in each.", last - start, pen->rows, mean);
 	return true;
 }
 

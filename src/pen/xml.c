@@ -1,7 +1,7 @@
 /*
  * xml.c: tags of an XML document.
  *
- * No entity is resolved and nothing is looked up: a document type declaration is refused.
+ * No entities, no external references: a document type declaration is an error.
  */
 #include "pen/pen_internal.h"
 
@@ -11,7 +11,7 @@ pen_xml_bad(const PenText *text, const char *what, Status *status)
 	return status_set(status, STATUS_PEN_FORMAT, "", "Line %d: %s.", pen_text_line(text), what);
 }
 
-/* Moves behind the next occurrence of a mark. */
+/* Skips past the next occurrence of a mark. */
 static bool
 skip_past(PenText *text, const char *mark, Status *status)
 {

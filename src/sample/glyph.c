@@ -1,9 +1,8 @@
 /*
- * glyph.c: the letters that plans are made of, as the corners of a fluent hand.
+ * glyph.c: the letters that plans are made of, as corners of cursive handwriting.
  *
- * Each point is where one stroke ends and the next begins; between them the pen turns by the point's bend.  A small
- * letter is entered from the letter before (near the baseline, or wherever that ended) and leaves its last point as the
- * next one's entry.  A capital begins in the air.  Strokes overlap in time, so that corners come out round.
+ * At each point one stroke ends and the next begins; the stroke to it turns by the point's bend.  A lower-case letter starts at
+ * the last point of the previous one.  A capital starts with a pen-up stroke.  Strokes overlap in time, which rounds the corners.
  */
 #include "sample/sample_internal.h"
 

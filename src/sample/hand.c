@@ -1,5 +1,5 @@
 /*
- * hand.c: how a person moves a pen, whatever he writes: drawn at random, and given to the strokes of a motion.
+ * hand.c: how a person moves a pen, whatever is written: drawn at random, and applied to the strokes of a motion.
  */
 #include "sample/sample_internal.h"
 
@@ -27,7 +27,7 @@ stroke_length(double from_x, double from_y, const SampleStroke *stroke)
 	return half > 1e-3 ? chord * half / sin(half) : chord;
 }
 
-/* Gives every stroke the time and pressure that the hand would; how it does so is drawn from random. */
+/* Sets duration, onset and pressure of every stroke as this hand would, with random variation. */
 void
 sample_time(SampleMotion *motion, const SampleHand *hand, double height, Random *random)
 {

@@ -1,12 +1,11 @@
 /*
- * motion.c: from strokes to the way of the pen.
+ * motion.c: strokes -> trajectory of the pen.
  *
- * The sigma-lognormal model (O'Reilly and Plamondon 2009): stroke i begins at t0, its speed is D
- * times a log-normal density of (t - t0) with mu and sigma, its direction turns from one angle to another in step with
- * the way covered; the velocity of the pen is the sum over all strokes.  A stroke whose direction turns in step with
- * its way is an arc of a circle, so that the way covered has a closed form and no velocity is integrated.  mu and
- * sigma follow from the stroke's duration and asymmetry as in Berio, Akten, Leymarie, Grierson and Plamondon 2017; the
- * log-normal is cut at three deviations, which is what "duration" spans.
+ * The sigma-lognormal model (O'Reilly and Plamondon 2009): stroke i begins at t0; its speed is D times the log-normal density of
+ * (t - t0) with parameters mu and sigma; its direction turns from one angle to another in proportion to the distance covered; the
+ * velocity of the pen is the sum over all strokes.  Such a stroke is an arc of a circle, so that the position has a closed form
+ * and no velocity is integrated.  mu and sigma follow from the stroke's duration and asymmetry as in Berio, Akten, Leymarie,
+ * Grierson and Plamondon 2017; the log-normal is truncated at three standard deviations, which span the "duration".
  */
 #include "sample/sample_internal.h"
 
@@ -15,10 +14,10 @@
 #define CUT 3.0
 #define BEND_LIMIT 4.4			/* radians; an arc of a full turn has no chord */
 
-/* One stroke made ready for evaluation. */
+/* A stroke, prepared for evaluation. */
 typedef struct Arc
 {
-	double		begin;			/* when it leaves; seconds */
+	double		begin;			/* seconds */
 	double		end;
 	double		origin;			/* t0 */
 	double		mu;
@@ -27,7 +26,7 @@ typedef struct Arc
 	double		first;			/* direction at the beginning, or of the straight line */
 	double		turn;
 	double		length;
-	double		across;			/* end minus beginning */
+	double		across;			/* end minus beginning, x and y */
 	double		up;
 } Arc;
 
@@ -79,7 +78,7 @@ arcs_prepare(const SampleMotion *motion, Arc *arc)
 	}
 }
 
-/* The share of the way that the stroke has covered, 0 to 1. */
+/* The share of its length that the stroke has covered, 0 to 1. */
 static double
 arc_share(const Arc *arc, double time)
 {
@@ -109,7 +108,7 @@ arc_place(const Arc *arc, double share, double *across, double *up)
 	}
 }
 
-/* Where the pen is when one stroke hands over to the next: the corners that a reader sees. */
+/* Positions of the pen where one stroke passes into the next: the visible corners. */
 static void
 corners_of_arcs(const SampleMotion *motion, const Arc *arc, double *x, double *y)
 {
@@ -143,8 +142,8 @@ sample_motion_corners(const SampleMotion *motion, double *x, double *y)
 }
 
 /*
- * Moves the aims so that the corners come near the wished ones: overlapping strokes never reach what they aim at, and
- * a person who wants a shape aims further.  A part of the difference a round, so that neighbours do not overshoot.
+ * Moves the targets so that the corners approach the given ones: overlapping strokes never reach their targets, so these must lie
+ * further out.  Each round corrects a part of the difference, so that neighbours do not overshoot.
  */
 void
 sample_motion_fit(SampleMotion *motion, const double *x, const double *y, int rounds)
@@ -163,7 +162,7 @@ sample_motion_fit(SampleMotion *motion, const double *x, const double *y, int ro
 	}
 }
 
-/* Adds a band of 8 to 12 Hz: five waves of random frequency and phase, each of its own strength, in both directions. */
+/* Adds tremor of 8 to 12 Hz: in each direction, five waves of random frequency, phase and strength. */
 static void
 track_tremble(SampleTrack *track, double tremor, Random *random)
 {
@@ -193,7 +192,7 @@ track_tremble(SampleTrack *track, double tremor, Random *random)
 	}
 }
 
-/* Pressure rises when the pen comes down and falls before it leaves; it lessens with speed and wavers slowly. */
+/* Pressure rises after the pen comes down and falls before it is lifted; it decreases with speed and varies slowly. */
 static void
 track_press(SampleTrack *track, double fade, Random *random)
 {
@@ -262,7 +261,7 @@ track_allocate(int points, const Host *host, SampleTrack *track, Status *status)
 	return true;
 }
 
-/* Adds one stroke's steps to x and y, its speed to the sum of speeds, and to the air's share or the sum of pressures. */
+/* Adds a stroke: its steps to x and y, its speed to speed, and to air if it is pen-up, else its weighted pressure to pressure. */
 static void
 track_add_stroke(SampleTrack *track, const Arc *arc, const SampleStroke *stroke, double *air)
 {
@@ -321,7 +320,7 @@ sample_motion_track(SampleMotion *motion, const SampleManner *manner, Random *ra
 	{
 		double		total = track->speed[k];
 
-		/* the pen is where most of the movement is; where nothing moves, it stays as it was */
+		/* up or down as most of the movement; unchanged where nothing moves */
 		if (total > 1e-6)
 			pressure = air[k] > 0.5 * total ? 0.0 : track->pressure[k] / (total - air[k]);
 		track->pressure[k] = pressure;

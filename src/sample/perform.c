@@ -1,16 +1,16 @@
 /*
- * perform.c: a plan written once, by its signer or by somebody who imitates it.
+ * perform.c: a plan written once, by its signer or by a forger.
  *
- * The signer repeats his own movements: aims, turns and timing vary a little, as much as he is variable.  A forger has
- * seen the shape, not the movements: he strives for the same corners with his own rhythm, pressure and fluency,
- * slower, with more tremor and second thoughts.  He errs twice: in what he takes the shape to be (always the same way:
- * proportions, slant, letters), and in carrying it out (anew each time).
+ * Signers repeat their own movements: targets, turns and timing vary by their variability.  Forgers know the shape but not the
+ * movements: they aim at the same corners with their own rhythm, pressure and fluency, slower, with more tremor and hesitation.
+ * Their errors are of two kinds: in how they perceive the shape (the same each time: proportions, slant, letters), and in writing
+ * it (different each time).
  */
 #include "sample/sample_internal.h"
 
 #include <string.h>
 
-/* Errors of a performance, in multiples of an ordinary signer's. */
+/* Errors of a performance, relative to those of an average signer. */
 typedef struct Errors
 {
 	double		whole;			/* size, slant, rotation, baseline */
@@ -20,7 +20,7 @@ typedef struct Errors
 	double		timing;
 } Errors;
 
-/* Changes the aims: the whole, then letters, then corners.  height: of a small x. */
+/* Distorts the targets: the whole, then letters, then corners.  height: the x-height. */
 static void
 motion_distort(SampleMotion *motion, double height, const Errors *errors, Random *random)
 {
@@ -46,7 +46,7 @@ motion_distort(SampleMotion *motion, double height, const Errors *errors, Random
 		double	   *x = i < 0 ? &motion->x : &motion->stroke[i].x;
 		double	   *y = i < 0 ? &motion->y : &motion->stroke[i].y;
 		double		reach = clamp(hypot(*x - last_x, *y - last_y) / height, 0.0, 8.0);
-		double		error = corner * errors->corner * (0.65 + 0.25 * reach);	/* longer strokes land less exactly */
+		double		error = corner * errors->corner * (0.65 + 0.25 * reach);	/* longer strokes are less accurate */
 		double		new_x;
 
 		last_x = *x;
@@ -88,7 +88,7 @@ motion_retime(SampleMotion *motion, double timing, Random *random)
 	}
 }
 
-/* Leaves out spare parts (a dot, a crossing: from its air stroke to its last) with the given probability each. */
+/* Omits each spare part (a dot, a crossing: from its pen-up stroke to its last) with the given probability. */
 static void
 motion_omit(SampleMotion *motion, double probability, Random *random)
 {
@@ -107,7 +107,7 @@ motion_omit(SampleMotion *motion, double probability, Random *random)
 	motion->strokes = kept;
 }
 
-/* A stroke begun twice, or a small flourish that is not in the plan: the pen goes on a little way before it turns. */
+/* Sometimes splits a stroke in two: a hesitation or small flourish that is not in the plan. */
 static void
 motion_add(SampleMotion *motion, double height, double probability, Random *random)
 {
@@ -144,7 +144,7 @@ perform_genuine(const SamplePlan *plan, SampleMotion *motion, SampleManner *mann
 	manner->fade = plan->hand.fade;
 }
 
-/* Unsure of the next letter, a forger stops, or lifts the pen and sets it down again. */
+/* Forgers pause before the next letter, or lift the pen. */
 static void
 motion_hesitate(SampleMotion *motion, double caution, Random *random)
 {
@@ -172,41 +172,41 @@ perform_forged(const SamplePlan *plan, uint64_t seed, int signer, int sample, Sa
 	double		skill = random_range(&forger, 2.0, 3.5);
 	double		caution = random_range(&forger, 0.2, 1.0);
 	double		slowness = random_range(&forger, 1.0, 1.6);
-	double		steadiness = 0.5 + 0.5 * plan->variability;	/* nobody copies better than he can control his hand */
+	double		steadiness = 0.5 + 0.5 * plan->variability;	/* a variable signature is harder to copy */
 	double		own = skill * steadiness * sample_factor(random, 0.15);
-	Errors		mistaken = {0.6 * skill, 0.5 * skill, 0.4 * skill, 0.5 * skill, 0.0};
-	Errors		careless = {0.45 * own, 0.4 * own, 0.35 * own, 0.4 * own, 1.0};
-	double		wish_x[SAMPLE_STROKES];
-	double		wish_y[SAMPLE_STROKES];
+	Errors		perceived = {0.6 * skill, 0.5 * skill, 0.4 * skill, 0.5 * skill, 0.0};
+	Errors		executed = {0.45 * own, 0.4 * own, 0.35 * own, 0.4 * own, 1.0};
+	double		goal_x[SAMPLE_STROKES];
+	double		goal_y[SAMPLE_STROKES];
 	double		fluency = random_range(&forger, 0.3, 0.7);
 
-	/* what he takes the shape to be: the corners that can be seen, with his misreadings */
-	sample_motion_corners(motion, wish_x, wish_y);
+	/* the shape as perceived: the visible corners, with systematic errors */
+	sample_motion_corners(motion, goal_x, goal_y);
 	for (int i = 0; i < motion->strokes; i++)
 	{
-		motion->stroke[i].x = wish_x[i];
-		motion->stroke[i].y = wish_y[i];
+		motion->stroke[i].x = goal_x[i];
+		motion->stroke[i].y = goal_y[i];
 	}
-	motion_distort(motion, plan->height, &mistaken, &forger);
+	motion_distort(motion, plan->height, &perceived, &forger);
 
-	/* how he would write it */
+	/* the forger's own timing and pressure */
 	sample_hand(&forger, &hand);
 	hand.tempo = slowness * (0.5 * hand.tempo + 0.5 * plan->hand.tempo);
 	hand.onset = clamp((1.0 - fluency) * hand.onset + fluency * plan->hand.onset + 0.05 * caution, 0.4, 0.75);
 	hand.tremor *= 1.0 + 2.0 * caution;
 	sample_time(motion, &hand, plan->height, &forger);
 
-	/* and how it comes out today */
+	/* this performance */
 	motion_omit(motion, plan->omission, random);
-	motion_distort(motion, plan->height, &careless, random);
-	motion_retime(motion, careless.timing, random);
+	motion_distort(motion, plan->height, &executed, random);
+	motion_retime(motion, executed.timing, random);
 	motion_hesitate(motion, caution, random);
 	for (int i = 0; i < motion->strokes; i++)
 	{
-		wish_x[i] = motion->stroke[i].x;
-		wish_y[i] = motion->stroke[i].y;
+		goal_x[i] = motion->stroke[i].x;
+		goal_y[i] = motion->stroke[i].y;
 	}
-	sample_motion_fit(motion, wish_x, wish_y, 3);
+	sample_motion_fit(motion, goal_x, goal_y, 3);
 	motion_add(motion, plan->height, 0.06 * skill, random);
 	manner->tremor = hand.tremor * sample_factor(random, 0.2);
 	manner->fade = hand.fade;

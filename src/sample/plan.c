@@ -1,17 +1,16 @@
 /*
- * plan.c: what a signer writes, and how he moves.
+ * plan.c: what a signer writes, and the hand that writes it.
  *
- * A signer belongs to one of CLUSTERS families of style, whose members share a part of slant, proportions, letter
- * forms and layout, so that some strangers write alike, as people of one school do.  Now and then he bears the same
- * name as another of his family.  The plan is letters laid on a line, some of them worn down to waves, with the
- * ornaments that people add.
+ * Each signer belongs to one of CLUSTERS families of style, whose members share a part of slant, proportions, letter forms and
+ * layout, so that some impostors write alike, as people taught at one school do.  Some members of a family even have the same
+ * name. The plan is letters on a line, some of them worn down to waves, with the usual ornaments.
  */
 #include "sample/sample_internal.h"
 
 #include <string.h>
 
 #define CLUSTERS 40
-#define PLAN_STROKES (SAMPLE_STROKES - 8)	/* a hand may add some; what does not fit takes the place of the last */
+#define PLAN_STROKES (SAMPLE_STROKES - 8)	/* a performance may add some; surplus strokes replace the last one */
 
 typedef enum Layout
 {
@@ -19,34 +18,34 @@ typedef enum Layout
 	LAYOUT_INITIAL_NAME,		/* an initial and a name */
 	LAYOUT_TWO_NAMES,
 	LAYOUT_MONOGRAM,			/* two or three initials */
-	LAYOUT_WAVE,				/* a capital that runs out in a wave */
+	LAYOUT_WAVE,				/* a capital followed by a wave */
 	LAYOUTS
 } Layout;
 
 typedef enum Paraph
 {
 	PARAPH_NONE,
-	PARAPH_TAIL,				/* the last stroke runs on */
-	PARAPH_UNDERLINE,			/* the pen sweeps back below the name, and forth again */
-	PARAPH_RULE,				/* a line of its own below the name */
+	PARAPH_TAIL,				/* the last stroke is prolonged */
+	PARAPH_UNDERLINE,			/* back below the name and forth again, without lifting */
+	PARAPH_RULE,				/* a separate line below the name */
 	PARAPH_ZIGZAG,
 	PARAPH_LOOP,				/* around and through the name */
 	PARAPH_POINTS,
 	PARAPHS
 } Paraph;
 
-/* The look of a hand: first the family's, then bent towards the signer's own. */
+/* The style of writing: first that of the family, then mixed with the signer's own. */
 typedef struct Style
 {
 	double		slant;			/* tangent */
 	double		width;			/* of letters, relative */
 	double		spacing;
-	double		round;			/* multiplies bends */
-	double		tall;			/* of ascenders and descenders */
+	double		round;			/* factor for bends */
+	double		tall;			/* factor for ascenders and descenders */
 	double		capital;		/* size of capitals, relative */
-	double		wear;			/* how far small letters are worn down towards the end, 0 to 1 */
+	double		wear;			/* how much lower-case letters are flattened towards the end, 0 to 1 */
 	double		rise;			/* of the baseline, tangent */
-	double		joined;			/* probability that a letter is joined to the one before */
+	double		joined;			/* probability that a letter is joined to the previous one */
 	Layout		layout;
 	Paraph		paraph;
 	char		name[2][10];	/* capital first; "" for none */
@@ -56,7 +55,7 @@ typedef struct Builder
 {
 	SampleMotion *motion;
 	Style		style;
-	double		x;				/* where the next letter begins, letter units */
+	double		x;				/* start of the next letter, letter units */
 	uint64_t	seed;
 	uint64_t	signer;
 	uint64_t	cluster;
@@ -129,7 +128,7 @@ style_draw(Random *random, Style *style)
 	style_names(random, style);
 }
 
-/* The signer's style lies between his family's and one of his own. */
+/* A signer's style is a mixture of the family's and an individual one. */
 static void
 style_mix(Random *random, const Style *own, Style *style)
 {
@@ -155,7 +154,7 @@ style_mix(Random *random, const Style *own, Style *style)
 	}
 }
 
-/* Adds a stroke to (x, y), letter units before the slant. */
+/* Adds a stroke to (x, y), in letter units before slanting. */
 static SampleStroke *
 builder_add(Builder *builder, double x, double y, double bend_degrees, bool lift)
 {
@@ -175,7 +174,7 @@ builder_add(Builder *builder, double x, double y, double bend_degrees, bool lift
 	return stroke;
 }
 
-/* How this signer deviates from the copybook in one letter, wherever it stands; a part of it is his family's. */
+/* How this signer deviates from the copybook in one letter, in all its occurrences; a part is common to the family. */
 static void
 letter_form(Builder *builder, char letter, double deviation, double (*form)[3])
 {
@@ -232,8 +231,7 @@ builder_letter(Builder *builder, char letter, double wear, bool join)
 }
 
 /*
- * Dots and crossings wait until the word is written: moves the spare strokes among [first, strokes) to the end, in
- * their order.
+ * Dots and crossings are written after the word: moves the spare strokes among [first, strokes) to the end, in order.
  */
 static void
 builder_postpone(Builder *builder, int first)
@@ -273,7 +271,9 @@ builder_word(Builder *builder, const char *name)
 		builder_postpone(builder, first);
 }
 
-/* Adds a stroke whose end and turn are drawn from ranges, one after the other: arguments have no order in C. */
+/*
+ * Adds a stroke whose end and turn are drawn from ranges, in separate statements: C does not order the evaluation of arguments.
+ */
 static SampleStroke *
 builder_range(Builder *builder, double left, double right, double low, double high, double least_bend, double most_bend)
 {
@@ -284,7 +284,7 @@ builder_range(Builder *builder, double left, double right, double low, double hi
 	return builder_add(builder, x, y, bend, false);
 }
 
-/* A run of humps that once were letters. */
+/* A series of humps instead of letters. */
 static void
 builder_wave(Builder *builder)
 {
@@ -365,7 +365,7 @@ builder_paraph(Builder *builder)
 		builder->motion->groups++;
 }
 
-/* From letter units on a straight line to millimetres on a slanted, rising one. */
+/* Letter units on a straight line -> millimetres, slanted, on a rising line. */
 static void
 builder_scale(Builder *builder, double height)
 {
@@ -394,8 +394,8 @@ sample_plan(uint64_t seed, int signer, SamplePlan *plan)
 	Style		own;
 	Random		family;
 	bool		flourish;
-	double		wish_x[SAMPLE_STROKES];
-	double		wish_y[SAMPLE_STROKES];
+	double		goal_x[SAMPLE_STROKES];
+	double		goal_y[SAMPLE_STROKES];
 
 	memset(plan, 0, sizeof *plan);
 	builder.motion = &plan->motion;
@@ -439,8 +439,8 @@ sample_plan(uint64_t seed, int signer, SamplePlan *plan)
 	sample_time(&plan->motion, &plan->hand, plan->height, &builder.random);
 	for (int i = 0; i < plan->motion.strokes; i++)
 	{
-		wish_x[i] = plan->motion.stroke[i].x;
-		wish_y[i] = plan->motion.stroke[i].y;
+		goal_x[i] = plan->motion.stroke[i].x;
+		goal_y[i] = plan->motion.stroke[i].y;
 	}
-	sample_motion_fit(&plan->motion, wish_x, wish_y, 2);
+	sample_motion_fit(&plan->motion, goal_x, goal_y, 2);
 }

@@ -1,9 +1,9 @@
 /*
  * render.c: ink on paper, and the scan of it.
  *
- * Pen, paper and scan are drawn for each sample by itself, whoever wrote it.  What the hand contributes is pressure
- * and speed: a pressed or slow pen leaves a broader and darker line.  Ink is laid as discs along the way, each pixel
- * keeping its strongest coverage, so that slow places are dark by the model and not by the number of discs.
+ * Pen, paper and scan are drawn independently for each sample, whoever wrote it.  The writer contributes pressure and speed: a
+ * pressed or slow pen leaves a broader and darker line.  Ink consists of discs along the trajectory, and each pixel keeps its
+ * strongest coverage, so that slow places are dark because of the model and not the number of discs.
  */
 #include "sample/sample_internal.h"
 
@@ -32,10 +32,10 @@ typedef struct Pen
 {
 	double		breadth;		/* pixels, of the line at medium pressure and speed */
 	double		spread;			/* how much the breadth follows the pressure */
-	double		nib;			/* 0: a ball; else how much thinner the line is along the nib's direction */
+	double		nib;			/* 0: ball pen; else how much thinner the line is along the nib's direction */
 	double		nib_angle;
 	double		flow;			/* strength of the ink, 0 to 1 */
-	double		starve;			/* how much a fast pen pales */
+	double		starve;			/* how much paler the ink of a fast pen is */
 	double		edge;			/* pixels, of the blur at the line's border */
 	double		grain;			/* unevenness of the ink */
 	double		ink;			/* grey level of full ink */
@@ -86,7 +86,7 @@ paper_draw(Random *random, Paper *paper)
 	paper->specks = random_uniform(random) < 0.25 ? 1 + (int) random_below(random, 5) : 0;
 }
 
-/* The cut around the ink: what lies between the outermost marks and margins of any size. */
+/* Rotation and size of the scan: the ink with random margins. */
 static void
 scan_draw(const SampleTrack *track, double border, Random *random, Scan *scan)
 {
@@ -128,7 +128,7 @@ scan_draw(const SampleTrack *track, double border, Random *random, Scan *scan)
 	scan->top = place_y * (scan->height - ink_height) + border + scan->scale * high_y;
 }
 
-/* Lays one disc; ink: float [height, width], coverage 0 to 1. */
+/* Adds a disc; ink: float [height, width], coverage 0 to 1. */
 static void
 ink_disc(float *ink, const Scan *scan, double x, double y, double radius, double strength, double edge)
 {
@@ -201,7 +201,7 @@ ink_segment(float *ink, const Scan *scan, const Pen *pen, const SampleTrack *tra
 	}
 }
 
-/* A sum of four bytes, about normal, mean 0, deviation 1; a true normal deviate would take most of the time. */
+/* A sum of four bytes: approximately normal, mean 0, deviation 1; true normal deviates would take most of the time. */
 static inline double
 noise_of_bits(uint32_t bits)
 {

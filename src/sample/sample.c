@@ -1,11 +1,11 @@
 /*
- * sample.c: one synthetic signature, from the four numbers that name it.
+ * sample.c: one synthetic signature, from the four numbers that determine it.
  */
 #include "sample/sample_internal.h"
 
 #include <string.h>
 
-/* The tablet's view: every SAMPLE_PEN_STRIDE-th point, in hundredths of a millimetre from a corner of the pad. */
+/* What a tablet records: every SAMPLE_PEN_STRIDE-th point, in hundredths of a millimetre from a corner of the tablet. */
 static bool
 pen_record(const SampleTrack *track, Random *random, const Host *host, SampleSignature *result, Status *status)
 {

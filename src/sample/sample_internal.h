@@ -1,9 +1,7 @@
 /*
- * sample_internal.h: what the files of the sample room share.
+ * sample_internal.h: what the files of the sample room share; README.md lists them.
  *
- * glyph.c knows the letters; plan.c makes of them a signer's plan; perform.c writes the plan once, in the signer's own
- * hand or in a forger's; motion.c turns the strokes into the way of the pen; render.c lays ink on paper; sample.c is
- * the entry.  Lengths are millimetres, y grows upwards, angles are radians, times are seconds.
+ * Lengths are in millimetres, y grows upwards, angles are in radians, times in seconds.
  */
 #ifndef SIAMESE_SAMPLE_INTERNAL_H
 #define SIAMESE_SAMPLE_INTERNAL_H
@@ -13,58 +11,58 @@
 #include "common/random.h"
 #include "sample/sample.h"
 
-#define SAMPLE_STROKES 112		/* of a plan, air strokes and those added by a hand included */
+#define SAMPLE_STROKES 112		/* of a motion, including pen-up strokes and those added in a performance */
 #define SAMPLE_GLYPH_POINTS 9
-#define SAMPLE_RATE 400			/* of the fine trajectory, a second */
-#define SAMPLE_PEN_STRIDE 4		/* fine points for one of the pen's 100 a second */
+#define SAMPLE_RATE 400			/* points of the fine trajectory a second */
+#define SAMPLE_PEN_STRIDE 4		/* fine points per point of the tablet, which records 100 a second */
 #define SAMPLE_SECONDS 16.0		/* a longer performance is sped up to this */
-#define SAMPLE_FORGERS 5		/* people who forge one signer; sample modulo this selects the one */
+#define SAMPLE_FORGERS 5		/* forgers of each signer; sample modulo this selects one */
 
-/* Letters: units of a tenth of the height of a small x, baseline at 0. */
+/* Letters, in tenths of the x-height, baseline at 0. */
 typedef struct SampleGlyphPoint
 {
 	int8_t		x;
 	int8_t		y;
-	int8_t		bend;			/* how far the stroke that ends here turns, in tens of degrees, counterclockwise */
-	int8_t		lift;			/* 1: reached in the air */
+	int8_t		bend;			/* turn of the stroke that ends here, in tens of degrees, counterclockwise */
+	int8_t		lift;			/* 1: that stroke is pen-up */
 } SampleGlyphPoint;
 
 typedef struct SampleGlyph
 {
 	int8_t		width;			/* advance */
 	int8_t		count;
-	int8_t		late;			/* the last points that wait until the word is written: dots and crossings */
+	int8_t		late;			/* number of last points that are written after the word: dots and crossings */
 	SampleGlyphPoint point[SAMPLE_GLYPH_POINTS];
 } SampleGlyph;
 
-/* How a person moves a pen; the shape of what he writes stands in the plan. */
+/* How a person moves a pen; the shape that is written is in the plan. */
 typedef struct SampleHand
 {
-	double		tempo;			/* duration of a stroke as long as a small letter is high */
-	double		growth;			/* exponent of a stroke's duration over its length; 0: all take equally long */
-	double		asymmetry;		/* of the speed of a stroke, 0.05 (a bell) to 0.3 (a fast start) */
-	double		onset;			/* share of a stroke after which the next begins: small is fluent, large is angular */
-	double		irregular;		/* log-deviation of a stroke's duration from the rule */
+	double		tempo;			/* duration of a stroke as long as the x-height */
+	double		growth;			/* exponent of duration over length of a stroke; 0: all strokes take equally long */
+	double		asymmetry;		/* of the velocity profile, 0.05 (bell-shaped) to 0.3 (fast start) */
+	double		onset;			/* share of a stroke after which the next one begins: small is fluent, large is angular */
+	double		irregular;		/* standard deviation of the logarithm of a stroke's duration */
 	double		tremor;			/* mm, root mean square, at 8 to 12 Hz */
 	double		pressure;		/* mean, 0 to 1 */
 	double		contrast;		/* how much heavier down strokes are than up strokes */
-	double		drift;			/* of the pressure from the first to the last stroke */
+	double		drift;			/* change of pressure from the first to the last stroke */
 	double		fade;			/* loss of pressure with speed */
 } SampleHand;
 
 typedef struct SampleStroke
 {
-	double		x;				/* where the stroke aims, mm */
+	double		x;				/* target of the stroke, mm */
 	double		y;
-	double		bend;			/* its turn, radians, counterclockwise */
+	double		bend;			/* turn, radians, counterclockwise */
 	double		duration;
-	double		onset;			/* share of the stroke before that passes until this one begins */
-	double		pause;			/* waiting before it */
+	double		onset;			/* share of the previous stroke after which this one begins */
+	double		pause;			/* before it */
 	double		asymmetry;
 	double		pressure;
 	int			group;			/* letter, or other part of the signature */
-	bool		lift;			/* in the air */
-	bool		spare;			/* may be left out now and then (dots, crossings, ornaments) */
+	bool		lift;			/* pen-up */
+	bool		spare;			/* may be omitted sometimes (dots, crossings, ornaments) */
 } SampleStroke;
 
 /* A signature as movements: the signer's plan, or one performance of it. */
@@ -86,30 +84,30 @@ typedef struct SampleManner
 
 typedef struct SamplePlan
 {
-	SampleMotion motion;		/* aims fitted to the signer's own hand */
+	SampleMotion motion;		/* targets fitted to the signer's own hand */
 	SampleHand	hand;
-	double		height;			/* of a small x, mm */
+	double		height;			/* x-height, mm */
 	double		variability;	/* 0.5 (a stable hand) to 2 (an unstable one) */
 	double		omission;		/* probability that a spare stroke is left out */
 } SamplePlan;
 
-/* The way of the pen, SAMPLE_RATE points a second; each double [points]. */
+/* Trajectory of the pen, SAMPLE_RATE points a second; each double [points]. */
 typedef struct SampleTrack
 {
 	int			points;
 	double	   *x;				/* mm */
 	double	   *y;
 	double	   *speed;			/* mm a second */
-	double	   *pressure;		/* 0: in the air */
+	double	   *pressure;		/* 0: pen up */
 } SampleTrack;
 
-/* Independent streams of random numbers: what they are for. */
+/* Purposes of independent streams of random numbers. */
 typedef enum SamplePurpose
 {
-	SAMPLE_FOR_CLUSTER,			/* of the people whose styles are alike */
+	SAMPLE_FOR_CLUSTER,			/* signers with similar styles */
 	SAMPLE_FOR_SIGNER,
 	SAMPLE_FOR_LETTER,			/* a signer's (or a cluster's) form of a letter */
-	SAMPLE_FOR_FORGER,			/* person and his picture of this signer's signature */
+	SAMPLE_FOR_FORGER,			/* the person, and the way this signature is misread */
 	SAMPLE_FOR_GENUINE,			/* one performance */
 	SAMPLE_FOR_FORGED,
 	SAMPLE_FOR_PAPER,			/* pen, paper and scan of one sample */
@@ -118,7 +116,7 @@ typedef enum SamplePurpose
 
 /* stream.c */
 extern Random sample_stream(uint64_t seed, SamplePurpose purpose, uint64_t first, uint64_t second);
-extern double sample_normal(Random *random, double deviation);	/* normal, cut at 2.5 deviations */
+extern double sample_normal(Random *random, double deviation);	/* normal, clamped to 2.5 deviations */
 extern double sample_factor(Random *random, double deviation);	/* exp(sample_normal) */
 
 /* glyph.c; letter: 'a' to 'z' or 'A' to 'Z' */

@@ -1,5 +1,5 @@
 /*
- * stream.c: the generator's random numbers: independent streams, and the deviates that are drawn from them.
+ * stream.c: the generator's random numbers: independent streams, and deviates drawn from them.
  */
 #include "sample/sample_internal.h"
 
