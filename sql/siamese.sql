@@ -692,17 +692,17 @@ COMMENT ON OPERATOR FAMILY @extschema@.embedding_ops USING siamese IS 'embedding
 CREATE FUNCTION siamese.index_scan(OUT regions bigint, OUT cells bigint, OUT leaves bigint, OUT codes bigint, OUT "rows" bigint, OUT passes bigint)
 	LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'siamese_index_scan';
 COMMENT ON FUNCTION siamese.index_scan() IS
-	'what the last scan of a siamese index in this session did: regions and cells looked at, leaves opened, codes compared, rows handed to the executor, passes over the index';
+	'what the last scan of a siamese index in this session did: regions and cells bounded, leaves opened, codes compared, rows returned to the executor, passes over the index';
 CREATE FUNCTION siamese.index_stats(index regclass, OUT model text, OUT metric text, OUT dimensions integer, OUT axes integer,
 	OUT "rows" bigint, OUT null_rows bigint, OUT rows_at_build bigint, OUT regions integer, OUT cells bigint, OUT leaves bigint, OUT directories bigint,
 	OUT fill double precision, OUT badly_coded double precision, OUT bytes bigint, OUT reindex_pays boolean)
 	LANGUAGE c VOLATILE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'siamese_index_stats';
 COMMENT ON FUNCTION siamese.index_stats(regclass) IS
-	'what a siamese index is made of (reads all of it); axes: dimensions of a row''s code if rows lie near a subspace, else NULL; fill: share of the leaves'' room in use, badly_coded: share of rows outside of what their region or the axes were built for; reindex_pays: many of those, or mostly rows newer than the build, or mostly free room; for the table''s owner and those who may maintain it';
+	'what a siamese index consists of (reads all of it); axes: dimensions of a row''s code if the rows lie near a subspace, else NULL; fill: share of the leaves'' space in use; badly_coded: share of rows outside of what their region or the axes were built for; reindex_pays: many of those, more than half of the rows newer than the build, or most of the space free; for the table''s owner and those who may maintain it';
 CREATE FUNCTION siamese.index_check(index regclass, heap boolean DEFAULT false, OUT block bigint, OUT problem text) RETURNS SETOF record
 	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'siamese_index_check';
 COMMENT ON FUNCTION siamese.index_check(regclass, boolean) IS
-	'reads a whole siamese index and returns a row for everything that does not fit together, none if it is sound; heap: also looks up each row of the table; writers wait meanwhile; for the table''s owner and those who may maintain it';
+	'reads a whole siamese index and returns a row for every inconsistency, none if it is sound; heap: also looks up each row of the table; writers wait meanwhile; for the table''s owner and those who may maintain it';
 
 CREATE FUNCTION @extschema@.distance(reference @extschema@.reference, embedding @extschema@.embedding) RETURNS float8
 	LANGUAGE c STABLE STRICT PARALLEL SAFE COST 30 AS 'MODULE_PATHNAME', 'siamese_distance_reference';

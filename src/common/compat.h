@@ -1,7 +1,7 @@
 /*
  * compat.h: every test of PG_VERSION_NUM.  PostgreSQL 15 to 18.
  *
- * Every file with functions for SQL includes it, after postgres.h and fmgr.h.
+ * Every file with functions for SQL includes it, after postgres.h.
  */
 #ifndef SIAMESE_COMPAT_H
 #define SIAMESE_COMPAT_H
@@ -20,6 +20,7 @@
 
 /* 16 exports the functions of SQL themselves; before, only their information records. */
 #if PG_VERSION_NUM < 160000
+#include "fmgr.h"
 #undef PG_FUNCTION_INFO_V1
 #define PG_FUNCTION_INFO_V1(name) \
 	extern PGDLLEXPORT Datum name(PG_FUNCTION_ARGS); \

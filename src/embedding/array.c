@@ -32,7 +32,7 @@ float_of_numeric(Datum value)
 	return number;
 }
 
-/* Those of an array of numeric, which are of variable length. */
+/* The elements of an array of numeric, of variable length. */
 static void
 take_numerics(ArrayType *array, float *x)
 {
@@ -132,7 +132,7 @@ siamese_l2_norm(PG_FUNCTION_ARGS)
 	PG_RETURN_FLOAT8(norm_of(PG_GETARG_EMBEDDING(0)));
 }
 
-/* For the distance cosine that is the same embedding of the model; for the others it is none of the model any more. */
+/* For the distance cosine that is the same embedding of the model; for the others the result no longer belongs to the model. */
 Datum
 siamese_l2_normalize(PG_FUNCTION_ARGS)
 {

@@ -103,7 +103,7 @@ embedding_finish_soft(Embedding *embedding, struct Node *escontext)
 		if (!check_finite(embedding->x[i], i, escontext))
 			return false;
 		if (embedding->x[i] == 0)
-			embedding->x[i] = 0;	/* was -0 perhaps */
+			embedding->x[i] = 0;	/* from -0, too */
 	}
 	return true;
 }

@@ -64,8 +64,8 @@ extern void reference_check_comparable(const Reference *reference, const Embeddi
 
 /*
  * How far a point is from the person, component by component in the person's own spreads: the mean of the absolute deviations,
- * about 0.8 for the person.  Not their root mean square, which a normal distribution would ask for: there the few
- * components that go astray decide (SVC2004 with five references: 11.2 against 10.4 % equal error rate).
+ * about 0.8 for the person.  Not their root mean square, which a normal distribution would ask for: there a few outlying
+ * components decide (SVC2004 with five references: 11.2 against 10.4 % equal error rate).
  * variance [dimensions]: people's in general; NULL: the mean of the reference's own, for all components the same.
  * The uncertainty of the mean of few embeddings is part of the spread.
  */

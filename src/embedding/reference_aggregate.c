@@ -19,8 +19,8 @@ typedef struct ReferenceState
 	int			window;
 	int64		count;			/* of all embeddings */
 	Embedding  *origin;			/* dimensions, metric and model of all of them; the values do not matter */
-	float	   *point;			/* [room, dimensions] */
-	int			room;			/* at most window */
+	float	   *point;			/* [space, dimensions] */
+	int			space;			/* at most window */
 } ReferenceState;
 
 static int
@@ -41,8 +41,8 @@ make_state(MemoryContext context, const Embedding *embedding, int window)
 
 	state->window = window;
 	state->origin = embedding_make(embedding->dimensions, (Metric) embedding->metric, embedding->model);
-	state->room = Min(window, REFERENCE_WINDOW);
-	state->point = palloc_extended(sizeof(float) * state->room * embedding->dimensions, MCXT_ALLOC_HUGE);
+	state->space = Min(window, REFERENCE_WINDOW);
+	state->point = palloc_extended(sizeof(float) * state->space * embedding->dimensions, MCXT_ALLOC_HUGE);
 	MemoryContextSwitchTo(old);
 	return state;
 }
@@ -74,10 +74,10 @@ siamese_reference_add(PG_FUNCTION_ARGS)
 		if (window != state->window)
 			check_window_changed(state->window, window);
 	}
-	if (state->count == state->room && state->room < state->window)
+	if (state->count == state->space && state->space < state->window)
 	{
-		state->room = Min(2 * state->room, state->window);
-		state->point = repalloc_huge(state->point, sizeof(float) * state->room * embedding->dimensions);
+		state->space = Min(2 * state->space, state->window);
+		state->point = repalloc_huge(state->point, sizeof(float) * state->space * embedding->dimensions);
 	}
 	slot = (int) (state->count++ % state->window);
 	reference_point((Metric) embedding->metric, embedding->x, embedding->dimensions,

@@ -2,8 +2,8 @@
  * axes.c: the principal axes of a table's rows, and vectors as the index sees them.
  *
  * What networks learn lies near a subspace: of a hundred dimensions some thirty tell rows apart.  A linear map that makes no
- * distance longer keeps lower bounds what they are, so codes may be those of a row's image, which has fewer dimensions.  For L2 and
- * cosine; absolute values are not kept by a rotation.
+ * distance longer leaves lower bounds valid, so the codes may be those of a row's image, which has fewer dimensions.  For L2 and
+ * cosine; a rotation changes sums of absolute values.
  *
  * Which map it is decides how fast the index is.  What it answers depends on one thing alone, that the map makes no distance longer:
  * index_axes_stretch() proves that of the numbers as they are stored.
@@ -27,8 +27,8 @@
 #define AXES_ROWS 4				/* times the dimensions: so many rows are enough for a covariance */
 #define AXES_BATCH 256
 #define AXES_NEAREST 10			/* rows that a query wants */
-#define AXES_EXTRA 16			/* rows that it may look at in vain */
-#define STRAY 4					/* times the mean squared distance from the subspace is far, if that is as far as neighbours are */
+#define AXES_EXTRA 16			/* rows beyond these that it may look at */
+#define OUTLIER 4				/* times the mean squared distance from the subspace make an outlier, if neighbours are no farther apart */
 
 /* ---- vectors ----------------------------------------------------------------------------------------------------- */
 
@@ -71,7 +71,7 @@ index_images(const IndexAxes *axes, int count, int n, float *x, double *rounding
 	else
 		matrix_multiply(false, true, count, axes->count, n, x, n, axes->rows, n, 0, images, axes->count);
 
-	/* what overflowed says nothing */
+	/* an image that overflowed tells nothing */
 	for (int i = 0; i < count; i++)
 		for (int j = 0; j < axes->count; j++)
 			if (!isfinite(images[(Size) i * axes->count + j]))
@@ -97,7 +97,7 @@ index_vector(const IndexAxes *axes, const Embedding *embedding, float *vector)
 }
 
 bool
-index_is_stray(const IndexAxes *axes, const Embedding *embedding, const float *image)
+index_is_outlier(const IndexAxes *axes, const Embedding *embedding, const float *image)
 {
 	float	   *x;
 	double		squared;
@@ -109,7 +109,7 @@ index_is_stray(const IndexAxes *axes, const Embedding *embedding, const float *i
 	squared = distance_kernels()->l2_squared(x, axes->mean, embedding->dimensions) -
 		distance_kernels()->inner(image, image, axes->count);
 	pfree(x);
-	return squared > axes->stray;
+	return squared > axes->outlier;
 }
 
 /* The largest eigenvalue of the rows' products is at most the largest sum of their absolute values (Gershgorin 1931). */
@@ -258,7 +258,7 @@ build_find_axes(IndexBuild *build, float *rows, int count, const SampleQuery *qu
 	found.mean = mean;
 	found.rows = axes;
 	outside = map_rows(&found, rows, count, n);
-	found.stray = (float) Max(reach, STRAY * outside);
+	found.outlier = (float) Max(reach, OUTLIER * outside);
 	build->axes = found;
 	index_layout(&build->layout, found.count);
 }

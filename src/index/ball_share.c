@@ -1,5 +1,5 @@
 /*
- * ball_share.c: the share of rows that a ball holds, by the samples and curves that ANALYZE kept.
+ * ball_share.c: the share of rows within a ball, estimated from the samples and curves of ANALYZE.
  *
  * Where enough samples lie in the ball, they are counted.  Where a few do, the rows around them are taken for those around the
  * centre: their curves tell.  Where none does, the distance to the nearest samples anchors the density around the centre, and
@@ -18,7 +18,7 @@
 #define ALIKE_PART 5			/* so many of the samples tell the shape */
 #define ALIKE_LEAST 8
 #define LARGEST_DIMENSION 64.0	/* by which a share falls with the distance */
-#define ROUNDING 1e-5			/* relative, of distances kept as float */
+#define ROUNDING 1e-5			/* relative, of distances stored as float */
 
 typedef struct Neighbour
 {
@@ -122,7 +122,7 @@ extrapolate(const DistanceStatistics *statistics, const Neighbour *neighbours, d
 	return anchor_sum > 0 ? share * Min(near_sum / anchor_sum, 1) : 0;
 }
 
-/* What cannot be by the triangle inequality. */
+/* Leaves out what the triangle inequality excludes. */
 static double
 limit_share(const DistanceStatistics *statistics, const Neighbour *neighbours, double radius, double share)
 {

@@ -11,6 +11,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
+#include "common/compat.h"
 #include "index/build.h"
 
 static void

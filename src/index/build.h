@@ -9,12 +9,46 @@
 
 #include "access/tableam.h"
 #include "common/random.h"
+#include "index/cluster.h"
 #include "index/index.h"
+#include "index/region.h"
 #include "port/atomics.h"
 #include "utils/tuplesort.h"
 
 #define SAMPLE_SEED 5
 #define REACH_SAMPLE 15
+
+/* A row on its way through a build, a varlena for the sort. */
+typedef struct IndexVector
+{
+	int32		vl_len_;		/* do not touch directly */
+	float		rounding;		/* rounded up */
+	float		x[FLEXIBLE_ARRAY_MEMBER];	/* [coded] */
+} IndexVector;
+
+#define INDEX_VECTOR_SIZE(n) (offsetof(IndexVector, x) + sizeof(float) * (n))
+
+/* ---- build_write.c ----------------------------------------------------------------------------------------------- */
+
+typedef struct IndexWriter IndexWriter;
+
+/*
+ * The meta page, then pages of NULLs; index_writer_regions() comes once, before the first row.  Its regions [count] are changed
+ * until the end.  Another process may join: it writes whole regions, and what it wrote is added before the end.
+ */
+extern IndexWriter *index_writer_begin(Relation index, int fill);
+extern IndexWriter *index_writer_join(Relation index, int fill);
+extern void index_region_init(IndexRegion *region, float step);
+extern void index_writer_regions(IndexWriter *writer, const Embedding *like, const IndexAxes *axes, int prefix, const float *centres,
+								 IndexRegion *regions, int count);
+extern void index_writer_written(const IndexWriter *writer, uint64 *rows, uint64 *cells);
+extern void index_writer_add_written(IndexWriter *writer, uint64 rows, uint64 cells);
+extern void index_writer_rows(IndexWriter *writer, uint32 region, IndexVector *const *rows, const ItemPointerData *tids, int count);
+extern void index_writer_region_end(IndexWriter *writer, uint32 region);
+extern void index_writer_null(IndexWriter *writer, const ItemPointerData *tid);
+extern void index_writer_end(IndexWriter *writer, const uint16 *recall);	/* recall: NULL or [INDEX_RECALL_STEPS] */
+
+/* ---- the state of a build ---------------------------------------------------------------------------------------- */
 
 /* n: the dimensions of what is coded, the vectors themselves or their images; here and below. */
 
@@ -53,7 +87,7 @@ typedef struct BuildRegions
 	const float *centres;		/* [count, n]; NULL: the sample saw no row */
 	float		scale;			/* kmeans_scale() of the sample */
 	const float *scaled_centres;	/* [count, n]: times that */
-	float	   *halves;			/* [count]: half of their squared lengths */
+	float	   *half_squares;	/* [count]: half of their squared lengths */
 	RegionReach *reach;			/* [count] */
 } BuildRegions;
 

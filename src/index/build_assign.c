@@ -15,10 +15,11 @@
 
 #include "distance/distance.h"
 #include "index/build.h"
+#include "index/select_float.h"
 
 #define RUN_REACH 0.25			/* of the squared distance of a run's first row to its centre: rows as near to it join the run */
 #define RUN_MEANS 256			/* runs that the usual reach is a mean of, about */
-#define OUTLIER 4				/* a region's step takes coordinates up to so many times the median row's largest */
+#define CLIP_BEYOND 4				/* a region's step takes coordinates up to so many times the median row's largest */
 
 /* ---- the step of a region ---------------------------------------------------------------------------------------- */
 
@@ -72,7 +73,7 @@ build_region_step(const IndexBuild *build, int region, const RegionReach *const 
 
 		/* outliers are clipped, unless most of the rows are equal */
 		if (median > 0)
-			most = Min(most, OUTLIER * median);
+			most = Min(most, CLIP_BEYOND * median);
 	}
 	return index_step(most, build->regions.centres + (Size) region * build->layout.dimensions, build->layout.dimensions);
 }
@@ -95,8 +96,8 @@ begin_assigning(IndexBuild *build)
 		kmeans_multiply(scaled, values, regions->scale);
 		regions->scaled_centres = scaled;
 	}
-	regions->halves = MemoryContextAlloc(build->context, sizeof(float) * regions->count);
-	kmeans_halves(regions->scaled_centres, regions->count, n, regions->halves);
+	regions->half_squares = MemoryContextAlloc(build->context, sizeof(float) * regions->count);
+	kmeans_half_squares(regions->scaled_centres, regions->count, n, regions->half_squares);
 	build->batch.products = MemoryContextAllocHuge(build->context, sizeof(float) * (Size) KMEANS_BATCH * regions->count);
 	build->batch.chosen = MemoryContextAllocHuge(build->context, sizeof(float) * (Size) KMEANS_BATCH * n);
 	build->run.first = MemoryContextAlloc(build->context, sizeof(float) * n);
@@ -131,7 +132,7 @@ find_nearest_regions(IndexBuild *build, const int *rows, int count, int32 *neare
 	for (int i = 0; i < count; i++)
 		memcpy(vectors + (Size) i * n, batch_vector(build, rows[i]), n * sizeof(float));
 	kmeans_multiply(vectors, (Size) count * n, regions->scale);
-	kmeans_assign(vectors, n, count, regions->scaled_centres, regions->halves, regions->count, n, build->batch.products, found);
+	kmeans_assign(vectors, n, count, regions->scaled_centres, regions->half_squares, regions->count, n, build->batch.products, found);
 	for (int i = 0; i < count; i++)
 		nearest[rows[i]] = found[i];
 }
@@ -214,7 +215,7 @@ assign_batch(IndexBuild *build)
 		build->regions.count = 1;
 		build->prefix = index_default_prefix(n);
 	}
-	if (build->regions.halves == NULL)
+	if (build->regions.half_squares == NULL)
 		begin_assigning(build);
 	assign_regions(build, regions);
 	row = palloc(INDEX_VECTOR_SIZE(n));
@@ -236,7 +237,7 @@ assign_batch(IndexBuild *build)
 
 /*
  * Whether a row may be left out: one that only snapshots older than the index can see, of another model than the rows that live.  As
- * after a broken HOT chain, the index is then not used by those snapshots.  A REINDEX cannot keep them from it.
+ * after a broken HOT chain, the index is then not used by those snapshots.  A REINDEX cannot prevent that.
  */
 static bool
 leave_out(IndexBuild *build, const Embedding *row, bool alive)

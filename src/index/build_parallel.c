@@ -3,11 +3,11 @@
  *
  * Regions are divided among partitions.  Each process takes blocks of the table, gives their rows to regions and appends each
  * row to its own file of the region's partition.  When the table is read, each process takes whole partitions, one after the
- * other: it reads all processes' files of it, sorts their rows by region and writes the nodes.  So both costly parts are
- * shared out, no process waits for a merge, and what is in memory at once follows from the number of partitions.  The leader
+ * other: it reads all processes' files of it, sorts their rows by region and writes the nodes.  So both costly parts run
+ * in parallel, no process waits for a merge, and the number of partitions determines the memory.  The leader
  * alone writes NULLs, centres, regions, the meta page and the log.
  *
- * A process may come late, or never: who is there shares the work (see storage/ipc/barrier.c).
+ * A worker may start late, or never: those present share the work (see storage/ipc/barrier.c).
  */
 #include "postgres.h"
 
@@ -32,7 +32,6 @@
 #include "utils/snapmgr.h"
 
 #include "index/build.h"
-#include "index/index.h"
 
 #define KEY_SHARED UINT64CONST(0x51A5000000000001)
 #define KEY_SCAN UINT64CONST(0x51A5000000000002)
@@ -45,7 +44,7 @@
 #define KEY_AXES UINT64CONST(0x51A5000000000009)
 #define KEYS 9
 
-#define PARTITIONS_PER_PROCESS 4	/* at least, so that none waits long for the last one */
+#define PARTITIONS_PER_PROCESS 4	/* at least, so that they finish at about the same time */
 #define PARTITION_MARGIN 1.5	/* regions differ in size */
 #define FILE_BUFFER (BLCKSZ + 512)	/* memory of an open BufFile */
 
@@ -433,7 +432,7 @@ share_build(ParallelContext *context, IndexBuild *build, Snapshot snapshot, cons
 	allocate(context, KEY_WAL_USAGE, sizeof(WalUsage) * context->nworkers);
 }
 
-/* After the last node: what the workers did, and what the leader alone writes. */
+/* After the last node: adds up what the workers did, and writes what the leader alone writes. */
 static void
 finish(ParallelContext *context, IndexBuild *build)
 {

@@ -1,8 +1,7 @@
 /*
  * build_prefix.c: how many dimensions the codes of cells have.
  *
- * A cell needs no more of them than tell it from the query's surroundings.  Few make the directories short; too few let leaves be
- * opened in vain.  Evaluation at the build on the sample: a row stands for a query, its nearest other row for the width of a cell, and what
+ * Fewer dimensions make the directories shorter; too few let leaves be opened for nothing.  Evaluation at the build on the sample: a row stands for a query, its nearest other row for the width of a cell, and what
  * is to be found is that row alone or, as often, as many as the sample has of the query's ten nearest.  Whatever of the others is not
  * farther away than reach and width together by its first dimensions would be opened.  Where the table's rows have near ones, only some
  * of the thinner sample's do: a query that all dimensions together would let open most leaves tells nothing, and is left out.

@@ -2,7 +2,7 @@
  * build_recall.c: how many regions must be visited for a share of the nearest rows; for siamese.target_recall.
  *
  * Evaluation at the build on the sample: for some of its rows, where the ten nearest other rows lie in the order of the regions.
- * The sample is thinner than the table, so its neighbours are farther, and the numbers err on the safe side.
+ * The sample is sparser than the table, so its neighbours are farther apart, and the numbers err on the safe side.
  */
 #include "postgres.h"
 

@@ -15,7 +15,6 @@
 
 #include "common/random.h"
 #include "index/build.h"
-#include "index/index.h"
 
 #define SAMPLE_ROWS_PER_REGION 32
 #define MATRIX_LIBRARY_ROWS 20000	/* all products with fewer take less time than loading it */
@@ -25,7 +24,7 @@ typedef struct SampleState
 {
 	IndexBuild *build;
 	Random		random;
-	int			wanted;			/* rows; 0: the first one decides */
+	int			wanted;			/* rows; 0: not known before the first row */
 	int			count;
 	double		seen;			/* rows that are not null */
 	float	   *rows;			/* [wanted, n] */
@@ -40,7 +39,7 @@ sample_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool al
 	Embedding  *row;
 	int			place;
 
-	/* rows that only older snapshots can see may be of another model, and tell nothing about the others */
+	/* rows that only older snapshots see may be of another model; they are not counted */
 	if (isnull[0] || !alive)
 		return;
 	state->seen++;
@@ -72,7 +71,7 @@ sample_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool al
 	MemoryContextReset(state->build->row_context);
 }
 
-/* Few rows decide how many regions there are; then as many are sampled as those need. */
+/* A small sample decides the number of regions; a larger one is taken if they need it. */
 static void
 take_sample(IndexBuild *build, SampleState *state, BlockNumber blocks, BlockNumber wanted_blocks)
 {
@@ -80,7 +79,7 @@ take_sample(IndexBuild *build, SampleState *state, BlockNumber blocks, BlockNumb
 
 	BlockSampler_Init(&sampler, blocks, wanted_blocks, SAMPLE_SEED);
 	while (BlockSampler_HasMore(&sampler))
-		/* with a snapshot, as CONCURRENTLY has one, what any transaction sees may not be asked for */
+		/* any_visible is not allowed with a snapshot, as CONCURRENTLY has one */
 		table_index_build_range_scan(build->heap, build->index, build->info, false, !build->info->ii_Concurrent, false,
 									 BlockSampler_Next(&sampler), 1, sample_row, state, NULL);
 }

@@ -1,8 +1,8 @@
 /*
  * build_write.c: writes a new index: leaves and directories region by region, then centres, regions and the meta page.
  *
- * Nobody else sees the index yet, so a node is filled in memory and copied to its pages when it is full; the pages go to
- * the log at the end, all together.  Several processes may write the nodes of one index, each those of its own regions.
+ * Nobody else sees the index yet, so a node is filled in memory and copied to its pages when it is full, and all pages are
+ * logged together at the end.  Several processes may write the nodes of one index, each those of its own regions.
  */
 #include "postgres.h"
 
@@ -14,7 +14,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
-#include "index/index.h"
+#include "index/build.h"
 
 typedef struct NodeBuilder
 {
@@ -141,7 +141,7 @@ index_writer_begin(Relation index, int fill)
 	return writer;
 }
 
-/* For a process that writes nodes alone; another one has the meta page. */
+/* For a worker, which writes nodes only; the leader has the meta page. */
 IndexWriter *
 index_writer_join(Relation index, int fill)
 {
@@ -168,7 +168,7 @@ index_writer_regions(IndexWriter *writer, const Embedding *like, const IndexAxes
 {
 	writer->meta.dimensions = like->dimensions;
 	writer->meta.axes = axes->count;
-	writer->meta.stray = axes->stray;
+	writer->meta.outlier = axes->outlier;
 	writer->meta.prefix = prefix;
 	writer->meta.metric = like->metric;
 	writer->meta.model = like->model;
@@ -288,7 +288,7 @@ index_writer_rows(IndexWriter *writer, uint32 region, IndexVector *const *rows, 
 void
 index_writer_region_end(IndexWriter *writer, uint32 region)
 {
-	/* the region's last leaf is the first to be filled up */
+	/* inserts fill the region's last leaf first */
 	if (!builder_is_full(&writer->leaf))
 	{
 		INDEX_NODE((Page) writer->leaf.images)->listed = 1;

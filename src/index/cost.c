@@ -1,10 +1,10 @@
 /*
  * cost.c: what a scan costs.
  *
- * Codes are cheap: one of 128 dimensions is a tenth of what the planner takes for an operator.  Every scan bounds all
- * cells; an ordered one then opens leaves before the first row can come, here taken to be a quarter of them, which lies between
- * clustered identities (a handful) and data without any structure (all).  What follows is charged in equal parts for each
- * further row, so that LIMIT takes its share.
+ * Codes are cheap: one of 128 dimensions costs a tenth of what the planner assumes for an operator.  Every scan bounds all
+ * cells; an ordered one then opens leaves before the first row can come, here taken to be a quarter of them, between the handful
+ * that clustered identities need and all of them for data without structure.  The rest is charged in equal parts for each further
+ * row, so that LIMIT pays its share.
  */
 #include "postgres.h"
 
@@ -17,12 +17,14 @@
 #include "utils/selfuncs.h"
 #include "utils/spccache.h"
 
+#include "common/compat.h"
 #include "index/index.h"
+#include "index/region.h"
 
 #define FIRST_LEAVES 16.0		/* an ordered scan opens these, and a share of the others, before its first row */
 #define FIRST_SHARE 0.25
 #define BALL_SPREAD 8.0			/* leaves that a condition opens, by those that its rows would fill */
-#define CACHED_PAGE 0.5			/* by one of the table: a quarter as many, and the same ones for every query */
+#define CACHED_PAGE 0.5			/* of a page of the table: there are a quarter as many, the same for every query */
 
 void
 index_cost(PlannerInfo *root, IndexPath *path, double loop_count, Cost *startup, Cost *total, Selectivity *selectivity,
@@ -49,7 +51,7 @@ index_cost(PlannerInfo *root, IndexPath *path, double loop_count, Cost *startup,
 	bool		ordered = path->indexorderbys != NIL;
 	IndexMeta	meta = {0};
 
-	/* one that an extension only imagines has no pages to read */
+	/* a hypothetical index of an extension has no pages to read */
 	if (!info->hypothetical)
 	{
 		Relation	index = index_open(info->indexoid, NoLock);

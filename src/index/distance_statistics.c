@@ -1,8 +1,8 @@
 /*
  * distance_statistics.c: ANALYZE of a column of embeddings.
  *
- * The standard statistics first, for equality: most common values, number of distinct ones.  Their histogram makes way for
- * the samples and curves of distance_statistics.h, since no one asks for ranges in the lexical order.  The distances of samples x
+ * The standard statistics first, for equality: most common values, number of distinct ones.  Their histogram is replaced by
+ * the samples and curves of distance_statistics.h, since ranges in the lexical order are of no use.  The distances of samples x
  * rows are taken row by row, so that no more than one long row is in memory at a time.
  */
 #include "postgres.h"
@@ -64,9 +64,9 @@ choose_ranks(int rows, int *ranks)
 	return points;
 }
 
-/* A value that outlives the row it was read from. */
+/* A copy that outlives the row from which it was read. */
 static Embedding *
-keep(Datum value)
+copy_embedding(Datum value)
 {
 	Embedding  *read = DatumGetEmbedding(value);
 	Embedding  *copy = palloc(VARSIZE(read));
@@ -75,9 +75,9 @@ keep(Datum value)
 	return copy;
 }
 
-/* Leaves those of the kind that most samples are of; returns their number. */
+/* Moves the samples of the most frequent kind to the front; returns their number. */
 static int
-keep_one_kind(Embedding **samples, int count)
+most_frequent_kind(Embedding **samples, int count)
 {
 	int			best = 0;
 	int			most = 0;
@@ -181,8 +181,8 @@ add_statistics(VacAttrStats *stats, AnalyzeAttrFetchFunc fetch, int samplerows)
 	count = Min(Min(count, STATISTICS_MOST), Min(Max(stats->minrows / 300, 1), rows));
 	samples = palloc(sizeof(Embedding *) * count);
 	for (int i = 0; i < count; i++)
-		samples[i] = keep(fetch(stats, places[(int64) rows * i / count], &isnull));
-	count = keep_one_kind(samples, count);
+		samples[i] = copy_embedding(fetch(stats, places[(int64) rows * i / count], &isnull));
+	count = most_frequent_kind(samples, count);
 	distances = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(float) * (Size) count * rows);
 	compared = take_distances(stats, fetch, places, rows, samples, count, distances);
 
@@ -258,13 +258,13 @@ statistics_read(VariableStatData *variable, Oid function)
 		!get_attstatsslot(&slot, variable->statsTuple, STATISTICS_KIND, InvalidOid, ATTSTATSSLOT_VALUES | ATTSTATSSLOT_NUMBERS))
 		return NULL;
 	if (!embedding_is_type(slot.valuetype))
-		return NULL;			/* of an operator on another type, whose statistics are of the same private kind */
+		return NULL;			/* another type may use the same private kind */
 	statistics = palloc0(sizeof *statistics);
 	statistics->count = slot.nvalues;
 	statistics->points = slot.nnumbers >= STATISTICS_HEADER ? (int) slot.numbers[1] : -1;
 	if (statistics->count < 1 || statistics->points < 0 ||
 		slot.nnumbers != STATISTICS_HEADER + statistics->points * (1 + statistics->count))
-		return NULL;			/* another version's */
+		return NULL;			/* written by another version */
 	statistics->samples = embeddings_of(&slot);
 	statistics->comparable = slot.numbers[0];
 	statistics->shares = slot.numbers + STATISTICS_HEADER;

@@ -1,8 +1,8 @@
 /*
- * distance_statistics.h: what ANALYZE keeps of a column of embeddings, and how many rows a ball holds by that.
+ * distance_statistics.h: what ANALYZE stores for a column of embeddings, and the share of rows within a ball.
  *
- * Some rows are kept whole (the samples), and for each of them how its distances to all rows of ANALYZE's sample are
- * distributed (its curve).  So a ball that holds one row in a hundred thousand is seen although a hundred rows are kept.
+ * Some rows are stored whole (the samples), each with the distribution of its distances to all rows of ANALYZE's sample (its
+ * curve).  So a ball with one row in a hundred thousand is seen although only a hundred rows are stored.
  */
 #ifndef SIAMESE_INDEX_DISTANCE_STATISTICS_H
 #define SIAMESE_INDEX_DISTANCE_STATISTICS_H
@@ -17,7 +17,7 @@ typedef struct DistanceStatistics
 {
 	int			count;			/* samples: all of one model, distance and number of dimensions */
 	const Embedding **samples;
-	int			points;			/* of a curve; 0: nothing was there to compare with */
+	int			points;			/* of a curve; 0: there were no other rows */
 	const float *shares;		/* [points] of the rows, rising to 1 */
 	const float *curves;		/* [count, points]: distances within which these shares lie, the sample itself left out */
 	double		comparable;		/* share of the rows with a value that are of the samples' kind */
@@ -27,10 +27,10 @@ typedef struct DistanceStatistics
 	const float *frequencies;	/* [common], of all rows */
 } DistanceStatistics;
 
-/* Of a variable that the planner examined; NULL: there are none, or the user must not know them (function: the operator's). */
+/* Of a variable that the planner examined; NULL: there are none, or the user may not see them (function: the operator's). */
 extern const DistanceStatistics *statistics_read(VariableStatData *variable, Oid function);
 
-/* Whether distances between them can be taken. */
+/* Whether they can be compared. */
 static inline bool
 statistics_same_kind(const Embedding *a, const Embedding *b)
 {

@@ -1,5 +1,5 @@
 /*
- * free_space.c: where something new is put: pages, directory nodes, and each region's list of leaves with free space.
+ * free_space.c: finds and frees space: pages, directory nodes, and each region's free-space list of leaves.
  *
  * The list is a chain from the region's record through the leaves.  Each change of it is one record of the log, made with the
  * leaf and then the region's page locked.  Only vacuum locks two leaves, in the order of the list.
@@ -12,11 +12,12 @@
 #include "storage/indexfsm.h"
 #include "utils/rel.h"
 
-#include "index/index.h"
+#include "common/compat.h"
+#include "index/region.h"
 
 /* ---- pages ------------------------------------------------------------------------------------------------------- */
 
-/* A page that vacuum has freed, exclusively locked.  The map only hints at such pages: what is in use is passed over. */
+/* A page that vacuum has freed, exclusively locked.  The map gives hints alone: pages that are in use are skipped. */
 static Buffer
 reuse_page(Relation index)
 {
@@ -27,7 +28,7 @@ reuse_page(Relation index)
 	{
 		Buffer		buffer = ReadBuffer(index, block);
 
-		/* whoever has it locked uses it; and the caller holds locks */
+		/* a locked page is in use, and the caller holds locks */
 		if (ConditionalLockBuffer(buffer))
 		{
 			Page		page = BufferGetPage(buffer);
@@ -41,7 +42,7 @@ reuse_page(Relation index)
 	return InvalidBuffer;
 }
 
-/* What is found under this number later is told from what was there by the generation. */
+/* The generation tells a page from what was in the block before. */
 static void
 init_page(Page page, IndexPageKind kind, BlockNumber block, uint32 region, int next_generation)
 {
@@ -78,7 +79,7 @@ index_free_leftovers(Relation index)
 	{
 		Buffer		buffer = ReadBuffer(index, block);
 
-		/* whoever has it locked has made it just now */
+		/* another session holds the lock: it has just added the page */
 		if (!ConditionalLockBuffer(buffer))
 		{
 			ReleaseBuffer(buffer);
@@ -97,7 +98,7 @@ index_free_leftovers(Relation index)
 	IndexFreeSpaceMapVacuum(index);
 }
 
-/* The further pages of a node, each with a record of its own. */
+/* The further pages of a node, each logged by itself. */
 static void
 new_more(Relation index, uint32 region, const IndexLayout *layout, BlockNumber *more)
 {
@@ -113,7 +114,7 @@ new_more(Relation index, uint32 region, const IndexLayout *layout, BlockNumber *
 	}
 }
 
-/* The first page of a node without items; whoever leads to it is in the same record. */
+/* The first page of a node without items; what points to it is changed in the same record. */
 static Buffer
 new_node(GenericXLogState *state, Relation index, IndexPageKind kind, uint32 region, const IndexLayout *layout, const BlockNumber *more,
 		 Page *page)
@@ -264,7 +265,7 @@ index_space_first(Relation index, const IndexMeta *meta, uint32 region, const In
 		index_check_node(index, first, BufferGetPage(buffer), layout);
 		return buffer;
 	}
-	/* The two change together: it was taken off since, or something is wrong. */
+	/* Page and list change together: either it has been taken off meanwhile, or the index is corrupted. */
 	region_buffer = index_lock_region(index, meta, region, BUFFER_LOCK_SHARE, &record);
 	is_first = record->space == first;
 	UnlockReleaseBuffer(region_buffer);
@@ -278,8 +279,8 @@ index_space_first(Relation index, const IndexMeta *meta, uint32 region, const In
 
 /*
  * A step along the list: *next is the leaf after block; before is the one before it, or InvalidBlockNumber.  *empty: if it has no
- * rows, it is to be taken off the list; whether it was.  Then nobody puts a row into it: its generation is no longer the
- * cells'.  False: the list has changed meanwhile.
+ * rows, it is to be taken off the list; out: whether it was.  Nobody puts a row into it then, since its generation differs from
+ * that in the cells.  False: the list has changed meanwhile.
  */
 static bool
 follow_list(Relation index, const IndexMeta *meta, uint32 region, BlockNumber before, BlockNumber block, BlockNumber *next, bool *empty)
@@ -381,7 +382,7 @@ free_cells(Relation index, BlockNumber block, uint32 region, const IndexLayout *
 	}
 }
 
-/* The pages of an emptied leaf, the first one last: it leads to the others after a crash. */
+/* The pages of an emptied leaf, the first one last: after a crash it still names the others. */
 static void
 free_leaf(Relation index, BlockNumber block)
 {
@@ -446,7 +447,7 @@ index_space_free_leaves(Relation index, const IndexMeta *meta, uint32 region, co
 	for (int i = 0; i < count; i++)
 		if (is_emptied(index, leaves[i]))
 			leaves[gone++] = leaves[i];
-	/* First what leads to them, then they themselves: after a crash in between, the next vacuum goes on. */
+	/* First the pointers to them, then the pages: after a crash in between, the next vacuum goes on. */
 	if (gone > 0)
 		free_cells(index, first_directory, region, directory, leaves, gone);
 	for (int i = 0; i < gone; i++)

@@ -1,9 +1,9 @@
 /*
  * group.c: rows of a region into cells: a row and its nearest, up to LIMIT_CELL_ROWS and no farther away than is usual.
  *
- * So a cell of identities far from one another is one identity, and a stray row is a cell of its own rather than in a wide
- * one that every query would have to look into.  Where there are no clusters, cells are full.  Halving by planes would cut
- * through identities: in many dimensions most planes between many clusters do.  Only runs of more rows than can be
+ * So a cell of identities far from one another is one identity, and a row far from all others is a cell of its own rather than in a
+ * wide one that every query would have to open.  Where there are no clusters, cells are full.  Halving by planes would cut
+ * through identities: in many dimensions most planes between clusters cut through some.  Only runs of more rows than can be
  * compared pair by pair are halved before.
  */
 #include "postgres.h"
@@ -15,7 +15,8 @@
 
 #include "common/limits.h"
 #include "distance/distance.h"
-#include "index/index.h"
+#include "index/cluster.h"
+#include "index/select_float.h"
 #include "matrix/matrix.h"
 
 #if defined(__GNUC__) && !defined(__clang__)
@@ -24,7 +25,7 @@
 
 #define GROUP_RUN 1024			/* rows that are compared pair by pair */
 #define GROUP_BLOCK 128			/* rows of a product */
-#define GROUP_LANES 16			/* that compilers turn into vectors */
+#define GROUP_LANES 16			/* compilers make vectors of them */
 #define GROUP_ROUNDS 3			/* of 2-means */
 #define GROUP_REACH 1.6f		/* times the median distance of nearest rows: what a cell may reach */
 

@@ -7,6 +7,7 @@
 #include "commands/vacuum.h"
 #include "fmgr.h"
 
+#include "common/compat.h"
 #include "index/index.h"
 
 PG_FUNCTION_INFO_V1(siamese_index_handler);

@@ -1,5 +1,5 @@
 /*
- * index_stats.c: what the last scan did, and what an index is made of, in SQL.
+ * index_stats.c: siamese.index_stats(): what an index consists of.
  */
 #include "postgres.h"
 
@@ -13,33 +13,11 @@
 #include "utils/rel.h"
 
 #include "common/check.h"
+#include "common/compat.h"
 #include "index/index.h"
-#include "index/search.h"
+#include "index/region.h"
 
-PG_FUNCTION_INFO_V1(siamese_index_scan);
 PG_FUNCTION_INFO_V1(siamese_index_stats);
-
-static TupleDesc
-result_descriptor(FunctionCallInfo fcinfo)
-{
-	TupleDesc	descriptor;
-
-	if (get_call_result_type(fcinfo, NULL, &descriptor) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	return BlessTupleDesc(descriptor);
-}
-
-Datum
-siamese_index_scan(PG_FUNCTION_ARGS)
-{
-	const SearchCounts *counts = index_last_scan();
-	TupleDesc	descriptor = result_descriptor(fcinfo);
-	Datum		values[] = {Int64GetDatum(counts->regions), Int64GetDatum(counts->cells), Int64GetDatum(counts->leaves),
-	Int64GetDatum(counts->codes), Int64GetDatum(counts->rows), Int64GetDatum(counts->passes)};
-	bool		nulls[lengthof(values)] = {false};
-
-	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(descriptor, values, nulls)));
-}
 
 typedef struct Totals
 {
@@ -77,7 +55,7 @@ add_leaf(Totals *totals, Page page, const IndexLayout *layout, float rounding)
 Datum
 siamese_index_stats(PG_FUNCTION_ARGS)
 {
-	TupleDesc	descriptor = result_descriptor(fcinfo);
+	TupleDesc	descriptor;
 	IndexInspection inspection;
 	Relation	index;
 	BlockNumber blocks;
@@ -91,6 +69,8 @@ siamese_index_stats(PG_FUNCTION_ARGS)
 	bool		nulls[15] = {false};
 	char		model[17];
 
+	if (get_call_result_type(fcinfo, NULL, &descriptor) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
 	index_inspect_begin(&inspection, PG_GETARG_OID(0), AccessShareLock);
 	index = inspection.index;
 	blocks = RelationGetNumberOfBlocks(index);
@@ -111,7 +91,7 @@ siamese_index_stats(PG_FUNCTION_ARGS)
 		{
 			case INDEX_PAGE_LEAF:
 				if (layout.dimensions == 0)
-					break;		/* the first row came after the meta page was read */
+					break;		/* the first row was inserted after the meta page was read */
 				index_check_node(index, block, page, &layout);
 				add_leaf(&totals, page, &layout, rounding);
 				break;
@@ -127,7 +107,7 @@ siamese_index_stats(PG_FUNCTION_ARGS)
 		}
 		UnlockReleaseBuffer(buffer);
 	}
-	bad = totals.clipped + meta.strays;
+	bad = totals.clipped + meta.outliers;
 	capacity = Max((double) totals.leaves * layout.capacity, 1);
 	snprintf(model, sizeof model, "%016llx", (unsigned long long) meta.model);
 
@@ -150,12 +130,12 @@ siamese_index_stats(PG_FUNCTION_ARGS)
 	values[13] = Int64GetDatum((int64) blocks * BLCKSZ);
 
 	/*
-	 * A new build pays when a tenth of the rows are badly coded, more than half came after the build, or most of the space is
-	 * free in an index of some size.
+	 * A new build pays if a tenth of the rows are badly coded, if more than half of them are newer than the build, or if most of the
+	 * space of a larger index is free.
 	 */
 	values[14] = BoolGetDatum(bad * 10 > totals.rows ||
 							  (totals.rows > 1000 && totals.rows > 2 * (int64) meta.built_rows) ||
 							  (totals.leaves > 100 && totals.rows < capacity * 0.4));
 	index_inspect_end(&inspection);
-	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(descriptor, values, nulls)));
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor), values, nulls)));
 }

@@ -1,5 +1,5 @@
 /*
- * insert.c: a row into the index.
+ * insert.c: inserts a row.
  *
  * Radii grow before the row is there, each with a record of its own: whatever a crash or a concurrent scan sees in between,
  * bounds hold.  Locks: a leaf's before its directory's; the meta page's before that of a page of regions.
@@ -16,12 +16,13 @@
 
 #include "distance/distance.h"
 #include "index/index.h"
+#include "index/region.h"
 
-#define CHOICES 4				/* near cells whose leaves are tried */
-#define CLIPPED_TOO_MUCH 4		/* times what rounding takes: such a row founds a region */
-#define REACH_OF_NEW 2			/* a new region's box reaches so many times as far as the nearest centre */
-#define STRAYS_AT_ONCE 16
-#define ROWS_PER_CELL 8			/* a leaf gets no new cell unless its cells have that many rows, but for the first ones */
+#define CHOICES 4				/* nearest cells whose leaves are tried */
+#define CLIPPED_TOO_MUCH 4		/* times the error of rounding: such a row founds a region */
+#define REACH_OF_NEW 2			/* the box of a new region extends so many times the distance to the nearest centre */
+#define OUTLIERS_AT_ONCE 16
+#define ROWS_PER_CELL 8			/* a leaf gets a new cell only if its cells have so many rows on average, but for the first ones */
 #define FIRST_CELLS 16			/* this share of its items */
 
 typedef struct Choice
@@ -125,7 +126,7 @@ write_centre(Relation index, const float *centre, int n)
 	return next;
 }
 
-/* The regions that inserts may found: their pages must not outgrow the rows. */
+/* The number of regions is limited, so that their pages do not outgrow the rows. */
 static bool
 may_found_region(const IndexMeta *meta)
 {
@@ -133,8 +134,8 @@ may_found_region(const IndexMeta *meta)
 }
 
 /*
- * The row becomes the centre of a new region.  Its box reaches twice as far as the nearest centre (or zero) is: what
- * comes next is of that scale, as far as one can know.
+ * The row becomes the centre of a new region.  Its box extends twice as far as the nearest centre (or zero) is: the best guess of
+ * the scale of what comes next.
  */
 static void
 found_region(Insertion *insertion, double reach)
@@ -152,7 +153,7 @@ found_region(Insertion *insertion, double reach)
 	memcpy(insertion->centre, insertion->vector, sizeof(float) * n);
 	insertion->step = index_step(reach * REACH_OF_NEW, insertion->centre, n);
 
-	/* One session at a time; the others look again. */
+	/* One session at a time; the others choose again. */
 	meta_buffer = index_read(index, INDEX_META_BLOCK, BUFFER_LOCK_EXCLUSIVE, INDEX_PAGE_META);
 	meta = INDEX_META(BufferGetPage(meta_buffer));
 	if (meta->regions != insertion->meta.regions || meta->dimensions != insertion->meta.dimensions)
@@ -467,7 +468,7 @@ put_new_cell(Insertion *insertion, Buffer leaf)
 
 /* ---- the row ----------------------------------------------------------------------------------------------------- */
 
-/* Into a cell that the row does not make wider than usual, or as a new cell into the leaf of the nearest one. */
+/* Into a near cell that does not become wider than usual, or as a new cell into the leaf of the nearest one. */
 static bool
 put_near(Insertion *insertion)
 {
@@ -491,7 +492,7 @@ put_near(Insertion *insertion)
 	return done;
 }
 
-/* Into the first leaf with free space; false: there was none, or it was full or changed, and one has to look again. */
+/* Into the first leaf with free space; false: there was none, or it was full or changed, and the caller must look again. */
 static bool
 put_into_listed_leaf(Insertion *insertion)
 {
@@ -538,19 +539,19 @@ insert_row(Insertion *insertion)
 	} while (!put_near(insertion) && !put_into_listed_leaf(insertion));
 }
 
-/* For index_stats: one of some is counted, for them all. */
+/* For index_stats: one of OUTLIERS_AT_ONCE is counted for all. */
 static void
-count_stray(Insertion *insertion)
+count_outlier(Insertion *insertion)
 {
 	Buffer		buffer;
 	GenericXLogState *state;
 
 	if (murmurhash32(ItemPointerGetBlockNumber(&insertion->tid) * MaxOffsetNumber + ItemPointerGetOffsetNumber(&insertion->tid)) %
-		STRAYS_AT_ONCE != 0)
+		OUTLIERS_AT_ONCE != 0)
 		return;
 	buffer = index_read(insertion->index, INDEX_META_BLOCK, BUFFER_LOCK_EXCLUSIVE, INDEX_PAGE_META);
 	state = GenericXLogStart(insertion->index);
-	INDEX_META(GenericXLogRegisterBuffer(state, buffer, 0))->strays += STRAYS_AT_ONCE;
+	INDEX_META(GenericXLogRegisterBuffer(state, buffer, 0))->outliers += OUTLIERS_AT_ONCE;
 	GenericXLogFinish(state);
 	UnlockReleaseBuffer(buffer);
 }
@@ -563,7 +564,7 @@ index_am_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid, Re
 	MemoryContext context;
 	MemoryContext previous;
 	IndexAxes	axes;
-	bool		stray;
+	bool		outlier;
 	int			n;
 
 	if (isnull[0])
@@ -585,11 +586,11 @@ index_am_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid, Re
 	insertion.rounding = index_vector(&axes, insertion.row, insertion.vector);
 	insertion.centre = palloc(sizeof(float) * n);
 	insertion.code = palloc(n);
-	/* the axes are the cache's: what comes now may let it go */
-	stray = index_is_stray(&axes, insertion.row, insertion.vector);
+	/* the axes point into the cache, which the next call may free */
+	outlier = index_is_outlier(&axes, insertion.row, insertion.vector);
 	insert_row(&insertion);
-	if (stray)
-		count_stray(&insertion);
+	if (outlier)
+		count_outlier(&insertion);
 	MemoryContextSwitchTo(previous);
 	MemoryContextDelete(context);
 	return false;

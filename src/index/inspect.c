@@ -1,5 +1,5 @@
 /*
- * inspect.c: indexes for functions that look into them: which relations are indexes of this access method, and who may.
+ * inspect.c: opens an index for functions that read it as a whole: is it one of this access method, and may the user.
  *
  * An index's table may have expressions and predicates of its owner, whose functions run when its rows are looked up.  So the
  * functions are for those who may maintain the table, and run as its owner, as REINDEX does.
@@ -22,7 +22,9 @@
 #include "utils/syscache.h"
 
 #include "common/check.h"
+#include "common/compat.h"
 #include "index/index.h"
+#include "index/region.h"
 
 /* Raises unless it is such an index and the user may look into it; returns its table. */
 static Oid

@@ -1,9 +1,9 @@
 /*
- * integrity.c: siamese.index_check(): reads a whole index and reports what does not fit together.
+ * integrity.c: siamese.index_check(): reads a whole index and reports every inconsistency.
  *
- * Everything that a search trusts is proved anew: chains, nodes, that each row's cell is in the directory of its region, and
- * that slacks and radii hold as far as codes can tell.  With the heap, each row must be in the index under its TID, once, and
- * within its slack.  Writers are kept out meanwhile, but not on a standby.
+ * Everything that a search relies on is verified: chains, nodes, that each row's cell is in the directory of its region, and
+ * that slacks and radii are large enough, as far as codes tell.  With the heap, each row must be in the index under its TID, once, and
+ * within its slack.  Writers wait meanwhile, but not on a standby.
  */
 #include "postgres.h"
 
@@ -24,11 +24,13 @@
 #include "utils/snapmgr.h"
 
 #include "common/check.h"
+#include "common/compat.h"
 #include "index/index.h"
+#include "index/region.h"
 
 PG_FUNCTION_INFO_V1(siamese_index_check);
 
-/* Slacks are sums in double rounded up once; what codes prove of them is exact but for that. */
+/* Slacks are sums in double, rounded up once; all else is exact. */
 #define TOLERANCE 1.00001
 
 /* A row as the index has it. */
@@ -39,7 +41,7 @@ typedef struct Entry
 	BlockNumber leaf;			/* InvalidBlockNumber: NULL */
 } Entry;
 
-/* A cell, for finding the rows' ones. */
+/* A cell, to look up those of rows. */
 typedef struct Cell
 {
 	BlockNumber leaf;
@@ -304,7 +306,7 @@ check_leaf(Check *check, const Cell *cells, int64 cell_count, Page directory, ui
 	int			free = 0;
 
 	copy_page(check, block, copy);
-	/* a vacuum did not come to its end: the next one goes on */
+	/* left by a vacuum that was interrupted; the next one frees it */
 	if (index_page_kind(copy) == INDEX_PAGE_EMPTIED)
 		return;
 	page = get_node(check, block, INDEX_PAGE_LEAF, cells[0].region, cells[0].directory);
@@ -412,7 +414,7 @@ check_nulls(Check *check)
 		report(check, INDEX_META_BLOCK, "the page of NULLs with free space, %u, is not in the chain", check->meta.nulls_space);
 }
 
-/* What bounds rest on: that the map makes no distance longer.  False: there is no map to look at rows with. */
+/* The bounds rely on the map making no distance longer.  False: the map cannot be read, nor rows be compared. */
 static bool
 check_axes(Check *check)
 {
@@ -439,7 +441,7 @@ check_axes(Check *check)
 	return true;
 }
 
-/* A leaf with rows that no directory leads to.  Pages without rows may be left by a crash, and harm nothing. */
+/* Leaves with rows to which no directory points.  Pages without rows may be left by a crash, and harm nothing. */
 static void
 check_unreached(Check *check)
 {
@@ -508,7 +510,7 @@ check_heap_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, boo
 		report(check, entry->leaf, "row %u belongs to another model", entry->item);
 	else
 	{
-		/* after the value was read, perhaps from a table of its own, which may let the cache go */
+		/* only now: reading the value, perhaps from a TOAST table, may free the cache */
 		const IndexCache *cache = index_cache(check->index, &check->meta);
 		IndexAxes	axes = index_cache_axes(cache);
 		const float *centre;

@@ -1,9 +1,9 @@
 /*
  * kmeans.c: Lloyd's k-means (Lloyd 1982) with matrix products, for the centres of the regions.
  *
- * The nearest centre of x is the one with the largest x c - |c|^2 / 2: one product a batch of rows.  Where the centres lie
- * decides how fast the index is, never what it answers.  All this is in single precision: values near the ends of its range are
- * multiplied by kmeans_scale() before.
+ * The nearest centre of x is the one with the largest x c - |c|^2 / 2: one product a batch of rows.  The centres
+ * decide how fast the index is, never what it answers.  All this is in single precision: values near the ends of its range are
+ * multiplied by kmeans_scale() first.
  */
 #include "postgres.h"
 
@@ -13,7 +13,7 @@
 #include "miscadmin.h"
 
 #include "common/random.h"
-#include "index/index.h"
+#include "index/cluster.h"
 #include "matrix/matrix.h"
 
 #if defined(__GNUC__) && !defined(__clang__)
@@ -56,7 +56,7 @@ kmeans_multiply(float *values, Size count, float scale)
 
 /* In lanes, which compilers turn into vectors; of equal ones the first. */
 static int32
-largest_score(const float *products, const float *halves, int k)
+largest_score(const float *products, const float *half_squares, int k)
 {
 	float		best[KMEANS_LANES];
 	int32		place[KMEANS_LANES];
@@ -70,7 +70,7 @@ largest_score(const float *products, const float *halves, int k)
 	for (int i = 0; i + KMEANS_LANES <= k; i += KMEANS_LANES)
 		for (int lane = 0; lane < KMEANS_LANES; lane++)
 		{
-			float		score = products[i + lane] - halves[i + lane];
+			float		score = products[i + lane] - half_squares[i + lane];
 
 			place[lane] = score > best[lane] ? i + lane : place[lane];
 			best[lane] = score > best[lane] ? score : best[lane];
@@ -80,7 +80,7 @@ largest_score(const float *products, const float *halves, int k)
 			winner = lane;
 	for (int i = k - k % KMEANS_LANES; i < k; i++)
 	{
-		float		score = products[i] - halves[i];
+		float		score = products[i] - half_squares[i];
 
 		if (score > best[winner])
 		{
@@ -92,7 +92,7 @@ largest_score(const float *products, const float *halves, int k)
 }
 
 void
-kmeans_halves(const float *centres, int k, int n, float *halves)
+kmeans_half_squares(const float *centres, int k, int n, float *half_squares)
 {
 	for (int i = 0; i < k; i++)
 	{
@@ -100,18 +100,18 @@ kmeans_halves(const float *centres, int k, int n, float *halves)
 
 		for (int j = 0; j < n; j++)
 			sum += centres[(Size) i * n + j] * centres[(Size) i * n + j];
-		halves[i] = sum / 2;
+		half_squares[i] = sum / 2;
 	}
 }
 
 void
-kmeans_assign(const float *rows, Size lead, int count, const float *centres, const float *halves, int k, int n, float *scratch,
+kmeans_assign(const float *rows, Size stride, int count, const float *centres, const float *half_squares, int k, int n, float *products,
 			  int32 *nearest)
 {
 	Assert(count <= KMEANS_BATCH);
-	matrix_multiply_large(false, true, count, k, n, rows, lead, centres, n, 0, scratch, k);
+	matrix_multiply_large(false, true, count, k, n, rows, stride, centres, n, 0, products, k);
 	for (int row = 0; row < count; row++)
-		nearest[row] = largest_score(scratch + (Size) row * k, halves, k);
+		nearest[row] = largest_score(products + (Size) row * k, half_squares, k);
 }
 
 /* Means of the rows of each centre; a centre without rows takes a random row. */
@@ -145,8 +145,8 @@ int
 kmeans_run(const float *rows, int count, int n, int k, uint64 seed, float *centres)
 {
 	Random		random = random_stream(seed, 0);
-	float	   *halves = palloc(sizeof(float) * k);
-	float	   *scratch = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(float) * (Size) KMEANS_BATCH * k);
+	float	   *half_squares = palloc(sizeof(float) * k);
+	float	   *products = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(float) * (Size) KMEANS_BATCH * k);
 	int32	   *nearest = palloc0(sizeof(int32) * count);
 	int		   *members = palloc(sizeof(int) * k);
 	int32		batch[KMEANS_BATCH];
@@ -167,13 +167,13 @@ kmeans_run(const float *rows, int count, int n, int k, uint64 seed, float *centr
 		int			stride = early ? KMEANS_EARLY_STRIDE : 1;
 		int			changed = 0;
 
-		kmeans_halves(centres, k, n, halves);
+		kmeans_half_squares(centres, k, n, half_squares);
 		for (int start = 0; start < count; start += KMEANS_BATCH * stride)
 		{
 			int			length = Min((count - start + stride - 1) / stride, KMEANS_BATCH);
 
 			CHECK_FOR_INTERRUPTS();
-			kmeans_assign(rows + (Size) start * n, (Size) n * stride, length, centres, halves, k, n, scratch, batch);
+			kmeans_assign(rows + (Size) start * n, (Size) n * stride, length, centres, half_squares, k, n, products, batch);
 			for (int i = 0; i < length; i++)
 			{
 				changed += batch[i] != nearest[start + i * stride];
@@ -192,8 +192,8 @@ kmeans_run(const float *rows, int count, int n, int k, uint64 seed, float *centr
 	for (int i = 0; i < k; i++)
 		if (members[i] > 0)
 			memmove(centres + (Size) used++ * n, centres + (Size) i * n, n * sizeof(float));
-	pfree(halves);
-	pfree(scratch);
+	pfree(half_squares);
+	pfree(products);
 	pfree(nearest);
 	pfree(members);
 	return used;

@@ -1,5 +1,5 @@
 /*
- * meta.c: the meta page, the regions, and what a backend keeps of them.
+ * meta.c: the meta page, the regions, and a backend's cache of them.
  */
 #include "postgres.h"
 
@@ -12,7 +12,7 @@
 
 #include "common/check.h"
 #include "distance/distance.h"
-#include "index/index.h"
+#include "index/region.h"
 
 void
 index_meta_init(Page page, int fill)
@@ -146,11 +146,11 @@ index_cache(Relation index, const IndexMeta *meta)
 
 	if (meta->dimensions == 0)
 		return NULL;
-	if (cache != NULL && cache->beginning == meta->beginning && cache->regions == meta->regions && cache->axes == meta->axes &&
+	if (cache != NULL && cache->resets == meta->resets && cache->regions == meta->regions && cache->axes == meta->axes &&
 		cache->layout.dimensions == index_coded(meta) && cache->directory.dimensions == meta->prefix && cache->model == meta->model && cache->metric == meta->metric)
 		return cache;
 
-	/* Read first, then kept: an error leaves nothing behind. */
+	/* Read completely before it replaces the old one: an error leaves nothing behind. */
 	size = offsetof(IndexCache, values) +
 		sizeof(float) * ((Size) meta->regions * (index_coded(meta) + 1) + index_axes_floats(meta->axes, meta->dimensions));
 	read = MemoryContextAllocHuge(CurrentMemoryContext, size);
@@ -161,8 +161,8 @@ index_cache(Relation index, const IndexMeta *meta)
 	read->regions = meta->regions;
 	read->axes = meta->axes;
 	read->dimensions = meta->dimensions;
-	read->beginning = meta->beginning;
-	read->stray = meta->stray;
+	read->resets = meta->resets;
+	read->outlier = meta->outlier;
 	regions = index_read_regions(index, meta);
 	for (uint32 i = 0; i < meta->regions; i++)
 	{

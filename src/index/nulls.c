@@ -1,15 +1,15 @@
 /*
  * nulls.c: rows whose value is NULL: their TIDs alone, on a chain of pages.
  *
- * No query is near to them, but ORDER BY gives them last, IS NULL asks for them, and an index that left them out could not
- * serve a plan without any condition.
+ * They are at no distance, but ORDER BY returns them last, IS NULL asks for them, and an index without them could not serve a
+ * plan without conditions.
  */
 #include "postgres.h"
 
 #include "miscadmin.h"
 #include "utils/rel.h"
 
-#include "index/index.h"
+#include "index/region.h"
 
 void
 index_null_page_init(Page page, BlockNumber next)
@@ -77,7 +77,7 @@ index_null_insert(Relation index, const ItemPointerData *tid)
 	if (BufferIsValid(buffer))
 		UnlockReleaseBuffer(buffer);
 
-	/* The meta page is locked first, so that one of several sessions makes the new page and the others find it. */
+	/* The meta page is locked first, so that one of several sessions adds the new page and the others find it. */
 	meta_buffer = index_read(index, INDEX_META_BLOCK, BUFFER_LOCK_EXCLUSIVE, INDEX_PAGE_META);
 	meta = *INDEX_META(BufferGetPage(meta_buffer));
 	buffer = find_space(index, BlockNumberIsValid(begin) ? begin : meta.nulls_space);

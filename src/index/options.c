@@ -6,6 +6,7 @@
 #include "access/reloptions.h"
 #include "utils/rel.h"
 
+#include "common/limits.h"
 #include "index/index.h"
 
 #define DEFAULT_FILLFACTOR 90

@@ -8,7 +8,7 @@
 #include "utils/rel.h"
 
 #include "common/check.h"
-#include "index/index.h"
+#include "index/region.h"
 
 /* ---- layout ------------------------------------------------------------------------------------------------------ */
 
@@ -35,7 +35,7 @@ node_capacity(int dimensions, int pages)
 	return capacity;
 }
 
-/* As few pages a node as waste less than a sixteenth; else those that waste least. */
+/* The fewest pages a node that waste less than a sixteenth, or the number that wastes least. */
 void
 index_layout(IndexLayout *layout, int dimensions)
 {
@@ -84,7 +84,7 @@ index_page_init(Page page, IndexPageKind kind, BlockNumber block, uint32 region)
 	special->region = region;
 	special->generation = 1;
 	special->padding = 0;
-	/* What lies between pd_lower and pd_upper is not logged: nothing, unless the page's owner sets pd_lower. */
+	/* What lies between pd_lower and pd_upper is not logged.  By default that is nothing. */
 	((PageHeader) page)->pd_lower = ((PageHeader) page)->pd_upper;
 }
 
@@ -121,7 +121,7 @@ index_raise_corrupted(Relation index, BlockNumber block, const char *detail)
 	check_index_corrupted(RelationGetRelationName(index), block, detail);
 }
 
-/* That it is what was written under this number: pages that were swapped are noticed. */
+/* That it was written as this block, so that swapped pages are noticed. */
 static void
 check_identity(Relation index, BlockNumber block, Page page)
 {
@@ -189,7 +189,7 @@ index_read_any(Relation index, BlockNumber block, int lock)
 {
 	Buffer		buffer;
 
-	/* which would be a new page */
+	/* ReadBuffer() would add a page */
 	if (unlikely(!BlockNumberIsValid(block)))
 		index_raise_corrupted(index, block, "A pointer to a page is invalid.");
 	buffer = ReadBuffer(index, block);

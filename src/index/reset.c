@@ -1,11 +1,11 @@
 /*
- * reset.c: an index whose rows are all gone begins anew.
+ * reset.c: empties an index that has no rows left.
  *
  * An index is of one model, and its regions lie where its first rows were.  When vacuum has removed the last row, the index
  * becomes as empty as a new one: the next row decides the model, and the pages go back to the system.
  *
- * Whoever has read the meta page holds a lock on the index until he is done with what it led to, so nobody may have one now: the lock
- * is not waited for.  What other processes keep of the index is told apart by the number of its beginning.
+ * Who has read the meta page holds a lock on the index until the last use of what it points to, so nobody may hold one now; the
+ * lock is not waited for.  Caches of other processes are outdated by the number of resets.
  */
 #include "postgres.h"
 
@@ -16,7 +16,7 @@
 #include "storage/lmgr.h"
 #include "utils/rel.h"
 
-#include "index/index.h"
+#include "index/region.h"
 
 static bool
 has_rows(Relation index)
@@ -45,7 +45,7 @@ index_reset(Relation index)
 {
 	bool		reset = false;
 
-	/* the lock is logged, which takes a transaction's number, and there is none to be had in parallel mode */
+	/* the lock is logged, which needs a transaction id, and parallel mode cannot assign one */
 	if (IsInParallelMode() || RelationGetNumberOfBlocks(index) == 1 || !ConditionalLockRelation(index, AccessExclusiveLock))
 		return false;
 	if (!has_rows(index))
@@ -53,13 +53,13 @@ index_reset(Relation index)
 		Buffer		buffer = index_read(index, INDEX_META_BLOCK, BUFFER_LOCK_EXCLUSIVE, INDEX_PAGE_META);
 		GenericXLogState *state = GenericXLogStart(index);
 		Page		page = GenericXLogRegisterBuffer(state, buffer, 0);
-		uint8		beginning = INDEX_META(page)->beginning + 1;
+		uint8		resets = INDEX_META(page)->resets + 1;
 
 		index_meta_init(page, INDEX_META(page)->fill);
-		INDEX_META(page)->beginning = beginning;
+		INDEX_META(page)->resets = resets;
 		GenericXLogFinish(state);
 		UnlockReleaseBuffer(buffer);
-		/* pages that nothing leads to, should a crash come in between */
+		/* after a crash in between they are pages to which nothing points */
 		RelationTruncate(index, INDEX_META_BLOCK + 1);
 		reset = true;
 	}

@@ -1,5 +1,5 @@
 /*
- * scan.c: the scan of the executor: keys and order -> a search.
+ * scan.c: the executor's scan: keys and order -> a search.
  *
  * All conditions are rechecked by the executor, and so is the order: the index only knows bounds.
  */
@@ -7,8 +7,11 @@
 
 #include <math.h>
 
+#include "access/htup_details.h"
 #include "access/relscan.h"
 #include "access/skey.h"
+#include "fmgr.h"
+#include "funcapi.h"
 #include "miscadmin.h"
 #include "nodes/tidbitmap.h"
 #include "pgstat.h"
@@ -17,9 +20,13 @@
 #include "utils/snapmgr.h"
 
 #include "common/check.h"
+#include "common/compat.h"
 #include "index/index.h"
+#include "index/region.h"
 #include "index/search.h"
 #include "model/row_cache.h"
+
+PG_FUNCTION_INFO_V1(siamese_index_scan);
 
 typedef struct SiameseScan
 {
@@ -33,12 +40,6 @@ typedef struct SiameseScan
 
 /* What the last scan of this session did, for siamese.index_scan(). */
 static SearchCounts last_counts;
-
-const SearchCounts *
-index_last_scan(void)
-{
-	return &last_counts;
-}
 
 IndexScanDesc
 index_scan_begin(Relation index, int nkeys, int norderbys)
@@ -87,7 +88,7 @@ ball_of_key(const ScanKeyData *key, double *radius)
 }
 
 /*
- * One condition limits the search: with an order, one around the same centre; otherwise the one of the smallest radius.
+ * One condition limits the search: with an order, one around the same centre; otherwise the one with the smallest radius.
  * The others are left to the recheck.
  */
 static void
@@ -135,7 +136,7 @@ begin_search(IndexScanDesc scan)
 	}
 	/* Without a distance to order by, any order will do. */
 	state->ordered = state->ordered && !null_order;
-	/* A row that vacuum removed and the table put another one in its place has that one's distance, unless the snapshot sees neither. */
+	/* The table may have another row by now in place of one that vacuum removed; an MVCC snapshot sees neither. */
 	if (state->ordered && !IsMVCCSnapshot(scan->xs_snapshot))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -219,4 +220,17 @@ void
 index_scan_end(IndexScanDesc scan)
 {
 	search_end(((SiameseScan *) scan->opaque)->search);
+}
+
+Datum
+siamese_index_scan(PG_FUNCTION_ARGS)
+{
+	TupleDesc	descriptor;
+	Datum		values[] = {Int64GetDatum(last_counts.regions), Int64GetDatum(last_counts.cells), Int64GetDatum(last_counts.leaves),
+	Int64GetDatum(last_counts.codes), Int64GetDatum(last_counts.rows), Int64GetDatum(last_counts.passes)};
+	bool		nulls[lengthof(values)] = {false};
+
+	if (get_call_result_type(fcinfo, NULL, &descriptor) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor), values, nulls)));
 }

@@ -6,12 +6,13 @@
  * there is none, either the frontier is moved by opening more, or one row is returned with the frontier as its bound (a
  * probe): the executor may find that it has enough.
  *
- * Of the rows only the first so many are kept.  If more are asked for, all is searched again, and more are kept, within work_mem; rows never
- * move and bounds never change, so those that were returned before are known by their bounds and TIDs.
+ * The queue of candidates is limited.  If more rows are asked for, all is searched again with a longer queue, within work_mem.  Rows
+ * never move and bounds never change, so rows that were returned before are recognised by their bounds and TIDs.
  */
 #include "postgres.h"
 
 #include <float.h>
+#include <limits.h>
 #include <math.h>
 
 #include "miscadmin.h"
@@ -21,6 +22,7 @@
 #include "common/settings.h"
 #include "distance/distance.h"
 #include "index/search_internal.h"
+#include "index/select_float.h"
 
 #define FIRST_BATCH 2			/* directory nodes that give at least one cell to the first batch of leaves */
 #define BATCH_GROWTH 4
@@ -29,8 +31,8 @@
 #define REGION_ROUNDING (1 - 3e-6)
 
 /*
- * A search's memory is large enough to come from the system and go back to it each time, and pages that are touched for the
- * first time cost more than the search.  So one search is kept between scans, with what it has allocated.
+ * A search needs so much memory that it comes from the system and goes back to it each time, and touching new pages costs more
+ * than the search.  So one search with its memory is reused by later scans.
  */
 static Search *spare = NULL;
 
@@ -120,8 +122,8 @@ region_bound(const Search *search, const IndexCache *cache, int region)
 }
 
 /*
- * The regions that will be visited at most, all or the allowed number of nearest ones, the nearest first.  Near is Euclidean,
- * whatever the metric: so rows got their regions.
+ * The regions that will be visited at most, all or the allowed number of nearest ones, the nearest first.  Nearness is
+ * Euclidean for all metrics, as when rows got their regions.
  */
 static void
 order_regions(Search *search, const IndexCache *cache, int allowed)
@@ -235,7 +237,7 @@ free_query(Search *search)
 	search->order.regions = NULL;
 }
 
-/* The arrays are kept for further queries while the index has as many regions. */
+/* Reuses the arrays of the last query if they have the right sizes. */
 static void
 allocate_query(Search *search)
 {
@@ -367,9 +369,8 @@ open_regions(Search *search, float most, bool first)
 /*
  * Moves the frontier; false: all that is within the limit was opened.
  *
- * What comes before the first of the rows that are known must be opened before that row can be returned in order; more
- * need not.  Directories are opened as far as that at once, cells in batches, since each may bring a nearer row.  The nearest
- * region comes first and by itself: it brings a near row.
+ * What may come before the first candidate must be opened before that one can be returned in order; more need not be.  Directories are opened as far as that at once, cells in batches, since each may bring a nearer row.  The nearest
+ * region comes first and alone, for a near row.
  */
 static bool
 expand(Search *search)
@@ -381,7 +382,7 @@ expand(Search *search)
 
 	if (order->opened == 0)
 	{
-		/* its nearest cell: often that holds a row as near as those that are wanted */
+		/* its nearest cell: often that holds a row as near as those sought */
 		open_regions(search, 0, true);
 		least = least_cell(search);
 		search_open_cells(search, Min(least, search->limit));
@@ -395,12 +396,12 @@ expand(Search *search)
 		least = least_cell(search);
 	}
 	wanted = search->queue.count > 0 ? Max(search->queue.items[0].bound, Min(least, order->frontier)) : least;
-	/* before that, the rows that were returned may turn out to be all that are wanted */
-	if (output->settled >= 0 && output->blur > 0)
+	/* first only so far: the executor may need no more than the rows already returned */
+	if (output->settled >= 0 && output->excess > 0)
 	{
-		while (output->settled + output->blur < Min(least, order->frontier))
-			output->blur *= 2;
-		wanted = Min(wanted, output->settled + output->blur);
+		while (output->settled + output->excess < Min(least, order->frontier))
+			output->excess *= 2;
+		wanted = Min(wanted, output->settled + output->excess);
 	}
 	wanted = Min(wanted, search->limit);
 	if (order->frontier <= wanted)
@@ -433,7 +434,7 @@ note_returned(Search *search, const Candidate *candidate)
 	passes->returned[passes->returned_count++] = *candidate;
 }
 
-/* All that was kept was returned: search again, and keep more. */
+/* All candidates were returned: search again with a longer queue. */
 static void
 search_again(Search *search)
 {

@@ -7,7 +7,7 @@
 #ifndef SIAMESE_INDEX_SEARCH_H
 #define SIAMESE_INDEX_SEARCH_H
 
-#include "index/index.h"
+#include "index/region.h"
 
 /* What a search did; siamese.index_scan() shows the last one of a session. */
 typedef struct SearchCounts

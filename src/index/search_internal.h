@@ -4,6 +4,7 @@
 #ifndef SIAMESE_INDEX_SEARCH_INTERNAL_H
 #define SIAMESE_INDEX_SEARCH_INTERNAL_H
 
+#include "common/compat.h"
 #include "index/candidate_queue.h"
 #include "index/search.h"
 
@@ -87,7 +88,7 @@ typedef struct SearchOutput
 {
 	float		reported;		/* the last bound */
 	float		settled;		/* bound of the last row that came in its place; -1: none did */
-	float		blur;			/* by so much distances usually pass bounds */
+	float		excess;			/* by so much true distances usually exceed bounds */
 	bool		probed;			/* the last row came before its place */
 } SearchOutput;
 

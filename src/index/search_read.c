@@ -1,8 +1,8 @@
 /*
  * search_read.c: reading directories and leaves: bounds of cells and of rows.
  *
- * Pages lie anywhere in the buffers, so that each begins with waiting for memory.  A search remembers where it found a block:
- * that spares the look-up, and a page's memory can be asked for while the one before is being worked on.
+ * Pages are scattered over the buffers, so each access begins with a cache miss.  A search remembers the buffer of each block: that
+ * saves the look-up, and the next page can be prefetched while the current one is being processed.
  */
 #include "postgres.h"
 
@@ -13,6 +13,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
+#include "common/compat.h"
 #include "index/search_internal.h"
 
 #define ROWS_AT_ONCE 16
@@ -44,7 +45,7 @@ search_begin_visits(Search *search, BlockNumber blocks)
 	pages->locator = locator;
 }
 
-/* index_read_any() under a share lock, but that nothing is checked. */
+/* index_read_any() with a share lock, without its checks. */
 static Buffer
 visit(Search *search, BlockNumber block)
 {
@@ -65,7 +66,7 @@ visit(Search *search, BlockNumber block)
 	return buffer;
 }
 
-/* Asks for the memory of a block that will be visited soon; no pin is needed for that. */
+/* Prefetches a block that will be visited soon; that needs no pin. */
 static void
 expect(const Search *search, BlockNumber block, int skipped)
 {
@@ -162,7 +163,7 @@ code_for_region(Search *search, uint32 region)
 	code_dimensions(search, region, search->layout.dimensions, query->codes + (Size) region * search->layout.dimensions,
 					&query->in_region[region]);
 	query->coded[region] = true;
-	search->output.blur = Max(search->output.blur, 2 * query->in_region[region].error * query->in_region[region].step);
+	search->output.excess = Max(search->output.excess, 2 * query->in_region[region].error * query->in_region[region].step);
 }
 
 /* What a row's bound may be at most. */
@@ -174,7 +175,7 @@ most_wanted(const Search *search)
 	return Min(cutoff, search->limit);
 }
 
-/* Most rows are too far: of so many at once, in lanes. */
+/* Most rows are too far away: tests so many at once, without branches. */
 static inline bool
 any_within(const float *bounds, int count, float most)
 {
@@ -187,7 +188,7 @@ any_within(const float *bounds, int count, float most)
 	return within != 0;
 }
 
-/* Its rows come to the queue; if vacuum has freed it since its cell was read, all its rows were dead before this scan began. */
+/* Its rows come to the queue; if vacuum has freed it meanwhile, all its rows were dead before this scan began. */
 static void
 open_leaf(Search *search, uint32 region, const ItemPointerData *leaf)
 {
@@ -358,7 +359,7 @@ search_open_cells(Search *search, float most)
 				least = Min(least, cells->bounds[cell]);
 			else if (!isinf(cells->bounds[cell]))
 			{
-				/* one that vacuum has freed since had no row for this scan; one that came in its place has none, either */
+				/* a cell that vacuum has freed, or that replaced it, has no row that this scan sees */
 				cells->bounds[cell] = INFINITY;
 				if (ItemPointerIsValid(&items[cell - node->first].tid))
 					want_leaf(search, node->region, &items[cell - node->first].tid);

@@ -3,7 +3,7 @@
  */
 #include "postgres.h"
 
-#include "index/index.h"
+#include "index/select_float.h"
 
 #define SELECT_FUNCTION select_float
 #define SELECT_TYPE float

@@ -1,9 +1,9 @@
 /*
- * selectivity.c: how many rows `<@ ball` and `~=` hold, for the planner.
+ * selectivity.c: selectivity of `<@ ball` and `~=`.
  *
- * What is known decides: centre and radius (a constant), the radius alone (`ball(expression, 0.3)`, `~=` with an expression:
+ * The estimate depends on what is known: centre and radius (a constant), the radius alone (`ball(expression, 0.3)`, `~=` with an expression:
  * the centre is taken to be distributed as the rows are), or nothing.  Expressions that are not constant are not evaluated
- * here: an embed() would cost more than what its value is good for.
+ * here: an embed() costs more than a better plan saves.
  */
 #include "postgres.h"
 
@@ -31,7 +31,7 @@ PG_FUNCTION_INFO_V1(siamese_ball_join_selectivity);
 PG_FUNCTION_INFO_V1(siamese_same_selectivity);
 PG_FUNCTION_INFO_V1(siamese_same_join_selectivity);
 
-/* A condition: what is known of it. */
+/* What is known of a condition. */
 typedef struct Condition
 {
 	bool		never;			/* it compares with NULL */
@@ -286,7 +286,7 @@ join(PG_FUNCTION_ARGS, bool same)
 	share *= not_null;
 	if (type == JOIN_SEMI || type == JOIN_ANTI)
 	{
-		/* the share of left rows that have a partner, if partners are independent */
+		/* the share of outer rows with a match, if matches are independent */
 		const RelOptInfo *inner = variables[reversed ? 0 : 1].rel;
 		double		most = not_null_of(&variables[reversed ? 1 : 0]);
 

@@ -1,8 +1,8 @@
 /*
- * vacuum.c: removes dead rows: all blocks in order, each page by itself.
+ * vacuum.c: removes dead rows, block by block.
  *
  * Items of dead rows become free ones and are used again by inserts; leaves without rows become free pages.  Radii stay as they
- * are: they may be larger than need be.
+ * are, which may be larger than necessary.
  */
 #include "postgres.h"
 
@@ -13,9 +13,11 @@
 #include "storage/lmgr.h"
 #include "utils/rel.h"
 
+#include "common/compat.h"
 #include "index/index.h"
+#include "index/region.h"
 
-#define WORTH_A_LISTING 8		/* of a leaf, this share is free: rows that are not near are put there, too */
+#define LIST_SHARE 8			/* a leaf with an eighth of its items free goes to the free-space list */
 
 typedef struct EmptyLeaf
 {
@@ -50,17 +52,17 @@ note_empty(Vacuum *vacuum, BlockNumber block, uint32 region)
 	vacuum->empty[vacuum->empty_count++].block = block;
 }
 
-/* Whether the region that a leaf is of is there. */
+/* Whether the region of a leaf exists. */
 static bool
 is_of_region(Vacuum *vacuum, Page page)
 {
-	/* it may be one that came since the meta page was read */
+	/* it may have been founded after the meta page was read */
 	if (INDEX_SPECIAL(page)->region >= vacuum->meta.regions)
 		index_read_meta(vacuum->info->index, &vacuum->meta);
 	return INDEX_SPECIAL(page)->region < vacuum->meta.regions;
 }
 
-/* Notes where rows may be put from now on. */
+/* Puts a leaf with enough free items on the free-space list, and notes one without rows. */
 static void
 list_leaf(Vacuum *vacuum, Buffer buffer)
 {
@@ -68,7 +70,7 @@ list_leaf(Vacuum *vacuum, Buffer buffer)
 	const IndexNode *node = INDEX_NODE(page);
 	bool		empty = node->free == node->count;
 
-	if (vacuum->callback == NULL || (!empty && node->free < vacuum->layout.capacity / WORTH_A_LISTING))
+	if (vacuum->callback == NULL || (!empty && node->free < vacuum->layout.capacity / LIST_SHARE))
 		return;
 	if (!is_of_region(vacuum, page))
 		index_raise_corrupted(vacuum->info->index, BufferGetBlockNumber(buffer), psprintf("It belongs to region %u, but there are %u.",
@@ -147,7 +149,7 @@ vacuum_nulls(Vacuum *vacuum, Buffer buffer)
 	}
 }
 
-/* Inserts look for free space among NULLs from the newest page on again. */
+/* Lets inserts look for free space from the newest page of NULLs on. */
 static void
 reset_nulls_space(Relation index)
 {
@@ -202,7 +204,7 @@ vacuum_page(Vacuum *vacuum, Buffer buffer)
 	Relation	index = vacuum->info->index;
 	Page		page = BufferGetPage(buffer);
 
-	/* A page may be new: an extension that a crash cut short. */
+	/* A crash may have left a new page. */
 	if (PageIsNew(page))
 	{
 		vacuum->stats->pages_free++;
@@ -212,7 +214,7 @@ vacuum_page(Vacuum *vacuum, Buffer buffer)
 	switch (index_page_kind(page))
 	{
 		case INDEX_PAGE_LEAF:
-			/* a crash while the index was emptied may have left some */
+			/* left by a crash while the index was emptied */
 			if (INDEX_NODE(page)->count == INDEX_NODE(page)->free && !is_of_region(vacuum, page))
 				break;
 			index_check_page(index, BufferGetBlockNumber(buffer), page, INDEX_PAGE_LEAF);
@@ -227,7 +229,7 @@ vacuum_page(Vacuum *vacuum, Buffer buffer)
 			index_check_page(index, BufferGetBlockNumber(buffer), page, INDEX_PAGE_NULLS);
 			vacuum_nulls(vacuum, buffer);
 			break;
-		case INDEX_PAGE_EMPTIED:	/* by a vacuum that did not come to its end */
+		case INDEX_PAGE_EMPTIED:	/* by an earlier vacuum that was interrupted */
 			if (is_of_region(vacuum, page))
 				note_empty(vacuum, BufferGetBlockNumber(buffer), INDEX_SPECIAL(page)->region);
 			break;
@@ -240,7 +242,7 @@ vacuum_page(Vacuum *vacuum, Buffer buffer)
 	}
 }
 
-/* With the lock, so that whoever has added a page has it locked. */
+/* With the extension lock, so that pages just added are locked by those who added them. */
 static BlockNumber
 count_blocks(Relation index)
 {
@@ -267,7 +269,7 @@ vacuum_index(Vacuum *vacuum)
 	vacuum->stats->pages_free = 0;
 	vacuum->stats->estimated_count = false;
 
-	/* What is appended meanwhile holds no row that is dead by now, but is counted. */
+	/* Pages appended meanwhile hold no dead rows, but are counted. */
 	while (block < (blocks = count_blocks(index)))
 		for (; block < blocks; block++)
 		{

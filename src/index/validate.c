@@ -1,5 +1,5 @@
 /*
- * validate.c: is an operator class one that this access method can serve?
+ * validate.c: checks operator classes.
  *
  * The method computes the distances itself, so the operators must be those of the embedding type: one on (embedding,
  * ball) and one on (embedding, embedding) for searches, one that orders by a float8.
