@@ -1,10 +1,11 @@
 /*
  * build_prefix.c: how many dimensions the codes of cells have.
  *
- * Fewer dimensions make the directories shorter; too few let leaves be opened for nothing.  Evaluation at the build on the sample: a row stands for a query, its nearest other row for the width of a cell, and what
- * is to be found is that row alone or, as often, as many as the sample has of the query's ten nearest.  Whatever of the others is not
- * farther away than reach and width together by its first dimensions would be opened.  Where the table's rows have near ones, only some
- * of the thinner sample's do: a query that all dimensions together would let open most leaves tells nothing, and is left out.
+ * Fewer dimensions make the directories shorter; too few let leaves be opened for nothing.  What each number costs is measured on the
+ * sample: a row stands for a query, its nearest other row for the width of a cell, and what is sought is that row alone or, as often, as
+ * many as the sample has of the query's ten nearest.  Of the other rows, each that is no farther away by its first dimensions than reach
+ * and width together would be opened.  In the sparser sample some rows have no near ones, though they do in the table: a query for which
+ * even all dimensions would let most leaves be opened tells nothing, and is left out.
  */
 #include "postgres.h"
 
@@ -20,7 +21,7 @@
 #define PREFIX_STEPS 32			/* more than 512 dimensions are not tried */
 #define PREFIX_CANDIDATES 1000	/* rows of the sample that stand for cells, about */
 #define PREFIX_ITEM (sizeof(IndexItem) + sizeof(float))	/* bytes of an item beside its code: with its slack */
-#define PREFIX_TELLS 0.5			/* a query for which more of the leaves would be opened tells nothing */
+#define PREFIX_TELLS 0.5		/* a query for which more of the leaves would be opened tells nothing */
 #define PREFIX_OTHERS (BUILD_NEAREST - 1)	/* of ten rows that a query for one of the table finds, one is itself */
 
 /* The distance of a metric by its sum over some of the dimensions. */

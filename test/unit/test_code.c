@@ -485,11 +485,40 @@ check_edges(const CodeKernels *kernels, Random *random, int n)
 	}
 }
 
+/*
+ * The formula itself, where nothing else leaves room: without slack and error, a bound is not above what distance.h may compute, and
+ * no farther below than that needs.
+ */
+static void
+check_margin(const CodeKernels *kernels, Random *random, int n)
+{
+	CodeQuery	query = {.step = (float) (0.5 + random_uniform(random))};
+	uint32_t	sums[37];
+	float		slacks[37] = {0};
+	float		bounds[37];
+
+	for (int l1 = 0; l1 < 2; l1++)
+	{
+		query.clip = random_below(random, 3) == 0 ? 0 : (float) (100 * random_uniform(random));
+		for (int i = 0; i < 37; i++)
+			sums[i] = 1 + random_below(random, l1 ? 254 * n : 254 * 254 * n);
+		kernels->bounds(l1, sums, slacks, 37, &query, bounds);
+		for (int i = 0; i < 37; i++)
+		{
+			long double exact = query.step * (l1 ? query.clip + (long double) sums[i] : sqrtl((long double) query.clip * query.clip + sums[i]));
+
+			if (!(bounds[i] <= exact * (1 - 1e-6L) && bounds[i] >= exact * (1 - 5e-6L)))
+				fail_msg("bound %.9g of %.12Lg", bounds[i], exact);
+		}
+	}
+}
+
 static void
 test_known(void **state)
 {
 	for_each_level(check_known, 3);
 	for_each_level(check_edges, 4);
+	for_each_level(check_margin, 5);
 	assert_null(code_kernels_of(CPU_LEVEL_COUNT));
 }
 
