@@ -10,6 +10,7 @@
 #include "utils/builtins.h"
 #include "utils/tuplestore.h"
 
+#include "common/compat.h"
 #include "evaluation/decision_rules.h"
 #include "evaluation/evaluation.h"
 #include "model/stored_calibration.h"

@@ -11,6 +11,7 @@
 #include "utils/builtins.h"
 #include "utils/tuplestore.h"
 
+#include "common/compat.h"
 #include "common/settings.h"
 #include "evaluation/evaluation.h"
 #include "evaluation/reliability.h"

@@ -10,6 +10,7 @@
 #include "utils/builtins.h"
 #include "utils/tuplestore.h"
 
+#include "common/compat.h"
 #include "evaluation/evaluation.h"
 #include "evaluation/thresholds.h"
 #include "model/model.h"
