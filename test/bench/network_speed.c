@@ -12,7 +12,7 @@
  *	network_speed weights NETWORK			how many weights it has
  *	network_speed once NETWORK				one image; for counting instructions
  *
- * Weights and inputs are the numbers of test/unit/forward/make_forward.py.  The best of several runs counts; time is the
+ * Weights and inputs are the numbers of test/unit/network/make_forward.py.  The best of several runs counts; time is the
  * processor's, spent by this process, so that other work on the machine counts little; on several threads, divided by them.
  */
 #include <math.h>

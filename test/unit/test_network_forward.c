@@ -1,5 +1,5 @@
 /*
- * test_network_forward.c: the built-in networks against PyTorch (forward/make_forward.py), at every level of kernels;
+ * test_network_forward.c: the built-in networks against PyTorch (network/make_forward.py), at every level of kernels;
  * and what must hold for one sample and for many, alone and from two threads.
  */
 #include <math.h>
@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "common/cpu.h"
-#include "forward/forward.h"
+#include "network/forward.h"
 #include "host.h"
 #include "network/network_internal.h"
 #include "network_help.h"

@@ -272,7 +272,7 @@ shapes_apart(const double *a, const double *b)
 	return sqrt(sum);
 }
 
-/* On the average: a signer's own nearest, his forgeries next, strangers far; and strangers are not all equally far. */
+/* On the average: samples of the same signer nearest, forgeries next, impostors far, and not all equally far. */
 static void
 test_own_forged_strange(void **state)
 {

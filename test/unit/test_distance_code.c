@@ -1,5 +1,5 @@
 /*
- * test_code.c: codes, their errors and the lower bounds, at every level that this processor supports, against long double.
+ * test_distance_code.c: codes, their errors and the lower bounds, at every level that this processor supports, against long double.
  *
  * What the index's exactness rests on: errors are never less than the true ones, bounds never above the true distance, nor
  * above the one that the room computes.  They must also be near to it, or the index would be slow and no test would see it.

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Computes the built-in networks in PyTorch, for test_network_forward.c.
 
-    /usr/bin/python3 test/unit/forward/make_forward.py sql/network/*.json > test/unit/forward/forward.h
+    /usr/bin/python3 test/unit/network/make_forward.py sql/network/*.json > test/unit/network/forward.h
 
 Needs Debian's python3-torch and python3-numpy.  Weights, statistics and inputs are numbers by a formula that both sides
 write down: hash numbers in [-1, 1) of a value's place in the weights, times a factor for its kind.
