@@ -22,7 +22,7 @@ static void
 relu_backward(const LayerPass *pass)
 {
 	if (pass->input_gradient != NULL)
-		pass->kernels->relu_back(pass->output, pass->output_gradient, count_values(pass), pass->input_gradient);
+		pass->kernels->relu_backward(pass->output, pass->output_gradient, count_values(pass), pass->input_gradient);
 }
 
 static void
@@ -116,7 +116,7 @@ prelu_backward(const LayerPass *pass)
 	}
 }
 
-/* ---- dropout: kept values grow by 1 / (1 - rate), so that nothing is left to do at inference ------------------------ */
+/* ---- dropout: kept values are scaled by 1 / (1 - rate), so that inference is the identity ------------------------ */
 
 static const SettingRule dropout_rules[] = {
 	{"rate", RULE_REAL, offsetof(NetworkLayer, settings.dropout.rate), 0, 0.99, NULL},

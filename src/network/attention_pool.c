@@ -1,7 +1,7 @@
 /*
- * attention_pool.c: each of some heads looks at the whole map and returns a weighted mean of its pixels.
+ * attention_pool.c: each of several heads returns a weighted mean of all pixels of the map.
  *
- * For head k, pixel p with channels x_p, learned query w_k and learned preference for places b_kp:
+ * For head k, pixel p with channels x_p, learned query w_k and learned bias b_kp of the place:
  *
  *	s_pk = x_p w_k + b_kp,   a_pk = exp(s_pk) / sum over p of exp(s_pk),   y_k = sum over p of a_pk x_p
  *
@@ -46,7 +46,7 @@ describe(const NetworkLayer *layer, char *text, size_t size)
 	snprintf(text, size, "attention_pool, %d heads", layer->settings.attention.heads);
 }
 
-/* Places start equal: a head is told from the others by its query alone. */
+/* The biases of the places start at 0: heads differ by their queries alone. */
 static void
 initialize(const InitializePass *pass)
 {
@@ -116,7 +116,7 @@ forward(const LayerPass *pass)
 }
 
 /*
- * da = x g, with g the slope by y; ds = a (da - sum over p of a da); then dw = x ds, db = ds, dx = a g + ds w.
+ * da = x dy;  ds = a (da - sum over p of a da);  dw = x ds, db = ds, dx = a dy + ds w.
  */
 static void
 backward(const LayerPass *pass)
@@ -128,7 +128,7 @@ backward(const LayerPass *pass)
 	size_t		pixels = shape_pixels(layer->in);
 	int			channels = layer->in.channels;
 	int			heads = layer->settings.attention.heads;
-	real	   *slope = pass->scratch;	/* [pixels, heads]: da, then ds */
+	real	   *score_gradient = pass->scratch; /* [pixels, heads]: da, then ds */
 
 	for (int i = 0; i < pass->n; i++)
 	{
@@ -136,25 +136,27 @@ backward(const LayerPass *pass)
 		const real *input = pass->input + i * pixels * channels;
 		const real *output_gradient = pass->output_gradient + (size_t) i * heads * channels;
 
-		matrix_multiply(false, true, (int) pixels, heads, channels, input, channels, output_gradient, channels, 0, slope, heads);
+		matrix_multiply(false, true, (int) pixels, heads, channels, input, channels, output_gradient, channels, 0,
+						score_gradient, heads);
 		for (int head = 0; head < heads; head++)
 		{
 			double		mean = 0;
 
 			for (size_t pixel = 0; pixel < pixels; pixel++)
-				mean += (double) attention[pixel * heads + head] * slope[pixel * heads + head];
+				mean += (double) attention[pixel * heads + head] * score_gradient[pixel * heads + head];
 			for (size_t pixel = 0; pixel < pixels; pixel++)
-				slope[pixel * heads + head] = (real) (attention[pixel * heads + head] *
-													  (slope[pixel * heads + head] - mean));
+				score_gradient[pixel * heads + head] = (real)
+					(attention[pixel * heads + head] * (score_gradient[pixel * heads + head] - mean));
 		}
-		matrix_multiply(true, false, channels, heads, (int) pixels, input, channels, slope, heads, 1, query_gradient, heads);
+		matrix_multiply(true, false, channels, heads, (int) pixels, input, channels, score_gradient, heads, 1,
+						query_gradient, heads);
 		if (layer->settings.attention.places)
-			pass->kernels->add(slope, pixels * heads, place_gradient);
+			pass->kernels->add(score_gradient, pixels * heads, place_gradient);
 		if (pass->input_gradient == NULL)
 			continue;
 		matrix_multiply(false, false, (int) pixels, channels, heads, attention, heads, output_gradient, channels, 0,
 						pass->input_gradient + i * pixels * channels, channels);
-		matrix_multiply(false, true, (int) pixels, channels, heads, slope, heads, query, heads, 1,
+		matrix_multiply(false, true, (int) pixels, channels, heads, score_gradient, heads, query, heads, 1,
 						pass->input_gradient + i * pixels * channels, channels);
 	}
 }

@@ -1,8 +1,8 @@
 /*
  * batch_norm.c: batch normalisation (Ioffe, Szegedy 2015) of each channel over samples and pixels.
  *
- * Training uses the mean and variance of the samples in this call; network_update_statistics moves the running ones
- * towards them.  A ReLU directly behind is done in the same pass.
+ * Training uses the mean and variance of the batch, which network_update_statistics() averages into the running ones.  A
+ * ReLU right after it is done in the same pass, forward and backward.
  *
  * Parameters: gamma [channels], beta [channels].  Statistics: mean [channels], variance [channels].
  * State: mean, variance, scale, shift: real [4, channels].
@@ -79,8 +79,8 @@ fold(const NetworkLayer *norm, const real *weights, const real *bias, real *scal
 }
 
 /*
- * Mean and variance of each channel.  Each chunk's own mean and squares around it are joined to the total (Chan, Golub,
- * LeVeque 1983), so that a mean far from zero costs no digits.
+ * Mean and variance of each channel.  Each chunk's mean and squared deviations are merged into the total (Chan, Golub,
+ * LeVeque 1983), so that a mean far from zero costs no precision.
  */
 static void
 measure(const LayerPass *pass, size_t rows, real *mean, real *variance)
@@ -104,10 +104,10 @@ measure(const LayerPass *pass, size_t rows, real *mean, real *variance)
 		pass->kernels->column_squares(x, chunk_mean, count, channels, chunk_squares);
 		for (int c = 0; c < channels; c++)
 		{
-			double		apart = chunk_mean[c] - total_mean[c];
+			double		difference = chunk_mean[c] - total_mean[c];
 
-			total_mean[c] += apart * share;
-			total_squares[c] += chunk_squares[c] + apart * apart * share * start;
+			total_mean[c] += difference * share;
+			total_squares[c] += chunk_squares[c] + difference * difference * share * start;
 		}
 	}
 	for (int c = 0; c < channels; c++)
@@ -159,10 +159,10 @@ backward(const LayerPass *pass)
 	NormPass	norm = {channels, layer->plan.fuses_relu, mean + 2 * channels, mean + 3 * channels, mean};
 	real	   *gamma_gradient = pass->gradient + layer->parameter_offset;
 	real	   *beta_gradient = gamma_gradient + channels;
-	double	   *total = (double *) pass->scratch;	/* of the slopes; then of slope times (x - mean) */
+	double	   *total = (double *) pass->scratch;	/* of the gradient; then of gradient times (x - mean) */
 	real	   *sums = (real *) (total + 2 * channels);
-	real	   *slope = sums + 2 * channels;
-	real	   *base = slope + channels;
+	real	   *correction = sums + 2 * channels;
+	real	   *mean_gradient = correction + channels;
 
 	memset(total, 0, 2 * channels * sizeof(double));
 	for (size_t start = 0; start < rows; start += CHUNK_ROWS)
@@ -181,11 +181,12 @@ backward(const LayerPass *pass)
 
 		beta_gradient[c] += (real) total[c];
 		gamma_gradient[c] += (real) (total[channels + c] / sqrt(square));
-		slope[c] = (real) (norm.scale[c] * total[channels + c] / square / rows);
-		base[c] = (real) (norm.scale[c] * total[c] / rows);
+		correction[c] = (real) (norm.scale[c] * total[channels + c] / square / rows);
+		mean_gradient[c] = (real) (norm.scale[c] * total[c] / rows);
 	}
 	if (pass->input_gradient != NULL)
-		pass->kernels->norm_back(&norm, pass->input, pass->output_gradient, slope, base, rows, pass->input_gradient);
+		pass->kernels->norm_backward(&norm, pass->input, pass->output_gradient, correction, mean_gradient, rows,
+									 pass->input_gradient);
 }
 
 static void

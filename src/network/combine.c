@@ -6,7 +6,7 @@
 
 #include "network/layer_internal.h"
 
-/* Input to output, where those are not the same memory already. */
+/* Input to output, unless they are the same memory. */
 static void
 copy_forward(const LayerPass *pass)
 {
@@ -186,13 +186,13 @@ weights_backward(const LayerPass *pass)
 	for (size_t j = 0; j < values; j++)
 	{
 		real		weight = (real) softplus(theta[j]);
-		real		slope = (real) logistic(theta[j]);
+		real		derivative = (real) logistic(theta[j]);
 
 		for (int i = 0; i < pass->n; i++)
 		{
 			size_t		k = i * values + j;
 
-			gradient[j] += pass->output_gradient[k] * pass->input[k] * slope;
+			gradient[j] += pass->output_gradient[k] * pass->input[k] * derivative;
 			if (pass->input_gradient != NULL)
 				pass->input_gradient[k] = pass->output_gradient[k] * weight;
 		}

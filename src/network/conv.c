@@ -110,7 +110,7 @@ choose_method(const NetworkLayer *layer, bool spare_memory)
 		if (fourier * 2 < plain)
 			return &conv_fourier;
 	}
-	if (conv->groups == 1 && (layer->out.width >= 12 || layer->in.channels < 8))
+	if (conv_direct.fits(layer) && (layer->out.width >= 12 || layer->in.channels < 8))
 		return &conv_direct;
 	return &conv_patches;
 }

@@ -1,9 +1,9 @@
 /*
  * conv_direct.c: convolution straight from the input: a line of outputs is a product whose left matrix is the input itself,
- * read with strides, a segment for each line of the window.  Nothing is laid out first, but lines with padding.
+ * read with strides, a segment for each line of the window.  Only samples with padding are copied first.
  *
- * This is for few channels, where transforms do not pay, and for windows that are moved by more than a pixel.  The way
- * back is its own where only the weights' gradient is wanted (the first layer's), and conv_patches' otherwise.
+ * This is for few channels, where transforms do not pay, and for strides above 1.  Its own backward pass is for the first
+ * layer, of which only the weights' gradient is needed; the others take that of conv_patches.
  *
  * Packed weights: panels of maps, the last one filled up by zeros: [panels, kernel height * kernel width * in, PANEL].
  */
@@ -11,7 +11,7 @@
 
 #include "network/conv_internal.h"
 
-#define LINES_BETWEEN 8			/* questions whether to stop */
+#define LINES_BETWEEN 8			/* checks for interrupts */
 
 static bool
 fits(const NetworkLayer *layer)
@@ -37,9 +37,9 @@ padded_values(const NetworkLayer *layer)
 		(layer->in.width + 2 * conv->padding[1]) * layer->in.channels : 0;
 }
 
-/* Whether its own way back serves; the slope is read in whole panels. */
+/* Whether its own backward pass can be used: it reads the gradient in whole panels. */
 static bool
-goes_back(const NetworkLayer *layer)
+has_own_backward(const NetworkLayer *layer)
 {
 	const ConvSettings *conv = &layer->settings.conv;
 
@@ -81,7 +81,7 @@ scratch(const NetworkLayer *layer, int samples, bool training)
 	return own > patches ? own : patches;
 }
 
-/* The sample itself, or a copy in room with zeros around. */
+/* The sample itself, or a copy in room with a border of zeros. */
 static const real *
 pad_sample(const NetworkLayer *layer, const real *sample, real *room)
 {
@@ -138,7 +138,7 @@ forward(const LayerPass *pass)
 	}
 }
 
-/* dW [kernel line, kernel column * in, maps] += over all outputs: input under that place times slope */
+/* dW [kernel line, kernel column * in, maps] += over all outputs: input under that place times dY */
 static void
 backward(const LayerPass *pass)
 {
@@ -154,7 +154,7 @@ backward(const LayerPass *pass)
 		.c_row = conv->maps, .add = true
 	};
 
-	if (pass->input_gradient != NULL || !goes_back(layer))
+	if (pass->input_gradient != NULL || !has_own_backward(layer))
 	{
 		conv_patches.backward(pass);
 		return;
@@ -162,13 +162,14 @@ backward(const LayerPass *pass)
 	for (int i = 0; i < pass->n && !pass_interrupted(pass); i++)
 	{
 		const real *sample = pad_sample(layer, pass->input + i * shape_values(layer->in), room);
-		const real *slope = pass->output_gradient + i * shape_values(layer->out);
+		const real *output_gradient = pass->output_gradient + i * shape_values(layer->out);
 
 		if (conv->bias)
-			pass->kernels->column_sums(slope, shape_pixels(layer->out), conv->maps, gradient + layer->decay_count);
+			pass->kernels->column_sums(output_gradient, shape_pixels(layer->out), conv->maps,
+									   gradient + layer->decay_count);
 		for (int start = 0; start < conv->maps; start += PANEL)
 		{
-			product.b = slope + start;
+			product.b = output_gradient + start;
 			for (int y = 0; y < conv->kernel[0]; y++)
 			{
 				product.a = sample + y * line;

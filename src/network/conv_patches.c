@@ -1,9 +1,9 @@
 /*
  * conv_patches.c: convolution as a product of matrices, whatever its window, stride, padding and groups.
  *
- * The patches under the window (im2col) of as many output pixels as fit into the processor's second cache are laid out
- * as rows of a matrix, which is multiplied with the weights; then comes the next chunk.  The way back lays the patches
- * out anew instead of keeping them.
+ * The patches under the window (im2col) of as many output pixels as fit into the second-level cache are laid out as rows of
+ * a matrix, which is multiplied with the weights; then comes the next chunk.  The backward pass lays the patches out again
+ * instead of storing them.
  */
 #include <string.h>
 
@@ -11,7 +11,6 @@
 
 #define CHUNK_VALUES (128 * 1024)	/* of the patches: 512 kB */
 
-/* Numbers that all loops here need. */
 typedef struct ConvPlan
 {
 	int			in_channels;	/* of a group */
@@ -104,7 +103,7 @@ next_window(const NetworkLayer *layer, Window *window)
 	place_window(layer, window);
 }
 
-/* memcpy, but without a call for the short runs of grey images. */
+/* memcpy(), without a call for the short runs of grey images. */
 static inline void
 copy_values(real *to, const real *from, size_t count)
 {
@@ -156,9 +155,9 @@ take_patches(const NetworkLayer *layer, const ConvPlan *plan, const real *input,
 	}
 }
 
-/* The way back of take_patches: adds to input_gradient. */
+/* The transpose of take_patches(): adds to input_gradient. */
 static void
-give_patches(const LayerPass *pass, const ConvPlan *plan, int group, size_t start, size_t rows, const real *patches)
+add_patches(const LayerPass *pass, const ConvPlan *plan, int group, size_t start, size_t rows, const real *patches)
 {
 	const NetworkLayer *layer = pass->layer;
 	const ConvSettings *conv = &layer->settings.conv;
@@ -241,10 +240,10 @@ backward(const LayerPass *pass)
 	for (size_t start = 0; start < total && !pass_interrupted(pass); start += plan.chunk)
 	{
 		size_t		rows = total - start < plan.chunk ? total - start : plan.chunk;
-		const real *slope = pass->output_gradient + start * conv->maps;
+		const real *output_gradient = pass->output_gradient + start * conv->maps;
 
 		if (conv->bias)
-			pass->kernels->column_sums(slope, rows, conv->maps, gradient + layer->decay_count);
+			pass->kernels->column_sums(output_gradient, rows, conv->maps, gradient + layer->decay_count);
 		for (int group = 0; group < conv->groups; group++)
 		{
 			size_t		offset = group * plan.patch * plan.maps;
@@ -258,13 +257,13 @@ backward(const LayerPass *pass)
 				rows_in = patches;
 			}
 			matrix_multiply(true, false, (int) plan.patch, plan.maps, (int) rows, rows_in, plan.patch,
-							slope + group * plan.maps, conv->maps, 1, gradient + offset, plan.maps);
+							output_gradient + group * plan.maps, conv->maps, 1, gradient + offset, plan.maps);
 			if (pass->input_gradient == NULL)
 				continue;
-			matrix_multiply(false, true, (int) rows, (int) plan.patch, plan.maps, slope + group * plan.maps, conv->maps,
+			matrix_multiply(false, true, (int) rows, (int) plan.patch, plan.maps, output_gradient + group * plan.maps, conv->maps,
 							weights + offset, plan.maps, 0, rows_back, plan.patch);
 			if (!plan.plain)
-				give_patches(pass, &plan, group, start, rows, patch_gradients);
+				add_patches(pass, &plan, group, start, rows, patch_gradients);
 		}
 	}
 }

@@ -2,13 +2,15 @@
  * conv_tiles.c: convolution of tiles of the input in the space of a transform, stride 1: Fourier's for large windows
  * (overlap-save; Mathieu, Henaff, LeCun 2013; Zlateski, Jia, Li, Durand 2018), Winograd's for small ones (Lavin, Gray 2016).
  *
- * Where the transforms are X of a tile of the input, W of the weights and Y of a tile of the output:
+ * With the transforms X of a tile of the input, W of the weights and Y of a tile of the output,
  *		Y = X W,    dX = dY W,    dW = sum over tiles of X dY
- * at each point of the transform: products of matrices, [tiles, in] [in, maps] and so on.  A tile of side values gives
- * side - kernel + 1 outputs each way.  The way back is the exact transpose: the tiles of dX overlap and are added up.
+ * at each point of the transform: products of matrices, [tiles, in] [in, maps] and so on.  A tile of side x side values
+ * gives side - kernel + 1 outputs in each direction.  The backward pass is the exact transpose: the tiles of dX overlap and
+ * are added up.
  *
- * Fourier's points are complex.  Correlation wants Y = X W*, dX = dY W, dW = X dY*; W and dY are kept conjugated and dX comes
- * out so, and all three are plain products.  W is divided by 4 side^2, 4 because both transforms are twofold.
+ * Fourier's points are complex.  Correlation is Y = X W*, dX = dY W, dW = X dY*: with W and dY stored conjugated, and dX
+ * resulting conjugated, all three are plain products.  W is divided by 4 side^2; the 4 is there because each of the two
+ * transforms has a factor 2.
  *
  * Packed weights: for each point [panels of maps, in, PANEL], complex: [panels of maps, in, 2, PANEL].
  */
@@ -17,8 +19,8 @@
 #include "network/conv_internal.h"
 
 #define PAD 16					/* reals between points: strides that are no multiple of a page use all of the cache */
-#define POINTS_BETWEEN 16		/* questions whether to stop */
-#define CHUNK_TILES 96			/* that share one reading of the weights; fewer samples if their tiles are more */
+#define POINTS_BETWEEN 16		/* checks for interrupts */
+#define CHUNK_TILES 96			/* for which the weights are read once; samples are never divided */
 
 typedef struct TilePlan
 {
@@ -31,7 +33,7 @@ typedef struct TilePlan
 	size_t		out_row;
 	size_t		points;
 	size_t		weight_point;	/* reals of a point of the packed weights, and of their gradient */
-	size_t		turned_point;	/* of the weights turned round: [panels of in, maps] */
+	size_t		transposed_point;	/* of the transposed weights: [panels of in, maps] */
 	int			chunk;			/* samples */
 } TilePlan;
 
@@ -51,28 +53,41 @@ make_plan(const NetworkLayer *layer, bool fourier, int side)
 	plan.panel = fourier ? 2 * PANEL : PANEL;
 	plan.in_row = PANELS(layer->in.channels) * plan.panel;
 	plan.out_row = PANELS(conv->maps) * plan.panel;
-	plan.points = fourier ? FOURIER_POINTS(side) : (size_t) side * side;
+	plan.points = fourier ? FOURIER_POINTS : (size_t) side * side;
 	plan.weight_point = layer->in.channels * plan.out_row + PAD;
-	plan.turned_point = conv->maps * plan.in_row + PAD;
+	plan.transposed_point = conv->maps * plan.in_row + PAD;
 	plan.chunk = CHUNK_TILES / (plan.tiles[0] * plan.tiles[1]);
 	if (plan.chunk < 1)
 		plan.chunk = 1;
 	return plan;
 }
 
-/* Real multiplications for an output value and input channel; INFINITY where the side does not fit. */
+/*
+ * The sides that pay in the built-in networks for windows of 3, 4 and 5 values; ended by 0.  winograd.inc has code for these
+ * alone.
+ */
+static const int winograd_sides[][4] = {{6, 7, 8, 0}, {6, 8, 0}, {7, 8, 0}};
+static const int fourier_sides[] = {FOURIER_SIDE, 0};
+
+/* NULL where the method cannot be used. */
+static const int *
+sides(const ConvSettings *conv, bool fourier)
+{
+	if (conv->groups != 1 || conv->stride[0] != 1 || conv->stride[1] != 1)
+		return NULL;
+	if (fourier)
+		return conv->kernel[0] <= FOURIER_SIDE / 2 + 1 && conv->kernel[1] <= FOURIER_SIDE / 2 + 1 ? fourier_sides : NULL;
+	if (conv->kernel[0] != conv->kernel[1] || conv->kernel[0] < 3 || conv->kernel[0] > 5)
+		return NULL;
+	return winograd_sides[conv->kernel[0] - 3];
+}
+
+/* Real multiplications for an output value and input channel. */
 static double
 work(const NetworkLayer *layer, bool fourier, int side)
 {
-	const ConvSettings *conv = &layer->settings.conv;
-	TilePlan	plan;
+	TilePlan	plan = make_plan(layer, fourier, side);
 
-	if (conv->groups != 1 || conv->stride[0] != 1 || conv->stride[1] != 1)
-		return INFINITY;
-	if (fourier ? conv->kernel[0] > side / 2 + 1 || conv->kernel[1] > side / 2 + 1 :
-		conv->kernel[0] != conv->kernel[1] || conv->kernel[0] < 3 || conv->kernel[0] > 5)
-		return INFINITY;
-	plan = make_plan(layer, fourier, side);
 	return (fourier ? 4.0 : 1.0) * plan.points * plan.tiles[0] * plan.tiles[1] / shape_pixels(layer->out);
 }
 
@@ -80,18 +95,18 @@ work(const NetworkLayer *layer, bool fourier, int side)
 static int
 best_side(const NetworkLayer *layer, bool fourier)
 {
-	static const int sides[2][3] = {{6, 7, 8}, {12, 20, 0}};
+	const int  *side = sides(&layer->settings.conv, fourier);
 	double		least = INFINITY;
 	int			best = 0;
 
-	for (int i = 0; i < 3 && sides[fourier][i] > 0; i++)
+	for (; side != NULL && *side != 0; side++)
 	{
-		double		needed = work(layer, fourier, sides[fourier][i]);
+		double		needed = work(layer, fourier, *side);
 
 		if (needed < least)
 		{
 			least = needed;
-			best = sides[fourier][i];
+			best = *side;
 		}
 	}
 	return best;
@@ -166,7 +181,7 @@ scratch(const NetworkLayer *layer, int samples, bool training)
 	size_t		point = rows * (plan.in_row + plan.out_row) + 2 * PAD;
 
 	if (training)
-		point += plan.weight_point + plan.turned_point;
+		point += plan.weight_point + plan.transposed_point;
 	return plan.points * point + 2 * (size_t) conv->maps +
 		(training ? (size_t) conv->kernel[0] * conv->kernel[1] * layer->in.channels * conv->maps : 0);
 }
@@ -203,8 +218,8 @@ typedef enum TileKind
 {
 	TILE_INPUT,					/* input -> X */
 	TILE_OUTPUT,				/* Y -> output */
-	TILE_SLOPE,					/* output's gradient -> dY* */
-	TILE_INPUT_SLOPE			/* dX* -> input's gradient, added */
+	TILE_OUTPUT_GRADIENT,					/* output's gradient -> dY* */
+	TILE_INPUT_GRADIENT			/* dX* -> input's gradient, added */
 } TileKind;
 
 /* All tiles of samples from first on; values [points, rows, in or maps]. */
@@ -214,15 +229,15 @@ transform_tiles(const LayerPass *pass, const TilePlan *plan, TileKind kind, int 
 {
 	const NetworkLayer *layer = pass->layer;
 	const ConvSettings *conv = &layer->settings.conv;
-	bool		of_input = kind == TILE_INPUT || kind == TILE_INPUT_SLOPE;
+	bool		of_input = kind == TILE_INPUT || kind == TILE_INPUT_GRADIENT;
 	NetworkShape shape = of_input ? layer->in : layer->out;
 	size_t		row_size = of_input ? plan->in_row : plan->out_row;
 	int			tile_count = plan->tiles[0] * plan->tiles[1];
 	size_t		point = (size_t) samples * tile_count * row_size + PAD;
-	void		(*forth) (const TilePass *, const real *, real *) =
+	void		(*transform) (const TilePass *, const real *, real *) =
 		plan->fourier ? pass->kernels->fourier : pass->kernels->winograd;
-	void		(*back) (const TilePass *, const real *, real *) =
-		plan->fourier ? pass->kernels->fourier_back : pass->kernels->winograd_back;
+	void		(*inverse) (const TilePass *, const real *, real *) =
+		plan->fourier ? pass->kernels->fourier_inverse : pass->kernels->winograd_transposed;
 
 	for (int row = 0; row < samples * tile_count; row++, values += row_size)
 	{
@@ -237,24 +252,24 @@ transform_tiles(const LayerPass *pass, const TilePlan *plan, TileKind kind, int 
 							  &offset);
 		else
 			tile = place_tile(plan, shape, y, x, plan->step[0], plan->step[1], point, &offset);
-		tile.conjugate = kind == TILE_SLOPE || kind == TILE_INPUT_SLOPE;
+		tile.conjugate = kind == TILE_OUTPUT_GRADIENT || kind == TILE_INPUT_GRADIENT;
 		switch (kind)
 		{
 			case TILE_INPUT:
-				forth(&tile, pass->input + start + offset, values);
+				transform(&tile, pass->input + start + offset, values);
 				break;
-			case TILE_SLOPE:
-				forth(&tile, pass->output_gradient + start + offset, values);
+			case TILE_OUTPUT_GRADIENT:
+				transform(&tile, pass->output_gradient + start + offset, values);
 				break;
-			case TILE_INPUT_SLOPE:
+			case TILE_INPUT_GRADIENT:
 				tile.add = true;
-				back(&tile, values, pass->input_gradient + start + offset);
+				inverse(&tile, values, pass->input_gradient + start + offset);
 				break;
 			case TILE_OUTPUT:
 				tile.factor = finish->scale;
 				tile.shift = finish->shift;
 				tile.relu = finish->relu;
-				back(&tile, values, pass->output + start + offset);
+				inverse(&tile, values, pass->output + start + offset);
 				break;
 		}
 	}
@@ -296,9 +311,9 @@ pack(const NetworkLayer *layer, const real *weights, real *packed)
 	pack_matrix(layer, &plan, weights, layer->in.channels, layer->settings.conv.maps, plan.weight_point, packed);
 }
 
-/* The same of the weights with in and maps exchanged; turned: room for them. */
+/* The same of the weights with in and maps exchanged, which are first laid out in transposed. */
 static void
-pack_turned(const NetworkLayer *layer, const TilePlan *plan, const real *weights, real *turned, real *packed)
+pack_transposed(const NetworkLayer *layer, const TilePlan *plan, const real *weights, real *transposed, real *packed)
 {
 	const ConvSettings *conv = &layer->settings.conv;
 	size_t		in = layer->in.channels;
@@ -307,7 +322,7 @@ pack_turned(const NetworkLayer *layer, const TilePlan *plan, const real *weights
 	for (int place = 0; place < conv->kernel[0] * conv->kernel[1]; place++)
 	{
 		const real *from = weights + place * in * maps;
-		real	   *to = turned + place * in * maps;
+		real	   *to = transposed + place * in * maps;
 
 		for (size_t c = 0; c < in; c++)
 		{
@@ -315,7 +330,7 @@ pack_turned(const NetworkLayer *layer, const TilePlan *plan, const real *weights
 				to[m * in + c] = from[c * maps + m];
 		}
 	}
-	pack_matrix(layer, plan, turned, conv->maps, layer->in.channels, plan->turned_point, packed);
+	pack_matrix(layer, plan, transposed, conv->maps, layer->in.channels, plan->transposed_point, packed);
 }
 
 /* ---- products ------------------------------------------------------------------------------------------------------ */
@@ -354,10 +369,10 @@ multiply(const LayerPass *pass, const TilePlan *plan, size_t rows, size_t depth,
 	}
 }
 
-/* gradient [panels of maps, in] (+)= sum over rows of input * slope, at one point */
+/* gradient [panels of maps, in] (+)= sum over rows of input * output_gradient, at one point */
 static void
-multiply_gradient(const LayerPass *pass, const TilePlan *plan, size_t rows, const real *input, const real *slope, bool add,
-				  real *gradient)
+multiply_gradient(const LayerPass *pass, const TilePlan *plan, size_t rows, const real *input,
+				  const real *output_gradient, bool add, real *gradient)
 {
 	size_t		in = pass->layer->in.channels;
 	size_t		together = plan->fourier ? PANEL : in;	/* channels that lie side by side */
@@ -372,7 +387,7 @@ multiply_gradient(const LayerPass *pass, const TilePlan *plan, size_t rows, cons
 		{
 			product.rows = in - start < together ? in - start : together;
 			product.a = input + start / PANEL * plan->panel;
-			product.b = slope + panel * plan->panel;
+			product.b = output_gradient + panel * plan->panel;
 			product.c = gradient + (panel * in + start) * plan->panel;
 			if (plan->fourier)
 				matrix_kernels()->product_complex(&product);
@@ -427,9 +442,9 @@ backward(const LayerPass *pass)
 	const real *weights = pass->weights + layer->parameter_offset;
 	real	   *gradient = pass->gradient + layer->parameter_offset;
 	real	   *input = pass->scratch;
-	real	   *slope = input + plan.points * (most_rows * plan.in_row + PAD);
-	real	   *weight_slope = slope + plan.points * (most_rows * plan.out_row + PAD);
-	real	   *turned = weight_slope + plan.points * plan.weight_point;
+	real	   *output_gradient = input + plan.points * (most_rows * plan.in_row + PAD);
+	real	   *weight_gradient = output_gradient + plan.points * (most_rows * plan.out_row + PAD);
+	real	   *transposed = weight_gradient + plan.points * plan.weight_point;
 	TilePass last = place_weights(layer, &plan, layer->in.channels, conv->maps, plan.weight_point);
 
 	if (conv->bias)
@@ -437,7 +452,7 @@ backward(const LayerPass *pass)
 								   gradient + layer->decay_count);
 	if (pass->input_gradient != NULL)
 	{
-		pack_turned(layer, &plan, weights, turned + plan.points * plan.turned_point, turned);
+		pack_transposed(layer, &plan, weights, transposed + plan.points * plan.transposed_point, transposed);
 		memset(pass->input_gradient, 0, pass->n * shape_values(layer->in) * sizeof(real));
 	}
 	for (int first = 0; first < pass->n; first += chunk)
@@ -448,31 +463,31 @@ backward(const LayerPass *pass)
 		size_t		out_point = rows * plan.out_row + PAD;
 
 		transform_tiles(pass, &plan, TILE_INPUT, first, samples, NULL, input);
-		transform_tiles(pass, &plan, TILE_SLOPE, first, samples, NULL, slope);
+		transform_tiles(pass, &plan, TILE_OUTPUT_GRADIENT, first, samples, NULL, output_gradient);
 		for (size_t point = 0; point < plan.points; point++)
 		{
 			if (point % POINTS_BETWEEN == 0 && pass_interrupted(pass))
 				return;
-			multiply_gradient(pass, &plan, rows, input + point * in_point, slope + point * out_point,
-							  first > 0, weight_slope + point * plan.weight_point);
-			/* the input's transform is done with: its place takes dX */
+			multiply_gradient(pass, &plan, rows, input + point * in_point, output_gradient + point * out_point,
+							  first > 0, weight_gradient + point * plan.weight_point);
+			/* the input's transform is no longer needed: dX takes its place */
 			if (pass->input_gradient != NULL)
-				multiply(pass, &plan, rows, conv->maps, layer->in.channels, slope + point * out_point, plan.out_row,
-						 turned + point * plan.turned_point, input + point * in_point, plan.in_row);
+				multiply(pass, &plan, rows, conv->maps, layer->in.channels, output_gradient + point * out_point, plan.out_row,
+						 transposed + point * plan.transposed_point, input + point * in_point, plan.in_row);
 		}
 		if (pass->input_gradient != NULL)
-			transform_tiles(pass, &plan, TILE_INPUT_SLOPE, first, samples, NULL, input);
+			transform_tiles(pass, &plan, TILE_INPUT_GRADIENT, first, samples, NULL, input);
 	}
 	last.add = true;
 	for (int row = 0; row < layer->in.channels; row++)
 	{
-		const real *from = weight_slope + row * plan.panel;
+		const real *from = weight_gradient + row * plan.panel;
 		real	   *to = gradient + (size_t) row * conv->maps;
 
 		if (plan.fourier)
-			pass->kernels->fourier_back(&last, from, to);
+			pass->kernels->fourier_inverse(&last, from, to);
 		else
-			pass->kernels->winograd_back(&last, from, to);
+			pass->kernels->winograd_transposed(&last, from, to);
 	}
 }
 

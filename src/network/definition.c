@@ -59,7 +59,7 @@ static const NetworkTraining training_defaults = {
 	.distortion.probability = 1, .distortion.forgery = 3, .shared_distortion.probability = 1
 };
 
-/* No setting is accepted that does nothing. */
+/* Settings without effect on this kind of input are refused. */
 static bool
 check_distortion(const NetworkDefinition *definition, Status *status)
 {
@@ -102,7 +102,7 @@ check_training(const NetworkDefinition *definition, Status *status)
 						  training->classes, training->samples, LIMIT_BATCH);
 	if (training->self_forgeries > 0 && training->self_forgeries > training->samples - 2)
 		return status_set(status, STATUS_DEFINITION, "Two genuine samples of an identity are needed in each batch.",
-						  "Training: \"self_forgeries\" is %d but must be at most %d, the samples less 2.",
+						  "Training: \"self_forgeries\" is %d but must be at most %d, the samples minus 2.",
 						  training->self_forgeries, training->samples > 2 ? training->samples - 2 : 0);
 	return check_distortion(definition, status);
 }

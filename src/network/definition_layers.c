@@ -17,7 +17,7 @@ static const LayerType *const layer_types[] = {
 
 /* ---- settings ------------------------------------------------------------------------------------------------------ */
 
-/* "layers[12].kernel": the index, and *rest behind the dot ("" if there is none); -1 if it is not of that form. */
+/* "layers[12].kernel": the index, and in *rest what follows the dot, or ""; -1 if it is not of that form. */
 int
 layer_index(const char *path, const char **rest)
 {

@@ -1,12 +1,12 @@
 /*
- * dense.c: a layer of units that see the whole sample, whatever its shape: y = x W + b.
+ * dense.c: fully connected, whatever the shape of the sample: y = x W + b.
  *
  * Weights: [in, units], in being height * width * channels; then the biases [units].
  *
- * One sample's time is that of reading the weights.  With "weights": "bf16" inference reads half as much: each weight is
- * rounded by at most 2^-8 of itself, and sums are of floats.  A unit then differs by at most 2^-8 sum |x w|; the roundings
- * being independent, by less than 2^-8 of the root of the sum of (x w)^2 as a rule.  Evaluation and calibration see the
- * rounded weights too, so thresholds are theirs.
+ * For one sample the time is that of reading the weights.  With "weights": "bf16" inference reads half as much: each
+ * weight is rounded by at most 2^-8 of its value; sums are in float.  A unit's output then differs by at most
+ * 2^-8 sum |x w|, and typically, the roundings being independent, by less than 2^-8 sqrt(sum (x w)^2).  Evaluation and
+ * calibration use the rounded weights too, so thresholds fit them.
  *
  * Packed weights, of bf16 only: for each BLOCK rows of the matrix [panels of units, rows, PANEL] of uint16.
  */
@@ -16,10 +16,10 @@
 #include "common/limits.h"
 #include "network/layer_internal.h"
 
-#define MULTIPLICATIONS_AT_ONCE ((size_t) 1 << 29)
-#define LEAST_AT_ONCE 1024		/* what the products like: shorter ones are slower */
-#define BLOCK 256				/* rows of packed weights: a panel of them fits the first cache */
-#define LEAD (BLOCK + 16)		/* reals from a copied line to the next, that shall not share a set of the cache */
+#define MULTIPLICATIONS_AT_ONCE ((size_t) 1 << 29)	/* between two checks for interrupts */
+#define LEAST_AT_ONCE 1024		/* rows or columns: smaller products are slower */
+#define BLOCK 256				/* rows of packed weights: a panel of them fits the first-level cache */
+#define STRIDE (BLOCK + 16)		/* reals from a copied line to the next, so that they do not share cache sets */
 
 static const char *const stored_names[] = {"float", "bf16", NULL};
 
@@ -75,7 +75,7 @@ scratch(const NetworkLayer *layer, int samples, bool training)
 {
 	const DenseSettings *dense = &layer->settings.dense;
 
-	return 2 * (size_t) dense->units + (dense->stored == STORED_BF16 ? (size_t) samples * LEAD : 0);
+	return 2 * (size_t) dense->units + (dense->stored == STORED_BF16 ? (size_t) samples * STRIDE : 0);
 }
 
 static void
@@ -114,8 +114,8 @@ pack(const NetworkLayer *layer, const real *weights, real *packed)
 }
 
 /*
- * How many of the columns or rows that are left, of so many multiplications each, are worked off before it is asked again
- * whether to stop: a large layer's product takes a quarter of a second of an idle core, and much longer of a busy one.
+ * How many of the columns or rows that are left, with so many multiplications each, are done until the next check for
+ * interrupts: the product of a large layer takes a quarter of a second of an idle core, and much longer of a busy one.
  */
 static int
 next_part(int left, size_t multiplications)
@@ -142,12 +142,12 @@ forward_packed(const LayerPass *pass, const LayerFinish *finish)
 		size_t		depth = in - start < BLOCK ? in - start : BLOCK;
 		bool		last = start + depth == in;
 		ProductPass product = {
-			.rows = pass->n, .segments = 1, .depth = depth, .a = lines, .a_row = LEAD, .a_step = 1, .b_step = PANEL,
+			.rows = pass->n, .segments = 1, .depth = depth, .a = lines, .a_row = STRIDE, .a_step = 1, .b_step = PANEL,
 			.c_row = dense->units, .add = start > 0, .relu = last && finish->relu
 		};
 
 		for (int i = 0; i < pass->n; i++)
-			memcpy(lines + (size_t) i * LEAD, pass->input + i * in + start, depth * sizeof(real));
+			memcpy(lines + (size_t) i * STRIDE, pass->input + i * in + start, depth * sizeof(real));
 		for (int column = 0; column < dense->units; column += PANEL, weights += depth * PANEL)
 		{
 			product.columns = dense->units - column < PANEL ? dense->units - column : PANEL;

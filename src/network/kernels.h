@@ -10,7 +10,7 @@
 #include "matrix/product.h"
 #include "network/network.h"
 
-/* Place of a pixel in a pooling window; as wide as real, so that vectors of both have the same lanes. */
+/* Index of a pixel in a pooling window; as wide as real, so that vectors of both have the same lanes. */
 #ifdef REAL_IS_DOUBLE
 typedef int64_t PoolPlace;
 #else
@@ -41,9 +41,9 @@ typedef struct PoolPass
 
 typedef struct OptimizerPass
 {
-	real		rate;			/* of this step, Adam's correction of the first moment in it */
+	real		rate;			/* of this step, including Adam's correction of the first moment */
 	real		decay;			/* added to the gradient, times the weight */
-	real		shrink;			/* AdamW: taken off the weight, times the weight */
+	real		shrink;			/* AdamW: rate times weight decay */
 	real		momentum;
 	real		second_momentum;
 	real		correction;		/* Adam: 1 / sqrt(1 - second_momentum^t) */
@@ -51,20 +51,21 @@ typedef struct OptimizerPass
 } OptimizerPass;
 
 /*
- * Transforms of square tiles of maps, all channels at once: Fourier's with sides 12 and 20, Winograd's with 6 to 8.
+ * Transforms of square tiles of maps, all channels at once: Fourier's of side FOURIER_SIDE, Winograd's of sides 6 to 8.
  *
  * A point of Winograd's transform has, for every panel of PANEL channels, the last one filled up by zeros, real [PANEL];
- * there are side^2.  A point of Fourier's has real [2, PANEL]; of its side^2 only FOURIER_POINTS(side) are kept, the others
- * being their conjugates.
+ * there are side^2.  A point of Fourier's has real [2, PANEL]; of its side^2 only FOURIER_POINTS are kept, the others being
+ * their conjugates.
  */
-#define FOURIER_POINTS(side) ((size_t) (side) * (side) / 2 + 2)
+#define FOURIER_SIDE 20
+#define FOURIER_POINTS ((size_t) FOURIER_SIDE * FOURIER_SIDE / 2 + 2)
 
 typedef struct TilePass
 {
-	int			side;
+	int			side;			/* Winograd: of the tile */
 	int			size;			/* Winograd: of what the tile holds: the side, or the outputs, or the window */
 	int			top;			/* lines top to bottom - 1 and columns left to right - 1 of the tile exist; */
-	int			bottom;			/* the others are zero on the way in, and not wanted on the way back */
+	int			bottom;			/* the others are read as zero, and not written */
 	int			left;
 	int			right;
 	int			channels;
@@ -74,7 +75,7 @@ typedef struct TilePass
 	size_t		panel;			/* from a panel of channels to the next, in the transform */
 	real		scale;			/* Fourier: of the result */
 	bool		conjugate;		/* Fourier */
-	/* the way back only: to what is there; or y = factor x + shift, then ReLU */
+	/* of the inverse and the transposed transform: added to what is there; or y = factor x + shift, then ReLU */
 	bool		add;
 	const real *factor;			/* [channels]; NULL: 1 */
 	const real *shift;			/* [channels]; NULL: 0 */
@@ -83,22 +84,22 @@ typedef struct TilePass
 
 typedef struct NetworkKernels
 {
-	/* x points to the first pixel that exists; v = 2 scale DFT(x), conjugated if wished */
+	/* x points to the first pixel that exists; v = 2 scale DFT(x), or its conjugate */
 	void		(*fourier) (const TilePass *pass, const real *x, real *v);
-	/* x = scale sum(v e^...), the way back without the division by side^2, of v or of its conjugate */
-	void		(*fourier_back) (const TilePass *pass, const real *v, real *x);
+	/* x = scale sum(v e^...), of v or of its conjugate: the inverse without the division by side^2 */
+	void		(*fourier_inverse) (const TilePass *pass, const real *v, real *x);
 	/* v = the transform of x; x = the transposed transform of v */
 	void		(*winograd) (const TilePass *pass, const real *x, real *v);
-	void		(*winograd_back) (const TilePass *pass, const real *v, real *x);
+	void		(*winograd_transposed) (const TilePass *pass, const real *v, real *x);
 
-	/* y = y + bias, then ReLU if wished */
+	/* y = y + bias, then optionally ReLU */
 	void		(*add_bias) (real *y, const real *bias, size_t rows, int channels, bool relu);
-	/* y = scale x + shift, then ReLU if wished */
+	/* y = scale x + shift, then optionally ReLU */
 	void		(*scale_shift) (const real *x, const real *scale, const real *shift, size_t rows, int channels,
 								bool relu, real *y);
 	void		(*relu) (const real *x, size_t count, real *y);
 	/* dx = dy where y > 0, else 0 */
-	void		(*relu_back) (const real *y, const real *dy, size_t count, real *dx);
+	void		(*relu_backward) (const real *y, const real *dy, size_t count, real *dx);
 	/* y += x */
 	void		(*add) (const real *x, size_t count, real *y);
 	/* y += factor x */
@@ -108,28 +109,28 @@ typedef struct NetworkKernels
 	void		(*column_sums) (const real *x, size_t rows, int channels, real *sums);
 	/* sums += (x - mean)^2 */
 	void		(*column_squares) (const real *x, const real *mean, size_t rows, int channels, real *sums);
-	/* sums += g, products += g (x - mean), where g is dy, or 0 where the ReLU stopped */
+	/* sums += g, products += g (x - mean), where g is dy, or 0 where the ReLU was inactive */
 	void		(*norm_sums) (const NormPass *norm, const real *x, const real *dy, size_t rows,
 							  real *sums, real *products);
-	/* dx = scale g - slope (x - mean) - base */
-	void		(*norm_back) (const NormPass *norm, const real *x, const real *dy, const real *slope, const real *base,
-							  size_t rows, real *dx);
+	/* dx = scale g - correction (x - mean) - mean_gradient, the latter two [channels] */
+	void		(*norm_backward) (const NormPass *norm, const real *x, const real *dy, const real *correction,
+								  const real *mean_gradient, size_t rows, real *dx);
 
-	/* where: place in the window of each maximum, first of equals; NULL: not wanted */
+	/* where [out]: index in its window of each maximum, the first of equals; may be NULL */
 	void		(*max_pool) (const PoolPass *pool, const real *x, real *y, PoolPlace *where);
 	/* dx is set */
-	void		(*max_pool_back) (const PoolPass *pool, const real *dy, const PoolPlace *where, real *dx);
+	void		(*max_pool_backward) (const PoolPass *pool, const real *dy, const PoolPlace *where, real *dx);
 	void		(*mean_pool) (const PoolPass *pool, const real *x, real *y);
 
-	void		(*step_sgd) (const OptimizerPass *step, size_t count, const real *gradient, real *speed, real *weights);
-	/* speed NULL: no momentum */
+	void		(*step_sgd) (const OptimizerPass *step, size_t count, const real *gradient, real *velocity, real *weights);
+	/* velocity NULL: no momentum */
 	void		(*step_rmsprop) (const OptimizerPass *step, size_t count, const real *gradient, real *squares,
-								 real *speed, real *weights);
+								 real *velocity, real *weights);
 	void		(*step_adam) (const OptimizerPass *step, size_t count, const real *gradient, real *mean, real *squares,
 							  real *weights);
 	double		(*square_sum) (const real *x, size_t count);
-	/* average = keep average + (1 - keep) x */
-	void		(*move_average) (const real *x, real keep, size_t count, real *average);
+	/* average = decay average + (1 - decay) x */
+	void		(*move_average) (const real *x, real decay, size_t count, real *average);
 	void		(*scale) (real factor, size_t count, real *x);
 } NetworkKernels;
 

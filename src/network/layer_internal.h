@@ -44,7 +44,7 @@ typedef struct ConvSettings
 	LayerInitial initial;
 } ConvSettings;
 
-/* How weights are prepared for inference; training has them as they are. */
+/* How weights are packed for inference; training has them as they are. */
 typedef enum StoredWeights
 {
 	STORED_FLOAT,
@@ -107,18 +107,18 @@ typedef struct LayerPlan
 {
 	bool		in_place;		/* in training, the output overwrites the input */
 	bool		in_place_inference;
-	bool		fused;			/* a ReLU that the layer before applies */
+	bool		fused;			/* a ReLU that the preceding layer applies */
 	bool		fuses_relu;
-	bool		folded;			/* at inference, a batch norm that the layer before applies */
+	bool		folded;			/* at inference, a batch norm that the preceding layer applies */
 	bool		folds_norm;
-	bool		folds_relu;		/* at inference, the ReLU behind that batch norm too */
+	bool		folds_relu;		/* at inference, the ReLU after that batch norm too */
 	bool		read_later;		/* a later add reads the output */
 	int			slot;			/* buffer of the output at inference */
 
 	/* set by the type's plan() */
 	size_t		state_bytes;	/* kept for the backward pass: state_fixed + n * state_bytes */
 	size_t		state_fixed;
-	size_t		packed_count;	/* reals of its prepared weights */
+	size_t		packed_count;	/* reals of its packed weights */
 	size_t		packed_offset;
 	const struct ConvMethod *method;	/* of a convolution */
 } LayerPlan;
@@ -135,7 +135,7 @@ struct NetworkLayer
 	NetworkShape in;
 	NetworkShape out;
 	int			source;			/* index of the earlier layer that add reads too; else -1 */
-	bool		rectifier_follows;	/* directly or behind a batch norm */
+	bool		rectifier_follows;	/* directly or after a batch norm */
 	size_t		parameter_count;
 	size_t		parameter_offset;
 	size_t		decay_count;	/* the first ones are a weight matrix, subject to weight decay */
@@ -148,15 +148,15 @@ struct NetworkLayer
 /* One pass through one layer. */
 typedef struct LayerPass
 {
-	const Host *host;			/* asked whether to stop */
+	const Host *host;			/* checked for interrupts */
 	const NetworkLayer *layer;
-	const NetworkLayer *next;	/* NULL behind the last */
+	const NetworkLayer *next;	/* NULL after the last */
 	const NetworkKernels *kernels;
 	int			n;
 	bool		training;
 	uint64_t	seed;			/* dropout */
 	const real *weights;		/* all of the network */
-	const real *packed;			/* the layer's prepared weights */
+	const real *packed;			/* the layer's packed weights */
 	const real *input;			/* [n, in] */
 	const real *other;			/* [n, out] of the source of add */
 	real	   *output;			/* [n, out] */
@@ -169,7 +169,7 @@ typedef struct LayerPass
 	real	   *gradient;		/* all of the network: added to */
 } LayerPass;
 
-/* Asked by layers that may take long, between parts of their work; they return at once when it says so. */
+/* Layers that may take long check it between parts of their work, and return at once. */
 static inline bool
 pass_interrupted(const LayerPass *pass)
 {
@@ -179,7 +179,7 @@ pass_interrupted(const LayerPass *pass)
 typedef struct InitializePass
 {
 	const NetworkLayer *layer;
-	const Host *host;			/* asked whether to stop */
+	const Host *host;			/* checked for interrupts */
 	Random	   *random;
 	real	   *parameters;
 	real	   *statistics;
@@ -194,21 +194,21 @@ struct LayerType
 	bool		in_place;		/* both passes can overwrite their input */
 	bool		in_place_inference; /* the forward pass can at inference */
 	bool		needs_output;	/* the backward pass reads the layer's output */
-	bool		applies_scale;	/* layer_finish(): at inference, can do the work of a following layer that folds */
-	bool		applies_relu;	/* can do the work of a following ReLU, too ... */
-	bool		reverts_relu;	/* ... and its backward pass does that of the ReLU */
+	bool		applies_scale;	/* at inference, can apply a following layer that has fold(): layer_finish() */
+	bool		applies_relu;	/* can apply a following ReLU ... */
+	bool		reverts_relu;	/* ... and its backward pass includes that of the ReLU */
 	bool		is_relu;
-	bool		rectifier;		/* ReLU and its kin: weights before it are initialized by He's rule */
+	bool		rectifier;		/* ReLU or PReLU: weights before it are initialized by He's rule */
 	bool		unit_length;	/* each output is a vector of length 1 */
-	bool		flattens;		/* the output has the input's values in their order, but no places */
-	bool		keeps_places;	/* each value belongs to the same place as the input's */
-	bool		packed_for_inference;	/* only: training uses no prepared weights */
+	bool		flattens;		/* the output has all values as channels of one pixel */
+	bool		keeps_places;	/* each value of the output belongs to the place of the same value of the input */
+	bool		packed_for_inference;	/* only: training uses no packed weights */
 
 	/* making a network */
 	void		(*defaults) (NetworkLayer *layer);
 	/* out, parameter_count, decay_count and statistic_count from in and the settings; NULL: out is in, no parameters */
 	bool		(*shape) (NetworkLayer *layer, Status *status);
-	/* sets source, of a layer that reads an earlier one of layers besides the one before; NULL: it does not */
+	/* of a layer that also reads an earlier one: finds it in layers and sets source */
 	bool		(*connect) (const NetworkLayer *layers, NetworkLayer *layer, Status *status);
 	void		(*describe) (const NetworkLayer *layer, char *text, size_t size);	/* NULL: the name alone */
 	bool		(*same_weights) (const NetworkLayer *a, const NetworkLayer *b); /* with equal counts and channels; NULL: yes */
@@ -217,15 +217,15 @@ struct LayerType
 	void		(*plan) (NetworkLayer *layer, bool spare_memory);	/* sets its part of LayerPlan; NULL: all 0 */
 	void		(*pack) (const NetworkLayer *layer, const real *weights, real *packed);
 	/*
-	 * At inference the layer is y = scale x + shift for each channel: for the layer before it, which applies that right behind
-	 * its own bias; that may be NULL.
+	 * The layer as y = scale x + shift for each channel at inference, for the preceding layer, which applies it after its
+	 * product; shift includes that layer's bias, which may be NULL.
 	 */
 	void		(*fold) (const NetworkLayer *layer, const real *weights, const real *bias, real *scale, real *shift);
 
 	/* running it */
 	void		(*forward) (const LayerPass *pass);
 	void		(*backward) (const LayerPass *pass);
-	/* the statistics of the last forward pass in training, of n samples, are averaged into the running ones */
+	/* averages those of the last forward pass in training, of n samples, into the running ones */
 	void		(*update_statistics) (const NetworkLayer *layer, const char *state, int n, real *statistics);
 };
 
@@ -253,7 +253,7 @@ extern bool layer_error(const NetworkLayer *layer, Status *status, const char *h
 
 /*
  * "layers" of a definition; definition_layers.c.  First how many there are, then their types, then each setting, then shapes
- * and counts.  The index of a path is -1 if it is not of the form "layers[12].kernel"; *rest is what stands behind the dot.
+ * and counts.  The index of a path is -1 if it is not of the form "layers[12].kernel"; *rest is what follows the dot.
  */
 extern bool layers_count(const NetworkSetting *settings, int count, int *layers, Status *status);
 extern bool layers_read_types(const NetworkSetting *settings, int count, NetworkDefinition *definition, Status *status);
@@ -268,7 +268,7 @@ extern bool layer_window(NetworkLayer *layer, const int *kernel, int *stride, co
 /* Normal numbers for the weight matrix, by initial, else by He or Glorot; then the biases, if there are some. */
 extern void layer_initialize_matrix(const InitializePass *pass, const LayerInitial *initial, size_t fan_in, size_t fan_out);
 
-/* What is left to do behind a product of conv or dense: y = scale y + shift, then ReLU; scale and shift may be NULL. */
+/* What follows the product of conv or dense: y = scale y + shift, then ReLU; scale and shift may be NULL. */
 typedef struct LayerFinish
 {
 	const real *scale;			/* [channels] */
@@ -276,10 +276,10 @@ typedef struct LayerFinish
 	bool		relu;
 } LayerFinish;
 
-/* bias may be NULL; fold: real [2 channels], room for a batch norm that is folded in. */
+/* bias may be NULL; fold [2, channels]: memory for a folded batch norm. */
 extern LayerFinish layer_finish(const LayerPass *pass, const real *bias, real *fold);
 
-/* Does it, on rows of the output. */
+/* Applies it to rows of the output. */
 extern void layer_finish_rows(const LayerPass *pass, const LayerFinish *finish, size_t rows, real *output);
 
 static inline size_t

@@ -1,5 +1,5 @@
 /*
- * network.c: a definition -> a programme: where weights lie, which layers work in place, join or share memory.
+ * network.c: a definition -> a network: offsets of the weights, which layers work in place, are fused or share buffers.
  */
 #include <stdio.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "network/loss_internal.h"
 #include "network/network_internal.h"
 
-#define GROUP_VALUES (256 * 1024)	/* of a layer's input and output that a group may have: a common second cache */
+#define GROUP_VALUES (256 * 1024)	/* of a layer's input and output in a group: a common size of the second-level cache */
 #define GROUP_WEIGHTS (256 * 1024)	/* that are read again for each group */
 
 /* Parameters in the order of the layers, then the loss's, then the statistics. */
@@ -38,10 +38,10 @@ place_weights(Network *network)
 
 /*
  * Which layers are done together with the one before.  Nothing may overwrite an output that a later add reads, nor, in
- * training, one that the layer's own way back reads.
+ * training, one that the layer's own backward pass reads.
  */
 static void
-join_layers(Network *network)
+fuse_layers(Network *network)
 {
 	NetworkLayer *layers = network->layers;
 
@@ -58,7 +58,7 @@ join_layers(Network *network)
 		if (layer->type->plan != NULL)
 			layer->type->plan(layer, network->definition->spare_memory);
 		layer->plan.packed_offset = network->packed_count;
-		network->packed_count += (layer->plan.packed_count + 15) / 16 * 16;	/* each on a line of the cache */
+		network->packed_count += (layer->plan.packed_count + 15) / 16 * 16;	/* aligned to cache lines */
 		if (before == NULL || before->plan.read_later)
 			continue;
 		layer->plan.in_place = layer->type->in_place && !before->type->needs_output;
@@ -74,7 +74,7 @@ join_layers(Network *network)
 
 /* Whether the layers from i on need nothing of those before but the output of i - 1, which lies in a buffer of its own. */
 static bool
-can_part(const Network *network, int i)
+can_split(const Network *network, int i)
 {
 	const NetworkLayer *layers = network->layers;
 
@@ -89,8 +89,8 @@ can_part(const Network *network, int i)
 }
 
 /*
- * The first layers, whose maps are large and whose weights are small, take a batch some samples at a time at inference, so
- * that what one layer writes is still in the processor's cache when the next one reads it.
+ * At inference the first layers, whose maps are large and whose weights are small, process a batch in groups of samples, so
+ * that what one layer writes is still in the cache when the next one reads it.
  */
 static void
 group_samples(Network *network)
@@ -108,7 +108,7 @@ group_samples(Network *network)
 		weights += layers[i - 1].plan.packed_count > 0 ? layers[i - 1].plan.packed_count : layers[i - 1].parameter_count;
 		if (weights > GROUP_WEIGHTS)
 			break;
-		if (can_part(network, i))
+		if (can_split(network, i))
 		{
 			network->grouped = i;
 			network->group = GROUP_VALUES / largest > 1 ? (int) (GROUP_VALUES / largest) : 1;
@@ -117,7 +117,7 @@ group_samples(Network *network)
 }
 
 /*
- * Buffers of the outputs at inference: each layer takes the first one that nobody reads any more.  busy [layers] holds
+ * Buffers of the outputs at inference: each layer takes the first one that no later layer reads any more.  busy [slots] is
  * the last layer that reads what is in the buffer.  The output of the grouped layers has a buffer that none of them uses.
  */
 static void
@@ -187,7 +187,7 @@ network_create(const NetworkDefinition *definition, const Host *host, Status *st
 	busy = (int *) (network->group_slot_values + count);
 
 	place_weights(network);
-	join_layers(network);
+	fuse_layers(network);
 	group_samples(network);
 	share_buffers(network, busy);
 	return network;
@@ -329,7 +329,7 @@ describe_layer(const NetworkLayer *layer, char *text, size_t size)
 
 	if (layer == NULL)
 	{
-		snprintf(text, size, "no such layer");
+		snprintf(text, size, "missing");
 		return;
 	}
 	if (layer->type->describe != NULL)
@@ -364,7 +364,7 @@ network_copy_weights(const Network *from, const real *from_weights, const Networ
 
 			describe_layer(a, theirs, sizeof(theirs));
 			describe_layer(b, ours, sizeof(ours));
-			return status_set(status, STATUS_ARGUMENT, "", "Layer %d is %s, and there %s.", b != NULL ? b->number : a->number,
+			return status_set(status, STATUS_ARGUMENT, "", "Layer %d is %s here, but %s there.", b != NULL ? b->number : a->number,
 							  ours, theirs);
 		}
 		memcpy(to_weights + b->parameter_offset, from_weights + a->parameter_offset, a->parameter_count * sizeof(real));

@@ -17,14 +17,14 @@ struct Network
 	int			layer_count;
 	NetworkLayer *layers;
 	int			dimensions;		/* of the embedding */
-	int			first_learning; /* the way back ends here */
+	int			first_learning; /* first layer with weights: the backward pass ends here */
 	size_t		parameter_count;
 	size_t		loss_offset;	/* of the loss's parameters */
 	size_t		loss_count;
 	size_t		weight_count;
 	size_t		packed_count;
-	int			grouped;		/* the layers before this one run on group samples after group samples at inference */
-	int			group;
+	int			grouped;		/* at inference, layers before this one process a batch in groups ... */
+	int			group;			/* ... of so many samples */
 	int			slot_count;
 	size_t	   *slot_values;	/* [slot_count], a sample */
 	size_t	   *group_slot_values;	/* [slot_count], a sample of a group: of the grouped layers but the last */

@@ -120,7 +120,7 @@ optimizer_finish(NetworkOptimizer *optimizer)
  * The warm-up takes at most a fifth of all steps, so that it does not fill a short training.  The cosine begins after it.
  */
 double
-network_rate(const NetworkOptimizer *optimizer, const NetworkProgress *progress)
+optimizer_rate(const NetworkOptimizer *optimizer, const NetworkProgress *progress)
 {
 	int64_t		warmup = optimizer->warmup < progress->steps / 5 ? optimizer->warmup : progress->steps / 5;
 	double		rate = optimizer->rate;
@@ -226,7 +226,7 @@ network_optimizer_part(const Network *network, const NetworkProgress *progress, 
 {
 	Part		part = {network, memory, gradient, weights, first, last};
 	const NetworkOptimizer *optimizer = &network->definition->optimizer;
-	double		rate = network_rate(optimizer, progress);
+	double		rate = optimizer_rate(optimizer, progress);
 	double		times = (double) progress->step + 1;
 	OptimizerPass plain = {
 		.rate = (real) (optimizer->type->corrects_bias ? rate / (1 - pow(optimizer->momentum, times)) : rate),
@@ -256,14 +256,6 @@ network_optimizer_part(const Network *network, const NetworkProgress *progress, 
 }
 
 void
-network_optimizer_step(const Network *network, const NetworkProgress *progress, real *memory,
-					   real *gradient, real *weights)
-{
-	network_clip_gradient(network, gradient);
-	network_optimizer_part(network, progress, memory, gradient, weights, 0, network->parameter_count);
-}
-
-void
 network_average_part(const Network *network, const NetworkProgress *progress, const real *weights, real *average,
 					 size_t first, size_t last)
 {
@@ -274,10 +266,4 @@ network_average_part(const Network *network, const NetworkProgress *progress, co
 	if (network->definition->optimizer.average <= 0)
 		decay = 0;
 	network_kernels()->move_average(weights + first, (real) decay, last - first, average + first);
-}
-
-void
-network_average(const Network *network, const NetworkProgress *progress, const real *weights, real *average)
-{
-	network_average_part(network, progress, weights, average, 0, network->weight_count);
 }

@@ -23,6 +23,9 @@ struct OptimizerType
 extern const SettingRule optimizer_rules[]; /* offsets in NetworkOptimizer */
 extern const NetworkOptimizer optimizer_defaults;
 
+/* The learning rate of a step, by warm-up and schedule. */
+extern double optimizer_rate(const NetworkOptimizer *optimizer, const NetworkProgress *progress);
+
 /* Puts the type's own defaults where nothing was given. */
 extern void optimizer_finish(NetworkOptimizer *optimizer);
 

@@ -1,6 +1,6 @@
 /*
  * pooling.c: max_pool, mean_pool and global_mean.  Windows lie wholly inside the map; what is left over at the right
- * and at the bottom is not seen.
+ * and at the bottom is ignored.
  */
 #include <stdio.h>
 #include <string.h>
@@ -83,7 +83,7 @@ max_backward(const LayerPass *pass)
 	if (pass->input_gradient == NULL)
 		return;
 	for (int i = 0; i < pass->n; i++)
-		pass->kernels->max_pool_back(&pool, pass->output_gradient + i * out, (const PoolPlace *) pass->state + i * out,
+		pass->kernels->max_pool_backward(&pool, pass->output_gradient + i * out, (const PoolPlace *) pass->state + i * out,
 									 pass->input_gradient + i * in);
 }
 
@@ -104,7 +104,7 @@ mean_backward(const LayerPass *pass)
 	const PoolSettings *settings = &layer->settings.pool;
 	int			channels = layer->in.channels;
 	real		share = (real) 1 / (settings->kernel[0] * settings->kernel[1]);
-	const real *slope = pass->output_gradient;
+	const real *output_gradient = pass->output_gradient;
 
 	if (pass->input_gradient == NULL)
 		return;
@@ -113,7 +113,7 @@ mean_backward(const LayerPass *pass)
 	{
 		real	   *sample = pass->input_gradient + i * shape_values(layer->in);
 
-		for (int pixel = 0; pixel < (int) shape_pixels(layer->out); pixel++, slope += channels)
+		for (int pixel = 0; pixel < (int) shape_pixels(layer->out); pixel++, output_gradient += channels)
 		{
 			int			y = pixel / layer->out.width * settings->stride[0];
 			int			x = pixel % layer->out.width * settings->stride[1];
@@ -121,7 +121,7 @@ mean_backward(const LayerPass *pass)
 			for (int ky = 0; ky < settings->kernel[0]; ky++)
 			{
 				for (int kx = 0; kx < settings->kernel[1]; kx++)
-					pass->kernels->add_scaled(slope, share, channels,
+					pass->kernels->add_scaled(output_gradient, share, channels,
 											  sample + ((size_t) (y + ky) * layer->in.width + x + kx) * channels);
 			}
 		}

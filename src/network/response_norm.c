@@ -41,10 +41,10 @@ plan(NetworkLayer *layer, bool spare_memory)
 
 /* The window around channel c reaches from c - size / 2 to c + (size - 1) / 2, cut at the ends. */
 static double
-window_sum(const real *x, int c, int before, int behind, int channels)
+window_sum(const real *x, int c, int before, int after, int channels)
 {
 	int			first = c - before < 0 ? 0 : c - before;
-	int			last = c + behind >= channels ? channels - 1 : c + behind;
+	int			last = c + after >= channels ? channels - 1 : c + after;
 	double		sum = 0;
 
 	for (int i = first; i <= last; i++)

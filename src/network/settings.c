@@ -117,7 +117,7 @@ store_number(const SettingRule *rule, int side, const char *where, const char *k
 	return true;
 }
 
-/* The name of a rule's choice; NULL behind the last one. */
+/* The name of a rule's choice; NULL after the last one. */
 static const char *
 choice_name(const SettingRule *rule, int i)
 {

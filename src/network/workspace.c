@@ -1,5 +1,5 @@
 /*
- * workspace.c: the memory of one run through a network, and the run itself: forward and backward.
+ * workspace.c: the memory of forward and backward passes, and the passes themselves.
  */
 #include <string.h>
 
@@ -17,12 +17,12 @@ struct NetworkWorkspace
 	int			n;				/* of the last forward_training */
 	real	  **output;			/* [layers] of training, [slots] of inference */
 	char	  **state;			/* [layers] */
-	real	  **branch;			/* [layers]: gradient that adds sent to an earlier layer; NULL where none can */
+	real	  **branch;			/* [layers]: gradients from later adds; NULL where there are none */
 	bool	   *branch_set;		/* [layers] */
-	real	   *flow[2];		/* gradient on its way back */
+	real	   *gradient[2];	/* of the current layer's output and input */
 	real	   *scratch;
-	const real *used_packed;	/* somebody's prepared weights; NULL: prepare them */
-	real	   *packed;			/* [packed_count], then of this workspace */
+	const real *used_packed;	/* network_workspace_use(); NULL: each pass packs the weights ... */
+	real	   *packed;			/* ... here, [packed_count] */
 	real	   *input;			/* inference: [samples, input values] */
 	real	   *view;			/* inference: [samples, dimensions], with views above 1 */
 };
@@ -30,7 +30,7 @@ struct NetworkWorkspace
 /* ---- memory -------------------------------------------------------------------------------------------------------- */
 
 /*
- * The block is laid out twice by the same code: first without memory, to learn its size.  used stays at SIZE_MAX once
+ * The block is laid out twice by the same code, the first time without memory, to measure it.  used stays at SIZE_MAX once
  * the size has overflowed.
  */
 typedef struct Layout
@@ -100,7 +100,7 @@ lay_out_training(Layout *layout, NetworkWorkspace *workspace)
 		}
 	}
 	for (int i = 0; i < 2; i++)
-		workspace->flow[i] = take_reals(layout, largest, workspace->samples);
+		workspace->gradient[i] = take_reals(layout, largest, workspace->samples);
 }
 
 static void
@@ -192,7 +192,7 @@ network_workspace_destroy(NetworkWorkspace *workspace)
 	host_release(workspace->host, workspace);
 }
 
-/* ---- runs ---------------------------------------------------------------------------------------------------------- */
+/* ---- passes -------------------------------------------------------------------------------------------------------- */
 
 void
 network_workspace_use(NetworkWorkspace *workspace, const real *packed)
@@ -200,9 +200,9 @@ network_workspace_use(NetworkWorkspace *workspace, const real *packed)
 	workspace->used_packed = packed;
 }
 
-/* NULL: there is no memory. */
+/* NULL: out of memory. */
 static const real *
-prepared_weights(const Network *network, const real *weights, NetworkWorkspace *workspace, bool training, Status *status)
+packed_weights(const Network *network, const real *weights, NetworkWorkspace *workspace, bool training, Status *status)
 {
 	if (workspace->used_packed != NULL)
 		return workspace->used_packed;
@@ -264,7 +264,7 @@ network_forward(const Network *network, const real *weights, NetworkWorkspace *w
 				const real *input, int n, real *embedding, Status *status)
 {
 	LayerPass	pass = make_pass(network, weights, workspace, n);
-	const real *packed = prepared_weights(network, weights, workspace, false, status);
+	const real *packed = packed_weights(network, weights, workspace, false, status);
 	const real *current = input;
 
 	if (packed == NULL)
@@ -286,7 +286,7 @@ network_forward(const Network *network, const real *weights, NetworkWorkspace *w
 	return true;
 }
 
-/* The mean over the views of one raster, or its direction. */
+/* The mean of the embeddings of the views of one raster, or its direction. */
 static bool
 embed_views(const Network *network, const real *weights, NetworkWorkspace *workspace, const uint8_t *raster,
 			real *embedding, Status *status)
@@ -357,7 +357,7 @@ network_forward_training(const Network *network, const real *weights, NetworkWor
 {
 	LayerPass	pass = make_pass(network, weights, workspace, n);
 	Status		status;
-	const real *packed = prepared_weights(network, weights, workspace, true, &status);
+	const real *packed = packed_weights(network, weights, workspace, true, &status);
 
 	if (packed == NULL)
 		return false;
@@ -382,9 +382,9 @@ network_forward_training(const Network *network, const real *weights, NetworkWor
 	return true;
 }
 
-/* What an add passes to the other layer waits in that layer's branch. */
+/* The gradient of an add for its other source is collected in that layer's branch. */
 static void
-send_branch(NetworkWorkspace *workspace, const LayerPass *pass, int source)
+add_to_branch(NetworkWorkspace *workspace, const LayerPass *pass, int source)
 {
 	size_t		count = pass->n * shape_values(pass->layer->out);
 
@@ -404,16 +404,16 @@ network_backward(const Network *network, const real *weights, NetworkWorkspace *
 
 	pass.gradient = gradient;
 	memset(workspace->branch_set, 0, network->layer_count * sizeof(bool));
-	memcpy(workspace->flow[0], embedding_gradient,
+	memcpy(workspace->gradient[0], embedding_gradient,
 		   (size_t) pass.n * network_dimensions(network) * sizeof(real));
 	for (int i = network->layer_count - 1; i >= network->first_learning; i--)
 	{
 		set_layer(&pass, network, i);
 		if (workspace->branch_set[i])
-			pass.kernels->add(workspace->branch[i], pass.n * shape_values(pass.layer->out), workspace->flow[current]);
-		pass.output_gradient = workspace->flow[current];
+			pass.kernels->add(workspace->branch[i], pass.n * shape_values(pass.layer->out), workspace->gradient[current]);
+		pass.output_gradient = workspace->gradient[current];
 		if (pass.layer->source >= 0)
-			send_branch(workspace, &pass, pass.layer->source);
+			add_to_branch(workspace, &pass, pass.layer->source);
 		if (pass.layer->plan.fused && pass.layer[-1].type->reverts_relu)
 			continue;
 		pass.input = i > 0 ? workspace->output[i - 1] : input;
@@ -425,7 +425,7 @@ network_backward(const Network *network, const real *weights, NetworkWorkspace *
 		{
 			if (!pass.layer->type->in_place)
 				current = 1 - current;
-			pass.input_gradient = workspace->flow[current];
+			pass.input_gradient = workspace->gradient[current];
 		}
 		pass.layer->type->backward(&pass);
 		if (pass_interrupted(&pass))

@@ -5,8 +5,8 @@
  *	network_speed level						for which level of processor its kernels are
  *	network_speed forward NETWORK N			images a second at inference, batches of N, one thread
  *	network_speed steady NETWORK SECONDS	images a second by the clock, one after the other, over all of the time
- *	network_speed train NETWORK N THREADS	images a second of steps (forth, back, sum, optimizer) with batches of N
- *	network_speed layers NETWORK N			milliseconds a batch of each layer, forth and back
+ *	network_speed train NETWORK N THREADS	images a second of steps (forward, backward, sum, optimizer) with batches of N
+ *	network_speed layers NETWORK N			milliseconds a batch of each layer, forward and backward
  *	network_speed write NETWORK N FILE		weights, N inputs and their embeddings as float32, for the peers
  *	network_speed work NETWORK				multiplications of one image by the plain algorithm
  *	network_speed weights NETWORK			how many weights it has
@@ -395,7 +395,8 @@ time_training(const char *name, int n, int threads)
 			network_kernels()->add(shares[i].gradient, count, shares[0].gradient);
 			memset(shares[i].gradient, 0, count * sizeof(real));
 		}
-		network_optimizer_step(network, &progress, memory, shares[0].gradient, weights);
+		network_clip_gradient(network, shares[0].gradient);
+		network_optimizer_part(network, &progress, memory, shares[0].gradient, weights, 0, count);
 		memset(shares[0].gradient, 0, count * sizeof(real));
 		best = fmin(best, now() - start);
 	}
@@ -411,7 +412,7 @@ reals(size_t count)
 	return values;
 }
 
-/* Each layer alone, on n samples of what comes before it: best of some runs, in milliseconds, forth and back. */
+/* Each layer alone, on n samples of what comes before it: best of some runs, in milliseconds, forward and backward. */
 static void
 time_layers(const char *name, int n)
 {

@@ -1,5 +1,5 @@
 /*
- * test_double_layers.c: the way back of every layer against central differences, in double precision.
+ * test_double_layers.c: the backward pass of every layer against central differences, in double precision.
  *
  * The function is the product of the embeddings with fixed numbers; batch norm and dropout are in training mode.
  */
@@ -55,12 +55,12 @@ static const Case cases[] = {
 	{"local_response_norm", WIDE,
 		"{'type':'conv','maps':7,'kernel':2},{'type':'local_response_norm','size':4,'alpha':0.5,'constant':1}" DENSE, "l2"},
 	{"relu", WIDE, "{'type':'conv','maps':3,'kernel':2},{'type':'relu'}" DENSE ",{'type':'relu'}" DENSE, "l2"},
-	{"relu behind a pool", WIDE, "{'type':'conv','maps':3,'kernel':2},{'type':'max_pool'},{'type':'relu'}" DENSE, "l2"},
+	{"relu after a pool", WIDE, "{'type':'conv','maps':3,'kernel':2},{'type':'max_pool'},{'type':'relu'}" DENSE, "l2"},
 	{"prelu", WIDE, "{'type':'conv','maps':3,'kernel':2},{'type':'prelu'}" DENSE ",{'type':'prelu'}", "l2"},
 	{"sigmoid", WIDE, "{'type':'dense','units':6},{'type':'sigmoid'}" DENSE ",{'type':'sigmoid'}", "l2"},
 	{"tanh", WIDE, "{'type':'conv','maps':2,'kernel':2},{'type':'tanh'}" DENSE ",{'type':'tanh'}", "l2"},
 	{"dropout", WIDE, "{'type':'dense','units':9},{'type':'relu'},{'type':'dropout','rate':0.4}" DENSE ",{'type':'dropout'}", "l2"},
-	{"dropout behind sigmoid", WIDE, "{'type':'dense','units':9},{'type':'sigmoid'},{'type':'dropout','rate':0.4}" DENSE, "l2"},
+	{"dropout after sigmoid", WIDE, "{'type':'dense','units':9},{'type':'sigmoid'},{'type':'dropout','rate':0.4}" DENSE, "l2"},
 	{"add", WIDE,
 		"{'type':'conv','maps':3,'kernel':3,'padding':1,'name':'start'},{'type':'relu'},"
 		"{'type':'conv','maps':3,'kernel':3,'padding':1},{'type':'batch_norm'},{'type':'add','from':2},{'type':'relu'},"
@@ -128,17 +128,17 @@ check_case(const Case *one)
 		real		kept = weights[i];
 		double		above,
 					below,
-					slope;
+					numeric;
 
 		weights[i] = kept + STEP;
 		above = value_of(network, weights, workspace, input, fixed, embedding);
 		weights[i] = kept - STEP;
 		below = value_of(network, weights, workspace, input, fixed, embedding);
 		weights[i] = kept;
-		slope = (above - below) / (2 * STEP);
-		largest = fmax(largest, fabs(slope));
-		if (fabs(gradient[i] - 1 - slope) > 1e-6 * fmax(1, fabs(slope)))
-			fail_msg("%s: parameter %zu has slope %.9g, measured %.9g", one->name, i, gradient[i] - 1, slope);
+		numeric = (above - below) / (2 * STEP);
+		largest = fmax(largest, fabs(numeric));
+		if (fabs(gradient[i] - 1 - numeric) > 1e-6 * fmax(1, fabs(numeric)))
+			fail_msg("%s: parameter %zu has gradient %.9g, measured %.9g", one->name, i, gradient[i] - 1, numeric);
 	}
 	assert_true(largest > 0.01);
 	network_workspace_destroy(workspace);

@@ -1,5 +1,5 @@
 /*
- * test_double_losses.c: each loss with each join: its value against the formula of its paper, its slopes against central
+ * test_double_losses.c: each loss with each join: its value against the formula of its paper, its gradients against central
  * differences, in double precision.
  */
 #include <math.h>
@@ -53,7 +53,7 @@ typedef struct Setting
 	real	   *weights;
 	real	   *gradient;
 	real		embedding[N * DIMENSIONS];
-	real		slope[N * DIMENSIONS];
+	real		embedding_gradient[N * DIMENSIONS];
 	NetworkBatch batch;
 } Setting;
 
@@ -91,51 +91,51 @@ loss_of(Setting *s)
 	double		loss;
 
 	s->batch.embedding = s->embedding;
-	assert_true(network_loss(s->network, s->weights, &s->batch, test_host(), &loss, s->slope, s->gradient, &status));
+	assert_true(network_loss(s->network, s->weights, &s->batch, test_host(), &loss, s->embedding_gradient, s->gradient, &status));
 	assert_int_equal(test_host_outstanding(), 0);
 	return loss;
 }
 
 static void
-check_slope(const Case *one, Setting *s, real *place, real measured, const char *what, int i)
+check_gradient(const Case *one, Setting *s, real *place, real measured, const char *what, int i)
 {
 	real		kept = *place;
 	double		above,
 				below,
-				slope;
+				numeric;
 
 	*place = kept + STEP;
 	above = loss_of(s);
 	*place = kept - STEP;
 	below = loss_of(s);
 	*place = kept;
-	slope = (above - below) / (2 * STEP);
-	if (fabs(slope - measured) > 1e-6 * fmax(1, fabs(slope)))
-		fail_msg("%s, %s: %s %d has slope %.9g, measured %.9g", one->join, one->loss, what, i, measured, slope);
+	numeric = (above - below) / (2 * STEP);
+	if (fabs(numeric - measured) > 1e-6 * fmax(1, fabs(numeric)))
+		fail_msg("%s, %s: %s %d has gradient %.9g, measured %.9g", one->join, one->loss, what, i, measured, numeric);
 }
 
 static void
-test_slopes(void **state)
+test_gradients(void **state)
 {
 	for (size_t c = 0; c < sizeof(cases) / sizeof(cases[0]); c++)
 	{
 		Setting		s = set_up(&cases[c]);
-		real		slope[N * DIMENSIONS];
+		real		embedding_gradient[N * DIMENSIONS];
 		real	   *gradient = calloc(s.parameters, sizeof(real));
 		double		loss = loss_of(&s);
 		double		largest = 0;
 
 		assert_true(loss > 0);
-		memcpy(slope, s.slope, sizeof(slope));
+		memcpy(embedding_gradient, s.embedding_gradient, sizeof(embedding_gradient));
 		memcpy(gradient, s.gradient, s.parameters * sizeof(real));
 		for (int i = 0; i < N * DIMENSIONS; i++)
 		{
-			check_slope(&cases[c], &s, &s.embedding[i], slope[i], "value", i);
-			largest = fmax(largest, fabs(slope[i]));
+			check_gradient(&cases[c], &s, &s.embedding[i], embedding_gradient[i], "value", i);
+			largest = fmax(largest, fabs(embedding_gradient[i]));
 		}
 		assert_true(largest > 1e-3);
 		for (size_t i = 0; i < s.parameters; i++)
-			check_slope(&cases[c], &s, &s.weights[i], gradient[i], "parameter", i);
+			check_gradient(&cases[c], &s, &s.weights[i], gradient[i], "parameter", i);
 		free(gradient);
 		tear_down(&s);
 	}
@@ -293,7 +293,7 @@ test_pairs(void **state)
 
 /* ---- ends of the range ------------------------------------------------------------------------------------------------ */
 
-/* Equal embeddings and embeddings of length 0: finite slopes. */
+/* Equal embeddings and embeddings of length 0: finite gradients. */
 static void
 test_no_distance(void **state)
 {
@@ -307,7 +307,7 @@ test_no_distance(void **state)
 				s.embedding[i] = zero ? 0 : 0.3 + i % DIMENSIONS;
 			assert_true(isfinite(loss_of(&s)));
 			for (int i = 0; i < N * DIMENSIONS; i++)
-				assert_true(isfinite(s.slope[i]));
+				assert_true(isfinite(s.embedding_gradient[i]));
 			for (size_t i = 0; i < s.parameters; i++)
 				assert_true(isfinite(s.gradient[i]));
 			tear_down(&s);
@@ -315,7 +315,7 @@ test_no_distance(void **state)
 	}
 }
 
-/* No two samples of a label: no loss, no slope. */
+/* No two samples of a label: no loss, no gradient. */
 static void
 test_no_pair(void **state)
 {
@@ -326,17 +326,17 @@ test_no_pair(void **state)
 		Setting		s = set_up(&cases[c]);
 
 		s.batch.label = apart;
-		s.slope[0] = 5;
+		s.embedding_gradient[0] = 5;
 		assert_true(loss_of(&s) == 0);
 		for (int i = 0; i < N * DIMENSIONS; i++)
-			assert_true(s.slope[i] == 0);
+			assert_true(s.embedding_gradient[i] == 0);
 		tear_down(&s);
 	}
 }
 
-/* Without forgeries the negative pairs are strangers, as many as genuine ones, chosen by the seed alone. */
+/* Without forgeries the negative pairs are impostors, as many as genuine ones, chosen by the seed alone. */
 static void
-test_strangers(void **state)
+test_impostors(void **state)
 {
 	static const uint8_t all[N] = {1, 1, 1, 1, 1, 1, 1, 1, 1};
 	Setting		s = set_up(&cases[0]);
@@ -351,9 +351,9 @@ test_strangers(void **state)
 }
 
 /*
- * Bromley 1993, section 4: of the pairs 50 % are genuine, 40 % with forgeries, 10 % with strangers.  Genuine pairs lie on each
- * other and cost nothing.  First strangers are opposite, for nothing, and a forgery stands at a right angle and costs 1;
- * then the other way round: the strangers that are drawn more often weigh no more.
+ * Bromley 1993, section 4: of the pairs 50 % are genuine, 40 % with forgeries, 10 % with impostors.  Genuine pairs lie on each
+ * other and cost nothing.  First impostors are opposite, for nothing, and a forgery stands at a right angle and costs 1;
+ * then the other way round: the impostors that are drawn more often weigh no more.
  */
 static void
 test_mix_of_pairs(void **state)
@@ -376,7 +376,7 @@ test_mix_of_pairs(void **state)
 		Setting		s = set_up(&one);
 		Status		status;
 		real		embedding[12 * DIMENSIONS] = {0};
-		real		slope[12 * DIMENSIONS];
+		real		embedding_gradient[12 * DIMENSIONS];
 		double		loss;
 
 		for (int i = 0; i < 12; i++)
@@ -387,7 +387,7 @@ test_mix_of_pairs(void **state)
 			embedding[i * DIMENSIONS + across] = opposite ? -1 : 1;
 		}
 		s.batch = (NetworkBatch) {.n = 12, .embedding = embedding, .label = label, .genuine = is_genuine, .seed = 5};
-		assert_true(network_loss(s.network, s.weights, &s.batch, test_host(), &loss, slope, s.gradient, &status));
+		assert_true(network_loss(s.network, s.weights, &s.batch, test_host(), &loss, embedding_gradient, s.gradient, &status));
 		if (fabs(loss - expected) > 1e-9)
 			fail_msg("%s: loss %g, expected %g", one.loss, loss, expected);
 		tear_down(&s);
@@ -398,13 +398,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_slopes),
+		cmocka_unit_test(test_gradients),
 		cmocka_unit_test(test_contrasts),
 		cmocka_unit_test(test_triplets),
 		cmocka_unit_test(test_pairs),
 		cmocka_unit_test(test_no_distance),
 		cmocka_unit_test(test_no_pair),
-		cmocka_unit_test(test_strangers),
+		cmocka_unit_test(test_impostors),
 		cmocka_unit_test(test_mix_of_pairs)
 	};
 

@@ -1,5 +1,5 @@
 /*
- * test_network_conv.c: every way to convolve, forth and back, at every level of kernels, against plain loops in double;
+ * test_network_conv.c: every method of convolution, both passes, at every level of kernels, against plain loops in double;
  * test_double_conv.c runs the same in double precision, where an error of the method cannot hide behind rounding.
  */
 #include <math.h>
@@ -32,7 +32,7 @@
 
 static const ConvMethod *const methods[] = {&conv_patches, &conv_direct, &conv_fourier, &conv_winograd};
 
-/* One convolution behind one of 1 x 1 that only makes the number of channels. */
+/* One convolution after one of 1 x 1, which only makes the number of channels. */
 typedef struct Case
 {
 	Network    *network;
@@ -42,7 +42,7 @@ typedef struct Case
 	real	   *weights;
 	real	   *packed;
 	real	   *input;			/* of the layer */
-	real	   *slope;			/* of its output */
+	real	   *output_gradient;			/* of its output */
 	double	   *output;			/* expected, before anything that follows */
 	double	   *input_gradient;
 	double	   *gradient;
@@ -69,13 +69,13 @@ expect(Case *c)
 	{
 		for (int place = 0; place < (int) shape_pixels(layer->out); place++, pixel++)
 		{
-			const real *slope = c->slope + pixel * conv->maps;
+			const real *output_gradient = c->output_gradient + pixel * conv->maps;
 			double	   *output = c->output + pixel * conv->maps;
 
 			for (int map = 0; map < conv->maps && conv->bias; map++)
 			{
 				output[map] = weights[layer->decay_count + map];
-				c->gradient[layer->decay_count + map] += slope[map];
+				c->gradient[layer->decay_count + map] += output_gradient[map];
 			}
 			for (int tap = 0; tap < conv->kernel[0] * conv->kernel[1]; tap++)
 			{
@@ -93,8 +93,8 @@ expect(Case *c)
 					for (int map = 0; map < maps; map++)
 					{
 						output[group * maps + map] += (double) c->input[from] * weights[row + map];
-						c->gradient[row + map] += (double) c->input[from] * slope[group * maps + map];
-						c->input_gradient[from] += (double) weights[row + map] * slope[group * maps + map];
+						c->gradient[row + map] += (double) c->input[from] * output_gradient[group * maps + map];
+						c->input_gradient[from] += (double) weights[row + map] * output_gradient[group * maps + map];
 					}
 				}
 			}
@@ -117,13 +117,13 @@ start(Case *c, const char *input, int channels, const char *conv, int n)
 	c->weights = calloc(count, sizeof(real));
 	c->packed = NULL;
 	c->input = calloc(n * shape_values(c->layer->in), sizeof(real));
-	c->slope = calloc(n * shape_values(c->layer->out), sizeof(real));
+	c->output_gradient = calloc(n * shape_values(c->layer->out), sizeof(real));
 	c->output = calloc(n * shape_values(c->layer->out), sizeof(double));
 	c->input_gradient = calloc(n * shape_values(c->layer->in), sizeof(double));
 	c->gradient = calloc(c->layer->parameter_count, sizeof(double));
 	help_fill(c->weights, count, 4);
 	help_fill(c->input, n * shape_values(c->layer->in), 5);
-	help_fill(c->slope, n * shape_values(c->layer->out), 6);
+	help_fill(c->output_gradient, n * shape_values(c->layer->out), 6);
 	expect(c);
 }
 
@@ -133,7 +133,7 @@ finish(Case *c)
 	network_destroy(c->network);
 	free(c->weights);
 	free(c->input);
-	free(c->slope);
+	free(c->output_gradient);
 	free(c->output);
 	free(c->input_gradient);
 	free(c->gradient);
@@ -155,7 +155,7 @@ check(const Case *c, const ConvMethod *method, const char *what, size_t count, c
 	}
 }
 
-/* Memory behind which a guard stands, that check_guard looks at. */
+/* Memory followed by a guard for check_guard(). */
 static real *
 guarded(size_t count)
 {
@@ -188,13 +188,13 @@ run(const Case *c, const ConvMethod *method)
 	real	   *inference = guarded(inference_scratch);
 	LayerPass	pass = {
 		.host = test_host(), .layer = &layer, .kernels = network_kernels(), .n = c->n, .weights = c->weights, .input = c->input,
-		.output = guarded(out), .scratch = inference, .output_gradient = c->slope, .input_gradient = guarded(in),
+		.output = guarded(out), .scratch = inference, .output_gradient = c->output_gradient, .input_gradient = guarded(in),
 		.gradient = guarded(parameters)
 	};
 	real	   *prepared = guarded(packed);
 	real	   *training = guarded(scratch);
 	real	   *again = guarded(parameters);
-	double		slope_sum = 0;
+	double		difference = 0;
 
 	if (packed > 0)
 		method->pack(&layer, c->weights + layer.parameter_offset, prepared);
@@ -220,8 +220,8 @@ run(const Case *c, const ConvMethod *method)
 	pass.input_gradient = NULL;
 	method->backward(&pass);
 	for (size_t i = 0; i < parameters; i++)
-		slope_sum += fabs(pass.gradient[i] - 2 * (double) again[i]) - TOLERANCE * fabs(again[i]);
-	assert_true(slope_sum < TOLERANCE * parameters);
+		difference += fabs(pass.gradient[i] - 2 * (double) again[i]) - TOLERANCE * fabs(again[i]);
+	assert_true(difference < TOLERANCE * parameters);
 
 	release(pass.output, out);
 	release(pass.gradient, parameters);

@@ -61,13 +61,13 @@ check_rows(const NetworkKernels *k, int rows, int channels, bool relu)
 	k->scale_shift(x, a, b, rows, channels, relu, y);
 	for (size_t i = 0; i < count; i++)
 		check("scale_shift", channels, i, stopped((double) x[i] * a[i % channels] + b[i % channels], relu), y[i], 1);
-	k->norm_back(&norm, x, dy, t, s, rows, y);
+	k->norm_backward(&norm, x, dy, t, s, rows, y);
 	for (size_t i = 0; i < count; i++)
 	{
 		int			c = (int) (i % channels);
-		double		slope = relu && !(x[i] * a[c] + b[c] > 0) ? 0 : dy[i];
+		double		gradient = relu && !(x[i] * a[c] + b[c] > 0) ? 0 : dy[i];
 
-		check("norm_back", channels, i, (double) a[c] * slope - (double) t[c] * ((double) x[i] - m[c]) - s[c], y[i], 1);
+		check("norm_backward", channels, i, (double) a[c] * gradient - (double) t[c] * ((double) x[i] - m[c]) - s[c], y[i], 1);
 	}
 
 	for (int c = 0; c < channels; c++)
@@ -98,10 +98,10 @@ check_rows(const NetworkKernels *k, int rows, int channels, bool relu)
 		for (int row = 0; row < rows; row++)
 		{
 			size_t		i = (size_t) row * channels + c;
-			double		slope = relu && !(x[i] * a[c] + b[c] > 0) ? 0 : dy[i];
+			double		gradient = relu && !(x[i] * a[c] + b[c] > 0) ? 0 : dy[i];
 
-			sum += slope;
-			product += slope * ((double) x[i] - m[c]);
+			sum += gradient;
+			product += gradient * ((double) x[i] - m[c]);
 		}
 		check("norm_sums", channels, c, sum, s[c], rows + c);
 		check("norm_sums, products", channels, c, product, t[c], rows + c);
@@ -118,7 +118,7 @@ check_elements(const NetworkKernels *k, size_t count)
 	k->relu(x, count, y);
 	for (size_t i = 0; i < count; i++)
 		assert_true(y[i] == (x[i] > 0 ? x[i] : 0));
-	k->relu_back(x, dy, count, y);
+	k->relu_backward(x, dy, count, y);
 	for (size_t i = 0; i < count; i++)
 		assert_true(y[i] == (x[i] > 0 ? dy[i] : 0));
 	memcpy(y, dy, count * sizeof(real));
@@ -181,9 +181,9 @@ check_pool(const NetworkKernels *k, int channels, int kernel, int stride)
 	}
 	for (int i = 0; i < HEIGHT * WIDTH * channels; i++)
 		y[i] = 77;
-	k->max_pool_back(&pool, dy, where, y);
+	k->max_pool_backward(&pool, dy, where, y);
 	for (int i = 0; i < HEIGHT * WIDTH * channels; i++)
-		check("max_pool_back", channels, i, back[i], y[i], 1);
+		check("max_pool_backward", channels, i, back[i], y[i], 1);
 	free(where);
 }
 

@@ -476,7 +476,7 @@ test_batch_norm(void **state)
 	finish(&run);
 }
 
-/* Folded into what is before, and not: conv, dense and pool before it; relu behind or not; add reading in between. */
+/* Folded and not: after conv, dense and pool; with and without relu after it; with an add that reads the output in between. */
 static void
 test_folding(void **state)
 {
@@ -573,7 +573,7 @@ test_ends(void **state)
 	finish(&run);
 }
 
-/* By He behind which a ReLU follows, else by Glorot; "initial" overrides; the seed decides. */
+/* By He before a ReLU, else by Glorot; "initial" overrides; the seed decides. */
 static void
 test_initial(void **state)
 {

@@ -15,16 +15,24 @@
 #include "common/cpu.h"
 #include "common/random.h"
 #include "host.h"
+#include "network/optimizer_internal.h"
 #include "network_help.h"
 
 /* ---- optimizers ---------------------------------------------------------------------------------------------------- */
 
 #define STEPS 4
 
+static void
+whole_step(const Network *network, const NetworkProgress *progress, real *memory, real *gradient, real *weights)
+{
+	network_clip_gradient(network, gradient);
+	network_optimizer_part(network, progress, memory, gradient, weights, 0, network_parameter_count(network));
+}
+
 typedef struct Reference
 {
 	const char *text;
-	int			kind;			/* as NetworkOptimizerKind */
+	int			kind;			/* in the order of the table in optimizer.c */
 	double		rate,
 				momentum,
 				second,
@@ -115,7 +123,7 @@ check_optimizer(const Reference *r)
 			shorter = r->clip / sqrt(square);
 		for (int i = 0; i < ALL; i++)
 			reference_step(r, step, r->rate * (i < MATRIX + 7 ? factor : 1), i < MATRIX, gradient[i] * shorter, &first[i], &second[i], &w[i]);
-		network_optimizer_step(network, &progress, memory, gradient, weights);
+		whole_step(network, &progress, memory, gradient, weights);
 	}
 	for (int i = 0; i < ALL; i++)
 	{
@@ -158,7 +166,7 @@ test_rate_of_loss(void **state)
 	memcpy(before, weights, sizeof(before));
 	for (int i = 0; i < ALL; i++)
 		gradient[i] = i % 2 ? -3 : 3;
-	network_optimizer_step(network, &progress, memory, gradient, weights);
+	whole_step(network, &progress, memory, gradient, weights);
 	for (int i = 0; i < ALL; i++)
 		assert_true(fabs(before[i] - weights[i] - (i % 2 ? -1 : 1) * (i < DENSE ? 0.001 : 0.05)) < 1e-6);
 	network_destroy(network);
@@ -169,7 +177,7 @@ check_rate(const NetworkOptimizer *optimizer, int64_t step, int64_t steps, int64
 {
 	NetworkProgress progress = {step, steps, epoch};
 
-	assert_true(fabs(network_rate(optimizer, &progress) - expected) < 1e-12);
+	assert_true(fabs(optimizer_rate(optimizer, &progress) - expected) < 1e-12);
 }
 
 static void
@@ -205,10 +213,10 @@ test_average(void **state)
 	for (int step = 0; step < 100; step++)
 	{
 		NetworkProgress progress = {step, 100, 10};
-		double		keep = fmin(0.9, (1.0 + step) / (10.0 + step));
+		double		decay = fmin(0.9, (1.0 + step) / (10.0 + step));
 
-		network_average(network, &progress, weights, average);
-		expected = keep * expected + (1 - keep);
+		network_average_part(network, &progress, weights, average, 0, network_weight_count(network));
+		expected = decay * expected + (1 - decay);
 	}
 	assert_true(fabs(average[0] - expected) < 1e-5 && fabs(average[1] + 2 * expected) < 1e-5);
 	network_destroy(network);
@@ -288,7 +296,7 @@ check_training(const char *end)
 			   *memory,
 			   *images,
 			   *embedding,
-			   *slope;
+			   *embedding_gradient;
 	int32_t		labels[BATCH];
 	uint8_t		genuine[BATCH];
 	NetworkWorkspace *workspace;
@@ -310,7 +318,7 @@ check_training(const char *end)
 	memory = calloc(network_optimizer_count(network), sizeof(real));
 	images = calloc(BATCH * PIXELS, sizeof(real));
 	embedding = calloc(BATCH * 8, sizeof(real));
-	slope = calloc(BATCH * 8, sizeof(real));
+	embedding_gradient = calloc(BATCH * 8, sizeof(real));
 	workspace = network_workspace_create(network, BATCH, true, test_host(), &status);
 	network_initialize(network, 1, weights);
 	for (int i = 0; i < BATCH; i++)
@@ -330,11 +338,11 @@ check_training(const char *end)
 			draw(labels[i], 1000 * step + i, images + i * PIXELS);
 		network_forward_training(network, weights, workspace, images, BATCH, step, embedding);
 		memset(gradient, 0, network_parameter_count(network) * sizeof(real));
-		assert_true(network_loss(network, weights, &batch, test_host(), &loss, slope, gradient, &status));
-		network_backward(network, weights, workspace, images, slope, gradient);
-		network_optimizer_step(network, &progress, memory, gradient, weights);
+		assert_true(network_loss(network, weights, &batch, test_host(), &loss, embedding_gradient, gradient, &status));
+		network_backward(network, weights, workspace, images, embedding_gradient, gradient);
+		whole_step(network, &progress, memory, gradient, weights);
 		network_update_statistics(network, workspace, weights);
-		network_average(network, &progress, weights, average);
+		network_average_part(network, &progress, weights, average, 0, network_weight_count(network));
 		first += step < 10 ? loss / 10 : 0;
 		last += step >= steps - 10 ? loss / 10 : 0;
 	}
@@ -352,7 +360,7 @@ check_training(const char *end)
 	free(memory);
 	free(images);
 	free(embedding);
-	free(slope);
+	free(embedding_gradient);
 }
 
 static void
@@ -376,7 +384,7 @@ use_all(const NetworkSetting *settings, int count, const Host *host, Status *sta
 	static const int32_t labels[] = {1, 1, 2, 2};
 	static const uint8_t genuine[] = {1, 1, 1, 1};
 	real		embedding[4 * 3],
-				slope[4 * 3],
+				embedding_gradient[4 * 3],
 				input[4 * 36] = {0};
 	NetworkDefinition *definition = network_define(settings, count, host, status);
 	Network    *network = definition != NULL ? network_create(definition, host, status) : NULL;
@@ -394,7 +402,7 @@ use_all(const NetworkSetting *settings, int count, const Host *host, Status *sta
 		network_initialize(network, 1, weights);
 		help_fill(input, 4 * 36, 3);
 		done = network_forward(network, weights, inference, input, 4, embedding, status) &&
-			network_loss(network, weights, &batch, host, &value, slope, gradient, status);
+			network_loss(network, weights, &batch, host, &value, embedding_gradient, gradient, status);
 		free(weights);
 		free(gradient);
 	}
@@ -507,9 +515,9 @@ test_interrupt_in_dense(void **state)
 	real	   *last = weights + count - OUT - (size_t) 4096 * OUT;
 	Status		status;
 	NetworkWorkspace *workspace = network_workspace_create(network, SAMPLES, true, test_host(), &status);
-	double		slope = 0;
-	long		forth = 0,
-				back = 0;
+	double		output_gradient = 0;
+	long		forward = 0,
+				backward = 0;
 
 	assert_non_null(workspace);
 	for (int i = 0; i < 16; i++)
@@ -519,26 +527,27 @@ test_interrupt_in_dense(void **state)
 	for (int k = 0; k < 4096; k++)
 		for (int j = 0; j < OUT; j++)
 			last[(size_t) k * OUT + j] = (real) (j % 7) / 4096;
-	for (; test_host_interrupt_after(forth), !network_forward_training(network, weights, workspace, input, SAMPLES, 1, embedding);)
-		forth++;
+	for (; test_host_interrupt_after(forward),
+		 !network_forward_training(network, weights, workspace, input, SAMPLES, 1, embedding);)
+		forward++;
 	for (int i = 0; i < SAMPLES * OUT; i++)
 		assert_true(fabs(embedding[i] - i % OUT % 7) < 1e-3);
 	for (int i = 0; i < SAMPLES * OUT; i++)
 		embedding[i] = 1;
-	for (; test_host_interrupt_after(back), !network_backward(network, weights, workspace, input, embedding, gradient);)
+	for (; test_host_interrupt_after(backward), !network_backward(network, weights, workspace, input, embedding, gradient);)
 	{
 		memset(gradient, 0, count * sizeof(real));
-		back++;
+		backward++;
 	}
 	test_host_interrupt_after(-1);
 	for (int j = 0; j < OUT; j++)
-		slope += (j % 7) / 4096.0;
+		output_gradient += (j % 7) / 4096.0;
 	for (size_t i = 0; i < (size_t) 4096 * OUT; i++)
 		assert_true(fabs(gradient[last - weights + i] - SAMPLES) < 1e-2);
 	for (size_t i = 0; i < 16 * 4096; i++)
-		assert_true(fabs(gradient[4096 * 16 + 16 + i] - SAMPLES * slope) < 1e-2);
-	assert_true(forth >= 3 + 4 && forth <= 100);
-	assert_true(back >= 3 + 4 && back <= 100);
+		assert_true(fabs(gradient[4096 * 16 + 16 + i] - SAMPLES * output_gradient) < 1e-2);
+	assert_true(forward >= 3 + 4 && forward <= 100);
+	assert_true(backward >= 3 + 4 && backward <= 100);
 	network_workspace_destroy(workspace);
 	network_destroy(network);
 	free(weights);
@@ -548,8 +557,8 @@ test_interrupt_in_dense(void **state)
 }
 
 /*
- * A convolution of many chunks is left within the layer: after each allowed number of questions the passes say so, and
- * there are more questions than layers.
+ * A convolution of many chunks is left within the layer: after each allowed number of checks the passes say so, and
+ * there are more checks than layers.
  */
 static void
 test_interrupt_in_training(void **state)
@@ -564,23 +573,23 @@ test_interrupt_in_training(void **state)
 	Host	   *host = test_host();
 	NetworkWorkspace *workspace = network_workspace_create(network, 1, true, host, &status);
 	NetworkWorkspace *inference = network_workspace_create(network, 1, false, host, &status);
-	long		forth = 0,
-				back = 0,
+	long		forward = 0,
+				backward = 0,
 				plain = 0;
 
-	for (; test_host_interrupt_after(forth), !network_forward_training(network, weights, workspace, input, 1, 1, embedding);)
-		forth++;
+	for (; test_host_interrupt_after(forward), !network_forward_training(network, weights, workspace, input, 1, 1, embedding);)
+		forward++;
 	test_host_interrupt_after(-1);
 	assert_true(network_forward_training(network, weights, workspace, input, 1, 1, embedding));
-	for (; test_host_interrupt_after(back), !network_backward(network, weights, workspace, input, embedding, gradient);)
-		back++;
+	for (; test_host_interrupt_after(backward), !network_backward(network, weights, workspace, input, embedding, gradient);)
+		backward++;
 	for (; test_host_interrupt_after(plain), !network_forward(network, weights, inference, input, 1, embedding, &status);)
 	{
 		assert_int_equal(status.code, STATUS_INTERRUPTED);
 		plain++;
 	}
-	assert_true(forth >= 3 + 5 && forth <= 100);
-	assert_true(back >= 3 + 5 && back <= 100);
+	assert_true(forward >= 3 + 5 && forward <= 100);
+	assert_true(backward >= 3 + 5 && backward <= 100);
 	assert_true(plain >= 3 + 5 && plain <= 100);
 	test_host_interrupt_after(-1);
 	network_workspace_destroy(workspace);
