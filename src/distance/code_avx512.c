@@ -1,7 +1,8 @@
 /*
  * code_avx512.c: code kernels for AVX-512: 64 bytes of a row at once.
  *
- * The sums are written by hand: compilers find neither the sum of absolute differences of bytes nor the folding of four rows at once.
+ * The sums are written by hand: compilers find neither the sum of absolute differences of bytes nor the folding of four rows at
+ * once.
  */
 #include "distance/code_internal.h"
 

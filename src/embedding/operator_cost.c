@@ -1,8 +1,9 @@
 /*
  * operator_cost.c: what a distance costs, for the planner.
  *
- * The declared COST is that of a common embedding stored in its row.  A long one is stored out of line (TOAST), where each look-up costs a
- * hundred common distances, while the table itself has few pages, by which a scan of the whole table would seem cheap.
+ * The declared COST is that of a common embedding stored in its row.  A long one is stored out of line (TOAST), where each
+ * look-up costs a hundred common distances, while the table itself has few pages, by which a scan of the whole table would seem
+ * cheap.
  */
 #include "postgres.h"
 

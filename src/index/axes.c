@@ -2,11 +2,11 @@
  * axes.c: the principal axes of a table's rows, and vectors as the index sees them.
  *
  * What networks learn lies near a subspace: of a hundred dimensions some thirty tell rows apart.  A linear map that makes no
- * distance longer leaves lower bounds valid, so the codes may be those of a row's image, which has fewer dimensions.  For L2 and
- * cosine; a rotation changes sums of absolute values.
+ * distance longer leaves lower bounds valid, so the codes may be those of a row's projection, which has fewer dimensions.  For
+ * L2 and cosine; a rotation changes sums of absolute values.
  *
- * Which map it is decides how fast the index is.  What it answers depends on one thing alone, that the map makes no distance longer:
- * index_axes_stretch() proves that of the numbers as they are stored.
+ * Which map it is decides how fast the index is.  What it answers depends on one thing alone, that the map makes no distance
+ * longer: index_axes_stretch() proves that of the numbers as they are stored.
  */
 #include "postgres.h"
 
@@ -28,7 +28,7 @@
 #define AXES_BATCH 256
 #define AXES_NEAREST 10			/* rows that a query wants */
 #define AXES_EXTRA 16			/* rows beyond these that it may look at */
-#define OUTLIER 4				/* times the mean squared distance from the subspace make an outlier, if neighbours are no farther apart */
+#define OUTLIER 4				/* times the mean squared distance from the subspace: outliers, if neighbours are no farther apart */
 
 /* ---- vectors ----------------------------------------------------------------------------------------------------- */
 
@@ -52,9 +52,9 @@ index_unit_vector(const Embedding *embedding, float *x)
 }
 
 void
-index_images(const IndexAxes *axes, int count, int n, float *x, double *roundings, float *images)
+index_project(const IndexAxes *axes, int count, int n, float *x, double *roundings, float *projections)
 {
-	/* a sum of n products, each row's error below n + 2 times the rounding of one (Higham 2002, section 3.1); one alone is summed in double */
+	/* of n products: n + 2 times the rounding of one (Higham 2002, section 3.1); a single row is summed in double */
 	double		rounding = count == 1 ? 2 * CODE_FLOAT_ROUNDING : CODE_FLOAT_ROUNDING / 2 * (n + 2) * sqrt(axes->count);
 
 	for (int i = 0; i < count; i++)
@@ -67,16 +67,16 @@ index_images(const IndexAxes *axes, int count, int n, float *x, double *rounding
 	}
 	if (count == 1)
 		for (int i = 0; i < axes->count; i++)
-			images[i] = (float) distance_kernels()->inner(axes->rows + (Size) i * n, x, n);
+			projections[i] = (float) distance_kernels()->inner(axes->rows + (Size) i * n, x, n);
 	else
-		matrix_multiply(false, true, count, axes->count, n, x, n, axes->rows, n, 0, images, axes->count);
+		matrix_multiply(false, true, count, axes->count, n, x, n, axes->rows, n, 0, projections, axes->count);
 
-	/* an image that overflowed tells nothing */
+	/* a projection that overflowed tells nothing */
 	for (int i = 0; i < count; i++)
 		for (int j = 0; j < axes->count; j++)
-			if (!isfinite(images[(Size) i * axes->count + j]))
+			if (!isfinite(projections[(Size) i * axes->count + j]))
 			{
-				images[(Size) i * axes->count + j] = 0;
+				projections[(Size) i * axes->count + j] = 0;
 				roundings[i] = INFINITY;
 			}
 }
@@ -91,13 +91,13 @@ index_vector(const IndexAxes *axes, const Embedding *embedding, float *vector)
 		return index_unit_vector(embedding, vector);
 	x = palloc(sizeof(float) * embedding->dimensions);
 	rounding = index_unit_vector(embedding, x);
-	index_images(axes, 1, embedding->dimensions, x, &rounding, vector);
+	index_project(axes, 1, embedding->dimensions, x, &rounding, vector);
 	pfree(x);
 	return rounding;
 }
 
 bool
-index_is_outlier(const IndexAxes *axes, const Embedding *embedding, const float *image)
+index_is_outlier(const IndexAxes *axes, const Embedding *embedding, const float *projection)
 {
 	float	   *x;
 	double		squared;
@@ -107,7 +107,7 @@ index_is_outlier(const IndexAxes *axes, const Embedding *embedding, const float 
 	x = palloc(sizeof(float) * embedding->dimensions);
 	index_unit_vector(embedding, x);
 	squared = distance_kernels()->l2_squared(x, axes->mean, embedding->dimensions) -
-		distance_kernels()->inner(image, image, axes->count);
+		distance_kernels()->inner(projection, projection, axes->count);
 	pfree(x);
 	return squared > axes->outlier;
 }
@@ -133,8 +133,8 @@ index_axes_stretch(const float *rows, int count, int n)
 /* ---- finding them ------------------------------------------------------------------------------------------------ */
 
 /*
- * How many of the axes are enough: with so many, hardly a row of the sample, rows [count, n], looks nearer than the nearest ones are.
- * 0: not even all, axes [most, n].  reach: the mean of how far, squared, queries reach for what they want.
+ * How many of the axes are enough: with so many, hardly a row of the sample, rows [count, n], looks nearer than the nearest
+ * ones are. 0: not even all, axes [most, n].  reach: the mean of how far, squared, queries reach for what they want.
  */
 static int
 choose_count(const IndexBuild *build, const float *rows, int count, const float *axes, int most, const SampleQuery *queries,
@@ -143,8 +143,8 @@ choose_count(const IndexBuild *build, const float *rows, int count, const float 
 	int			n = build->layout.dimensions;
 	double		share = Min(count / build->sample.expected_rows, 1);
 	float	   *asked = palloc(sizeof(float) * BUILD_QUERIES * n);
-	float	   *asked_images = palloc(sizeof(float) * BUILD_QUERIES * most);
-	float	   *images = palloc(sizeof(float) * AXES_BATCH * most);
+	float	   *asked_projections = palloc(sizeof(float) * BUILD_QUERIES * most);
+	float	   *projections = palloc(sizeof(float) * AXES_BATCH * most);
 	double		reaches[BUILD_QUERIES];
 	int			asked_count = 0;
 	int64		extra[AXES_MOST / AXES_STEP] = {0};
@@ -166,13 +166,13 @@ choose_count(const IndexBuild *build, const float *rows, int count, const float 
 		for (int first = 0; first < most; first += AXES_STEP)
 			extra[first / AXES_STEP] -= 1 + rank;
 	}
-	matrix_multiply_large(false, true, asked_count, most, n, asked, n, axes, n, 0, asked_images, most);
+	matrix_multiply_large(false, true, asked_count, most, n, asked, n, axes, n, 0, asked_projections, most);
 	for (int begin = 0; begin < count; begin += AXES_BATCH)
 	{
 		int			length = Min(count - begin, AXES_BATCH);
 
 		CHECK_FOR_INTERRUPTS();
-		matrix_multiply_large(false, true, length, most, n, rows + (Size) begin * n, n, axes, n, 0, images, most);
+		matrix_multiply_large(false, true, length, most, n, rows + (Size) begin * n, n, axes, n, 0, projections, most);
 		for (int i = 0; i < asked_count; i++)
 			for (int j = 0; j < length; j++)
 			{
@@ -180,8 +180,8 @@ choose_count(const IndexBuild *build, const float *rows, int count, const float 
 
 				for (int first = 0; first < most && sum <= reaches[i]; first += AXES_STEP)
 				{
-					sum += distance_kernels()->l2_squared(asked_images + (Size) i * most + first, images + (Size) j * most + first,
-														  AXES_STEP);
+					sum += distance_kernels()->l2_squared(asked_projections + (Size) i * most + first,
+														  projections + (Size) j * most + first, AXES_STEP);
 					extra[first / AXES_STEP] += sum <= reaches[i];
 				}
 			}
@@ -190,16 +190,16 @@ choose_count(const IndexBuild *build, const float *rows, int count, const float 
 		if (extra[step] <= AXES_EXTRA * share * asked_count)
 			chosen = (step + 1) * AXES_STEP;
 	pfree(asked);
-	pfree(asked_images);
-	pfree(images);
+	pfree(asked_projections);
+	pfree(projections);
 	return chosen;
 }
 
-/* Rows [count, n] become their images [count, axes], in place.  Returns their mean squared distance from the axes' subspace. */
+/* Rows [count, n] become their projections [count, axes], in place.  Returns their mean squared distance from the axes' subspace. */
 static double
 map_rows(const IndexAxes *axes, float *rows, int count, int n)
 {
-	float	   *images = palloc(sizeof(float) * AXES_BATCH * axes->count);
+	float	   *projections = palloc(sizeof(float) * AXES_BATCH * axes->count);
 	double		outside = 0;
 
 	for (int begin = 0; begin < count; begin += AXES_BATCH)
@@ -208,13 +208,17 @@ map_rows(const IndexAxes *axes, float *rows, int count, int n)
 		int			length = Min(count - begin, AXES_BATCH);
 		float	   *x = rows + (Size) begin * n;
 
-		index_images(axes, length, n, x, roundings, images);
+		index_project(axes, length, n, x, roundings, projections);
 		for (int i = 0; i < length; i++)
+		{
+			const float *projection = projections + (Size) i * axes->count;
+
 			outside += (distance_kernels()->inner(x + (Size) i * n, x + (Size) i * n, n) -
-						distance_kernels()->inner(images + (Size) i * axes->count, images + (Size) i * axes->count, axes->count)) / count;
-		memcpy(rows + (Size) begin * axes->count, images, sizeof(float) * length * axes->count);
+						distance_kernels()->inner(projection, projection, axes->count)) / count;
+		}
+		memcpy(rows + (Size) begin * axes->count, projections, sizeof(float) * length * axes->count);
 	}
-	pfree(images);
+	pfree(projections);
 	return outside;
 }
 

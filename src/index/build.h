@@ -1,8 +1,8 @@
 /*
  * build.h: the state of an index build, and prototypes by file.
  *
- * build.c builds with one process, build_parallel.c with several.  Both use build_assign.c (the heap's rows get their regions) and
- * build_sort.c (rows sorted by region become pages); what they work with is found by build_sample.c.
+ * build.c builds with one process, build_parallel.c with several.  Both use build_assign.c (the heap's rows get their regions)
+ * and build_sort.c (rows sorted by region become pages); what they work with is found by build_sample.c.
  */
 #ifndef SIAMESE_INDEX_BUILD_H
 #define SIAMESE_INDEX_BUILD_H
@@ -50,7 +50,7 @@ extern void index_writer_end(IndexWriter *writer, const uint16 *recall);	/* reca
 
 /* ---- the state of a build ---------------------------------------------------------------------------------------- */
 
-/* n: the dimensions of what is coded, the vectors themselves or their images; here and below. */
+/* n: the dimensions of what is coded, the vectors themselves or their projections; here and below. */
 
 typedef struct IndexBuild IndexBuild;
 
@@ -98,7 +98,7 @@ typedef struct BuildBatch
 	ItemPointerData tids[KMEANS_BATCH];
 	double		roundings[KMEANS_BATCH];
 	float	   *rows;			/* [KMEANS_BATCH, dimensions of the rows] */
-	float	   *vectors;		/* [KMEANS_BATCH, n]: the same, or their images */
+	float	   *vectors;		/* [KMEANS_BATCH, n]: the same, or their projections */
 	float	   *chosen;			/* [KMEANS_BATCH, n]: those whose region is sought */
 	float	   *products;		/* [KMEANS_BATCH, regions] */
 } BuildBatch;
@@ -229,8 +229,8 @@ extern void build_recall(IndexBuild *build, const float *rows, const SampleQuery
 /* ---- axes.c ------------------------------------------------------------------------------------------------------ */
 
 /*
- * Whether the rows lie near a subspace, by rows [count, n] of the sample and such queries among them.  If so, fixes the build's axes and
- * its layout, and makes images [count, axes] of the rows, in place.
+ * Whether the rows lie near a subspace, by rows [count, n] of the sample and such queries among them.  If so, fixes the build's
+ * axes and its layout, and makes projections [count, axes] of the rows, in place.
  */
 extern void build_find_axes(IndexBuild *build, float *rows, int count, const SampleQuery *queries, int query_count);
 

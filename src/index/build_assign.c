@@ -150,10 +150,10 @@ begin_run(IndexBuild *build, const float *first, int region)
 }
 
 /*
- * Rows of one identity often come together in a table, and the planes between regions cut through many identities.  So a row that is
- * much nearer to the first row of the current run than that one is to the centre of its region joins the run and goes to the same
- * region, and the identity becomes one cell.  Whether it does is known only when the first row's region is; where runs begin is
- * guessed before, by the usual reach, so that no region need be sought for the rows that join.
+ * Rows of one identity often come together in a table, and the planes between regions cut through many identities.  So a row
+ * that is much nearer to the first row of the current run than that one is to the centre of its region joins the run and goes
+ * to the same region, and the identity becomes one cell.  Whether it does is known only when the first row's region is; where
+ * runs begin is guessed before, by the usual reach, so that no region need be sought for the rows that join.
  */
 static void
 assign_regions(IndexBuild *build, int32 *regions)
@@ -204,7 +204,7 @@ assign_batch(IndexBuild *build)
 		return;
 	CHECK_FOR_INTERRUPTS();
 	if (build->axes.count > 0)
-		index_images(&build->axes, batch->count, build->like->dimensions, batch->rows, batch->roundings, batch->vectors);
+		index_project(&build->axes, batch->count, build->like->dimensions, batch->rows, batch->roundings, batch->vectors);
 	if (build->regions.centres == NULL)
 	{
 		/* The sample saw no row: the first one is the centre of all. */
@@ -236,8 +236,8 @@ assign_batch(IndexBuild *build)
 /* ---- rows of the heap -------------------------------------------------------------------------------------------- */
 
 /*
- * Whether a row may be left out: one that only snapshots older than the index can see, of another model than the rows that live.  As
- * after a broken HOT chain, the index is then not used by those snapshots.  A REINDEX cannot prevent that.
+ * Whether a row may be left out: one that only snapshots older than the index can see, of another model than the rows that
+ * live.  As after a broken HOT chain, the index is then not used by those snapshots.  A REINDEX cannot prevent that.
  */
 static bool
 leave_out(IndexBuild *build, const Embedding *row, bool alive)

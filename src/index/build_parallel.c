@@ -242,7 +242,8 @@ write_partitions(IndexBuild *build)
 	ParallelBuild *shared = build->output.participant->shared;
 	uint32		partition;
 
-	index_writer_regions(build->writer, build->like, &build->axes, shared->prefix, build->regions.centres, build->output.participant->regions, shared->regions);
+	index_writer_regions(build->writer, build->like, &build->axes, shared->prefix, build->regions.centres,
+						 build->output.participant->regions, shared->regions);
 	while ((partition = pg_atomic_fetch_add_u32(&shared->next_partition, 1)) < shared->partitions)
 	{
 		build_begin_sort(build);

@@ -1,11 +1,11 @@
 /*
  * build_prefix.c: how many dimensions the codes of cells have.
  *
- * Fewer dimensions make the directories shorter; too few let leaves be opened for nothing.  What each number costs is measured on the
- * sample: a row stands for a query, its nearest other row for the width of a cell, and what is sought is that row alone or, as often, as
- * many as the sample has of the query's ten nearest.  Of the other rows, each that is no farther away by its first dimensions than reach
- * and width together would be opened.  In the sparser sample some rows have no near ones, though they do in the table: a query for which
- * even all dimensions would let most leaves be opened tells nothing, and is left out.
+ * Fewer dimensions make the directories shorter; too few let leaves be opened for nothing.  What each number costs is measured
+ * on the sample: a row stands for a query, its nearest other row for the width of a cell, and what is sought is that row alone
+ * or, as often, as many as the sample has of the query's ten nearest.  Of the other rows, each that is no farther away by its
+ * first dimensions than reach and width together would be opened.  In the sparser sample some rows have no near ones, though
+ * they do in the table: a query for which even all dimensions would let most leaves be opened tells nothing, and is left out.
  */
 #include "postgres.h"
 

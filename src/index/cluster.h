@@ -19,8 +19,8 @@ extern void kmeans_multiply(float *values, Size count, float scale);
 extern int	kmeans_run(const float *rows, int count, int n, int k, uint64 seed, float *centres);
 
 /*
- * The nearest centre (Euclidean) of each row into nearest [count]; rows lie stride floats apart.  half_squares float [k]: halves of the
- * centres' squared lengths; products float [KMEANS_BATCH, k]: scratch.
+ * The nearest centre (Euclidean) of each row into nearest [count]; rows lie stride floats apart.  half_squares float [k]:
+ * halves of the centres' squared lengths; products float [KMEANS_BATCH, k]: scratch.
  */
 #define KMEANS_BATCH 256		/* rows at once, at most */
 extern void kmeans_half_squares(const float *centres, int k, int n, float *half_squares);

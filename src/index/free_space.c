@@ -65,8 +65,8 @@ index_new_page(GenericXLogState *state, Relation index, IndexPageKind kind, uint
 }
 
 /*
- * index_reset() makes the meta page anew, then cuts the pages off.  After a crash in between they are still there, as nodes of regions
- * whose numbers will be given out again.
+ * index_reset() makes the meta page anew, then cuts the pages off.  After a crash in between they are still there, as nodes of
+ * regions whose numbers will be given out again.
  */
 void
 index_free_leftovers(Relation index)
@@ -420,7 +420,8 @@ is_emptied(Relation index, BlockNumber block)
 }
 
 void
-index_space_free_leaves(Relation index, const IndexMeta *meta, uint32 region, const IndexLayout *directory, BlockNumber *leaves, int count)
+index_space_free_leaves(Relation index, const IndexMeta *meta, uint32 region, const IndexLayout *directory, BlockNumber *leaves,
+						int count)
 {
 	IndexRegion *record;
 	Buffer		buffer = index_lock_region(index, meta, region, BUFFER_LOCK_SHARE, &record);

@@ -1,8 +1,8 @@
 /*
  * group.c: rows of a region into cells: a row and its nearest, up to LIMIT_CELL_ROWS and no farther away than is usual.
  *
- * So a cell of identities far from one another is one identity, and a row far from all others is a cell of its own rather than in a
- * wide one that every query would have to open.  Where there are no clusters, cells are full.  Halving by planes would cut
+ * So a cell of identities far from one another is one identity, and a row far from all others is a cell of its own rather than
+ * in a wide one that every query would have to open.  Where there are no clusters, cells are full.  Halving by planes would cut
  * through identities: in many dimensions most planes between clusters cut through some.  Only runs of more rows than can be
  * compared pair by pair are halved before.
  */
@@ -252,8 +252,8 @@ usual_reach(const Grouping *state, int count)
 }
 
 /*
- * Cells of a run of at most GROUP_RUN rows: a row and its nearest that are left.  The next cell begins at the row nearest to
- * this one's first, so that neighbours share leaves.
+ * Cells of a run of at most GROUP_RUN rows: a row, its centre, and the nearest rows that are left.  The centre of the next cell
+ * is the row nearest to this one's, so that neighbours share leaves.
  */
 static void
 group_run(Grouping *state, int first, int count)
@@ -262,7 +262,7 @@ group_run(Grouping *state, int first, int count)
 	int		   *left = state->left_rows;
 	int			left_count = count;
 	int			done = 0;
-	int			leader = 0;
+	int			centre = 0;
 	float		reach;
 
 	measure_run(state, first, count);
@@ -275,20 +275,20 @@ group_run(Grouping *state, int first, int count)
 	}
 	while (done < count)
 	{
-		const float *distances = state->distances + (Size) leader * count;
+		const float *distances = state->distances + (Size) centre * count;
 		int			members[LIMIT_CELL_ROWS];
 		int			length = 1;
 		int			kept = 0;
 		int			next = -1;
 
 		CHECK_FOR_INTERRUPTS();
-		members[0] = leader;
+		members[0] = centre;
 		for (int i = 0; i < left_count; i++)
 		{
 			int			row = left[i];
 			int			place = length;
 
-			if (distances[row] > reach || row == leader || (length == LIMIT_CELL_ROWS && distances[row] >= distances[members[length - 1]]))
+			if (distances[row] > reach || row == centre || (length == LIMIT_CELL_ROWS && distances[row] >= distances[members[length - 1]]))
 				continue;
 			if (length < LIMIT_CELL_ROWS)
 				length++;
@@ -314,7 +314,7 @@ group_run(Grouping *state, int first, int count)
 				next = row;
 		}
 		left_count = kept;
-		leader = next;
+		centre = next;
 	}
 }
 

@@ -68,8 +68,8 @@ typedef struct IndexInspection
 } IndexInspection;
 
 /*
- * Opens an index and its table and becomes the table's owner.  Raises, before anything is locked, unless it is an index of this access
- * method and the user owns the table or may maintain it.
+ * Opens an index and its table and becomes the table's owner.  Raises, before anything is locked, unless it is an index of this
+ * access method and the user owns the table or may maintain it.
  */
 extern void index_inspect_begin(IndexInspection *inspection, Oid index, int lock);
 extern void index_inspect_end(IndexInspection *inspection);

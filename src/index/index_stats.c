@@ -130,8 +130,8 @@ siamese_index_stats(PG_FUNCTION_ARGS)
 	values[13] = Int64GetDatum((int64) blocks * BLCKSZ);
 
 	/*
-	 * A new build pays if a tenth of the rows are badly coded, if more than half of them are newer than the build, or if most of the
-	 * space of a larger index is free.
+	 * A new build pays if a tenth of the rows are badly coded, if more than half of them are newer than the build, or if most
+	 * of the space of a larger index is free.
 	 */
 	values[14] = BoolGetDatum(bad * 10 > totals.rows ||
 							  (totals.rows > 1000 && totals.rows > 2 * (int64) meta.built_rows) ||

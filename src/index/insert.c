@@ -280,7 +280,8 @@ look_at_cells(Insertion *insertion, BlockNumber block, Page page, uint32 *sums)
 	for (int i = 0; i < count; i++)
 	{
 		bool		near = sums[i] < insertion->choices[CHOICES - 1].sum;
-		bool		in_listed = ItemPointerGetBlockNumberNoCheck(&items[i].tid) == insertion->record.space && sums[i] < insertion->listed.sum;
+		bool		in_listed = ItemPointerGetBlockNumberNoCheck(&items[i].tid) == insertion->record.space &&
+			sums[i] < insertion->listed.sum;
 		Choice		cell = {.directory = block, .item = i, .leaf = items[i].tid, .cell = items[i].cell, .sum = sums[i]};
 
 		if (!(near || in_listed) || !ItemPointerIsValid(&items[i].tid))
@@ -443,7 +444,7 @@ directory_with_space(Insertion *insertion)
 	}
 }
 
-/* The row becomes a cell of its own, in a leaf that is locked and has free space: first the cell's number, then the cell, then the row. */
+/* The row becomes a cell of its own, in a leaf that is locked and has free space: first its number, then the cell, then the row. */
 static void
 put_new_cell(Insertion *insertion, Buffer leaf)
 {

@@ -2,8 +2,8 @@
  * integrity.c: siamese.index_check(): reads a whole index and reports every inconsistency.
  *
  * Everything that a search relies on is verified: chains, nodes, that each row's cell is in the directory of its region, and
- * that slacks and radii are large enough, as far as codes tell.  With the heap, each row must be in the index under its TID, once, and
- * within its slack.  Writers wait meanwhile, but not on a standby.
+ * that slacks and radii are large enough, as far as codes tell.  With the heap, each row must be in the index under its TID,
+ * once, and within its slack.  Writers wait meanwhile, but not on a standby.
  */
 #include "postgres.h"
 

@@ -42,7 +42,8 @@ index_read_meta(Relation index, IndexMeta *meta)
 	UnlockReleaseBuffer(buffer);
 	if (meta->magic != INDEX_MAGIC || meta->metric >= METRIC_COUNT || meta->dimensions > LIMIT_DIMENSIONS ||
 		meta->regions > LIMIT_REGIONS || (meta->regions > 0 && meta->dimensions == 0) ||
-		meta->axes > meta->dimensions || (meta->axes > 0 && meta->metric == METRIC_L1) || meta->prefix > index_coded(meta) || (meta->prefix == 0) != (meta->dimensions == 0))
+		meta->axes > meta->dimensions || (meta->axes > 0 && meta->metric == METRIC_L1) ||
+		meta->prefix > index_coded(meta) || (meta->prefix == 0) != (meta->dimensions == 0))
 		index_raise_corrupted(index, INDEX_META_BLOCK, "Its contents are invalid.");
 }
 
@@ -147,7 +148,8 @@ index_cache(Relation index, const IndexMeta *meta)
 	if (meta->dimensions == 0)
 		return NULL;
 	if (cache != NULL && cache->resets == meta->resets && cache->regions == meta->regions && cache->axes == meta->axes &&
-		cache->layout.dimensions == index_coded(meta) && cache->directory.dimensions == meta->prefix && cache->model == meta->model && cache->metric == meta->metric)
+		cache->layout.dimensions == index_coded(meta) && cache->directory.dimensions == meta->prefix &&
+		cache->model == meta->model && cache->metric == meta->metric)
 		return cache;
 
 	/* Read completely before it replaces the old one: an error leaves nothing behind. */

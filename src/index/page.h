@@ -67,7 +67,7 @@ typedef struct IndexMeta
 {
 	uint32		magic;
 	uint16		dimensions;		/* 0: no row so far */
-	uint16		axes;			/* dimensions of the images that are coded; 0: the vectors themselves are */
+	uint16		axes;			/* dimensions of the projections that are coded; 0: the vectors themselves are */
 	uint16		prefix;			/* so many of what is coded, the first, the codes of cells have */
 	uint8		metric;
 	uint8		resets;		/* counts how often the index was emptied */

@@ -1,8 +1,8 @@
 /*
  * quickselect.h: the smallest elements of an array (Hoare 1961), for one type, as lib/sort_template.h sorts one.
  *
- * Define SELECT_FUNCTION, SELECT_TYPE and SELECT_LESS(a, b), of two pointers, and include this.  The function orders values so that
- * the first count ones are the smallest, with the largest of those in the last place, and returns that one.
+ * Define SELECT_FUNCTION, SELECT_TYPE and SELECT_LESS(a, b), of two pointers, and include this.  The function orders values so
+ * that the first count ones are the smallest, with the largest of those in the last place, and returns that one.
  */
 static SELECT_TYPE
 SELECT_FUNCTION(SELECT_TYPE *values, int length, int count)

@@ -76,14 +76,17 @@ extern float index_step(double reach, const float *centre, int n);
 /* ---- axes.c ------------------------------------------------------------------------------------------------------ */
 
 /*
- * The vector as the index sees it, float [coded]: for cosine of length one, and with axes its image.  Returns how far it may lie from
- * what it stands for, by rounding.
+ * The vector as the index sees it, float [coded]: for cosine of length one, and with axes its projection.  Returns how far it
+ * may lie from what it stands for, by rounding.
  */
 extern double index_vector(const IndexAxes *axes, const Embedding *embedding, float *vector);
 
-/* Its two steps, the second one for x float [count, n], which is spent: -> images float [count, axes]; what may be off is added to roundings. */
+/*
+ * Its two steps.  The second one, for vectors x float [count, n], which it overwrites, gives projections float [count, axes]
+ * and adds what they may be off by to roundings.
+ */
 extern double index_unit_vector(const Embedding *embedding, float *x);
-extern void index_images(const IndexAxes *axes, int count, int n, float *x, double *roundings, float *images);
+extern void index_project(const IndexAxes *axes, int count, int n, float *x, double *roundings, float *projections);
 
 /* The floats of the mean and the axes. */
 static inline Size
@@ -92,8 +95,8 @@ index_axes_floats(int axes, int dimensions)
 	return axes > 0 ? (Size) (1 + axes) * dimensions : 0;
 }
 
-/* Whether a vector with this image is badly told by it. */
-extern bool index_is_outlier(const IndexAxes *axes, const Embedding *embedding, const float *image);
+/* Whether a vector with this projection lies far from the subspace of the axes. */
+extern bool index_is_outlier(const IndexAxes *axes, const Embedding *embedding, const float *projection);
 
 /* By so much, at most, rows float [count, n] as a map make a distance longer. */
 extern double index_axes_stretch(const float *rows, int count, int n);
@@ -125,8 +128,8 @@ extern void index_space_remove(Relation index, const IndexMeta *meta, Buffer lea
 extern Buffer index_space_first(Relation index, const IndexMeta *meta, uint32 region, const IndexLayout *layout, BlockNumber first);
 
 /* Frees those of some leaves [count] of a region that have no rows, and the cells that point to them.  Orders leaves. */
-extern void index_space_free_leaves(Relation index, const IndexMeta *meta, uint32 region, const IndexLayout *directory, BlockNumber *leaves,
-							int count);
+extern void index_space_free_leaves(Relation index, const IndexMeta *meta, uint32 region, const IndexLayout *directory,
+									BlockNumber *leaves, int count);
 
 /* ---- nulls.c ----------------------------------------------------------------------------------------------------- */
 

@@ -6,8 +6,8 @@
  * there is none, either the frontier is moved by opening more, or one row is returned with the frontier as its bound (a
  * probe): the executor may find that it has enough.
  *
- * The queue of candidates is limited.  If more rows are asked for, all is searched again with a longer queue, within work_mem.  Rows
- * never move and bounds never change, so rows that were returned before are recognised by their bounds and TIDs.
+ * The queue of candidates is limited.  If more rows are asked for, all is searched again with a longer queue, within work_mem.
+ * Rows never move and bounds never change, so rows that were returned before are recognised by their bounds and TIDs.
  */
 #include "postgres.h"
 
@@ -369,8 +369,9 @@ open_regions(Search *search, float most, bool first)
 /*
  * Moves the frontier; false: all that is within the limit was opened.
  *
- * What may come before the first candidate must be opened before that one can be returned in order; more need not be.  Directories are opened as far as that at once, cells in batches, since each may bring a nearer row.  The nearest
- * region comes first and alone, for a near row.
+ * What may come before the first candidate must be opened before that one can be returned in order; more need not be.
+ * Directories are opened as far as that at once, cells in batches, since each may bring a nearer row.  The nearest region comes
+ * first and alone, for a near row.
  */
 static bool
 expand(Search *search)

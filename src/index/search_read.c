@@ -1,8 +1,8 @@
 /*
  * search_read.c: reading directories and leaves: bounds of cells and of rows.
  *
- * Pages are scattered over the buffers, so each access begins with a cache miss.  A search remembers the buffer of each block: that
- * saves the look-up, and the next page can be prefetched while the current one is being processed.
+ * Pages are scattered over the buffers, so each access begins with a cache miss.  A search remembers the buffer of each block:
+ * that saves the look-up, and the next page can be prefetched while the current one is being processed.
  */
 #include "postgres.h"
 
@@ -148,8 +148,8 @@ code_dimensions(const Search *search, uint32 region, int dimensions, uint8 *code
 {
 	const IndexCache *cache = index_cache(search->index, &search->meta);
 
-	code_query(search->metric, search->query.vector, search->query.rounding, index_cache_centre(cache, region), cache->values[region], dimensions, code,
-			   query);
+	code_query(search->metric, search->query.vector, search->query.rounding, index_cache_centre(cache, region),
+			   cache->values[region], dimensions, code, query);
 }
 
 /* All of them, once. */

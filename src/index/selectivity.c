@@ -1,9 +1,9 @@
 /*
  * selectivity.c: selectivity of `<@ ball` and `~=`.
  *
- * The estimate depends on what is known: centre and radius (a constant), the radius alone (`ball(expression, 0.3)`, `~=` with an expression:
- * the centre is taken to be distributed as the rows are), or nothing.  Expressions that are not constant are not evaluated
- * here: an embed() costs more than a better plan saves.
+ * The estimate depends on what is known: centre and radius (a constant), the radius alone (`ball(expression, 0.3)`, `~=` with
+ * an expression: the centre is taken to be distributed as the rows are), or nothing.  Expressions that are not constant are not
+ * evaluated here: an embed() costs more than a better plan saves.
  */
 #include "postgres.h"
 

@@ -73,8 +73,8 @@ list_leaf(Vacuum *vacuum, Buffer buffer)
 	if (vacuum->callback == NULL || (!empty && node->free < vacuum->layout.capacity / LIST_SHARE))
 		return;
 	if (!is_of_region(vacuum, page))
-		index_raise_corrupted(vacuum->info->index, BufferGetBlockNumber(buffer), psprintf("It belongs to region %u, but there are %u.",
-																						 INDEX_SPECIAL(page)->region, vacuum->meta.regions));
+		index_raise_corrupted(vacuum->info->index, BufferGetBlockNumber(buffer),
+							  psprintf("It belongs to region %u, but there are %u.", INDEX_SPECIAL(page)->region, vacuum->meta.regions));
 	if (empty)
 		note_empty(vacuum, BufferGetBlockNumber(buffer), INDEX_SPECIAL(page)->region);
 	if (!node->listed)
