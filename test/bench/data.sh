@@ -40,9 +40,3 @@ section() {
 table() {
 	sql -A -F ' | ' -P footer=off -c "$1" | awk -F ' [|] ' '{ print "| " $0 " |" } NR == 1 { printf "|"; for (i = 1; i <= NF; i++) printf "---|"; print "" }'
 }
-
-# took MODEL: how long its training took.
-took() {
-	sql -At -c "SELECT format('Training took %s minutes (%s images a second).', round(extract(epoch FROM max(elapsed)) / 60, 1),
-		round(avg(images_per_second)::numeric)) FROM siamese.training WHERE model = '$1'"
-}
