@@ -12,8 +12,8 @@ extern ThreadPool *thread_pool_create(int threads);
 extern int	thread_pool_size(const ThreadPool *pool);
 
 /*
- * Calls work once for each thread 0 .. size - 1, number 0 on the caller's; returns when all have returned.  work must not raise, on
- * no thread: it stores a status, and the caller raises afterwards.
+ * Calls work once for each thread 0 .. size - 1, number 0 on the caller's; returns when all have returned.  work must not raise on
+ * any thread: it stores a status, and the caller raises afterwards.
  */
 extern void thread_pool_run(ThreadPool *pool, ThreadWork work, void *argument);
 

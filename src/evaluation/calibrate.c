@@ -84,7 +84,9 @@ store_version(const char *name, int version, const char *query, Jsonb *calibrati
 {
 	Oid			types[4] = {TEXTOID, INT4OID, JSONBOID, JSONBOID};
 	Oid			query_types[4] = {TEXTOID, INT4OID, INT4OID, TEXTOID};
-	Datum		values[4] = {CStringGetTextDatum(name), Int32GetDatum(version), JsonbPGetDatum(calibration), JsonbPGetDatum(scores)};
+	Datum		values[4] = {
+		CStringGetTextDatum(name), Int32GetDatum(version), JsonbPGetDatum(calibration), JsonbPGetDatum(scores)
+	};
 	ModelCaller caller;
 
 	model_act_as_owner(&caller);

@@ -35,7 +35,7 @@ put_score(ReturnSetInfo *result, const PairDistances *pairs, PairKind kind, cons
 	Score		score = score_pairs(genuine, impostor);
 	double		far = decided ? score_accepted(impostor, threshold) : NAN;
 	double		frr = decided ? 1 - score_accepted(genuine, threshold) : NAN;
-	ScoreInterval	interval = {NAN, NAN};
+	ScoreInterval interval = {NAN, NAN};
 	Datum		values[16];
 	bool		nulls[16] = {false};
 

@@ -20,7 +20,7 @@
 #include "verification/calibration.h"
 #include "verification/score.h"
 
-/* The weight of a pair of each kind: all genuine ones have the prior in total, impostors the rest, in equal parts for each kind. */
+/* The weight of a pair of each kind: genuine ones have the prior in total, impostors the rest, each kind of them an equal part. */
 static void
 weigh_kinds(const PairDistances *pairs, const ModelCalibration *calibration, double prior, double *weight)
 {

@@ -211,8 +211,11 @@ fill_pages(TableFill *fill, SPIPlanPtr select, SPIPlanPtr update, BlockNumber fi
 			CHECK_FOR_INTERRUPTS();
 		for (int i = 0; i < waiting; i++)
 		{
-			Embedding  *embedding = model_make_embedding(fill->model, fill->batch.embedding + (size_t) i * fill->model->dimensions);
-			Datum		values[3] = {PointerGetDatum(embedding), PointerGetDatum(&fill->batch.tid[i]), TransactionIdGetDatum(fill->batch.xmin[i])};
+			const FillBatch *batch = &fill->batch;
+			Embedding  *embedding = model_make_embedding(fill->model, batch->embedding + (size_t) i * fill->model->dimensions);
+			Datum		values[3] = {
+				PointerGetDatum(embedding), PointerGetDatum(&batch->tid[i]), TransactionIdGetDatum(batch->xmin[i])
+			};
 
 			if (SPI_execute_plan(update, values, NULL, false, 0) != SPI_OK_UPDATE)
 				elog(ERROR, "could not write an embedding");
@@ -237,7 +240,8 @@ record_progress(const TableFill *fill, bool finished)
 	Datum		values[9] = {
 		CStringGetTextDatum(fill->target.name), CStringGetTextDatum(fill->target.destination),
 		CStringGetTextDatum(fill->model_name), Int64GetDatum(fill->progress.blocks_done), Int64GetDatum(fill->progress.blocks),
-		Int64GetDatum(fill->progress.rows), Int64GetDatum(fill->progress.failed), Float8GetDatum(seconds_since(fill->progress.start)),
+		Int64GetDatum(fill->progress.rows), Int64GetDatum(fill->progress.failed),
+		Float8GetDatum(seconds_since(fill->progress.start)),
 		BoolGetDatum(finished)
 	};
 
@@ -339,7 +343,8 @@ prepare_fill(TableFill *fill)
 
 	check_column(fill->target.table, fill->target.source, model->definition);
 	check_column(fill->target.table, fill->target.destination, NULL);
-	get_atttypetypmodcoll(fill->target.table, get_attnum(fill->target.table, fill->target.destination), &type, &modifier, &collation);
+	get_atttypetypmodcoll(fill->target.table, get_attnum(fill->target.table, fill->target.destination),
+						  &type, &modifier, &collation);
 	fill->target.embedding_type = getBaseTypeAndTypmod(type, &modifier);
 	check_expected_dimensions(modifier, model->dimensions, NULL);
 	fill->batch.samples = palloc_extended(bytes * fill->batch.batch, MCXT_ALLOC_HUGE);
@@ -372,7 +377,7 @@ siamese_embed_table(PG_FUNCTION_ARGS)
 {
 	MemoryContext outer = CurrentMemoryContext;
 	MemoryContext context;
-	TableFill		fill = {0};
+	TableFill	fill = {0};
 	LOCKTAG		tag;
 	double		seconds;
 

@@ -245,7 +245,7 @@ siamese_import_model(PG_FUNCTION_ARGS)
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	bytea	   *exported = PG_GETARG_BYTEA_PP(1);
 	Imported	imported = {0};
-	ModelCaller	caller;
+	ModelCaller caller;
 	char	   *owner;
 	char	   *other;
 	int			version;

@@ -50,7 +50,7 @@ model_check_owner(const char *name)
 	Oid			type = TEXTOID;
 	Datum		value = CStringGetTextDatum(name);
 	char	   *owner = GetUserNameFromId(GetUserId(), false);
-	ModelCaller	caller;
+	ModelCaller caller;
 
 	model_act_as_owner(&caller);
 	spi_execute("SELECT created_by FROM siamese.model WHERE name OPERATOR(pg_catalog.=) $1"

@@ -334,7 +334,7 @@ may_be_needed(const char *name)
 	int			end = 0;
 	Oid			type = TEXTOID;
 	Datum		value;
-	ModelCaller	caller;
+	ModelCaller caller;
 
 	if (sscanf(name, FILE_PREFIX "%u_%16llx_%*d%n", &database, &fingerprint, &end) != 2 || name[end] != '\0')
 		return true;

@@ -149,7 +149,7 @@ pair_of(JsonbContainer *array, const char *what)
 static ScoreInterval
 read_interval(JsonbContainer *object, const char *key)
 {
-	ScoreInterval	interval = pair_of(read_array(object, key, 2, 2), key);
+	ScoreInterval interval = pair_of(read_array(object, key, 2, 2), key);
 
 	if (interval.low > interval.high)
 		refuse(key);
@@ -175,7 +175,7 @@ read_knots(JsonbContainer *root, ModelCalibration *calibration)
 	calibration->knots = JsonContainerSize(array);
 	for (int i = 0; i < calibration->knots; i++)
 	{
-		ScoreInterval	knot = pair_of(element(array, i, false, "log_odds"), "log_odds");
+		ScoreInterval knot = pair_of(element(array, i, false, "log_odds"), "log_odds");
 
 		calibration->knot[i] = (CalibrationKnot) {knot.low, knot.high};
 		if (i > 0 && (calibration->knot[i].distance <= calibration->knot[i - 1].distance ||

@@ -157,7 +157,7 @@ model_load_weights(uint64 fingerprint, real *weights, size_t count)
 	Oid			types[2] = {TEXTOID, INT4OID};
 	Datum		values[2];
 	size_t		done = 0;
-	ModelCaller	caller;
+	ModelCaller caller;
 	SPIPlanPtr	plan;
 
 	model_act_as_owner(&caller);

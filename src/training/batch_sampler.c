@@ -70,7 +70,7 @@ BatchSampler *
 batch_sampler_create(const Examples *examples, const Split *split, const NetworkDefinition *definition, uint64 seed)
 {
 	const NetworkTraining *training = &definition->training;
-	BatchSampler    *sampler = palloc0(sizeof(BatchSampler));
+	BatchSampler *sampler = palloc0(sizeof(BatchSampler));
 	int			wanted = training->classes * training->samples;
 
 	sampler->examples = examples;

@@ -51,7 +51,8 @@ raise_removed(const Training *training)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("the checkpoint of version %d of model \"%s\" was removed", training->version.number, training->request.model)));
+			 errmsg("the checkpoint of version %d of model \"%s\" was removed",
+					training->version.number, training->request.model)));
 }
 
 static void
@@ -59,7 +60,7 @@ store_parts(const Training *training, bool first)
 {
 	Oid			types[4] = {TEXTOID, INT4OID, INT4OID, BYTEAOID};
 	Datum		values[4];
-	CheckpointArray	array[ARRAYS];
+	CheckpointArray array[ARRAYS];
 	bytea	   *bytes = palloc(VARHDRSZ + PART_VALUES * sizeof(float));
 	SPIPlanPtr	plan;
 	int			part = 0;
@@ -95,7 +96,7 @@ checkpoint_store(const Training *training, int epoch, double elapsed, Oid user, 
 	Oid			types[12] = {TEXTOID, INT4OID, INT4OID, INT8OID, INT4OID, TEXTOID, INT4OID, FLOAT8OID, FLOAT8OID, INT4OID, BOOLOID,
 		TEXTOID};
 	Datum		values[12];
-	CheckpointArray	array[ARRAYS];
+	CheckpointArray array[ARRAYS];
 
 	values[0] = CStringGetTextDatum(training->request.model);
 	values[1] = Int32GetDatum(training->version.number);
@@ -137,14 +138,14 @@ checkpoint_load(Training *training)
 {
 	Oid			types[2] = {TEXTOID, INT4OID};
 	Datum		values[2] = {CStringGetTextDatum(training->request.model), Int32GetDatum(training->version.number)};
-	CheckpointArray	array[ARRAYS];
+	CheckpointArray array[ARRAYS];
 	int			parts = checkpoint_arrays(training->learner, array);
 	int			part = 0;
 	int			i = 0;
 	size_t		done = 0;
 	SPIPlanPtr	plan;
 	Portal		portal;
-	ModelCaller	caller;
+	ModelCaller caller;
 
 	model_act_as_owner(&caller);
 	plan = spi_prepare("SELECT part, bytes FROM siamese.training_state_part WHERE name OPERATOR(pg_catalog.=) $1"

@@ -90,8 +90,10 @@ record_epoch(Training *training, const EpochResult *result)
 	values[7] = Float8GetDatum(result->elapsed);
 	values[8] = Float8GetDatum(result->remaining);
 	values[9] = BoolGetDatum(training->version.best_epoch == result->epoch);
-	spi_execute("INSERT INTO siamese.training_epoch (name, version, epoch, loss, eer, auc, images_per_second, elapsed, remaining, best)"
-				" VALUES ($1, $2, $3, $4, $5, $6, $7, pg_catalog.make_interval(secs => $8), pg_catalog.make_interval(secs => $9), $10)",
+	spi_execute("INSERT INTO siamese.training_epoch"
+				" (name, version, epoch, loss, eer, auc, images_per_second, elapsed, remaining, best)"
+				" VALUES ($1, $2, $3, $4, $5, $6, $7, pg_catalog.make_interval(secs => $8),"
+				" pg_catalog.make_interval(secs => $9), $10)",
 				10, types, values, SPI_OK_INSERT);
 }
 
@@ -100,7 +102,10 @@ static void
 store_epochs(const Training *training)
 {
 	Oid			types[3] = {TEXTOID, INT4OID, INT4OID};
-	Datum		values[3] = {CStringGetTextDatum(training->request.model), Int32GetDatum(training->version.number), Int32GetDatum(training->request.epochs)};
+	Datum		values[3] = {
+		CStringGetTextDatum(training->request.model), Int32GetDatum(training->version.number),
+		Int32GetDatum(training->request.epochs)
+	};
 
 	spi_execute("UPDATE siamese.model SET epochs = $3 WHERE name OPERATOR(pg_catalog.=) $1"
 				" AND version OPERATOR(pg_catalog.=) $2 AND epochs OPERATOR(pg_catalog.<>) $3", 3, types, values, SPI_OK_UPDATE);
@@ -142,7 +147,7 @@ commit_epoch(Training *training, EpochResult *result)
 	uint64		previous = training->version.fingerprint;
 	bool		first = training->version.number == 0;
 	bool		better = first || result->error < training->version.best_error;
-	ModelCaller	caller;
+	ModelCaller caller;
 
 	lock_version(training, &caller);
 	if (better)
@@ -170,7 +175,7 @@ commit_finished(Training *training)
 {
 	Oid			types[2] = {TEXTOID, INT4OID};
 	Datum		values[2] = {CStringGetTextDatum(training->request.model), Int32GetDatum(training->version.number)};
-	ModelCaller	caller;
+	ModelCaller caller;
 
 	lock_version(training, &caller);
 	spi_execute("UPDATE siamese.model SET finished_at = pg_catalog.now()"

@@ -33,7 +33,7 @@ column_type(TupleDesc descriptor, int column)
 static void
 check_columns(void *argument, TupleDesc descriptor)
 {
-	ExamplesReader	   *reader = argument;
+	ExamplesReader *reader = argument;
 	bool		varlena;
 
 	if (descriptor->natts < 2 || descriptor->natts > 4)
@@ -156,7 +156,7 @@ is_genuine(const ExamplesReader *reader, HeapTuple tuple, TupleDesc descriptor, 
 static void
 read_row(void *argument, HeapTuple tuple, TupleDesc descriptor)
 {
-	ExamplesReader	   *reader = argument;
+	ExamplesReader *reader = argument;
 	Examples   *examples = reader->examples;
 	bool		sample_null;
 	bool		label_null;
@@ -165,7 +165,7 @@ read_row(void *argument, HeapTuple tuple, TupleDesc descriptor)
 	bool		genuine = true;
 	char	   *name;
 	uint8		digest[PG_SHA256_DIGEST_LENGTH];
-	ExampleEntry	   *entry;
+	ExampleEntry *entry;
 	Status		status;
 
 	reader->row++;
@@ -244,7 +244,7 @@ static const ReadQuery form = {
 Examples *
 examples_read(const char *query, const NetworkDefinition *definition, Size memory, Size most)
 {
-	ExamplesReader		reader = {0};
+	ExamplesReader reader = {0};
 	int			raster_bytes = (int) network_sample_bytes(definition);
 
 	reader.context = CurrentMemoryContext;

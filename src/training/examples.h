@@ -44,7 +44,7 @@ typedef struct Examples
 	ExampleLabel *label;		/* [labels], sorted by name, bytewise */
 	int			groups;			/* as many as labels when the query has no groups */
 	bool		grouped;		/* the query has groups */
-	char	   *digest;			/* SHA-256 over labels, groups and prepared samples, in hexadecimal: of the set of rows, not their order */
+	char	   *digest;			/* SHA-256 over labels, groups and prepared samples, in hexadecimal; not of their order */
 	int			raster_bytes;	/* of one example */
 	struct RasterStore *rasters;
 	Size		bytes;			/* that all of it takes in memory */

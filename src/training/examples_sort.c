@@ -132,8 +132,9 @@ count_contradictions(ExamplesReader *reader)
 		const ExampleEntry *a;
 		const ExampleEntry *b;
 
-		for (end = i + 1; end < examples->count && memcmp(entry[order[i]].digest, entry[order[end]].digest, EXAMPLE_DIGEST_BYTES) == 0; end++)
-			;
+		for (end = i + 1; end < examples->count; end++)
+			if (memcmp(entry[order[i]].digest, entry[order[end]].digest, EXAMPLE_DIGEST_BYTES) != 0)
+				break;
 		if (!find_contradiction(entry, order + i, end - i, &a, &b) || examples->problems.contradictions++ > 0)
 			continue;
 		examples->problems.first_contradiction = a->label != b->label
@@ -205,7 +206,7 @@ examples_sort(ExamplesReader *reader)
 	examples->example = (Example *) reader->entry;
 	for (int i = 0; i < examples->count; i++)
 	{
-		ExampleEntry		entry = reader->entry[i];
+		ExampleEntry entry = reader->entry[i];
 
 		examples->example[i] = (Example) {entry.label, entry.genuine, entry.slot};
 	}

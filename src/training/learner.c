@@ -28,6 +28,17 @@
 #define ZEROED_AT_ONCE ((size_t) 8 * 1024 * 1024)
 #define UPDATED_AT_ONCE ((size_t) 16 * 1024)	/* weights that fit into a core's cache with gradients, memory and average */
 
+/* Memory for one round, allocated by the first step after an evaluation. */
+typedef struct RoundBuffers
+{
+	MemoryContext context;		/* of everything below */
+	const uint8 **raster;		/* [threads, samples at once] */
+	uint8	   *fetched;		/* buffer for those that are not in memory */
+	real	   *packed;			/* the weights of this step, packed for the layers */
+	real	  **input;			/* [threads] of [samples at once, input values] */
+	NetworkWorkspace **workspace;	/* [threads]; NULL: not allocated */
+} RoundBuffers;
+
 typedef struct StepBuffers
 {
 	int			threads;
@@ -35,16 +46,9 @@ typedef struct StepBuffers
 	int			rounds;			/* of the batch */
 	int			round;			/* the current one */
 	real	   *embedding;		/* [batch, dimensions] */
-	real	   *embedding_gradient; /* the same */
+	real	   *embedding_gradient; /* [batch, dimensions] */
 	real	  **gradient;		/* [threads] of [parameters] */
-
-	/* of one round, allocated for the first step after an evaluation */
-	MemoryContext context;
-	const uint8 **raster;		/* [threads, samples at once] */
-	uint8	   *fetched;		/* buffer for those that are not in memory */
-	real	   *packed;			/* the weights of this step, packed for the layers */
-	real	  **input;			/* [threads] of [samples at once, input values] */
-	NetworkWorkspace **workspace;	/* [threads] */
+	RoundBuffers of_round;
 } StepBuffers;
 
 static void *
@@ -139,7 +143,7 @@ learner_create(const NetworkDefinition *definition, Network *network, const Exam
 	buffers->gradient = palloc(sizeof(real *) * threads);
 	for (int i = 0; i < threads; i++)
 		buffers->gradient[i] = allocate(network_parameter_count(network), sizeof(real));
-	buffers->context = AllocSetContextCreate(CurrentMemoryContext, "siamese step", ALLOCSET_DEFAULT_SIZES);
+	buffers->of_round.context = AllocSetContextCreate(CurrentMemoryContext, "siamese step", ALLOCSET_DEFAULT_SIZES);
 	return learner;
 }
 
@@ -153,20 +157,20 @@ learner_batch_size(const Learner *learner)
 static void
 prepare_round(Learner *learner)
 {
-	StepBuffers *buffers = learner->buffers;
-	MemoryContext caller = MemoryContextSwitchTo(buffers->context);
-	int			threads = buffers->threads;
+	RoundBuffers *round = &learner->buffers->of_round;
+	MemoryContext caller = MemoryContextSwitchTo(round->context);
+	int			threads = learner->buffers->threads;
 	int			samples = learner->samples_at_once;
 
-	buffers->raster = palloc(sizeof(uint8 *) * threads * samples);
-	buffers->fetched = allocate((size_t) threads * samples, learner->examples->raster_bytes);
-	buffers->input = palloc(sizeof(real *) * threads);
-	buffers->workspace = palloc(sizeof(NetworkWorkspace *) * threads);
-	buffers->packed = allocate(network_packed_count(learner->network) + 1, sizeof(real));
+	round->raster = palloc(sizeof(uint8 *) * threads * samples);
+	round->fetched = allocate((size_t) threads * samples, learner->examples->raster_bytes);
+	round->input = palloc(sizeof(real *) * threads);
+	round->workspace = palloc(sizeof(NetworkWorkspace *) * threads);
+	round->packed = allocate(network_packed_count(learner->network) + 1, sizeof(real));
 	for (int i = 0; i < threads; i++)
 	{
-		buffers->input[i] = allocate((size_t) samples * network_input_values(learner->network), sizeof(real));
-		buffers->workspace[i] = server_workspace(learner->network, samples, true, buffers->packed);
+		round->input[i] = allocate((size_t) samples * network_input_values(learner->network), sizeof(real));
+		round->workspace[i] = server_workspace(learner->network, samples, true, round->packed);
 	}
 	MemoryContextSwitchTo(caller);
 }
@@ -174,8 +178,8 @@ prepare_round(Learner *learner)
 void
 learner_release_activations(Learner *learner)
 {
-	MemoryContextReset(learner->buffers->context);
-	learner->buffers->workspace = NULL;
+	MemoryContextReset(learner->buffers->of_round.context);
+	learner->buffers->of_round.workspace = NULL;
 }
 
 /* Where in the batch a round begins, and a thread's part of the current round. */
@@ -202,6 +206,7 @@ forward_part(void *argument, int thread)
 	int			first = part_start(buffers, thread);
 	int			n = part_start(buffers, thread + 1) - first;
 	size_t		values = network_input_values(learner->network);
+	RoundBuffers *round = &buffers->of_round;
 	uint64		key = ((uint64) learner->progress.step << 20) + (uint64) buffers->round * buffers->threads + thread;
 
 	for (int i = first; i < first + n; i++)
@@ -209,12 +214,12 @@ forward_part(void *argument, int thread)
 		/* the distortion depends on the seed, the step and the place in the batch, not on the thread */
 		Random		random = random_stream(learner->seed ^ UINT64_C(0x64697374), ((uint64) learner->progress.step << 20) + i);
 
-		network_input_distorted(learner->definition, buffers->raster[i - round_start(buffers, buffers->round)],
-								&batch->copy[i], &random, buffers->input[thread] + (i - first) * values);
+		network_input_distorted(learner->definition, round->raster[i - round_start(buffers, buffers->round)],
+								&batch->copy[i], &random, round->input[thread] + (i - first) * values);
 	}
 	if (n > 0)
-		network_forward_training(learner->network, learner->weights, buffers->workspace[thread],
-								 buffers->input[thread], n, random_stream(learner->seed, key).state,
+		network_forward_training(learner->network, learner->weights, round->workspace[thread],
+								 round->input[thread], n, random_stream(learner->seed, key).state,
 								 buffers->embedding + first * (size_t) network_dimensions(learner->network));
 }
 
@@ -226,7 +231,7 @@ backward_part(void *argument, int thread)
 	int			first = part_start(buffers, thread);
 
 	if (part_start(buffers, thread + 1) > first)
-		network_backward(learner->network, learner->weights, buffers->workspace[thread], buffers->input[thread],
+		network_backward(learner->network, learner->weights, buffers->of_round.workspace[thread], buffers->of_round.input[thread],
 						 buffers->embedding_gradient + first * (size_t) network_dimensions(learner->network),
 						 buffers->gradient[thread]);
 }
@@ -249,7 +254,7 @@ forward_round(Learner *learner, int round)
 
 	buffers->round = round;
 	examples_fetch(learner->examples, buffers->batch.example + start, round_start(buffers, round + 1) - start,
-				   buffers->fetched, buffers->raster);
+				   buffers->of_round.fetched, buffers->of_round.raster);
 	return run_all(learner, forward_part);
 }
 
@@ -265,7 +270,7 @@ backward_rounds(Learner *learner)
 			return false;
 		for (int i = 0; i < buffers->threads; i++)
 			if (part_start(buffers, i + 1) > part_start(buffers, i))
-				network_update_statistics(learner->network, buffers->workspace[i], learner->weights);
+				network_update_statistics(learner->network, buffers->of_round.workspace[i], learner->weights);
 	}
 	return true;
 }
@@ -360,10 +365,10 @@ learner_step(Learner *learner, double *loss)
 	NetworkBatch loss_batch;
 	Status		status;
 
-	if (buffers->workspace == NULL)
+	if (buffers->of_round.workspace == NULL)
 		prepare_round(learner);
 	batch_sampler_next(learner->sampler, &buffers->batch);
-	network_pack_training(learner->network, learner->weights, buffers->packed);
+	network_pack_training(learner->network, learner->weights, buffers->of_round.packed);
 	if (host_interrupted(host_server(), &status))
 		return false;
 	buffers->rounds = (buffers->batch.n + buffers->threads * learner->samples_at_once - 1) /

@@ -57,7 +57,8 @@ run_epoch(Training *training, int epoch, EpochResult *result)
 	while (!validation_score(training, result))
 		CHECK_FOR_INTERRUPTS();
 	result->elapsed = training->resumed.elapsed + seconds_since(training->clock.start);
-	time_budget_trim(training, epoch, result->elapsed, seconds_since(training->clock.loop_start) / (epoch - training->clock.loop_epoch));
+	time_budget_trim(training, epoch, result->elapsed,
+					 seconds_since(training->clock.loop_start) / (epoch - training->clock.loop_epoch));
 	result->remaining = seconds_since(start) * (training->request.epochs - epoch);
 }
 

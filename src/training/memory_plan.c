@@ -67,8 +67,8 @@ memory_plan_raise(const MemoryPlan *plan)
 	ereport(ERROR,
 			(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 			 errmsg("training needs at least %zu MB of maintenance_work_mem", megabytes(plan->needed)),
-			 errdetail("It is %zu MB.  Weights, optimizer and the gradients of %d threads take %zu MB, the activations of %d samples"
-					   " in each thread %zu MB.", megabytes(plan->total), plan->threads, megabytes(plan->fixed),
+			 errdetail("It is %zu MB.  Weights, optimizer and the gradients of %d threads take %zu MB, the activations of %d"
+					   " samples in each thread %zu MB.", megabytes(plan->total), plan->threads, megabytes(plan->fixed),
 					   plan->least_samples, megabytes(activations(plan, plan->least_samples))),
 			 errhint("SET maintenance_work_mem = '%zuMB', or more: with %zu MB nothing is computed twice.",
 					 megabytes(plan->needed), megabytes(Max(plan->whole, plan->needed)))));
@@ -129,8 +129,8 @@ memory_plan_text(const MemoryPlan *plan, const Examples *examples, int batch, in
 {
 	int			rounds = (batch + plan->threads * samples - 1) / (plan->threads * samples);
 
-	return psprintf("Of %zu MB of maintenance_work_mem, weights, optimizer and gradients take %zu MB, the activations of %s %zu MB, and"
-					" prepared samples %zu MB%s.",
+	return psprintf("Of %zu MB of maintenance_work_mem, weights, optimizer and gradients take %zu MB, the activations of %s %zu MB,"
+					" and prepared samples %zu MB%s.",
 					megabytes(plan->total), megabytes(plan->fixed),
 					rounds == 1 ? "a batch" : psprintf("a batch in %d rounds, computed twice,", rounds),
 					megabytes(activations(plan, samples)), megabytes(examples->bytes),

@@ -33,7 +33,7 @@ name_match(const void *a, const void *b, Size size)
 NumberedNames *
 numbered_names_create(void)
 {
-	NumberedNames	   *names = palloc0(sizeof(NumberedNames));
+	NumberedNames *names = palloc0(sizeof(NumberedNames));
 	HASHCTL		control = {
 		.keysize = sizeof(char *), .entrysize = sizeof(NameEntry),
 		.hash = name_hash, .match = name_match, .hcxt = CurrentMemoryContext

@@ -93,7 +93,8 @@ read_model(Training *training, int version)
 	if (!unfinished)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("there is nothing to resume: version %d of model \"%s\" is finished", training->version.number, training->request.model)));
+				 errmsg("there is nothing to resume: version %d of model \"%s\" is finished",
+						training->version.number, training->request.model)));
 	training->request.network = text_column(training, COLUMN_NETWORK);
 	training->version.fingerprint = model_fingerprint_parse(text_column(training, COLUMN_FINGERPRINT));
 	training->request.seed = DatumGetInt64(column(COLUMN_SEED));
@@ -110,7 +111,7 @@ read_checkpoint(Training *training)
 	Datum		values[2] = {CStringGetTextDatum(training->request.model), Int32GetDatum(training->version.number)};
 	const char *user = GetUserNameFromId(GetUserId(), false);
 	const char *starter;
-	ModelCaller	caller;
+	ModelCaller caller;
 
 	model_act_as_owner(&caller);
 	spi_execute("SELECT s.started_by, e.training, s.epoch, s.epoch_steps, s.samples_at_once, s.spare_memory,"
@@ -123,7 +124,8 @@ read_checkpoint(Training *training)
 	if (SPI_processed == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("version %d of model \"%s\" cannot be resumed: it has no checkpoint", training->version.number, training->request.model),
+				 errmsg("version %d of model \"%s\" cannot be resumed: it has no checkpoint",
+						training->version.number, training->request.model),
 				 errdetail("A later training of the same name replaces it, and dumps do not contain it."),
 				 errhint("Train a new version that begins with its best epoch: the option {\"start\": \"%s@%d\"}.",
 						 training->request.model, training->version.number)));

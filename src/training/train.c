@@ -111,7 +111,8 @@ prepare(Training *training)
 												 (uint64) training->request.seed, training->request.options.threads);
 	validation_gather(training);
 	learner->samples_at_once = memory_plan_samples(&plan, learner_batch_size(learner),
-												   training->examples->bytes + list_bytes(training), training->resumed.samples_at_once);
+												   training->examples->bytes + list_bytes(training),
+												   training->resumed.samples_at_once);
 	training->memory_text = memory_plan_text(&plan, training->examples, learner_batch_size(learner), learner->samples_at_once);
 	if (training->resumed.epoch_steps > 0)
 		learner->progress.epoch_steps = training->resumed.epoch_steps;
@@ -137,7 +138,7 @@ train(Training *training)
 			(errmsg("training \"%s\" with network \"%s\": %d samples, %d identities, %s; %d epochs of %lld steps of %d samples",
 					training->request.model, training->request.network, training->examples->count,
 					training->split->training + training->split->held_out, held_out_text(training),
-					training->request.epochs, (long long) training->learner->progress.epoch_steps, learner_batch_size(training->learner)),
+					training->request.epochs, (long long) learner->progress.epoch_steps, learner_batch_size(learner)),
 			 errdetail("%s", training->memory_text)));
 	/* no snapshot is held while computing, so that vacuum can remove rows */
 	SPI_commit();

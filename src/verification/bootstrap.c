@@ -200,7 +200,7 @@ bootstrap_at(const Bootstrap *resampled, PairKind kind, int place)
 	return resampled->accepted[kind] + (Size) place * BOOTSTRAP_REPLICATES;
 }
 
-/* ---- statistics of replicates ------------------------------------------------------------------------------------------------ */
+/* ---- statistics of replicates -------------------------------------------------------------------------------------- */
 
 double
 bootstrap_deviation(const float *value)

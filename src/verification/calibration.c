@@ -22,10 +22,11 @@ calibration_warn_of_chance(const char *model, const ModelCalibration *calibratio
 	if (calibration_is_chance(calibration))
 		ereport(WARNING,
 				(errmsg("model \"%s\" does not tell identities apart", model),
-				 errdetail("On the %d identities that it was calibrated on, it is no better than chance: the area under the ROC curve"
-						   " is not significantly above 0.5.  With it, verify() and ~= find nothing to be the same.", calibration->identities),
-				 errhint("Look at a few samples with siamese.preview(), train for more epochs or with another network, or calibrate"
-						 " on more identities.")));
+				 errdetail("On the %d identities that it was calibrated on, it is no better than chance: the area under the ROC"
+						   " curve is not significantly above 0.5.  With it, verify() and ~= find nothing to be the same.",
+						   calibration->identities),
+				 errhint("Look at a few samples with siamese.preview(), train for more epochs or with another network, or"
+						 " calibrate on more identities.")));
 }
 
 double
