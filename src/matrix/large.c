@@ -10,19 +10,20 @@
 typedef struct Limits
 {
 	int			side;			/* least rows and columns */
-	int			depth;			/* least depth where b lies as it is read; transposed, OpenBLAS copies it faster */
+	int			depth;			/* least depth */
+	int			rows_transposed;	/* least rows where b is transposed, whatever the depth */
 	double		multiplications;	/* more than these */
 } Limits;
 
-static const Limits below_avx2 = {32, 8, 1 << 18};
-static const Limits from_avx2 = {64, 128, 1 << 22};
+static const Limits below_avx2 = {32, 8, 32, 1 << 18};
+static const Limits from_avx2 = {64, 128, 128, 1 << 22};
 
 static bool
 is_large(bool b_transposed, int m, int n, int k)
 {
 	const Limits *limits = cpu_level() == CPU_PORTABLE ? &below_avx2 : &from_avx2;
 
-	return m >= limits->side && n >= limits->side && (b_transposed || k >= limits->depth) &&
+	return m >= limits->side && n >= limits->side && (b_transposed ? m >= limits->rows_transposed : k >= limits->depth) &&
 		(double) m * n * k > limits->multiplications;
 }
 

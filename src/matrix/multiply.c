@@ -12,7 +12,8 @@
 #define MOST_DEPTH 256
 #define MOST_ROWS 48			/* a block of a: 48 kB, for the first cache */
 #define MOST_VALUES (32 * 1024) /* of a block of b: 128 kB, for the second */
-#define FEW_ROWS 64			/* of c, for which a large b need not be copied */
+#define FEW_ROWS 64			/* of c: so few are not worth a copy of b */
+#define MANY_VALUES (1 << 22)	/* of b: so many, which fit no cache, are not worth it whatever c */
 #define GAP 16					/* reals behind a line of a block of a, so that lines do not share a set of the cache */
 
 typedef struct Product
@@ -182,7 +183,7 @@ matrix_multiply(bool a_transposed, bool b_transposed, int m, int n, int k, const
 		multiply_vector_transposed(&product, k, a, b, add, c);
 	else if (m == 1 && !a_transposed)
 		multiply_vector(&product, k, a, b, add, c);
-	else if (b_transposed && m < n / 4 && m <= FEW_ROWS)
+	else if (b_transposed && m < n / 4 && (m <= FEW_ROWS || (size_t) n * k > MANY_VALUES))
 		multiply_transposed(&product, k, a, b, add, c);
 	else
 		multiply(&product, k, a, b, add, c);

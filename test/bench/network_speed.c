@@ -494,6 +494,16 @@ plain_work(const Network *network)
 	return work;
 }
 
+/* As siamese.train() does; OWN_PRODUCTS shows what it is worth. */
+static void
+load_matrix_library(void)
+{
+	Status		status;
+
+	if (getenv("OWN_PRODUCTS") == NULL && !matrix_library_load(&host, &status))
+		fail(status.detail);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -515,9 +525,15 @@ main(int argc, char **argv)
 	else if (strcmp(what, "steady") == 0 && argc == 4)
 		printf("%.1f\n", time_steady(argv[2], atof(argv[3])));
 	else if (strcmp(what, "train") == 0 && argc == 5)
+	{
+		load_matrix_library();
 		printf("%.1f\n", time_training(argv[2], atoi(argv[3]), atoi(argv[4])));
+	}
 	else if (strcmp(what, "layers") == 0 && argc == 4)
+	{
+		load_matrix_library();
 		time_layers(argv[2], atoi(argv[3]));
+	}
 	else if (strcmp(what, "write") == 0 && argc == 5)
 		write_file(argv[2], atoi(argv[3]), argv[4]);
 	else if (strcmp(what, "work") == 0 && argc == 3)

@@ -123,6 +123,7 @@ test_own(void **state)
 		check_shapes("own", own, large_shapes, sizeof(large_shapes) / sizeof(large_shapes[0]));
 	}
 	cpu_unforce_level();
+	check("own", own, false, true, 65, 2050, 2060, true);	/* b fits no cache */
 }
 
 static void
