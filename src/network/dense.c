@@ -180,8 +180,8 @@ forward(const LayerPass *pass)
 		part = next_part(dense->units - first, pass->n * values);
 		/* the bits of an embedding depend on the own kernels alone */
 		if (pass->training)
-			matrix_multiply_large(false, false, pass->n, part, (int) values, pass->input, values, weights + first, dense->units, 0,
-								  pass->output + first, dense->units);
+			matrix_multiply_large(false, false, pass->n, part, (int) values, pass->input, values,
+								  weights + first, dense->units, 0, pass->output + first, dense->units);
 		else
 			matrix_multiply(false, false, pass->n, part, (int) values, pass->input, values, weights + first, dense->units, 0,
 							pass->output + first, dense->units);
