@@ -28,10 +28,10 @@ weigh_kinds(const PairDistances *pairs, const ModelCalibration *calibration, dou
 	bool		as_calibrated = false;
 
 	for (int kind = PAIR_RANDOM; kind <= PAIR_SKILLED; kind++)
-		as_calibrated |= pairs->set[kind].count > 0 && calibration->pairs[kind] > 0;
+		as_calibrated |= pairs->set[kind].count > 0 && calibration->fitted_on.pairs[kind] > 0;
 	for (int kind = PAIR_RANDOM; kind <= PAIR_SKILLED; kind++)
 	{
-		weight[kind] = pairs->set[kind].count > 0 && (calibration->pairs[kind] > 0 || !as_calibrated) ? 1 : 0;
+		weight[kind] = pairs->set[kind].count > 0 && (calibration->fitted_on.pairs[kind] > 0 || !as_calibrated) ? 1 : 0;
 		kinds += weight[kind] > 0;
 	}
 	weight[PAIR_GENUINE] = prior / (double) pairs->set[PAIR_GENUINE].count;

@@ -192,10 +192,10 @@ put_thresholds(const Report *report)
 							 report_percent_text(row->stated->rate_interval.high));
 		if (row->stated == NULL)
 		{
-			int			groups = report->evaluation.calibration.groups;
+			int			groups = report->evaluation.calibration.fitted_on.groups;
 
 			appendStringInfo(out, "</th><td colspan=\"4\">not supported by the %d %s of the calibration</td></tr>\n",
-							 groups > 0 ? groups : report->evaluation.calibration.identities, groups > 0 ? "groups" : "identities");
+							 groups > 0 ? groups : report->evaluation.calibration.fitted_on.identities, groups > 0 ? "groups" : "identities");
 		}
 		else
 		{
@@ -223,20 +223,20 @@ put_calibration(const Report *report)
 
 	appendStringInfo(out, "<dt>Calibration</dt><dd>%s regression on ",
 					 calibration->method == CALIBRATION_ISOTONIC ? "isotonic" : "logistic");
-	report_count(out, calibration->identities);
+	report_count(out, calibration->fitted_on.identities);
 	appendStringInfoString(out, " identities");
-	if (calibration->groups > 0)
+	if (calibration->fitted_on.groups > 0)
 	{
 		appendStringInfoString(out, " in ");
-		report_count(out, calibration->groups);
+		report_count(out, calibration->fitted_on.groups);
 		appendStringInfoString(out, " groups");
 	}
 	appendStringInfoString(out, " (");
 	for (int kind = 0; kind < PAIR_KINDS; kind++)
-		if (calibration->pairs[kind] > 0)
+		if (calibration->fitted_on.pairs[kind] > 0)
 		{
 			appendStringInfoString(out, kind ? ", " : "");
-			report_count(out, calibration->pairs[kind]);
+			report_count(out, calibration->fitted_on.pairs[kind]);
 			appendStringInfo(out, " %s", pair_kind_name((PairKind) kind));
 		}
 	appendStringInfoString(out, " pairs)</dd>\n");

@@ -267,7 +267,7 @@ figure_det(Report *report)
 static const char *
 other_impostors(const Report *report)
 {
-	const int64 *calibrated = report->evaluation.calibration.pairs;
+	const int64 *calibrated = report->evaluation.calibration.fitted_on.pairs;
 
 	if ((calibrated[PAIR_SKILLED] > 0) == (report->evaluation.pairs.set[PAIR_SKILLED].count > 0))
 		return "";

@@ -61,13 +61,13 @@ calibration_to_jsonb(const ModelCalibration *calibration)
 						 i ? ", " : "", rate->rate, rate->threshold, rate->threshold_interval.low, rate->threshold_interval.high,
 						 rate->rate_interval.low, rate->rate_interval.high, rate->relative_error);
 	}
-	appendStringInfo(&text, "], \"identities\": %d, ", calibration->identities);
-	if (calibration->groups > 0)
-		appendStringInfo(&text, "\"groups\": %d, ", calibration->groups);
-	appendStringInfo(&text, "\"samples\": %d, \"pairs\": {", calibration->samples);
+	appendStringInfo(&text, "], \"identities\": %d, ", calibration->fitted_on.identities);
+	if (calibration->fitted_on.groups > 0)
+		appendStringInfo(&text, "\"groups\": %d, ", calibration->fitted_on.groups);
+	appendStringInfo(&text, "\"samples\": %d, \"pairs\": {", calibration->fitted_on.samples);
 	for (int kind = 0; kind < PAIR_KINDS; kind++)
 		appendStringInfo(&text, "%s\"%s\": " INT64_FORMAT, kind ? ", " : "", pair_kind_name((PairKind) kind),
-						 calibration->pairs[kind]);
+						 calibration->fitted_on.pairs[kind]);
 	appendStringInfoString(&text, "}}");
 	json = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text.data)));
 	pfree(text.data);
@@ -244,13 +244,13 @@ calibration_from_jsonb(Jsonb *json, ModelCalibration *calibration)
 	if (calibration_is_chance(calibration))
 		calibration->threshold = CALIBRATION_NO_THRESHOLD;
 	read_rates(root, calibration);
-	calibration->identities = read_int(root, "identities");
+	calibration->fitted_on.identities = read_int(root, "identities");
 	if (getKeyJsonValueFromContainer(root, "groups", 6, &value) != NULL)
-		calibration->groups = read_int(root, "groups");
-	calibration->samples = read_int(root, "samples");
+		calibration->fitted_on.groups = read_int(root, "groups");
+	calibration->fitted_on.samples = read_int(root, "samples");
 	pairs = getKeyJsonValueFromContainer(root, "pairs", 5, &value);
 	if (pairs == NULL || pairs->type != jbvBinary || !JsonContainerIsObject(pairs->val.binary.data))
 		refuse("pairs");
 	for (int kind = 0; kind < PAIR_KINDS; kind++)
-		calibration->pairs[kind] = read_count(pairs->val.binary.data, pair_kind_name((PairKind) kind));
+		calibration->fitted_on.pairs[kind] = read_count(pairs->val.binary.data, pair_kind_name((PairKind) kind));
 }

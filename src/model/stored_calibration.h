@@ -53,6 +53,14 @@ typedef struct CalibrationRate
 	double		relative_error; /* standard error of the rate over the rate */
 } CalibrationRate;
 
+typedef struct CalibrationSource
+{
+	int			identities;
+	int			groups;			/* of identities; 0: they are independent of each other */
+	int			samples;
+	int64		pairs[PAIR_KINDS];
+} CalibrationSource;
+
 /*
  * Fitted on identities that the model did not learn from.  The log odds of "the same identity" are linear between knots
  * and constant outside of them; distances of knots rise, their log odds never do.  Rates fall; those that the identities
@@ -67,10 +75,7 @@ typedef struct ModelCalibration
 	CalibrationKnot knot[CALIBRATION_KNOTS];
 	int			rates;
 	CalibrationRate rate[CALIBRATION_RATES];
-	int			identities;		/* that it was fitted on, also below */
-	int			groups;			/* of identities; 0: they are independent of each other */
-	int			samples;
-	int64		pairs[PAIR_KINDS];
+	CalibrationSource fitted_on;
 } ModelCalibration;
 
 /*

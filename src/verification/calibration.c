@@ -24,7 +24,7 @@ calibration_warn_of_chance(const char *model, const ModelCalibration *calibratio
 				(errmsg("model \"%s\" does not tell identities apart", model),
 				 errdetail("On the %d identities that it was calibrated on, it is no better than chance: the area under the ROC"
 						   " curve is not significantly above 0.5.  With it, verify() and ~= find nothing to be the same.",
-						   calibration->identities),
+						   calibration->fitted_on.identities),
 				 errhint("Look at a few samples with siamese.preview(), train for more epochs or with another network, or"
 						 " calibrate on more identities.")));
 }
@@ -69,7 +69,8 @@ groups_needed(const ModelCalibration *calibration, double far)
 	double		rate = 0.5;
 	double		relative_error = 1;
 	double		factor;
-	int			groups = calibration->groups > 0 ? calibration->groups : calibration->identities;
+	const CalibrationSource *source = &calibration->fitted_on;
+	int			groups = source->groups > 0 ? source->groups : source->identities;
 
 	if (calibration->rates > 0)
 	{
@@ -77,11 +78,38 @@ groups_needed(const ModelCalibration *calibration, double far)
 		relative_error = calibration->rate[calibration->rates - 1].relative_error;
 	}
 	factor = pow(relative_error / CALIBRATION_RELATIVE_ERROR, 2) * rate / far;
-	if (calibration->pairs[PAIR_RANDOM] > 0)	/* pairs of two identities: their number grows with the square */
-		factor = fmax(factor, sqrt(CALIBRATION_SUPPORT / (far * (double) calibration->pairs[PAIR_RANDOM])));
-	if (calibration->pairs[PAIR_SKILLED] > 0)
-		factor = fmax(factor, CALIBRATION_SUPPORT / (far * (double) calibration->pairs[PAIR_SKILLED]));
+	if (source->pairs[PAIR_RANDOM] > 0)	/* pairs of two identities: their number grows with the square */
+		factor = fmax(factor, sqrt(CALIBRATION_SUPPORT / (far * (double) source->pairs[PAIR_RANDOM])));
+	if (source->pairs[PAIR_SKILLED] > 0)
+		factor = fmax(factor, CALIBRATION_SUPPORT / (far * (double) source->pairs[PAIR_SKILLED]));
 	return (int) fmin(fmax(ceil(groups * factor), BOOTSTRAP_LEAST_GROUPS), PG_INT32_MAX);
+}
+
+static void raise_unsupported(const ModelCalibration *calibration, double far) __attribute__((noreturn));
+
+static void
+raise_unsupported(const ModelCalibration *calibration, double far)
+{
+	const CalibrationSource *source = &calibration->fitted_on;
+	bool		grouped = source->groups > 0;
+	int			missing = groups_needed(calibration, far) - (grouped ? source->groups : source->identities);
+	int			more = Max(missing, 1);
+	char	   *held_out = grouped
+		? psprintf("held-out groups (%d)", source->groups)
+		: psprintf("%d held-out identities", source->identities);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			 errmsg("the model's held-out data cannot support a false-accept rate of %g", far),
+			 calibration->rates > 0 ?
+			 errdetail("Its %s support rates down to %g; about %d more would be needed.",
+					   held_out, calibration->rate[calibration->rates - 1].rate, more) :
+			 errdetail("Its %s support no rate at all; about %d more would be needed.", held_out, more),
+			 grouped ?
+			 errhint("Ask for a higher rate, train with more groups held out, or call siamese.calibrate() with more"
+					 " groups than the held-out ones.") :
+			 errhint("Ask for a higher rate, train with more identities held out, or call siamese.calibrate() with more"
+					 " people than the held-out ones.")));
 }
 
 double
@@ -99,27 +127,7 @@ calibration_threshold(const ModelCalibration *calibration, double far)
 	if (calibration_is_chance(calibration))
 		return -INFINITY;
 	if (calibration->rates == 0 || far < rate[calibration->rates - 1].rate * (1 - 1e-9))
-	{
-		bool		grouped = calibration->groups > 0;
-		int			missing = groups_needed(calibration, far) - (grouped ? calibration->groups : calibration->identities);
-		int			more = Max(missing, 1);
-		char	   *held_out = grouped
-			? psprintf("held-out groups (%d)", calibration->groups)
-			: psprintf("%d held-out identities", calibration->identities);
-
-		ereport(ERROR,
-				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("the model's held-out data cannot support a false-accept rate of %g", far),
-				 calibration->rates > 0 ?
-				 errdetail("Its %s support rates down to %g; about %d more would be needed.",
-						   held_out, rate[calibration->rates - 1].rate, more) :
-				 errdetail("Its %s support no rate at all; about %d more would be needed.", held_out, more),
-				 grouped ?
-				 errhint("Ask for a higher rate, train with more groups held out, or call siamese.calibrate() with more"
-						 " groups than the held-out ones.") :
-				 errhint("Ask for a higher rate, train with more identities held out, or call siamese.calibrate() with more"
-						 " people than the held-out ones.")));
-	}
+		raise_unsupported(calibration, far);
 	while (i + 1 < calibration->rates && rate[i + 1].rate > far)
 		i++;
 	if (i + 1 >= calibration->rates || far >= rate[i].rate)

@@ -465,11 +465,11 @@ calibration_fit(const PairDistances *pairs, uint64 seed, ModelCalibration *calib
 	Bootstrap  *resampled = bootstrap_pairs(pairs, grid, thresholds, seed);
 
 	memset(calibration, 0, sizeof *calibration);
-	calibration->identities = pairs->identities;
-	calibration->groups = pairs->group != pairs->identity ? pairs->groups : 0;
-	calibration->samples = pairs->samples;
+	calibration->fitted_on.identities = pairs->identities;
+	calibration->fitted_on.groups = pairs->group != pairs->identity ? pairs->groups : 0;
+	calibration->fitted_on.samples = pairs->samples;
 	for (int kind = 0; kind < PAIR_KINDS; kind++)
-		calibration->pairs[kind] = pairs->set[kind].count;
+		calibration->fitted_on.pairs[kind] = pairs->set[kind].count;
 	fit_probability(pairs, seed, calibration);
 	if (is_chance(pairs, resampled))
 	{
