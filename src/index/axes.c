@@ -234,7 +234,7 @@ build_find_axes(IndexBuild *build, float *rows, int count, const SampleQuery *qu
 	bool		varies;
 	Status		status;
 	double		stretch;
-	double		reach;
+	double		reach = 0;
 	double		outside;
 
 	if (build->like->metric == METRIC_L1 || build->sample.expected_rows < AXES_LEAST_ROWS || most == 0 ||

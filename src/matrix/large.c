@@ -2,7 +2,7 @@
  * large.c: which products OpenBLAS takes over.
  *
  * What make bench-matrix shows to be faster.  From AVX2 on the own kernels keep small products, those of few rows, which read
- * a large matrix once, and shallow ones; below, OpenBLAS knows kernels for processors that the own ones have none for.
+ * a large matrix once, and shallow ones: so the dense layers of usual batches, where a whole training shows it; below, OpenBLAS knows kernels for processors that the own ones have none for.
  */
 #include "common/cpu.h"
 #include "matrix/matrix_internal.h"
@@ -16,7 +16,7 @@ typedef struct Limits
 } Limits;
 
 static const Limits below_avx2 = {32, 8, 32, 1 << 18};
-static const Limits from_avx2 = {64, 128, 128, 1 << 22};
+static const Limits from_avx2 = {256, 256, 256, 1 << 22};
 
 static bool
 is_large(bool b_transposed, int m, int n, int k)
