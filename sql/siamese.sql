@@ -784,6 +784,11 @@ CREATE FUNCTION siamese.roc(model text, examples text, impostors text DEFAULT 'r
 COMMENT ON FUNCTION siamese.roc(text, text, text) IS
 	'false-accept and false-reject rates by threshold; impostors: random (other labels) or skilled (forgeries)';
 
+CREATE FUNCTION siamese.crop(image bytea, region box) RETURNS bytea LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1000
+	AS 'MODULE_PATHNAME', 'siamese_crop';
+COMMENT ON FUNCTION siamese.crop(bytea, box) IS
+	'the part of an image (of any format that embed() reads, turned as its orientation tag says) within a region, in its own pixels, as a PNG, grey if all of them are; region: box(point(left, top), point(right, bottom)) in pixels from the upper left corner, may extend beyond the image, and holds the pixels whose centres lie in it; an error if these are none';
+
 CREATE FUNCTION siamese.track_quality(truth text, tracks text, OUT mota float8, OUT motp float8, OUT idf1 float8, OUT idp float8,
 	OUT idr float8, OUT switches integer, OUT fragmentations integer, OUT false_positives integer, OUT misses integer,
 	OUT mostly_tracked integer, OUT mostly_lost integer, OUT true_tracks integer, OUT true_boxes integer, OUT found_tracks integer,

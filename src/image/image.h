@@ -56,6 +56,23 @@ typedef struct ImagePreparation
 extern bool image_prepare(const uint8_t *bytes, size_t length, const ImagePreparation *preparation,
 						  int64_t max_pixels, const Host *host, uint8_t *raster, Status *status);
 
+/* In pixels, from the upper left corner; left <= right, top <= bottom.  May extend beyond the image. */
+typedef struct ImageRegion
+{
+	double		left;
+	double		top;
+	double		right;
+	double		bottom;
+} ImageRegion;
+
+/*
+ * The part of an image in a region, as it is, as a PNG: the pixels whose centres lie in it.  Grey if all of these are, else red,
+ * green, blue.  *png is allocated by the host.  Fails as image_prepare() does, and with STATUS_ARGUMENT if the region holds no
+ * pixel of the image.
+ */
+extern bool image_crop(const uint8_t *bytes, size_t length, const ImageRegion *region, int64_t max_pixels, const Host *host,
+					   uint8_t **png, size_t *png_length, Status *status);
+
 /* Loads the image libraries now, so that processes forked from this one inherit them; missing ones are skipped. */
 extern void image_load_libraries(void);
 
