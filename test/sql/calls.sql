@@ -18,6 +18,7 @@ CREATE TABLE argument (type regtype PRIMARY KEY, usual text NOT NULL, odd text[]
 INSERT INTO argument VALUES
 ('embedding', '[1,2,3,4,5,6,7,8]@cosine', '{[0],[1]@l1:0123456789abcdef}'),
 ('reference', '(1/6,[1,2,3,4,5,6,7,8]@cosine,[0,0,0,0,0,0,0,0])', '{"(1/1000,[1],[0])","(1/1,[1]@l2:0123456789abcdef,[0])"}'),
+('box', '((0,0),(5,5))', '{"((NaN,0),(1,1))","((Infinity,0),(-Infinity,1))"}'),
 ('ball', '<[1,2,3],1>', '{"<[1]@l1:0123456789abcdef,Infinity>"}'),
 ('boolean', 'true', '{false}'), ('smallint', '1', '{0,-1}'), ('integer', '2', '{0,-1,2147483647,-2147483648}'),
 ('bigint', '2', '{0,-1,9223372036854775807,-9223372036854775808}'), ('oid', '0', '{1,4294967295}'),

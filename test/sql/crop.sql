@@ -1,5 +1,7 @@
 -- siamese.crop(): the same bytes as from an image of these pixels alone
+SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS siamese;
+RESET client_min_messages;
 CREATE TABLE picture (name text PRIMARY KEY, image bytea);
 INSERT INTO picture VALUES
 	('grey', convert_to('P2 4 3 255  0 10 20 30  40 50 60 70  80 90 100 110', 'UTF8')),

@@ -1,5 +1,7 @@
 -- siamese.track_quality(): counts that can be made by hand
+SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS siamese;
+RESET client_min_messages;
 CREATE TABLE truth (frame integer, person text, region box);
 CREATE TABLE found (frame integer, track bigint, region box);
 INSERT INTO truth SELECT i, 'anna', box(point(i, 0), point(i + 10, 10)) FROM generate_series(1, 10) i;

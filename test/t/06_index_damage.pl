@@ -95,6 +95,7 @@ for my $name (sort keys %damage)
 {
 	my ($status, $out, $err) = $node->psql('postgres', "SELECT problem FROM siamese.index_check('${name}_index', true)");
 	like($out, $damage{$name}[2], "index_check: $name");
+	$err =~ s/^.*ignoring checksum failure.*\n?//mg;    # where clusters have checksums
 	is($err, '', "index_check raises nothing: $name");
 }
 
