@@ -9,6 +9,7 @@
 #include "utils/builtins.h"
 #include "utils/geo_decls.h"
 
+#include "common/bytea.h"
 #include "common/check.h"
 #include "common/host.h"
 #include "common/settings.h"
@@ -25,7 +26,6 @@ siamese_crop(PG_FUNCTION_ARGS)
 	ImageRegion region = {box->low.x, box->low.y, box->high.x, box->high.y};
 	uint8_t    *png;
 	size_t		length;
-	bytea	   *result;
 	Status		status;
 
 	if (isnan(region.left) || isnan(region.top) || isnan(region.right) || isnan(region.bottom))
@@ -36,8 +36,5 @@ siamese_crop(PG_FUNCTION_ARGS)
 	if (!image_crop((const uint8_t *) VARDATA_ANY(image), VARSIZE_ANY_EXHDR(image), &region, setting_max_pixels, host_server(), &png,
 					&length, &status))
 		check_raise_status(&status);
-	result = palloc(VARHDRSZ + length);
-	SET_VARSIZE(result, VARHDRSZ + length);
-	memcpy(VARDATA(result), png, length);
-	PG_RETURN_BYTEA_P(result);
+	PG_RETURN_BYTEA_P(bytea_of(png, length));
 }

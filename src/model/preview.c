@@ -5,22 +5,13 @@
 
 #include "fmgr.h"
 
+#include "common/bytea.h"
 #include "common/check.h"
 #include "common/host.h"
 #include "image/image.h"
 #include "model/model.h"
 #include "model/sql_samples.h"
 #include "pen/pen.h"
-
-static bytea *
-bytea_of(const void *bytes, size_t length)
-{
-	bytea	   *result = palloc(VARHDRSZ + length);
-
-	SET_VARSIZE(result, VARHDRSZ + length);
-	memcpy(VARDATA(result), bytes, length);
-	return result;
-}
 
 PG_FUNCTION_INFO_V1(siamese_preview);
 

@@ -9,6 +9,7 @@
 #include "funcapi.h"
 #include "utils/array.h"
 
+#include "common/bytea.h"
 #include "common/check.h"
 #include "common/host.h"
 #include "common/limits.h"
@@ -43,15 +44,11 @@ png_of(const SampleSignature *signature)
 {
 	uint8_t    *png;
 	size_t		length;
-	bytea	   *result;
 	Status		status;
 
 	if (!image_encode_png(signature->raster, signature->width, signature->height, 1, host_server(), &png, &length, &status))
 		check_raise_status(&status);
-	result = palloc(VARHDRSZ + length);
-	SET_VARSIZE(result, VARHDRSZ + length);
-	memcpy(VARDATA(result), png, length);
-	return result;
+	return bytea_of(png, length);
 }
 
 static void
