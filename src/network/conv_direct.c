@@ -109,6 +109,7 @@ forward(const LayerPass *pass)
 	size_t		panel_size = (size_t) conv->kernel[0] * conv->kernel[1] * channels * PANEL;
 	real	   *room = pass->scratch + 2 * conv->maps;
 	LayerFinish finish = layer_finish(pass, conv->bias ? weights + layer->decay_count : NULL, pass->scratch);
+	const MatrixKernels *kernels = matrix_kernels();
 	ProductPass product = {
 		.rows = layer->out.width, .segments = conv->kernel[0], .depth = conv->kernel[1] * channels,
 		.a_row = conv->stride[1] * channels, .a_segment = line, .a_step = 1, .b_step = PANEL, .c_row = conv->maps,
@@ -132,7 +133,7 @@ forward(const LayerPass *pass)
 				product.c = output + start;
 				product.scale = finish.scale != NULL ? finish.scale + start : NULL;
 				product.shift = finish.shift != NULL ? finish.shift + start : NULL;
-				matrix_kernels()->product(&product);
+				kernels->product(&product);
 			}
 		}
 	}
@@ -148,6 +149,7 @@ backward(const LayerPass *pass)
 	size_t		line = (layer->in.width + 2 * conv->padding[1]) * channels;
 	real	   *gradient = pass->gradient + layer->parameter_offset;
 	real	   *room = pass->scratch;
+	const MatrixKernels *kernels = matrix_kernels();
 	ProductPass product = {
 		.rows = conv->kernel[1] * channels, .columns = PANEL, .segments = layer->out.height, .depth = layer->out.width,
 		.a_row = 1, .a_segment = conv->stride[0] * line, .a_step = conv->stride[1] * channels, .b_step = conv->maps,
@@ -174,7 +176,7 @@ backward(const LayerPass *pass)
 			{
 				product.a = sample + y * line;
 				product.c = gradient + (y * product.rows) * conv->maps + start;
-				matrix_kernels()->product(&product);
+				kernels->product(&product);
 			}
 		}
 	}

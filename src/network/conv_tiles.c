@@ -340,6 +340,7 @@ static void
 multiply(const LayerPass *pass, const TilePlan *plan, size_t rows, size_t depth, size_t columns, const real *a, size_t a_row,
 		 const real *b, real *c, size_t c_row)
 {
+	const MatrixKernels *kernels = matrix_kernels();
 	ProductPass product = {
 		.rows = rows, .columns = PANEL, .a_row = a_row, .a_segment = plan->panel, .a_step = 1, .b_step = plan->panel,
 		.c_row = c_row
@@ -355,9 +356,9 @@ multiply(const LayerPass *pass, const TilePlan *plan, size_t rows, size_t depth,
 		product.segments = plan->fourier ? (int) whole : 1;
 		product.depth = plan->fourier ? PANEL : depth;
 		if (!plan->fourier)
-			matrix_kernels()->product(&product);
+			kernels->product(&product);
 		else if (whole > 0)
-			matrix_kernels()->product_complex(&product);
+			kernels->product_complex(&product);
 		if (!plan->fourier || depth % PANEL == 0)
 			continue;
 		product.a = a + whole * plan->panel;
@@ -365,7 +366,7 @@ multiply(const LayerPass *pass, const TilePlan *plan, size_t rows, size_t depth,
 		product.segments = 1;
 		product.depth = depth % PANEL;
 		product.add = whole > 0;
-		matrix_kernels()->product_complex(&product);
+		kernels->product_complex(&product);
 	}
 }
 
@@ -376,6 +377,7 @@ multiply_gradient(const LayerPass *pass, const TilePlan *plan, size_t rows, cons
 {
 	size_t		in = pass->layer->in.channels;
 	size_t		together = plan->fourier ? PANEL : in;	/* channels that lie side by side */
+	const MatrixKernels *kernels = matrix_kernels();
 	ProductPass product = {
 		.columns = PANEL, .segments = 1, .depth = rows, .a_row = 1, .a_step = plan->in_row, .b_step = plan->out_row,
 		.c_row = plan->panel, .add = add
@@ -390,9 +392,9 @@ multiply_gradient(const LayerPass *pass, const TilePlan *plan, size_t rows, cons
 			product.b = output_gradient + panel * plan->panel;
 			product.c = gradient + (panel * in + start) * plan->panel;
 			if (plan->fourier)
-				matrix_kernels()->product_complex(&product);
+				kernels->product_complex(&product);
 			else
-				matrix_kernels()->product(&product);
+				kernels->product(&product);
 		}
 	}
 }

@@ -133,6 +133,7 @@ forward_packed(const LayerPass *pass, const LayerFinish *finish)
 {
 	const NetworkLayer *layer = pass->layer;
 	const DenseSettings *dense = &layer->settings.dense;
+	const MatrixKernels *kernels = matrix_kernels();
 	size_t		in = shape_values(layer->in);
 	real	   *lines = pass->scratch + 2 * dense->units;
 	const uint16_t *weights = (const uint16_t *) pass->packed;
@@ -155,7 +156,7 @@ forward_packed(const LayerPass *pass, const LayerFinish *finish)
 			product.c = pass->output + column;
 			product.scale = last && finish->scale != NULL ? finish->scale + column : NULL;
 			product.shift = last && finish->shift != NULL ? finish->shift + column : NULL;
-			matrix_kernels()->product_bf16(&product);
+			kernels->product_bf16(&product);
 		}
 	}
 }
