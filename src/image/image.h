@@ -73,6 +73,19 @@ typedef struct ImageRegion
 extern bool image_crop(const uint8_t *bytes, size_t length, const ImageRegion *region, int64_t max_pixels, const Host *host,
 					   uint8_t **png, size_t *png_length, Status *status);
 
+/*
+ * Dense optical flow: where each pixel of the first of two grey pictures of one size has moved to in the second.
+ * Lucas, Kanade 1981, at every pixel, on a pyramid of levels (Bouguet 2001).
+ *
+ * first, second: float [height, width], grey levels 0 to 255.  flow: float [height, width, 2], the way across (to the right) and down
+ * in pixels; always finite, and 0 where the pictures are flat.  memory: image_flow_bytes(), aligned for floats and owned by the
+ * caller, so that any thread may call this.  Both sides must be 1 to LIMIT_INPUT_SIDE pixels.  Moves of up to about a seventh of the
+ * shorter side are found.  False with STATUS_INTERRUPTED.
+ */
+extern size_t image_flow_bytes(int width, int height);
+extern bool image_flow(const float *first, const float *second, int width, int height, const Host *host, void *memory,
+					   float *flow, Status *status);
+
 /* Loads the image libraries now, so that processes forked from this one inherit them; missing ones are skipped. */
 extern void image_load_libraries(void);
 
