@@ -820,3 +820,9 @@ CREATE FUNCTION siamese.sample_signatures(signers integer, samples integer, seed
 	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 1000 COST 5000 AS 'MODULE_PATHNAME', 'siamese_sample_signatures';
 COMMENT ON FUNCTION siamese.sample_signatures(integer, integer, bigint) IS
 	'synthetic signatures from a kinematic pen model: for each signer as many skilled forgeries as genuine samples; image: a PNG; pen: points of x, y (0.01 mm), pressure (0 to 1, 0: pen up), time (seconds)';
+
+CREATE FUNCTION siamese.sample_detections(people integer, frames integer, seed bigint DEFAULT 1)
+	RETURNS TABLE (frame integer, region box, score double precision, person integer, image bytea)
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 1000 COST 5000 AS 'MODULE_PATHNAME', 'siamese_sample_detections';
+COMMENT ON FUNCTION siamese.sample_detections(integer, integer, bigint) IS
+	'what a detector finds in a synthetic video of 15 frames a second, 384 x 240 pixels, in which people of their own looks walk past and hide one another: frame, from 1; region in pixels, y downwards; score, 0 to 1; person, NULL where nobody is; image: the region, a PNG';

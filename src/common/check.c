@@ -205,6 +205,16 @@ check_metric_name(const char *name)
 	return metric;
 }
 
+void
+check_count(const char *name, int value, int limit)
+{
+	if (value < 1 || value > limit)
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("number of %s is out of range: %d", name, value),
+				 errdetail("It must be from 1 to %d.", limit)));
+}
+
 bool
 check_radius(double radius, struct Node *escontext)
 {

@@ -52,6 +52,9 @@ extern bool check_expected_dimensions(int32 expected, int dimensions, struct Nod
 /* The metric of that name; raises if there is none. */
 extern Metric check_metric_name(const char *name);
 
+/* Of something that a generator makes: from 1 to limit. */
+extern void check_count(const char *name, int value, int limit);
+
 /* 0 <= radius <= infinity, not NaN. */
 extern bool check_radius(double radius, struct Node *escontext);
 

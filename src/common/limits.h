@@ -32,6 +32,8 @@
 
 #define LIMIT_SIGNERS 100000	/* of siamese.sample_signatures */
 #define LIMIT_SAMPLES 1000
+#define LIMIT_VIDEO_PEOPLE 1000 /* of siamese.sample_detections */
+#define LIMIT_VIDEO_FRAMES 100000
 
 #define LIMIT_REGIONS 32768		/* of an index */
 #define LIMIT_NODE_PAGES 8		/* of a node of an index */

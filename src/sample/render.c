@@ -201,15 +201,6 @@ ink_segment(float *ink, const Scan *scan, const Pen *pen, const SampleTrack *tra
 	}
 }
 
-/* A sum of four bytes: approximately normal, mean 0, deviation 1; true normal deviates would take most of the time. */
-static inline double
-noise_of_bits(uint32_t bits)
-{
-	int			sum = (int) ((bits & 255) + ((bits >> 8) & 255) + ((bits >> 16) & 255) + (bits >> 24));
-
-	return (sum - 510) * (1.0 / 147.80);
-}
-
 static void
 paper_lay(const Paper *paper, const Pen *pen, const Scan *scan, const float *ink, const float *column_level,
 		  Random *random, uint8_t *raster)
@@ -224,11 +215,11 @@ paper_lay(const Paper *paper, const Pen *pen, const Scan *scan, const float *ink
 			size_t		at = (size_t) row * scan->width + column;
 			uint64_t	bits = random_next(random);
 			double		value = row_level + column_level[2 * column] + row_cloud * column_level[2 * column + 1] +
-				paper->noise * noise_of_bits((uint32_t) bits);
+				paper->noise * sample_noise((uint32_t) bits);
 
 			if (ink[at] > 0.0F)
 			{
-				double		cover = ink[at] * (1.0 - pen->grain * fabs(noise_of_bits((uint32_t) (bits >> 32))) * 0.5);
+				double		cover = ink[at] * (1.0 - pen->grain * fabs(sample_noise((uint32_t) (bits >> 32))) * 0.5);
 
 				value -= (value - pen->ink) * cover;
 			}

@@ -119,6 +119,15 @@ extern Random sample_stream(uint64_t seed, SamplePurpose purpose, uint64_t first
 extern double sample_normal(Random *random, double deviation);	/* normal, clamped to 2.5 deviations */
 extern double sample_factor(Random *random, double deviation);	/* exp(sample_normal) */
 
+/* A sum of four bytes: approximately normal, mean 0, deviation 1; true normal deviates would take most of the time. */
+static inline double
+sample_noise(uint32_t bits)
+{
+	int			sum = (int) ((bits & 255) + ((bits >> 8) & 255) + ((bits >> 16) & 255) + (bits >> 24));
+
+	return (sum - 510) * (1.0 / 147.80);
+}
+
 /* glyph.c; letter: 'a' to 'z' or 'A' to 'Z' */
 extern const SampleGlyph *sample_glyph(char letter);
 

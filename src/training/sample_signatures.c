@@ -51,16 +51,6 @@ png_of(const SampleSignature *signature)
 	return bytea_of(png, length);
 }
 
-static void
-check_range(const char *name, int value, int limit)
-{
-	if (value < 1 || value > limit)
-		ereport(ERROR,
-				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("number of %s is out of range: %d", name, value),
-				 errdetail("It must be from 1 to %d.", limit)));
-}
-
 PG_FUNCTION_INFO_V1(siamese_sample_signatures);
 
 Datum
@@ -82,8 +72,8 @@ siamese_sample_signatures(PG_FUNCTION_ARGS)
 		MemoryContext old;
 		TupleDesc	descriptor;
 
-		check_range("signers", PG_GETARG_INT32(0), LIMIT_SIGNERS);
-		check_range("samples", PG_GETARG_INT32(1), LIMIT_SAMPLES);
+		check_count("signers", PG_GETARG_INT32(0), LIMIT_SIGNERS);
+		check_count("samples", PG_GETARG_INT32(1), LIMIT_SAMPLES);
 		call = SRF_FIRSTCALL_INIT();
 		old = MemoryContextSwitchTo(call->multi_call_memory_ctx);
 		if (get_call_result_type(fcinfo, NULL, &descriptor) != TYPEFUNC_COMPOSITE)
