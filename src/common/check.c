@@ -121,6 +121,28 @@ check_raise_input_kind(bool pen)
 }
 
 void
+check_raise_pairs_only(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("the model compares pairs of samples and has no embeddings"),
+			 errdetail("Its network has a layer \"pair\": it sees two samples at once."),
+			 errhint("Pass both samples to verify(a, b, model), or find candidates by the embeddings of another model first.")));
+	pg_unreachable();
+}
+
+void
+check_raise_not_of_pairs(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+			 errmsg("the model makes embeddings and does not compare pairs of samples"),
+			 errdetail("Its network has no layer \"pair\"."),
+			 errhint("Compare its embeddings, or pass a model whose network has such a layer.")));
+	pg_unreachable();
+}
+
+void
 check_raise_no_references(uint64 model)
 {
 	ereport(ERROR,

@@ -32,6 +32,8 @@ extern void check_procedure_call(FunctionCallInfo fcinfo, const char *procedure,
 extern void check_raise_definition(const char *detail) __attribute__((noreturn));
 extern void check_raise_damaged_model(const char *detail) __attribute__((noreturn));
 extern void check_raise_input_kind(bool pen) __attribute__((noreturn));	/* pen: the model takes pens but got an image */
+extern void check_raise_pairs_only(void) __attribute__((noreturn)); /* a model without embeddings, where one is asked for */
+extern void check_raise_not_of_pairs(void) __attribute__((noreturn));	/* a model of embeddings, where one of pairs is needed */
 extern void check_raise_no_references(uint64 model) __attribute__((noreturn));	/* in its calibration */
 extern void check_raise_no_model(void) __attribute__((noreturn));	/* an unbound embedding where a threshold is needed */
 

@@ -25,6 +25,7 @@
 
 #define LIMIT_THREADS 64
 #define LIMIT_BATCH 65536		/* samples of a step of training */
+#define LIMIT_BATCH_PAIRS 1048576	/* pairs of a step of training, of networks with a layer "pair" */
 #define LIMIT_VIEWS 64			/* distorted copies of an input, whose mean is the embedding */
 #define LIMIT_HEADS 256			/* of an attention pooling */
 #define LIMIT_WEIGHT_PART (1024 * 1024) /* bytes of a row of siamese.model_weights */

@@ -23,6 +23,9 @@ static const SettingRule training_rules[] = {
 	{"samples", RULE_INTEGER, offsetof(NetworkTraining, samples), 1, 65536, NULL},
 	{"epochs", RULE_INTEGER, offsetof(NetworkTraining, epochs), 1, 1000000, NULL},
 	{"epoch_samples", RULE_INTEGER, offsetof(NetworkTraining, epoch_samples), 0, 1e9, NULL},
+	{"positives", RULE_INTEGER, offsetof(NetworkTraining, positives), 1, LIMIT_BATCH_PAIRS, NULL},
+	{"negatives", RULE_REAL, offsetof(NetworkTraining, negatives), 0.01, 1000, NULL},
+	{"frame_distance", RULE_INTEGER, offsetof(NetworkTraining, frame_distance), 1, INT32_MAX, NULL},
 	{"self_forgeries", RULE_INTEGER, offsetof(NetworkTraining, self_forgeries), 0, 65536, NULL},
 	{"turns", RULE_BOOLEAN, offsetof(NetworkTraining, turns), 0, 0, NULL},
 	{"held_out", RULE_REAL, offsetof(NetworkTraining, held_out), 0.01, 0.9, NULL},
@@ -104,7 +107,36 @@ check_training(const NetworkDefinition *definition, Status *status)
 		return status_set(status, STATUS_DEFINITION, "Two genuine samples of an identity are needed in each batch.",
 						  "Training: \"self_forgeries\" is %d but must be at most %d, the samples minus 2.",
 						  training->self_forgeries, training->samples > 2 ? training->samples - 2 : 0);
+	if (definition->pair < 0 && (training->positives != 0 || training->negatives != 0))
+		return status_set(status, STATUS_DEFINITION, "The losses of embeddings choose their pairs themselves.",
+						  "Training: \"%s\" is for networks with a layer \"pair\".", training->positives != 0 ? "positives" : "negatives");
 	return check_distortion(definition, status);
+}
+
+/* A network with a layer "pair": what only embeddings have is refused. */
+static bool
+finish_pair(NetworkDefinition *definition, Status *status)
+{
+	if (definition->join != NULL)
+		return status_set(status, STATUS_DEFINITION, "Leave it out.",
+						  "The join \"%s\" compares embeddings, of which a network with a layer \"pair\" has none.", definition->join->name);
+	if (definition->views > 1)
+		return status_set(status, STATUS_DEFINITION, "Leave it out.",
+						  "Input: \"views\" are averaged as embeddings, of which a network with a layer \"pair\" has none.");
+	if (definition->training.negatives == 0)
+		definition->training.negatives = 1;
+	return true;
+}
+
+static bool
+finish_join(NetworkDefinition *definition)
+{
+	if (definition->join == NULL)
+		definition->join = &join_l2;
+	if (definition->join->weights != NULL)
+		layers_append(definition, definition->join->weights, definition->loss.rate_factor);
+	definition->metric = definition->join->metric;
+	return true;
 }
 
 /* ---- reading ------------------------------------------------------------------------------------------------------- */
@@ -157,12 +189,13 @@ read_definition(const NetworkSetting *settings, int count, NetworkDefinition *de
 {
 	InputSettings input;
 
-	definition->join = &join_l2;
 	definition->loss = loss_defaults;
 	definition->optimizer = optimizer_defaults;
 	definition->training = training_defaults;
 	if (!layers_read_types(settings, count, definition, status) || !input_read_kind(settings, count, &input, status))
 		return false;
+	if (definition->pair >= 0)
+		definition->loss.type = &loss_cross_entropy;
 	for (int i = 0; i < count; i++)
 	{
 		if (!read_setting(&settings[i], definition, &input, status))
@@ -170,9 +203,8 @@ read_definition(const NetworkSetting *settings, int count, NetworkDefinition *de
 	}
 	if (!input_finish(&input, definition, status))
 		return false;
-	if (definition->join->weights != NULL)
-		layers_append(definition, definition->join->weights, definition->loss.rate_factor);
-	definition->metric = definition->join->metric;
+	if (!(definition->pair >= 0 ? finish_pair(definition, status) : finish_join(definition)))
+		return false;
 	optimizer_finish(&definition->optimizer);
 	return layers_connect(definition, status) && loss_check(definition, status) && check_training(definition, status);
 }

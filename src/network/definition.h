@@ -115,6 +115,9 @@ typedef struct NetworkTraining
 	int			samples;		/* ... times this many samples of each */
 	int			epochs;			/* unless train() is told otherwise */
 	int			epoch_samples;	/* an epoch is one pass over the examples, but at least this many samples */
+	int			positives;		/* heads: at most so many positive pairs of a batch; 0: all of them */
+	double		negatives;		/* heads: negative pairs for each positive one */
+	int			frame_distance; /* positive pairs are at most so many frames apart, where the examples have frames; 0: any */
 	int			self_forgeries; /* so many of an identity's samples in a batch are genuine ones distorted until they no longer
 								 * count as genuine: negatives of their own identity     Lai, Jin, Zhu 2020 */
 	bool		turns;			/* each identity rotated by 90, 180, 270 degrees is three further ones (characters) */
@@ -137,8 +140,9 @@ typedef struct NetworkDefinition
 	int			views;			/* distorted copies of an input whose embeddings are averaged */
 	int			layer_count;
 	NetworkLayer *layers;
-	const NetworkJoin *join;
-	Metric		metric;			/* follows from the join */
+	int			pair;			/* index of the layer "pair", which divides twin and head; -1: there is none */
+	const NetworkJoin *join;	/* NULL with a head */
+	Metric		metric;			/* follows from the join; METRIC_L2 with a head, where it means nothing */
 	NetworkLoss loss;
 	NetworkOptimizer optimizer;
 	NetworkTraining training;

@@ -12,7 +12,7 @@
 static const LayerType *const layer_types[] = {
 	&layer_conv, &layer_dense, &layer_max_pool, &layer_mean_pool, &layer_global_mean, &layer_attention_pool, &layer_batch_norm,
 	&layer_local_response_norm, &layer_relu, &layer_prelu, &layer_sigmoid, &layer_tanh, &layer_dropout, &layer_add,
-	&layer_flatten, &layer_l2_norm, NULL
+	&layer_flatten, &layer_l2_norm, &layer_pair, NULL
 };
 
 /* ---- settings ------------------------------------------------------------------------------------------------------ */
@@ -100,10 +100,18 @@ layers_read_types(const NetworkSetting *settings, int count, NetworkDefinition *
 			!set_layer_type(&definition->layers[index], &settings[i], status))
 			return false;
 	}
+	definition->pair = -1;
 	for (int i = 0; i < definition->layer_count; i++)
 	{
-		if (definition->layers[i].type == NULL)
+		const NetworkLayer *layer = &definition->layers[i];
+
+		if (layer->type == NULL)
 			return status_set(status, STATUS_DEFINITION, "", "Layer %d: \"type\" is missing.", i + 1);
+		if (layer->type != &layer_pair)
+			continue;
+		if (definition->pair >= 0)
+			return layer_error(layer, status, "", "layer %d is one already.", definition->pair + 1);
+		definition->pair = i;
 	}
 	return true;
 }
@@ -140,6 +148,29 @@ layers_append(NetworkDefinition *definition, const LayerType *type, double rate_
 	layer->rate_factor = rate_factor;
 }
 
+/* A head has layers that learn, reads nothing of the twin but its output, and ends in one logit or two. */
+static bool
+check_head(const NetworkDefinition *definition, uint64_t parameters, Status *status)
+{
+	const NetworkLayer *pair = &definition->layers[definition->pair];
+	const NetworkLayer *last = &definition->layers[definition->layer_count - 1];
+	const char *hint = "End with a dense layer of 1 unit, the log odds of \"the same\", or of 2, \"different\" and \"the same\".";
+	uint64_t	twin = 0;
+
+	for (int i = 0; i < definition->pair; i++)
+		twin += definition->layers[i].parameter_count;
+	if (parameters == twin)
+		return layer_error(pair, status, hint, "no layer after it learns.");
+	for (int i = definition->pair + 1; i < definition->layer_count; i++)
+		if (definition->layers[i].source >= 0 && definition->layers[i].source <= definition->pair)
+			return layer_error(&definition->layers[i], status, "", "it stands after the pair and reads layer %d, which does not.",
+							   definition->layers[i].source + 1);
+	if (shape_values(last->out) > 2)
+		return layer_error(last, status, hint, "its %zu outputs are more than the 2 that a head can end in.",
+						   shape_values(last->out));
+	return true;
+}
+
 bool
 layers_connect(NetworkDefinition *definition, Status *status)
 {
@@ -170,6 +201,8 @@ layers_connect(NetworkDefinition *definition, Status *status)
 		layer->rectifier_follows = next < definition->layer_count && definition->layers[next].type->rectifier;
 		shape = layer->out;
 	}
+	if (definition->pair >= 0)
+		return check_head(definition, parameters, status);
 	if (shape_values(shape) > LIMIT_DIMENSIONS)
 		return layer_error(&definition->layers[definition->layer_count - 1], status,
 						   "End with a dense layer of some hundred units.",

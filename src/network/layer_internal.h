@@ -113,6 +113,7 @@ typedef struct LayerPlan
 	bool		folds_norm;
 	bool		folds_relu;		/* at inference, the ReLU after that batch norm too */
 	bool		read_later;		/* a later add reads the output */
+	int			source;			/* of an add: the layer's source, counted within the twin or the head; else -1 */
 	int			slot;			/* buffer of the output at inference */
 
 	/* set by the type's plan() */
@@ -245,6 +246,7 @@ extern const LayerType layer_dropout;
 extern const LayerType layer_add;
 extern const LayerType layer_flatten;
 extern const LayerType layer_l2_norm;
+extern const LayerType layer_pair;	/* no pass runs it: it divides the layers, see pair.c */
 extern const LayerType layer_join_weights;	/* appended for the join "weighted_l1"; not in definitions */
 
 /* Fills *status with 'Layer 3 ("conv"): ...' and returns false. */

@@ -34,6 +34,10 @@ loss_check(const NetworkDefinition *definition, Status *status)
 	const LossType *type = definition->loss.type;
 	const NetworkLayer *last = &definition->layers[definition->layer_count - 1];
 
+	if (definition->pair >= 0)
+		return type->of_log_odds != NULL ||
+			status_set(status, STATUS_DEFINITION, "Leave \"type\" out, or set it to \"cross_entropy\".",
+					   "Loss: \"%s\" compares embeddings, of which a network with a layer \"pair\" has none.", type->name);
 	if (!type->directions || definition->join->directions || last->type->unit_length)
 		return true;
 	return status_set(status, STATUS_DEFINITION, "Set \"join\" to \"cosine\", or end the layers with \"l2_norm\".",

@@ -7,6 +7,7 @@
 #define SIAMESE_NETWORK_LOSS_INTERNAL_H
 
 #include "network/layer_internal.h"
+#include "network/network.h"
 #include "network/settings_internal.h"
 
 /* ---- joins --------------------------------------------------------------------------------------------------------- */
@@ -56,7 +57,24 @@ struct LossType
 	void		(*initialize) (const NetworkDefinition *definition, real *parameters);
 	/* the loss of a batch and its gradients; false when interrupted, or without memory */
 	bool		(*run) (const LossPass *pass, Status *status);
+	/* the loss of one pair from the log odds of "the same" that a head gives it, and its derivative; NULL: only for embeddings */
+	double		(*of_log_odds) (bool genuine, double log_odds, double *gradient);
 };
+
+/* ---- pairs of a batch (batch_pairs.c) ------------------------------------------------------------------------------- */
+
+/*
+ * All positive pairs, or all of a genuine sample and a forgery of its label; returns how many.  pairs NULL: only counted.
+ */
+extern size_t pairs_within_labels(const NetworkDefinition *definition, const NetworkBatch *batch, bool genuine, NetworkPair *pairs);
+
+/* The first "wanted" of pairs become a random choice of all of them. */
+extern void pairs_choose(NetworkPair *pairs, size_t count, size_t wanted, Random *random);
+
+/* Up to wanted pairs of genuine samples of different labels, by drawing; returns how many were found. */
+extern size_t pairs_of_impostors(const NetworkBatch *batch, size_t wanted, Random *random, NetworkPair *pairs);
+
+/* ---- losses -------------------------------------------------------------------------------------------------------- */
 
 extern const LossType loss_contrastive;
 extern const LossType loss_triplet;

@@ -11,64 +11,6 @@
 #define PAIRS_BETWEEN 1024		/* checks for interrupts */
 #define IMPOSTORS_DRAWN 8
 
-typedef struct Pair
-{
-	int			a;
-	int			b;
-	bool		genuine;
-} Pair;
-
-/* Pairs of one kind inside a label; pairs NULL: only counted. */
-static size_t
-collect_pairs(const NetworkBatch *batch, bool genuine, Pair *pairs)
-{
-	size_t		count = 0;
-
-	for (int i = 0; i < batch->n; i++)
-	{
-		for (int j = genuine ? i + 1 : 0; batch->genuine[i] && j < batch->n; j++)
-		{
-			if (batch->label[i] != batch->label[j] || (bool) batch->genuine[j] != genuine)
-				continue;
-			if (pairs != NULL)
-				pairs[count] = (Pair) {i, j, genuine};
-			count++;
-		}
-	}
-	return count;
-}
-
-/* The first "wanted" of pairs become a random choice of all of them. */
-static void
-choose_first(Pair *pairs, size_t count, size_t wanted, Random *random)
-{
-	for (size_t i = 0; i < wanted && count - i > 1; i++)
-	{
-		size_t		other = i + random_next(random) % (count - i);
-		Pair		swap = pairs[i];
-
-		pairs[i] = pairs[other];
-		pairs[other] = swap;
-	}
-}
-
-/* Up to wanted pairs of genuine samples of different labels, by drawing; returns how many were found. */
-static size_t
-draw_impostors(const NetworkBatch *batch, size_t wanted, Random *random, Pair *pairs)
-{
-	size_t		count = 0;
-
-	for (size_t tries = 0; count < wanted && tries < 20 * wanted; tries++)
-	{
-		int			a = (int) random_below(random, batch->n);
-		int			b = (int) random_below(random, batch->n);
-
-		if (batch->genuine[a] && batch->genuine[b] && batch->label[a] != batch->label[b])
-			pairs[count++] = (Pair) {a, b, false};
-	}
-	return count;
-}
-
 /*
  * The loss of one pair whose measure is the distance, or the cosine; sets its gradient by the measure, and adds to that of
  * the loss's parameters, weighted by share.
@@ -96,10 +38,12 @@ cosine_target_pair(const LossPass *pass, bool genuine, double cosine, double sha
 	return error * error;
 }
 
-/* Weights of the join have the scale in them already. */
+/* Weights of the join have the scale in them already; a head has both in its own. */
 static size_t
 cross_entropy_parameters(const NetworkDefinition *definition)
 {
+	if (definition->pair >= 0)
+		return 0;
 	return definition->join->weights != NULL ? 1 : 2;
 }
 
@@ -107,8 +51,11 @@ cross_entropy_parameters(const NetworkDefinition *definition)
 static void
 cross_entropy_initialize(const NetworkDefinition *definition, real *parameters)
 {
-	double		scale = definition->join->initial_scale;
+	double		scale;
 
+	if (definition->pair >= 0)
+		return;
+	scale = definition->join->initial_scale;
 	parameters[0] = (real) (isnan(definition->loss.bias) ? scale : definition->loss.bias);
 	if (cross_entropy_parameters(definition) > 1)
 		parameters[1] = (real) log(expm1(scale));
@@ -130,8 +77,16 @@ cross_entropy_pair(const LossPass *pass, bool genuine, double distance, double s
 	return softplus(genuine ? -logit : logit);
 }
 
+/* The same of a head, whose log odds of two outputs are their difference: the cross-entropy of a softmax. */
+static double
+cross_entropy_of_log_odds(bool genuine, double log_odds, double *gradient)
+{
+	*gradient = logistic(log_odds) - genuine;
+	return softplus(genuine ? -log_odds : log_odds);
+}
+
 static void
-add_pair(const LossPass *pass, PairLoss pair_loss, bool by_cosine, const Pair *pair, double share)
+add_pair(const LossPass *pass, PairLoss pair_loss, bool by_cosine, const NetworkPair *pair, double share)
 {
 	int			dimensions = pass->dimensions;
 	const NetworkJoin *join = pass->definition->join;
@@ -154,28 +109,28 @@ run(const LossPass *pass, PairLoss pair_loss, bool by_cosine, Status *status)
 {
 	const NetworkBatch *batch = pass->batch;
 	Random		random = random_stream(batch->seed, 1);
-	size_t		genuine = collect_pairs(batch, true, NULL);
-	size_t		forged = collect_pairs(batch, false, NULL);
+	size_t		genuine = pairs_within_labels(pass->definition, batch, true, NULL);
+	size_t		forged = pairs_within_labels(pass->definition, batch, false, NULL);
 	size_t		wanted_forged = (size_t) lround(pass->definition->loss.forged_share * (double) genuine);
 	size_t		impostors;		/* by their share */
 	size_t		drawn;
 	double		weight;			/* of all pairs together, a genuine one's being 1 */
-	Pair	   *pairs;
+	NetworkPair *pairs;
 	bool		interrupted = false;
 
 	if (genuine == 0)
 		return true;
-	pairs = host_allocate(pass->host, (1 + IMPOSTORS_DRAWN) * genuine + forged, sizeof(Pair), status);
+	pairs = host_allocate(pass->host, (1 + IMPOSTORS_DRAWN) * genuine + forged, sizeof(NetworkPair), status);
 	if (pairs == NULL)
 		return false;
-	collect_pairs(batch, true, pairs);
-	collect_pairs(batch, false, pairs + genuine);
+	pairs_within_labels(pass->definition, batch, true, pairs);
+	pairs_within_labels(pass->definition, batch, false, pairs + genuine);
 	if (wanted_forged < forged)
-		choose_first(pairs + genuine, forged, wanted_forged, &random);
+		pairs_choose(pairs + genuine, forged, wanted_forged, &random);
 	else
 		wanted_forged = forged;
 	impostors = genuine - wanted_forged;
-	drawn = draw_impostors(batch, IMPOSTORS_DRAWN * impostors, &random, pairs + genuine + wanted_forged);
+	drawn = pairs_of_impostors(batch, IMPOSTORS_DRAWN * impostors, &random, pairs + genuine + wanted_forged);
 	weight = (double) (genuine + wanted_forged + (drawn > 0 ? impostors : 0));
 	for (size_t i = 0; i < genuine + wanted_forged + drawn && !interrupted; i++)
 	{
@@ -214,7 +169,8 @@ const LossType loss_cross_entropy = {
 	.name = "cross_entropy",
 	.parameter_count = cross_entropy_parameters,
 	.initialize = cross_entropy_initialize,
-	.run = cross_entropy_run
+	.run = cross_entropy_run,
+	.of_log_odds = cross_entropy_of_log_odds
 };
 
 const LossType loss_cosine_target = {

@@ -13,25 +13,22 @@
 
 /* Parameters in the order of the layers, then the loss's, then the statistics. */
 static void
-place_weights(Network *network)
+place_weights(Network *network, NetworkDefinition *definition)
 {
 	size_t		offset = 0;
 
-	network->first_learning = network->layer_count;
-	for (int i = 0; i < network->layer_count; i++)
+	for (int i = 0; i < definition->layer_count; i++)
 	{
-		network->layers[i].parameter_offset = offset;
-		offset += network->layers[i].parameter_count;
-		if (network->layers[i].parameter_count > 0 && network->first_learning == network->layer_count)
-			network->first_learning = i;
+		definition->layers[i].parameter_offset = offset;
+		offset += definition->layers[i].parameter_count;
 	}
 	network->loss_offset = offset;
-	network->loss_count = loss_parameter_count(network->definition);
+	network->loss_count = loss_parameter_count(definition);
 	network->parameter_count = offset += network->loss_count;
-	for (int i = 0; i < network->layer_count; i++)
+	for (int i = 0; i < definition->layer_count; i++)
 	{
-		network->layers[i].statistic_offset = offset;
-		offset += network->layers[i].statistic_count;
+		definition->layers[i].statistic_offset = offset;
+		offset += definition->layers[i].statistic_count;
 	}
 	network->weight_count = offset;
 }
@@ -47,8 +44,9 @@ fuse_layers(Network *network)
 
 	for (int i = 0; i < network->layer_count; i++)
 	{
-		if (layers[i].source >= 0)
-			layers[layers[i].source].plan.read_later = true;
+		layers[i].plan.source = layers[i].source >= 0 ? layers[i].source - (int) (layers - network->definition->layers) : -1;
+		if (layers[i].plan.source >= 0)
+			layers[layers[i].plan.source].plan.read_later = true;
 	}
 	for (int i = 0; i < network->layer_count; i++)
 	{
@@ -82,7 +80,7 @@ can_split(const Network *network, int i)
 		return false;
 	for (int j = i; j < network->layer_count; j++)
 	{
-		if (layers[j].source >= 0 && layers[j].source < i)
+		if (layers[j].plan.source >= 0 && layers[j].plan.source < i)
 			return false;
 	}
 	return true;
@@ -90,7 +88,7 @@ can_split(const Network *network, int i)
 
 /*
  * At inference the first layers, whose maps are large and whose weights are small, process a batch in groups of samples, so
- * that what one layer writes is still in the cache when the next one reads it.
+ * that what one layer writes is still in the cache when the next one reads it.  In a head they end before the hidden layer.
  */
 static void
 group_samples(Network *network)
@@ -99,7 +97,7 @@ group_samples(Network *network)
 	size_t		largest = 0;
 	size_t		weights = 0;
 
-	for (int i = 1; i < network->layer_count; i++)
+	for (int i = 1; i < network->layer_count && i <= network->hidden; i++)
 	{
 		size_t		values = shape_values(layers[i - 1].in) + shape_values(layers[i - 1].out);
 
@@ -133,7 +131,7 @@ share_buffers(Network *network, int *busy)
 
 		for (int j = i + 1; layers[i].plan.read_later && j < network->layer_count; j++)
 		{
-			if (layers[j].source == i)
+			if (layers[j].plan.source == i)
 				last = j;
 		}
 		if (layers[i].plan.in_place_inference)
@@ -160,6 +158,75 @@ network_spare_memory(NetworkDefinition *definition)
 	definition->spare_memory = true;
 }
 
+/*
+ * Of a head: its last dense layer, or where there is none the last one that learns.  What goes into it is the head's view of a
+ * pair before it is weighed into log odds.
+ */
+static int
+hidden_layer(const Network *network)
+{
+	int			hidden = 0;
+
+	for (int i = 0; i < network->layer_count; i++)
+		if (network->layers[i].parameter_count > 0)
+			hidden = i;
+	for (int i = 0; i < network->layer_count; i++)
+		if (network->layers[i].type == &layer_dense)
+			hidden = i;
+	return hidden;
+}
+
+/* A network of count layers of the definition, from number first on.  The arrays are for that many layers. */
+static void
+make_part(Network *network, int first, int count, size_t *slot_values, int *busy)
+{
+	const NetworkDefinition *definition = network->definition;
+
+	network->layer_count = count;
+	network->layers = definition->layers + first;
+	network->in = count > 0 ? network->layers[0].in : definition->layers[first].in;
+	network->dimensions = (int) shape_values(count > 0 ? network->layers[count - 1].out : network->in);
+	network->slot_values = slot_values;
+	network->group_slot_values = slot_values + count;
+	network->first_learning = count;
+	for (int i = count - 1; i >= 0; i--)
+		if (network->layers[i].parameter_count > 0)
+			network->first_learning = i;
+	fuse_layers(network);
+	group_samples(network);
+	share_buffers(network, busy);
+}
+
+/* The twin and its head.  Packed weights of the head follow those of the twin. */
+static void
+make_parts(Network *network, size_t *slot_values, int *busy)
+{
+	const NetworkDefinition *definition = network->definition;
+	Network    *head = network + 1;
+	int			first = definition->pair + 1;
+
+	network->hidden = definition->layer_count;
+	if (definition->pair < 0)
+	{
+		make_part(network, 0, definition->layer_count, slot_values, busy);
+		return;
+	}
+	make_part(network, 0, definition->pair, slot_values, busy);
+	*head = *network;
+	head->layers = definition->layers + first;
+	head->layer_count = definition->layer_count - first;
+	head->hidden = hidden_layer(head);
+	head->grouped = 0;
+	make_part(head, first, head->layer_count, slot_values + 2 * definition->pair, busy);
+	if (network->first_learning < network->layer_count)
+	{
+		head->gives_gradient = true;
+		head->first_learning = 0;
+	}
+	network->packed_count = head->packed_count;
+	network->head = head;
+}
+
 Network *
 network_create(const NetworkDefinition *definition, const Host *host, Status *status)
 {
@@ -167,29 +234,21 @@ network_create(const NetworkDefinition *definition, const Host *host, Status *st
 	size_t		layer_bytes = count * sizeof(NetworkLayer);
 	Network    *network;
 	NetworkDefinition *copy;
-	int		   *busy;
+	size_t	   *slot_values;
 
-	network = host_allocate_zero(host, 1, sizeof(*network) + sizeof(*copy) + layer_bytes +
+	network = host_allocate_zero(host, 1, 2 * sizeof(*network) + sizeof(*copy) + layer_bytes +
 								 count * (2 * sizeof(size_t) + sizeof(int)), status);
 	if (network == NULL)
 		return NULL;
-	copy = (NetworkDefinition *) (network + 1);
+	copy = (NetworkDefinition *) (network + 2);
 	*copy = *definition;
 	copy->layers = (NetworkLayer *) (copy + 1);
 	memcpy(copy->layers, definition->layers, layer_bytes);
 	network->host = host;
 	network->definition = copy;
-	network->layer_count = count;
-	network->layers = copy->layers;
-	network->dimensions = (int) shape_values(copy->layers[count - 1].out);
-	network->slot_values = (size_t *) (copy->layers + count);
-	network->group_slot_values = network->slot_values + count;
-	busy = (int *) (network->group_slot_values + count);
-
-	place_weights(network);
-	fuse_layers(network);
-	group_samples(network);
-	share_buffers(network, busy);
+	slot_values = (size_t *) (copy->layers + count);
+	place_weights(network, copy);
+	make_parts(network, slot_values, (int *) (slot_values + 2 * count));
 	return network;
 }
 
@@ -203,7 +262,7 @@ network_destroy(Network *network)
 int
 network_input_values(const Network *network)
 {
-	return (int) shape_values(network->layers[0].in);
+	return (int) shape_values(network->in);
 }
 
 int
@@ -212,10 +271,22 @@ network_dimensions(const Network *network)
 	return network->dimensions;
 }
 
+const Network *
+network_head(const Network *network)
+{
+	return network->head;
+}
+
+size_t
+network_hidden_values(const Network *network)
+{
+	return shape_values(network->head->layers[network->head->hidden].in);
+}
+
 int
 network_embedding_places(const Network *network)
 {
-	if (!network->definition->input->sequence)
+	if (!network->definition->input->sequence || network->definition->pair >= 0)
 		return 1;
 	for (int i = network->layer_count - 1; i >= 0; i--)
 	{
@@ -243,6 +314,16 @@ network_weight_count(const Network *network)
 	return network->weight_count;
 }
 
+uint64_t
+network_multiplications(const Network *network)
+{
+	uint64_t	sum = 0;
+
+	for (int i = 0; i < network->layer_count; i++)
+		sum += (uint64_t) network->layers[i].decay_count * shape_pixels(network->layers[i].out);
+	return sum;
+}
+
 size_t
 network_packed_count(const Network *network)
 {
@@ -252,9 +333,9 @@ network_packed_count(const Network *network)
 static void
 pack_layers(const Network *network, const real *weights, bool training, real *packed)
 {
-	for (int i = 0; i < network->layer_count; i++)
+	for (int i = 0; i < network->definition->layer_count; i++)
 	{
-		const NetworkLayer *layer = &network->layers[i];
+		const NetworkLayer *layer = &network->definition->layers[i];
 
 		if (layer->plan.packed_count > 0 && !(training && layer->type->packed_for_inference))
 			layer->type->pack(layer, weights, packed + layer->plan.packed_offset);
@@ -279,9 +360,9 @@ network_describe_layer(const Network *network, int layer, char *line, size_t siz
 	const NetworkLayer *described;
 	char		text[96];
 
-	if (layer < 0 || layer >= network->layer_count)
+	if (layer < 0 || layer >= network->definition->layer_count)
 		return false;
-	described = &network->layers[layer];
+	described = &network->definition->layers[layer];
 	if (described->type->describe != NULL)
 		described->type->describe(described, text, sizeof(text));
 	else
@@ -294,9 +375,9 @@ network_describe_layer(const Network *network, int layer, char *line, size_t siz
 void
 network_initialize(const Network *network, uint64_t seed, real *weights)
 {
-	for (int i = 0; i < network->layer_count; i++)
+	for (int i = 0; i < network->definition->layer_count; i++)
 	{
-		const NetworkLayer *layer = &network->layers[i];
+		const NetworkLayer *layer = &network->definition->layers[i];
 		Random		random = random_stream(seed, layer->number);
 		InitializePass pass = {
 			layer, network->host, &random, weights + layer->parameter_offset, weights + layer->statistic_offset
@@ -312,9 +393,9 @@ network_initialize(const Network *network, uint64_t seed, real *weights)
 static const NetworkLayer *
 next_learning(const Network *network, int *i)
 {
-	while (*i < network->layer_count)
+	while (*i < network->definition->layer_count)
 	{
-		const NetworkLayer *layer = &network->layers[(*i)++];
+		const NetworkLayer *layer = &network->definition->layers[(*i)++];
 
 		if (layer->parameter_count + layer->statistic_count > 0)
 			return layer;

@@ -32,7 +32,7 @@ extern Network *network_create(const NetworkDefinition *definition, const Host *
 extern void network_destroy(Network *network);
 
 extern int	network_input_values(const Network *network);	/* height * width * channels */
-extern int	network_dimensions(const Network *network); /* of the embedding */
+extern int	network_dimensions(const Network *network); /* of the embedding, or of whatever its last layer gives */
 /*
  * For pens: how many places along the writing the embedding keeps separate, as [places, maps].  1 for images, and where a
  * layer mixes the places.
@@ -40,6 +40,12 @@ extern int	network_dimensions(const Network *network); /* of the embedding */
 extern int	network_embedding_places(const Network *network);
 extern size_t network_parameter_count(const Network *network);	/* learned: layers, then loss */
 extern size_t network_weight_count(const Network *network); /* parameters and statistics */
+
+/*
+ * Multiplications by weights of convolutions and dense layers in one forward pass of a sample; of a head, of a pair in one
+ * order.
+ */
+extern uint64_t network_multiplications(const Network *network);
 
 /* One line a layer: 'conv 3x3, 32 maps  -> 40 x 40 x 32   320'; returns false past the last one. */
 extern bool network_describe_layer(const Network *network, int layer, char *line, size_t size);
@@ -145,6 +151,7 @@ typedef struct NetworkBatch
 	int			n;
 	const real *embedding;		/* [n, dimensions] */
 	const int32_t *label;		/* [n] */
+	const int32_t *frame;		/* [n], for training.frame_distance; NULL: not known */
 	const uint8_t *genuine;		/* [n]; 0: a forgery of the label: never an anchor or a positive, but a negative of its genuine
 								 * samples and, for the triplet and supervised contrastive losses, of all others */
 	uint64_t	seed;			/* for drawing negative pairs */
@@ -157,6 +164,70 @@ typedef struct NetworkBatch
  */
 extern bool network_loss(const Network *network, const real *weights, const NetworkBatch *batch, const Host *host,
 						 double *loss, real *embedding_gradient, real *gradient, Status *status);
+
+/* ---- pairs ------------------------------------------------------------------------------------------------------- */
+
+/*
+ * A layer "pair" divides a definition: what stands before it is the twin, run once a sample; what stands after it is the
+ * head, run once a pair on both outputs stacked as channels.  With "pair" first, the twin is the input itself.
+ *
+ * A Network of such a definition runs the twin: its dimensions are the values of the twin's output.  Its head is a Network
+ * too, with the same weights, packed weights and counts, an input of twice these values, and one output or two.  It lives and
+ * ends with the network.
+ */
+extern const Network *network_head(const Network *network); /* NULL without a layer "pair": the network makes embeddings */
+
+/* The head's workspace, for as many pairs as the other one is for samples; part of that one. */
+extern NetworkWorkspace *network_workspace_head(const NetworkWorkspace *workspace);
+
+/* Two samples by their numbers. */
+typedef struct NetworkPair
+{
+	int			a;
+	int			b;
+	bool		genuine;		/* in training */
+} NetworkPair;
+
+/*
+ * Training: the pairs of a batch, mixed: the positive ones, at most training.positives, and training.negatives times as many
+ * negative ones, the loss's forged_share of them with forgeries as far as there are some; the batch's seed draws them.  *pairs
+ * is for host_release(); NULL and *count 0 if no label has two genuine samples.  The batch's embedding is not read.
+ */
+extern bool network_choose_pairs(const Network *network, const NetworkBatch *batch, const Host *host, NetworkPair **pairs,
+								 int *count, Status *status);
+
+/* Outputs of the twin [samples, dimensions] -> input of the head [n, 2 x dimensions]; and back, a gradient added to theirs. */
+extern void network_stack(const Network *network, const real *output, const NetworkPair *pair, int n, real *stacked);
+extern void network_unstack(const Network *network, const real *stacked_gradient, const NetworkPair *pair, int n,
+							real *output_gradient);
+
+/*
+ * The loss of n pairs, each times share, from the head's output [n, outputs]; output_gradient, of the same size, is
+ * overwritten.
+ */
+extern double network_pair_loss(const Network *network, const real *output, const NetworkPair *pair, int n, double share,
+								real *output_gradient);
+
+/* Of a head's last backward pass, [n, 2 x dimensions], in its workspace; NULL if its twin learns nothing. */
+extern const real *network_input_gradient(const NetworkWorkspace *workspace);
+
+/*
+ * Inference.  A sample's side is what is kept of it to compare it with others: the output of the twin or, where that has no
+ * layers, the prepared sample itself, which is smaller.  Plain bytes of this process, aligned like real.
+ */
+extern size_t network_side_bytes(const Network *network);
+
+/* Prepared samples [n] -> side [n, side bytes], n whatever the workspace's samples. */
+extern bool network_sides(const Network *network, const real *weights, NetworkWorkspace *workspace, const uint8_t *const *sample,
+						  int n, void *side, Status *status);
+
+/*
+ * Pairs [n] of sides -> log odds [n] of "the same": the mean of both orders, so that (a, b) and (b, a) give the same bits.
+ * hidden, unless it is NULL: what goes into the head's last dense layer, [n, hidden values], the mean of both orders too.
+ */
+extern size_t network_hidden_values(const Network *network);
+extern bool network_compare(const Network *network, const real *weights, NetworkWorkspace *workspace, const void *side,
+							const NetworkPair *pair, int n, double *log_odds, real *hidden, Status *status);
 
 /* ---- optimizer --------------------------------------------------------------------------------------------------- */
 

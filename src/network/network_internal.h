@@ -9,25 +9,53 @@
 #define SIAMESE_NETWORK_INTERNAL_H
 
 #include "network/layer_internal.h"
+#include "network/network.h"
 
 struct Network
 {
 	const Host *host;
 	const NetworkDefinition *definition;	/* a copy, in the same block */
+	Network    *head;			/* in the same block; NULL without a layer "pair", and in a head */
+
+	/* the layers that its passes run: all, or, of a definition with a layer "pair", those of the twin or of the head */
 	int			layer_count;
-	NetworkLayer *layers;
-	int			dimensions;		/* of the embedding */
-	int			first_learning; /* first layer with weights: the backward pass ends here */
+	NetworkLayer *layers;		/* in the definition */
+	NetworkShape in;
+	int			dimensions;		/* of the output */
+	int			first_learning; /* first layer with weights: the backward pass ends here ... */
+	bool		gives_gradient; /* ... unless it goes on to the input, as a head's does whose twin learns */
+	int			hidden;			/* of a head: the layer whose input network_compare() can give */
+
+	/* of the whole definition */
 	size_t		parameter_count;
 	size_t		loss_offset;	/* of the loss's parameters */
 	size_t		loss_count;
 	size_t		weight_count;
 	size_t		packed_count;
+
+	/* of its passes */
 	int			grouped;		/* at inference, layers before this one process a batch in groups ... */
 	int			group;			/* ... of so many samples */
 	int			slot_count;
 	size_t	   *slot_values;	/* [slot_count], a sample */
 	size_t	   *group_slot_values;	/* [slot_count], a sample of a group: of the grouped layers but the last */
 };
+
+/* Of an inference workspace: what network_compare() works with (workspace.c). */
+typedef struct PairBuffers
+{
+	NetworkWorkspace *workspace;	/* of the head */
+	int			pairs;			/* that it takes at once, each in both orders */
+	real	   *converted;		/* [input values]: a sample as the twin's input */
+	real	   *stacked;		/* [2 pairs, inputs of the head] */
+	real	   *output;			/* [2 pairs, outputs of the head] */
+	real	   *hidden;			/* [2 pairs, hidden values] */
+} PairBuffers;
+
+extern PairBuffers workspace_pair_buffers(const NetworkWorkspace *workspace);
+
+/* network_forward(), and with hidden the input of the hidden layer too: [n, hidden values]. */
+extern bool workspace_forward(const Network *network, const real *weights, NetworkWorkspace *workspace, const real *input, int n,
+							  real *output, real *hidden, Status *status);
 
 #endif

@@ -242,9 +242,9 @@ network_optimizer_part(const Network *network, const NetworkProgress *progress, 
 	else
 		decayed.decay = (real) optimizer->weight_decay;
 
-	for (int i = 0; i < network->layer_count; i++)
+	for (int i = 0; i < network->definition->layer_count; i++)
 	{
-		const NetworkLayer *layer = &network->layers[i];
+		const NetworkLayer *layer = &network->definition->layers[i];
 		OptimizerPass own = times_rate(&decayed, layer->rate_factor);
 
 		step_range(&part, &own, layer->parameter_offset, layer->decay_count);

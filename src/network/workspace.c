@@ -25,6 +25,10 @@ struct NetworkWorkspace
 	real	   *packed;			/* ... here, [packed_count] */
 	real	   *input;			/* inference: [samples, input values] */
 	real	   *view;			/* inference: [samples, dimensions], with views above 1 */
+	const real *input_gradient; /* of the last backward pass; NULL if it ended before the input */
+	NetworkWorkspace *head;		/* of a network with a head: its workspace, in the same block; at inference for both orders */
+	real	   *output_of_head; /* inference: [2 samples, outputs of the head] */
+	real	   *hidden;			/* inference: [2 samples, hidden values] */
 };
 
 /* ---- memory -------------------------------------------------------------------------------------------------------- */
@@ -90,7 +94,7 @@ lay_out_training(Layout *layout, NetworkWorkspace *workspace)
 		state = take(layout, state_bytes, 1);
 		if (i >= network->first_learning && values > largest)
 			largest = values;
-		if (i > network->first_learning && shape_values(layer->in) > largest)
+		if ((i > network->first_learning || network->gives_gradient) && shape_values(layer->in) > largest)
 			largest = shape_values(layer->in);
 		if (layout->base != NULL)
 		{
@@ -102,6 +106,8 @@ lay_out_training(Layout *layout, NetworkWorkspace *workspace)
 	for (int i = 0; i < 2; i++)
 		workspace->gradient[i] = take_reals(layout, largest, workspace->samples);
 }
+
+static void lay_out(Layout *layout, NetworkWorkspace *workspace);
 
 static void
 lay_out_inference(Layout *layout, NetworkWorkspace *workspace)
@@ -126,7 +132,29 @@ lay_out_inference(Layout *layout, NetworkWorkspace *workspace)
 		workspace->view = take_reals(layout, network_dimensions(network), workspace->samples);
 }
 
-/* workspace is the block itself, or a stand-in while measuring. */
+/* In training a head runs as many pairs at once as its twin runs samples; at inference each pair in both orders. */
+static void
+lay_out_head(Layout *layout, NetworkWorkspace *workspace)
+{
+	const Network *head = workspace->network->head;
+	int			rows = workspace->samples * (workspace->training ? 1 : 2);
+	NetworkWorkspace stand_in = {.network = head, .samples = rows, .training = workspace->training};
+	NetworkWorkspace *place = take(layout, 1, sizeof(*place));
+
+	if (place != NULL)
+	{
+		*place = stand_in;
+		place->host = workspace->host;
+	}
+	lay_out(layout, place != NULL ? place : &stand_in);
+	workspace->head = place;
+	if (workspace->training)
+		return;
+	workspace->output_of_head = take_reals(layout, head->dimensions, rows);
+	workspace->hidden = take_reals(layout, network_hidden_values(workspace->network), rows);
+}
+
+/* workspace is the block itself, or a stand-in while measuring; its own place has been taken. */
 static void
 lay_out(Layout *layout, NetworkWorkspace *workspace)
 {
@@ -134,7 +162,6 @@ lay_out(Layout *layout, NetworkWorkspace *workspace)
 	size_t		count = network->layer_count;
 	size_t		scratch = 0;
 
-	take(layout, 1, sizeof(*workspace));
 	workspace->output = take(layout, count, sizeof(real *));
 	workspace->state = take(layout, count, sizeof(char *));
 	workspace->branch = take(layout, count, sizeof(real *));
@@ -153,6 +180,8 @@ lay_out(Layout *layout, NetworkWorkspace *workspace)
 			scratch = values;
 	}
 	workspace->scratch = take(layout, scratch, sizeof(real));
+	if (network->head != NULL)
+		lay_out_head(layout, workspace);
 }
 
 size_t
@@ -161,6 +190,7 @@ network_workspace_bytes(const Network *network, int samples, bool training)
 	NetworkWorkspace stand_in = {.network = network, .samples = samples, .training = training};
 	Layout		layout = {NULL, 0};
 
+	take(&layout, 1, sizeof(stand_in));
 	lay_out(&layout, &stand_in);
 	return layout.used;
 }
@@ -178,6 +208,7 @@ network_workspace_create(const Network *network, int samples, bool training, con
 	workspace->network = network;
 	workspace->samples = samples;
 	workspace->training = training;
+	take(&layout, 1, sizeof(*workspace));
 	lay_out(&layout, workspace);
 	return workspace;
 }
@@ -189,6 +220,8 @@ network_workspace_destroy(NetworkWorkspace *workspace)
 		return;
 	if (workspace->packed != NULL)
 		host_release(workspace->host, workspace->packed);
+	if (workspace->head != NULL && workspace->head->packed != NULL)
+		host_release(workspace->host, workspace->head->packed);
 	host_release(workspace->host, workspace);
 }
 
@@ -198,6 +231,23 @@ void
 network_workspace_use(NetworkWorkspace *workspace, const real *packed)
 {
 	workspace->used_packed = packed;
+	if (workspace->head != NULL)
+		workspace->head->used_packed = packed;
+}
+
+NetworkWorkspace *
+network_workspace_head(const NetworkWorkspace *workspace)
+{
+	return workspace->head;
+}
+
+PairBuffers
+workspace_pair_buffers(const NetworkWorkspace *workspace)
+{
+	return (PairBuffers) {
+		.workspace = workspace->head, .pairs = workspace->samples, .converted = workspace->input,
+		.stacked = workspace->head->input, .output = workspace->output_of_head, .hidden = workspace->hidden
+	};
 }
 
 /* NULL: out of memory. */
@@ -252,7 +302,7 @@ run_layers(LayerPass *pass, const Network *network, const NetworkWorkspace *work
 		pass->packed = packed + pass->layer->plan.packed_offset;
 		pass->input = input;
 		pass->output = workspace->output[pass->layer->plan.slot] + (i + 1 == end ? first * shape_values(pass->layer->out) : 0);
-		pass->other = pass->layer->source >= 0 ? workspace->output[network->layers[pass->layer->source].plan.slot] : NULL;
+		pass->other = pass->layer->plan.source >= 0 ? workspace->output[network->layers[pass->layer->plan.source].plan.slot] : NULL;
 		pass->layer->type->forward(pass);
 		input = pass->output;
 	}
@@ -260,12 +310,13 @@ run_layers(LayerPass *pass, const Network *network, const NetworkWorkspace *work
 }
 
 bool
-network_forward(const Network *network, const real *weights, NetworkWorkspace *workspace,
-				const real *input, int n, real *embedding, Status *status)
+workspace_forward(const Network *network, const real *weights, NetworkWorkspace *workspace, const real *input, int n, real *output,
+				  real *hidden, Status *status)
 {
 	LayerPass	pass = make_pass(network, weights, workspace, n);
 	const real *packed = packed_weights(network, weights, workspace, false, status);
 	const real *current = input;
+	int			done = network->grouped;
 
 	if (packed == NULL)
 		return false;
@@ -279,11 +330,26 @@ network_forward(const Network *network, const real *weights, NetworkWorkspace *w
 		current = workspace->output[network->layers[network->grouped - 1].plan.slot];
 	}
 	pass.n = n;
-	current = run_layers(&pass, network, workspace, packed, network->grouped, network->layer_count, 0, current, status);
+	if (hidden != NULL)
+	{
+		current = run_layers(&pass, network, workspace, packed, done, network->hidden, 0, current, status);
+		if (current == NULL)
+			return false;
+		done = network->hidden;
+		memcpy(hidden, current, (size_t) n * shape_values(network->layers[done].in) * sizeof(real));
+	}
+	current = run_layers(&pass, network, workspace, packed, done, network->layer_count, 0, current, status);
 	if (current == NULL || host_interrupted(workspace->host, status))	/* perhaps within the last layer */
 		return false;
-	memcpy(embedding, current, (size_t) n * network_dimensions(network) * sizeof(real));
+	memcpy(output, current, (size_t) n * network_dimensions(network) * sizeof(real));
 	return true;
+}
+
+bool
+network_forward(const Network *network, const real *weights, NetworkWorkspace *workspace,
+				const real *input, int n, real *embedding, Status *status)
+{
+	return workspace_forward(network, weights, workspace, input, n, embedding, NULL, status);
 }
 
 /* The mean of the embeddings of the views of one raster, or its direction. */
@@ -358,6 +424,7 @@ network_forward_training(const Network *network, const real *weights, NetworkWor
 	LayerPass	pass = make_pass(network, weights, workspace, n);
 	Status		status;
 	const real *packed = packed_weights(network, weights, workspace, true, &status);
+	const real *last = network->layer_count > 0 ? workspace->output[network->layer_count - 1] : input;
 
 	if (packed == NULL)
 		return false;
@@ -372,13 +439,12 @@ network_forward_training(const Network *network, const real *weights, NetworkWor
 		pass.input = i > 0 ? workspace->output[i - 1] : input;
 		pass.output = workspace->output[i];
 		pass.state = workspace->state[i];
-		pass.other = pass.layer->source >= 0 ? workspace->output[pass.layer->source] : NULL;
+		pass.other = pass.layer->plan.source >= 0 ? workspace->output[pass.layer->plan.source] : NULL;
 		pass.layer->type->forward(&pass);
 		if (pass_interrupted(&pass))
 			return false;
 	}
-	memcpy(embedding, workspace->output[network->layer_count - 1],
-		   (size_t) n * network_dimensions(network) * sizeof(real));
+	memcpy(embedding, last, (size_t) n * network_dimensions(network) * sizeof(real));
 	return true;
 }
 
@@ -402,6 +468,9 @@ network_backward(const Network *network, const real *weights, NetworkWorkspace *
 	LayerPass	pass = make_pass(network, weights, workspace, workspace->n);
 	int			current = 0;
 
+	workspace->input_gradient = NULL;
+	if (network->first_learning == network->layer_count)
+		return true;
 	pass.gradient = gradient;
 	memset(workspace->branch_set, 0, network->layer_count * sizeof(bool));
 	memcpy(workspace->gradient[0], embedding_gradient,
@@ -412,14 +481,14 @@ network_backward(const Network *network, const real *weights, NetworkWorkspace *
 		if (workspace->branch_set[i])
 			pass.kernels->add(workspace->branch[i], pass.n * shape_values(pass.layer->out), workspace->gradient[current]);
 		pass.output_gradient = workspace->gradient[current];
-		if (pass.layer->source >= 0)
-			add_to_branch(workspace, &pass, pass.layer->source);
+		if (pass.layer->plan.source >= 0)
+			add_to_branch(workspace, &pass, pass.layer->plan.source);
 		if (pass.layer->plan.fused && pass.layer[-1].type->reverts_relu)
 			continue;
 		pass.input = i > 0 ? workspace->output[i - 1] : input;
 		pass.output = workspace->output[i];
 		pass.state = workspace->state[i];
-		if (i == network->first_learning)
+		if (i == network->first_learning && !network->gives_gradient)
 			pass.input_gradient = NULL;
 		else
 		{
@@ -431,7 +500,15 @@ network_backward(const Network *network, const real *weights, NetworkWorkspace *
 		if (pass_interrupted(&pass))
 			return false;
 	}
+	if (network->gives_gradient)
+		workspace->input_gradient = workspace->gradient[current];
 	return true;
+}
+
+const real *
+network_input_gradient(const NetworkWorkspace *workspace)
+{
+	return workspace->input_gradient;
 }
 
 void

@@ -31,6 +31,8 @@ check_trainable(const NetworkDefinition *definition)
 	if (definition->training.turns && definition->image.width != definition->image.height)
 		check_raise_definition(psprintf("\"training.turns\" needs a square input, not %d x %d.",
 										definition->image.width, definition->image.height));
+	if (definition->pair >= 0)
+		check_raise_definition("A network with a layer \"pair\" cannot be trained.");
 	if (definition->training.samples < 2)
 		check_raise_definition("\"training.samples\" must be at least 2: a pair of one identity needs two samples.");
 }

@@ -331,7 +331,7 @@ check_training(const char *end)
 	for (int step = 0; step < steps; step++)
 	{
 		NetworkProgress progress = {step, steps, 10};
-		NetworkBatch batch = {BATCH, embedding, labels, genuine, step};
+		NetworkBatch batch = {.n = BATCH, .embedding = embedding, .label = labels, .genuine = genuine, .seed = step};
 		double		loss;
 
 		for (int i = 0; i < BATCH; i++)
@@ -396,7 +396,7 @@ use_all(const NetworkSetting *settings, int count, const Host *host, Status *sta
 	{
 		real	   *weights = calloc(network_weight_count(network), sizeof(real));
 		real	   *gradient = calloc(network_parameter_count(network), sizeof(real));
-		NetworkBatch batch = {4, embedding, labels, genuine, 1};
+		NetworkBatch batch = {.n = 4, .embedding = embedding, .label = labels, .genuine = genuine, .seed = 1};
 		double		value;
 
 		network_initialize(network, 1, weights);
