@@ -74,6 +74,18 @@ extern bool image_crop(const uint8_t *bytes, size_t length, const ImageRegion *r
 					   uint8_t **png, size_t *png_length, Status *status);
 
 /*
+ * rgb: red, green, blue of sRGB, each 0 to 255 (beyond: the nearest of these; NaN: 0) -> luv: CIE 1976 L* (0 to 100), u* (-84 to 176) and
+ * v* (-135 to 108) for the white D65.  The table is the same for all, made once by who converts many pixels.
+ */
+typedef struct ImageLuvTable
+{
+	double		linear[257];	/* light, of the levels 0 to 255; the last once more */
+} ImageLuvTable;
+
+extern void image_luv_table(ImageLuvTable *table);
+extern void image_luv(const ImageLuvTable *table, const float rgb[3], float luv[3]);
+
+/*
  * Dense optical flow: where each pixel of the first of two grey pictures of one size has moved to in the second.
  * Lucas, Kanade 1981, at every pixel, on a pyramid of levels (Bouguet 2001).
  *

@@ -38,6 +38,12 @@ static const SettingRule training_rules[] = {
 	{"distortion.forgery", RULE_REAL, DISTORTION(forgery), 0, 100, NULL},
 	{"distortion.contrast", RULE_REAL, DISTORTION(contrast), 0, 1, NULL},
 	{"distortion.noise", RULE_REAL, DISTORTION(noise), 0, 1, NULL},
+	{"distortion.brightness", RULE_REAL, DISTORTION(brightness), 0, 1, NULL},
+	{"distortion.gamma", RULE_REAL, DISTORTION(gamma), 0, 2, NULL},
+	{"distortion.saturation", RULE_REAL, DISTORTION(saturation), 0, 1, NULL},
+	{"distortion.hue", RULE_REAL, DISTORTION(hue), 0, 180, NULL},
+	{"distortion.blur", RULE_REAL, DISTORTION(blur), 0, 8, NULL},
+	{"distortion.flip", RULE_REAL, DISTORTION(flip), 0, 1, NULL},
 	{"distortion.time_warp", RULE_REAL, DISTORTION(time_warp), 0, 2, NULL},
 	{"distortion.tempo", RULE_REAL, DISTORTION(tempo), 0, 2, NULL},
 	{"distortion.pressure", RULE_REAL, DISTORTION(pressure), 0, 2, NULL},
@@ -49,6 +55,10 @@ static const SettingRule training_rules[] = {
 	{"shared_distortion.shear", RULE_REAL, SHARED(shear), 0, 2, NULL},
 	{"shared_distortion.shift", RULE_REAL, SHARED(shift), 0, 1, NULL},
 	{"shared_distortion.warp", RULE_REAL, SHARED(warp), 0, 1, NULL},
+	{"shared_distortion.brightness", RULE_REAL, SHARED(brightness), 0, 1, NULL},
+	{"shared_distortion.gamma", RULE_REAL, SHARED(gamma), 0, 2, NULL},
+	{"shared_distortion.saturation", RULE_REAL, SHARED(saturation), 0, 1, NULL},
+	{"shared_distortion.hue", RULE_REAL, SHARED(hue), 0, 180, NULL},
 	{"shared_distortion.time_warp", RULE_REAL, SHARED(time_warp), 0, 2, NULL},
 	{"shared_distortion.tempo", RULE_REAL, SHARED(tempo), 0, 2, NULL},
 	{"shared_distortion.pressure", RULE_REAL, SHARED(pressure), 0, 2, NULL},
@@ -61,6 +71,16 @@ static const NetworkTraining training_defaults = {
 	.classes = 16, .samples = 4, .epochs = 20, .epoch_samples = 0, .held_out = 0.15,
 	.distortion.probability = 1, .distortion.forgery = 3, .shared_distortion.probability = 1
 };
+
+static bool
+check_colour(const NetworkDefinition *definition, const char *name, const NetworkDistortion *distortion, Status *status)
+{
+	if (definition->input_kind != INPUT_IMAGE || definition->image.channels == 3 ||
+		(distortion->saturation == 0 && distortion->hue == 0))
+		return true;
+	return status_set(status, STATUS_DEFINITION, "", "Training: \"%s.%s\" is for colours, not for grey images.", name,
+					  distortion->saturation != 0 ? "saturation" : "hue");
+}
 
 /* Settings without effect on this kind of input are refused. */
 static bool
@@ -75,10 +95,15 @@ check_distortion(const NetworkDefinition *definition, Status *status)
 		NetworkInputKind kind;
 	}			parts[] = {
 		{"distortion.shift", d->shift, INPUT_IMAGE}, {"distortion.contrast", d->contrast, INPUT_IMAGE},
-		{"distortion.noise", d->noise, INPUT_IMAGE}, {"distortion.time_warp", d->time_warp, INPUT_PEN},
+		{"distortion.noise", d->noise, INPUT_IMAGE}, {"distortion.brightness", d->brightness, INPUT_IMAGE},
+		{"distortion.gamma", d->gamma, INPUT_IMAGE}, {"distortion.saturation", d->saturation, INPUT_IMAGE},
+		{"distortion.hue", d->hue, INPUT_IMAGE}, {"distortion.blur", d->blur, INPUT_IMAGE}, {"distortion.flip", d->flip, INPUT_IMAGE},
+		{"distortion.time_warp", d->time_warp, INPUT_PEN},
 		{"distortion.tempo", d->tempo, INPUT_PEN}, {"distortion.pressure", d->pressure, INPUT_PEN},
 		{"distortion.jitter", d->jitter, INPUT_PEN}, {"distortion.dropped", d->dropped, INPUT_PEN},
-		{"shared_distortion.shift", shared->shift, INPUT_IMAGE},
+		{"shared_distortion.shift", shared->shift, INPUT_IMAGE}, {"shared_distortion.brightness", shared->brightness, INPUT_IMAGE},
+		{"shared_distortion.gamma", shared->gamma, INPUT_IMAGE},
+		{"shared_distortion.saturation", shared->saturation, INPUT_IMAGE}, {"shared_distortion.hue", shared->hue, INPUT_IMAGE},
 		{"shared_distortion.time_warp", shared->time_warp, INPUT_PEN}, {"shared_distortion.tempo", shared->tempo, INPUT_PEN},
 		{"shared_distortion.pressure", shared->pressure, INPUT_PEN}, {"shared_distortion.reverse", shared->reverse, INPUT_PEN}
 	};
@@ -92,7 +117,7 @@ check_distortion(const NetworkDefinition *definition, Status *status)
 							  parts[i].key, parts[i].kind == INPUT_PEN ? "pens" : "images",
 							  parts[i].kind == INPUT_PEN ? "images" : "pens");
 	}
-	return true;
+	return check_colour(definition, "distortion", d, status) && check_colour(definition, "shared_distortion", shared, status);
 }
 
 static bool

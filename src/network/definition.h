@@ -95,6 +95,14 @@ typedef struct NetworkDistortion
 	double		contrast;		/* share */
 	double		noise;			/* standard deviation, of values in [0, 1] */
 
+	/* images only */
+	double		brightness;		/* added to values in [0, 1] */
+	double		gamma;			/* logarithm of the exponent of values in [0, 1] */
+	double		saturation;		/* share; for colour only */
+	double		hue;			/* degrees; for colour only */
+	double		blur;			/* standard deviation of a Gaussian, pixels */
+	double		flip;			/* probability of left and right exchanged */
+
 	/* pens only, which have no shift, contrast and noise; their warp is in units of the spread of y (PenDistortion), and a
 	 * forgery's time_warp is multiplied like its warp */
 	double		time_warp;
@@ -135,7 +143,8 @@ typedef struct NetworkDefinition
 	const InputType *input;
 	PenPreparation pen;			/* for INPUT_PEN */
 	ImagePreparation image;		/* for INPUT_IMAGE */
-	double		mean;			/* the network sees (value / 255 - mean) / deviation */
+	bool		luv;			/* the network sees the image's CIE L*u*v* instead of its red, green and blue */
+	double		mean;			/* the network sees (value / 255 - mean) / deviation; of L*u*v*: input_colour.c */
 	double		deviation;
 	int			views;			/* distorted copies of an input whose embeddings are averaged */
 	int			layer_count;

@@ -62,7 +62,8 @@ network_shares_distortion(const NetworkDefinition *definition)
 	const NetworkDistortion *d = &definition->training.shared_distortion;
 
 	return d->rotation > 0 || d->scale > 0 || d->shear > 0 || d->shift > 0 || d->warp > 0 || d->time_warp > 0 ||
-		d->tempo > 0 || d->pressure > 0 || d->mirror || d->reverse;
+		d->tempo > 0 || d->pressure > 0 || d->mirror || d->reverse || d->brightness > 0 || d->gamma > 0 || d->saturation > 0 ||
+		d->hue > 0;
 }
 
 void

@@ -12,7 +12,12 @@
 
 /* ---- settings ------------------------------------------------------------------------------------------------------ */
 
-static const char *const colours[] = {"grey", "colour", NULL};
+enum
+{
+	COLOUR_GREY, COLOUR_RGB, COLOUR_LUV
+};
+
+static const char *const colour_names[] = {"grey", "colour", "luv", NULL};
 static const char *const polarities[] = {"none", "auto", "dark", "light", NULL};	/* as ImagePolarity */
 static const char *const backgrounds[] = {"keep", "remove", NULL};
 static const char *const crops[] = {"none", "ink", NULL};
@@ -22,7 +27,7 @@ static const char *const fits[] = {"keep", "stretch", NULL};	/* as ImageFit */
 static const SettingRule rules[] = {
 	{"width", RULE_INTEGER, offsetof(InputSettings, image.width), 1, LIMIT_INPUT_SIDE, NULL},
 	{"height", RULE_INTEGER, offsetof(InputSettings, image.height), 1, LIMIT_INPUT_SIDE, NULL},
-	{"colour", RULE_CHOICE, offsetof(InputSettings, image.colour), 0, 0, colours},
+	{"colour", RULE_CHOICE, offsetof(InputSettings, image.colour), 0, 0, colour_names},
 	{"polarity", RULE_CHOICE, offsetof(InputSettings, image.polarity), 0, 0, polarities},
 	{"background", RULE_CHOICE, offsetof(InputSettings, image.background), 0, 0, backgrounds},
 	{"crop", RULE_CHOICE, offsetof(InputSettings, image.crop), 0, 0, crops},
@@ -55,7 +60,8 @@ finish(const InputSettings *settings, NetworkDefinition *definition, Status *sta
 						  "Input: \"%s\" is missing.", input->width == 0 ? "width" : "height");
 	image->width = input->width;
 	image->height = input->height;
-	image->channels = input->colour == 1 ? 3 : 1;
+	image->channels = input->colour == COLOUR_GREY ? 1 : 3;
+	definition->luv = input->colour == COLOUR_LUV;
 	image->polarity = (ImagePolarity) input->polarity;
 	image->remove_background = input->background == 1;
 	image->crop = input->crop == 1;
@@ -71,6 +77,9 @@ finish(const InputSettings *settings, NetworkDefinition *definition, Status *sta
 		return status_set(status, STATUS_DEFINITION, "Set \"polarity\" to \"auto\", \"dark\" or \"light\".",
 						  "Input: \"%s\" needs a polarity, to know ink from paper.",
 						  image->remove_background ? "background" : image->crop ? "crop" : "centre");
+	if (definition->luv && image->polarity != IMAGE_POLARITY_NONE)
+		return status_set(status, STATUS_DEFINITION, "Set \"polarity\" to \"none\", or \"colour\" to \"colour\".",
+						  "Input: the colour \"luv\" is that of photographs, but a polarity makes ink of all colours.");
 	return true;
 }
 
@@ -107,24 +116,14 @@ least(int a, int b)
 	return a < b ? a : b;
 }
 
-/* Whether a part of the distortion applies to this sample, drawn also where its strength is 0: streams stay aligned. */
-static double
-draw(Random *random, double probability, double strength)
-{
-	bool		applies = random_uniform(random) < probability;
-	double		value = random_range(random, -strength, strength);
-
-	return applies ? value : 0;
-}
-
 static void
 draw_mapping(const NetworkDistortion *d, int width, int height, const NetworkCopy *copy, Random *random, Mapping *mapping)
 {
 	double		warp = d->warp * width * (copy->forge ? d->forgery * random_range(random, 2.0 / 3, 4.0 / 3) : 1);
-	double		angle = draw(random, d->probability, d->rotation) * M_PI / 180.0 + copy->turn * M_PI_2;
-	double		scale_x = exp(draw(random, d->probability, d->scale));
-	double		scale_y = exp(draw(random, d->probability, d->scale));
-	double		shear = draw(random, d->probability, d->shear);
+	double		angle = draw_strength(random, d->probability, d->rotation) * M_PI / 180.0 + copy->turn * M_PI_2;
+	double		scale_x = exp(draw_strength(random, d->probability, d->scale));
+	double		scale_y = exp(draw_strength(random, d->probability, d->scale));
+	double		shear = draw_strength(random, d->probability, d->shear);
 	double		cosine = cos(angle);
 	double		sine = sin(angle);
 
@@ -140,8 +139,8 @@ draw_mapping(const NetworkDistortion *d, int width, int height, const NetworkCop
 	mapping->xy = (-sine + shear * cosine) * scale_y;
 	mapping->yx = sine * scale_x;
 	mapping->yy = cosine * scale_y;
-	mapping->shift_x = draw(random, d->probability, d->shift) * width;
-	mapping->shift_y = draw(random, d->probability, d->shift) * height;
+	mapping->shift_x = draw_strength(random, d->probability, d->shift) * width;
+	mapping->shift_y = draw_strength(random, d->probability, d->shift) * height;
 	mapping->warped = (random_uniform(random) < d->probability || copy->forge) && warp > 0;
 	if (mapping->warped)
 		for (int row = 0; row < GRID; row++)
@@ -193,17 +192,6 @@ map_point(const Mapping *mapping, int width, int height, float *x, float *y)
 	*y = v;
 }
 
-/* Roughly normal with standard deviation 1: four uniform numbers of 16 bits, summed. */
-static float
-quick_normal(Random *random)
-{
-	uint64_t	bits = random_next(random);
-	int			sum = (int) (bits & 0xFFFF) + (int) (bits >> 16 & 0xFFFF) + (int) (bits >> 32 & 0xFFFF) +
-		(int) (bits >> 48);
-
-	return ((float) sum - 131070.0f) * (1.0f / 37837.0f);
-}
-
 static void
 convert(const NetworkDefinition *definition, const uint8_t *raster, real *input)
 {
@@ -211,51 +199,69 @@ convert(const NetworkDefinition *definition, const uint8_t *raster, real *input)
 	real		factor = (real) (1 / (255 * definition->deviation));
 	real		shift = (real) (definition->mean / definition->deviation);
 
-	for (size_t i = 0; i < count; i++)
-		input[i] = raster[i] * factor - shift;
+	if (definition->luv)
+		colours_convert_luv(definition, raster, input);
+	else
+		for (size_t i = 0; i < count; i++)
+			input[i] = raster[i] * factor - shift;
 }
 
+/* value [channels]: the raster at a point, interpolated; outside is paper, 0, or what is at the nearest edge. */
 static void
-distort(const NetworkDefinition *definition, const uint8_t *raster, const NetworkCopy *copy, Random *random, real *input)
+value_at(const ImagePreparation *image, const uint8_t *raster, float u, float v, real *value)
 {
-	const ImagePreparation *image = &definition->image;
-	const NetworkDistortion *d = &definition->training.distortion;
+	int			left;
+	int			top;
+	float		s;
+	float		t;
+
+	if (image->polarity == IMAGE_POLARITY_NONE)
+	{
+		u = fmaxf(0, fminf(u, (float) (image->width - 1)));
+		v = fmaxf(0, fminf(v, (float) (image->height - 1)));
+	}
+	left = (int) floorf(u);
+	top = (int) floorf(v);
+	s = u - left;
+	t = v - top;
+	for (int channel = 0; channel < image->channels; channel++)
+	{
+		float		sum = 0;
+
+		for (int corner = 0; corner < 4; corner++)
+		{
+			int			column = left + (corner & 1);
+			int			row = top + (corner >> 1);
+
+			if (column >= 0 && column < image->width && row >= 0 && row < image->height)
+				sum += raster[((size_t) row * image->width + column) * image->channels + channel] *
+					(corner & 1 ? s : 1 - s) * (corner >> 1 ? t : 1 - t);
+		}
+		value[channel] = sum;
+	}
+}
+
+/* values: the distorted picture, real [height, width, channels] in 0 to 255. */
+static void
+move_pixels(const ImagePreparation *image, const uint8_t *raster, const Mapping *mapping, const Mapping *shared, real *values)
+{
 	int			width = image->width;
 	int			height = image->height;
-	int			channels = image->channels;
-	bool		paper = image->polarity != IMAGE_POLARITY_NONE; /* outside is 0; else the nearest edge */
 	double		center_x = (width - 1) / 2.0;
 	double		center_y = (height - 1) / 2.0;
-	double		contrast = 1 + draw(random, d->probability, d->contrast);
-	float		gain = (float) (contrast / 255.0 / definition->deviation);
-	float		base = (float) (-definition->mean / definition->deviation);
-	float		noise = random_uniform(random) < d->probability ? (float) (d->noise * random_uniform(random)) : 0;
-	Mapping		mapping;
-	Mapping		shared;
 	float		row_x[GRID] = {0};
 	float		row_y[GRID] = {0};
 
-	draw_mapping(d, width, height, copy, random, &mapping);
-	if (copy->shared != 0)
-	{
-		Random		stream = random_stream(copy->shared, 0);
-
-		draw_mapping(&definition->training.shared_distortion, width, height, &(NetworkCopy) {0}, &stream, &shared);
-	}
 	for (int y = 0; y < height; y++)
 	{
-		if (mapping.warped)
-			warp_row(&mapping, (float) y * (GRID - 1) / (height > 1 ? height - 1 : 1), row_x, row_y);
+		if (mapping->warped)
+			warp_row(mapping, (float) y * (GRID - 1) / (height > 1 ? height - 1 : 1), row_x, row_y);
 		for (int x = 0; x < width; x++)
 		{
-			float		u = (float) (mapping.xx * (x - center_x) + mapping.xy * (y - center_y) + center_x + mapping.shift_x);
-			float		v = (float) (mapping.yx * (x - center_x) + mapping.yy * (y - center_y) + center_y + mapping.shift_y);
-			int			left;
-			int			top;
-			float		s;
-			float		t;
+			float		u = (float) (mapping->xx * (x - center_x) + mapping->xy * (y - center_y) + center_x + mapping->shift_x);
+			float		v = (float) (mapping->yx * (x - center_x) + mapping->yy * (y - center_y) + center_y + mapping->shift_y);
 
-			if (mapping.warped)
+			if (mapping->warped)
 			{
 				float		at = (float) x * (GRID - 1) / (width > 1 ? width - 1 : 1);
 				int			node = least((int) at, GRID - 2);
@@ -264,37 +270,43 @@ distort(const NetworkDefinition *definition, const uint8_t *raster, const Networ
 				u += row_x[node] * (1 - at) + row_x[node + 1] * at;
 				v += row_y[node] * (1 - at) + row_y[node + 1] * at;
 			}
-			if (copy->shared != 0)
-				map_point(&shared, width, height, &u, &v);
-			if (!paper)
-			{
-				u = fmaxf(0, fminf(u, (float) (width - 1)));
-				v = fmaxf(0, fminf(v, (float) (height - 1)));
-			}
-			left = (int) floorf(u);
-			top = (int) floorf(v);
-			s = u - left;
-			t = v - top;
-			for (int channel = 0; channel < channels; channel++)
-			{
-				float		value = 0;
-
-				for (int corner = 0; corner < 4; corner++)
-				{
-					int			column = left + (corner & 1);
-					int			row = top + (corner >> 1);
-
-					if (column >= 0 && column < width && row >= 0 && row < height)
-						value += raster[((size_t) row * width + column) * channels + channel] *
-							(corner & 1 ? s : 1 - s) * (corner >> 1 ? t : 1 - t);
-				}
-				value = value * gain + base;
-				if (noise > 0)
-					value += noise * quick_normal(random) / (float) definition->deviation;
-				*input++ = value;
-			}
+			if (shared != NULL)
+				map_point(shared, width, height, &u, &v);
+			value_at(image, raster, u, v, values);
+			values += image->channels;
 		}
 	}
+}
+
+static void
+distort(const NetworkDefinition *definition, const uint8_t *raster, const NetworkCopy *copy, Random *random, real *input)
+{
+	const ImagePreparation *image = &definition->image;
+	const NetworkDistortion *d = &definition->training.distortion;
+	bool		shares = copy->shared != 0;
+	ImageColours	colours;
+	ImageColours	shared_colours;
+	Mapping		mapping;
+	Mapping		shared;
+
+	colours_draw(d, random, &colours);
+	draw_mapping(d, image->width, image->height, copy, random, &mapping);
+	if (colours.flip)
+	{
+		mapping.xx = -mapping.xx;
+		mapping.yx = -mapping.yx;
+	}
+	if (shares)
+	{
+		const NetworkDistortion *common = &definition->training.shared_distortion;
+		Random		places = random_stream(copy->shared, 0);
+		Random		stream = random_stream(copy->shared, 1);
+
+		draw_mapping(common, image->width, image->height, &(NetworkCopy) {0}, &places, &shared);
+		colours_draw(common, &stream, &shared_colours);
+	}
+	move_pixels(image, raster, &mapping, shares ? &shared : NULL, input);
+	colours_apply(definition, shares ? &shared_colours : NULL, &colours, random, input);
 }
 
 const InputType input_image = {

@@ -60,6 +60,41 @@ struct InputType
 							real *input);
 };
 
+/*
+ * input_colour.c: how the values of a distorted image change, apart from their places.
+ */
+typedef struct ImageColours
+{
+	double		contrast;		/* factor */
+	float		noise;			/* standard deviation */
+	bool		flip;			/* left and right exchanged: the only place among them */
+	double		blur;			/* standard deviation in pixels; 0: none */
+	bool		recoloured;		/* by any of the following */
+	float		curve[257];		/* of the levels 0 to 255, the last once more: gamma, contrast and brightness */
+	float		mix[3][3];		/* red, green and blue of these: saturation and hue */
+} ImageColours;
+
+/* Whether a part of the distortion applies to this sample, drawn also where its strength is 0: streams stay aligned. */
+static inline double
+draw_strength(Random *random, double probability, double strength)
+{
+	bool		applies = random_uniform(random) < probability;
+	double		value = random_range(random, -strength, strength);
+
+	return applies ? value : 0;
+}
+
+extern void colours_draw(const NetworkDistortion *distortion, Random *random, ImageColours *colours);
+
+/*
+ * values: real [height, width, channels], 0 to 255, become the network's input, in place.  shared: colours changed before, or NULL.
+ */
+extern void colours_apply(const NetworkDefinition *definition, const ImageColours *shared, const ImageColours *colours, Random *random,
+					   real *values);
+
+/* An undistorted raster as the network's input, where that is L*u*v*. */
+extern void colours_convert_luv(const NetworkDefinition *definition, const uint8_t *raster, real *input);
+
 extern const InputType input_image;
 extern const InputType input_pen;
 

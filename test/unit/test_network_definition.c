@@ -105,6 +105,15 @@ static const Refusal refusals[] = {
 	{ONE(CONV ",{'type':'add','from':'x'}"), "Layer 2 (\"add\"): no earlier layer has the name \"x\".", ""},
 	{ONE(CONV ",{'type':'add'}"), "Layer 2 (\"add\"): \"from\" is missing.", ""},
 	{"{'input':{'width':8,'height':6,'crop':'ink'},'layers':[" CONV "]}", "Input: \"crop\" needs a polarity", "auto"},
+	{"{'input':{'width':8,'height':6,'colour':'lab'},'layers':[" CONV "]}", "Input: \"lab\" is unknown for \"colour\".",
+		"grey, colour, luv"},
+	{"{'input':{'width':8,'height':6,'colour':'luv','polarity':'auto'},'layers':[" CONV "]}",
+		"Input: the colour \"luv\" is that of photographs", "none"},
+	{WITH("'training':{'distortion':{'hue':3}}"), "Training: \"distortion.hue\" is for colours, not for grey images.", ""},
+	{WITH("'training':{'shared_distortion':{'saturation':0.3}}"), "Training: \"shared_distortion.saturation\" is for colours", ""},
+	{WITH("'training':{'distortion':{'blur':9}}"), "Training: \"distortion.blur\" is 9 but must be from 0 to 8.", ""},
+	{"{'input':{'kind':'pen','features':['x']},'layers':[{'type':'dense','units':4}],'training':{'distortion':{'flip':1}}}",
+		"Training: \"distortion.flip\" is for images, not for pens.", ""},
 	{WITH("'join':'l2','loss':{'type':'supervised_contrastive'}"),
 		"Loss: \"supervised_contrastive\" compares directions, the join \"l2\" does not.", "cosine"},
 	{"{" INPUT ",'layers':[{'type':'relu'}]}", "The network has no parameters to learn.", ""},
@@ -208,7 +217,8 @@ test_all_settings(void **state)
 		"'warmup':7,'schedule':'exponential','decay':0.99,'average':0.9},"
 		"'training':{'classes':5,'samples':6,'epochs':7,'epoch_samples':8,'turns':true,'held_out':0.25,"
 		"'distortion':{'probability':0.5,'rotation':1,'scale':0.2,'shear':0.3,'shift':0.4,'warp':0.5,'contrast':0.6,"
-		"'noise':0.7}}}");
+		"'noise':0.7,'brightness':0.1,'gamma':0.2,'saturation':0.3,'hue':4,'blur':5,'flip':0.6},"
+		"'shared_distortion':{'brightness':0.2,'gamma':0.3,'saturation':0.4,'hue':5}}}");
 
 	assert_int_equal(definition->image.width, 9);
 	assert_int_equal(definition->image.height, 7);
@@ -239,6 +249,11 @@ test_all_settings(void **state)
 	assert_true(definition->training.distortion.scale == 0.2 && definition->training.distortion.shear == 0.3);
 	assert_true(definition->training.distortion.shift == 0.4 && definition->training.distortion.warp == 0.5);
 	assert_true(definition->training.distortion.contrast == 0.6 && definition->training.distortion.noise == 0.7);
+	assert_true(definition->training.distortion.brightness == 0.1 && definition->training.distortion.gamma == 0.2);
+	assert_true(definition->training.distortion.saturation == 0.3 && definition->training.distortion.hue == 4);
+	assert_true(definition->training.distortion.blur == 5 && definition->training.distortion.flip == 0.6);
+	assert_true(definition->training.shared_distortion.brightness == 0.2 && definition->training.shared_distortion.gamma == 0.3);
+	assert_true(definition->training.shared_distortion.saturation == 0.4 && definition->training.shared_distortion.hue == 5);
 	host_release(test_host(), definition);
 	assert_int_equal(test_host_outstanding(), 0);
 }
