@@ -797,6 +797,10 @@ CREATE FUNCTION siamese.track_quality(truth text, tracks text, OUT mota float8, 
 COMMENT ON FUNCTION siamese.track_quality(text, text) IS
 	'how good the tracks of one video are, from two queries that return (frame integer, track of any type, region box): MOTA, MOTP (mean overlap of matched boxes), switches, fragmentations, false positives and misses by CLEAR MOT (Bernardin, Stiefelhagen 2008), IDF1, IDP and IDR by identities (Ristani et al. 2016), boxes matched where intersection over union is at least 0.5; mostly tracked: matched in 80 % of its frames, mostly lost: in less than 20 %; shares are of 1, and NULL where they are shares of nothing; an error for a box without area and for two boxes of one track in one frame';
 
+CREATE FUNCTION @extschema@.dtw_distance(a anyarray, b anyarray) RETURNS double precision LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1000
+	AS 'MODULE_PATHNAME', 'siamese_dtw_distance';
+COMMENT ON FUNCTION @extschema@.dtw_distance(anyarray, anyarray) IS 'elastic matching (dynamic time warping: Sakoe, Chiba 1978) of two trajectories of a pen, as embed() takes them, without a model: the sum of the differences of place, acceleration (twice) and pressure along the best path, in standard deviations, divided by the points of a, the signature on file; 0 for the same; not symmetric: a slow imitation is farther';
+
 CREATE FUNCTION siamese.preview(image bytea, model text DEFAULT NULL) RETURNS bytea LANGUAGE c STABLE PARALLEL SAFE COST 1000
 	AS 'MODULE_PATHNAME', 'siamese_preview';
 COMMENT ON FUNCTION siamese.preview(bytea, text) IS 'an image exactly as the model''s network sees it, as a PNG';

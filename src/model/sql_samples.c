@@ -76,10 +76,8 @@ is_number_type(Oid type)
 }
 
 bool
-model_try_prepare_pen(const NetworkDefinition *definition, ArrayType *pen, uint8 *sample, Status *status)
+model_try_pen_rows(ArrayType *pen, PenRows *rows, Status *status)
 {
-	PenRows		rows;
-
 	if (!is_number_type(ARR_ELEMTYPE(pen)))
 		return status_set(status, STATUS_PEN, "A pen's trajectory is real[] or double precision[]: '{{x,y},{x,y},...}'.",
 						  "The array is of %s.", format_type_be(ARR_ELEMTYPE(pen)));
@@ -88,12 +86,20 @@ model_try_prepare_pen(const NetworkDefinition *definition, ArrayType *pen, uint8
 						  "The array has %d dimension%s; it must have 2.", ARR_NDIM(pen), ARR_NDIM(pen) == 1 ? "" : "s");
 	if (array_contains_nulls(pen))
 		return status_set(status, STATUS_PEN, "", "Row %d: it contains NULL.", row_of_null(pen));
-	rows = (PenRows) {.rows = ARR_DIMS(pen)[0], .columns = ARR_DIMS(pen)[1]};
+	*rows = (PenRows) {.rows = ARR_DIMS(pen)[0], .columns = ARR_DIMS(pen)[1]};
 	if (ARR_ELEMTYPE(pen) == FLOAT4OID)
-		rows.single = (const float *) ARR_DATA_PTR(pen);
+		rows->single = (const float *) ARR_DATA_PTR(pen);
 	else
-		rows.wide = wide_values(pen);
-	return pen_prepare(&rows, &definition->pen, (float *) (void *) sample, status);
+		rows->wide = wide_values(pen);
+	return true;
+}
+
+bool
+model_try_prepare_pen(const NetworkDefinition *definition, ArrayType *pen, uint8 *sample, Status *status)
+{
+	PenRows		rows;
+
+	return model_try_pen_rows(pen, &rows, status) && pen_prepare(&rows, &definition->pen, (float *) (void *) sample, status);
 }
 
 bool

@@ -10,9 +10,13 @@
 #include "utils/array.h"
 
 #include "model/model.h"
+#include "pen/pen.h"
 
 /* Decodes and prepares an image: raster [network_sample_bytes]; raises if it is a bad one. */
 extern void model_prepare_image(const NetworkDefinition *definition, bytea *image, uint8 *raster);
+
+/* A pen's trajectory as rows, which point into the array; false and its status if it is none: of another type, not of two dimensions. */
+extern bool model_try_pen_rows(ArrayType *pen, PenRows *rows, Status *status);
 
 /* A pen's trajectory -> sample [network_sample_bytes]; a bad one gives false and its status. */
 extern bool model_try_prepare_pen(const NetworkDefinition *definition, ArrayType *pen, uint8 *sample, Status *status);

@@ -106,6 +106,18 @@ SELECT max(embed(pen, 'm') <-> embed(siamese.pen_from_inkml('<ink><traceFormat><
 	|| (SELECT string_agg(concat_ws(' ', pen[i][1], pen[i][2], pen[i][3], pen[i][4]), ',' ORDER BY i) FROM generate_series(1, array_length(pen, 1)) i) || '</trace></ink>'), 'm')) AS distance
 	FROM specimen WHERE sample = 1;
 
+-- elastic matching, without a model: a person's own signatures are nearer than skilled forgeries and than others'
+SELECT round(avg(genuine)::numeric, 1) < round(avg(forged)::numeric, 1) AS forged_farther, round(avg(genuine)::numeric, 1) < round(avg(random)::numeric, 1) AS others_farther
+	FROM (SELECT avg(dtw_distance(a.pen, b.pen)) FILTER (WHERE a.signer = b.signer AND b.genuine) AS genuine,
+		avg(dtw_distance(a.pen, b.pen)) FILTER (WHERE a.signer = b.signer AND NOT b.genuine) AS forged,
+		avg(dtw_distance(a.pen, b.pen)) FILTER (WHERE a.signer <> b.signer) AS random
+		FROM specimen a JOIN specimen b ON a.sample = 1 AND b.sample > 1 AND a.genuine GROUP BY a.signer) d;
+SELECT max(dtw_distance(pen, pen)) AS same, max(dtw_distance(pen::double precision[], pen::double precision[])) AS same_wide FROM specimen;
+SELECT dtw_distance(NULL::real[], pen) FROM specimen LIMIT 1;
+SELECT dtw_distance('{{1,2},{3,4}}'::real[], pen) FROM specimen LIMIT 1;
+SELECT dtw_distance('{1,2,3}'::real[], pen) FROM specimen LIMIT 1;
+SELECT dtw_distance('{{a,b}}'::text[], '{{a,b}}'::text[]);
+
 DROP EXTENSION siamese CASCADE;
 DROP TABLE wrong, specimen;
 DROP DOMAIN trajectory;

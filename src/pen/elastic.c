@@ -1,0 +1,107 @@
+/*
+ * elastic.c: elastic matching of two trajectories: what of them is compared, and by which loops.
+ */
+#include "pen/elastic.h"
+
+#include <math.h>
+
+#include "common/number.h"
+#include "pen/elastic_internal.h"
+
+static const PenPreparation preparation = {
+	.resampling = PEN_RESAMPLING_TIME,
+	.drift = true,
+	.scale = PEN_SCALE_BOTH,
+	.rate = ELASTIC_RATE,
+	.feature_count = ELASTIC_VALUES,
+	.feature = {PEN_FEATURE_X, PEN_FEATURE_Y, PEN_FEATURE_CENTRIPETAL, PEN_FEATURE_TANGENTIAL, PEN_FEATURE_PRESSURE},
+};
+
+static int
+points_of(const PenRows *pen)
+{
+	double		seconds = pen->columns > 3 ? pen_value(pen, pen->rows - 1, 3) - pen_value(pen, 0, 3) : (double) (pen->rows - 1) / ELASTIC_RATE;
+
+	return (int) clamp(seconds * ELASTIC_RATE + 1.0, ELASTIC_LEAST, ELASTIC_MOST);
+}
+
+/* One value of all points in standard deviations, as bytes; all 0 if it does not change. */
+static void
+standardize(const float *input, int length, int8_t *value)
+{
+	double		mean = 0.0;
+	double		square = 0.0;
+	double		scale;
+
+	for (int i = 0; i < length; i++)
+		mean += input[i * ELASTIC_VALUES] / length;
+	for (int i = 0; i < length; i++)
+		square += (input[i * ELASTIC_VALUES] - mean) * (input[i * ELASTIC_VALUES] - mean) / length;
+	scale = square > 1e-12 ? ELASTIC_UNIT / sqrt(square) : 0.0;
+	for (int i = 0; i < length; i++)
+		value[i] = (int8_t) rint(clamp(scale * (input[i * ELASTIC_VALUES] - mean), -127.0, 127.0));
+}
+
+bool
+elastic_sequence(const PenRows *pen, const Host *host, ElasticSequence *sequence, Status *status)
+{
+	PenPreparation prepared = preparation;
+	float	   *sample;
+	float	   *input;
+
+	sequence->value = NULL;
+	if (!pen_check(pen, status))
+		return false;
+	sequence->length = prepared.length = points_of(pen);
+	sample = host_allocate(host, (size_t) sequence->length * (PEN_VALUES + ELASTIC_VALUES), sizeof(float), status);
+	if (sample == NULL)
+		return false;
+	input = sample + (size_t) sequence->length * PEN_VALUES;
+	sequence->value = host_allocate(host, (size_t) sequence->length, ELASTIC_VALUES, status);
+	if (sequence->value == NULL || !pen_prepare(pen, &prepared, sample, status))
+	{
+		host_release(host, sequence->value);
+		host_release(host, sample);
+		return false;
+	}
+	pen_features(&prepared, sample, input);
+	for (int k = 0; k < ELASTIC_VALUES; k++)
+		standardize(input + k, sequence->length, sequence->value + (size_t) k * sequence->length);
+	host_release(host, sample);
+	return true;
+}
+
+ElasticWarp
+elastic_warp_of(CpuLevel level)
+{
+	switch (level)
+	{
+#if defined(__x86_64__)
+		case CPU_AVX2:
+			return elastic_warp_avx2;
+		case CPU_AVX512:
+			return elastic_warp_avx512;
+#endif
+		default:				/* 64-bit ARM has vectors in plain C, too */
+			return elastic_warp_portable;
+	}
+}
+
+bool
+elastic_distance(const ElasticSequence *a, const ElasticSequence *b, const Host *host, double *distance, Status *status)
+{
+	int32_t    *work = host_allocate(host, ELASTIC_WORK(a->length) * sizeof(int32_t) + (size_t) b->length * ELASTIC_VALUES, 1, status);
+	int8_t	   *backwards;
+
+	if (work == NULL)
+		return false;
+	backwards = (int8_t *) (work + ELASTIC_WORK(a->length));
+	for (int k = 0; k < ELASTIC_VALUES; k++)
+	{
+		for (int i = 0; i < b->length; i++)
+			backwards[k * b->length + i] = b->value[k * b->length + b->length - 1 - i];
+	}
+	*distance = (double) elastic_warp_of(cpu_level())(a->value, a->length, backwards, b->length, work) / ELASTIC_UNIT / a->length;
+	host_release(host, work);
+	return true;
+}
