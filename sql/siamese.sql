@@ -432,9 +432,9 @@ CREATE TABLE siamese.model (
 		AND pg_catalog.translate(fingerprint, '0123456789abcdef', '') = ''),
 	network text NOT NULL,
 	definition jsonb NOT NULL,
-	metric text NOT NULL CHECK (metric IN ('l1', 'l2', 'cosine')),
-	dimensions integer NOT NULL,
-	calibration jsonb NOT NULL,
+	metric text CHECK (metric IN ('l1', 'l2', 'cosine')),
+	dimensions integer,
+	calibration jsonb,
 	scores jsonb NOT NULL,
 	seed bigint NOT NULL,
 	epochs integer NOT NULL,
@@ -443,7 +443,11 @@ CREATE TABLE siamese.model (
 	created_by name NOT NULL DEFAULT current_user,
 	created_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
 	finished_at timestamptz,
-	PRIMARY KEY (name, version)
+	PRIMARY KEY (name, version),
+	-- a tracker embeds nothing
+	CHECK (CASE WHEN pg_catalog.jsonb_extract_path_text(definition, 'kind') IS NOT DISTINCT FROM 'tracker'
+		THEN metric IS NULL AND dimensions IS NULL AND calibration IS NULL
+		ELSE metric IS NOT NULL AND dimensions IS NOT NULL AND calibration IS NOT NULL END)
 );
 COMMENT ON TABLE siamese.model IS 'versions of trained models; a version never changes: siamese.calibrate() makes a new one with the same fingerprint';
 COMMENT ON COLUMN siamese.model.fingerprint IS '64 bits of a SHA-256 over definition and weights, which its embeddings carry';
@@ -800,6 +804,23 @@ COMMENT ON FUNCTION siamese.track_quality(text, text) IS
 CREATE FUNCTION @extschema@.dtw_distance(a anyarray, b anyarray) RETURNS double precision LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1000
 	AS 'MODULE_PATHNAME', 'siamese_dtw_distance';
 COMMENT ON FUNCTION @extschema@.dtw_distance(anyarray, anyarray) IS 'elastic matching (dynamic time warping: Sakoe, Chiba 1978) of two trajectories of a pen, as embed() takes them, without a model: the sum of the differences of place, acceleration (twice) and pressure along the best path, in standard deviations, divided by the points of a, the signature on file; 0 for the same; not symmetric: a slow imitation is farther';
+
+CREATE PROCEDURE siamese.train_tracker(model text, examples text, appearance text DEFAULT NULL, options jsonb DEFAULT '{}')
+	LANGUAGE c AS 'MODULE_PATHNAME', 'siamese_train_tracker';
+COMMENT ON PROCEDURE siamese.train_tracker(text, text, text, jsonb) IS
+	'learns how to link detections, as the next version of a model, from a query that returns (sequence of any type, frame integer, region box, score, track of any type) and then, in any order, image bytea or appearance embedding if the appearance (a model with embeddings, NULL: geometry alone) is given, and frame_rate (frames a second; else the option''s); track is NULL for a false detection; scores are compared within a sequence only; options: trees, depth and rate of the boosting, gap (seconds that a track may be unseen, 3), frame_rate (25); Leal-Taixé et al. 2016, sections 4 and 5';
+REVOKE ALL ON PROCEDURE siamese.train_tracker(text, text, text, jsonb) FROM PUBLIC;
+
+CREATE FUNCTION siamese.track(frame integer, region box, score float8, appearance @extschema@.embedding, model text, frame_rate float8 DEFAULT NULL)
+	RETURNS integer LANGUAGE c STABLE WINDOW PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'siamese_track';
+COMMENT ON FUNCTION siamese.track(integer, box, float8, @extschema@.embedding, text, float8) IS
+	'window function: the number of the track of each detection of a video, from 1 in the order of first frames, NULL for a false detection and where frame, region or score is NULL; PARTITION BY video, no ORDER BY; appearance: an embedding by the appearance model of the tracker, may be NULL; frame_rate: frames a second, NULL: the mean of the tracker''s examples; an error for a box without area, a score that is not finite and embeddings of another model';
+
+CREATE FUNCTION siamese.link(detections text, model text, options jsonb DEFAULT '{}')
+	RETURNS TABLE (id text, track integer, frame integer, region box, score float8, interpolated boolean)
+	LANGUAGE c VOLATILE STRICT COST 100000 ROWS 10000 AS 'MODULE_PATHNAME', 'siamese_link';
+COMMENT ON FUNCTION siamese.link(text, text, jsonb) IS
+	'the tracks of one video, by frame and track: what siamese.track() finds among the rows of a query that returns (id of any type, frame integer, region box, score) and then, if the tracker has an appearance, image bytea (embedded here, on siamese.training_threads threads) or appearance embedding; false detections are left out, gaps filled (id and score NULL, interpolated true) and boxes smoothed; options: frame_rate (frames a second; the mean of the tracker''s examples), interpolate (gaps of up to so many seconds; the gap of the tracker), smooth (seconds on both sides of a box that its place is fitted over, 0.8; 0: boxes as they were detected)';
 
 CREATE FUNCTION siamese.preview(image bytea, model text DEFAULT NULL) RETURNS bytea LANGUAGE c STABLE PARALLEL SAFE COST 1000
 	AS 'MODULE_PATHNAME', 'siamese_preview';

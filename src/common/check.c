@@ -14,6 +14,8 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
+#include "utils/builtins.h"
+#include "utils/geo_decls.h"
 
 #include "common/check.h"
 #include "common/compat.h"
@@ -107,6 +109,31 @@ check_raise_damaged_model(const char *detail)
 			 errdetail("%s", detail),
 			 errhint("Train it again, or restore siamese.model and siamese.model_weights from a backup.")));
 	pg_unreachable();
+}
+
+void
+check_raise_tracker(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+			 errmsg("the model is a tracker: it links detections and embeds nothing"),
+			 errhint("siamese.track() and siamese.link() use it.")));
+	pg_unreachable();
+}
+
+/* A box of PostgreSQL's has its corners sorted, whichever way y grows. */
+void
+check_region(Datum box, const char *rows, int frame)
+{
+	const BOX  *region = DatumGetBoxP(box);
+	double		width = region->high.x - region->low.x;
+	double		height = region->high.y - region->low.y;
+
+	if (!isfinite(width * height) || !(width > 0) || !(height > 0))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a box of the %s has no area", rows),
+				 errdetail("In frame %d: %s.", frame, DatumGetCString(DirectFunctionCall1(box_out, box)))));
 }
 
 void

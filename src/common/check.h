@@ -40,6 +40,14 @@ extern void check_raise_no_model(void) __attribute__((noreturn));	/* an unbound 
 /* Always fails: a trigger function was called otherwise. */
 extern void check_raise_not_trigger(const char *function) __attribute__((noreturn));
 
+/* Always fails: a tracker was named where a model is needed that embeds samples. */
+extern void check_raise_tracker(void) __attribute__((noreturn));
+
+/* ---- detections -------------------------------------------------------------------------------------------------- */
+
+/* Raises unless a box of rows (in the plural) in a frame is finite and has an area. */
+extern void check_region(Datum box, const char *rows, int frame);
+
 /* ---- embeddings -------------------------------------------------------------------------------------------------- */
 
 /* 1 <= dimensions <= LIMIT_DIMENSIONS. */

@@ -3,8 +3,6 @@
  */
 #include "postgres.h"
 
-#include <math.h>
-
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -52,22 +50,6 @@ check_columns(void *argument, TupleDesc descriptor)
 	fmgr_info_cxt(output, &reader->track_output, reader->context);
 }
 
-/* A box of PostgreSQL's has its corners sorted, whichever way y grows. */
-static Region
-read_region(const Reader *reader, Datum value, int frame)
-{
-	const BOX  *region = DatumGetBoxP(value);
-	Region			box = {region->low.x, region->low.y, region->high.x, region->high.y};
-	double		area = region_area(&box);
-
-	if (!isfinite(area) || !(area > 0))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("a box of the %s has no area", reader->form.name),
-				 errdetail("In frame %d: %s.", frame, DatumGetCString(DirectFunctionCall1(box_out, value)))));
-	return box;
-}
-
 static void
 read_row(void *argument, HeapTuple tuple, TupleDesc descriptor)
 {
@@ -75,6 +57,7 @@ read_row(void *argument, HeapTuple tuple, TupleDesc descriptor)
 	TrackBoxes *boxes = &reader->boxes;
 	Datum		value[3];
 	bool		isnull[3];
+	const BOX  *region;
 	TrackBox   *box;
 
 	heap_deform_tuple(tuple, descriptor, value, isnull);
@@ -92,10 +75,12 @@ read_row(void *argument, HeapTuple tuple, TupleDesc descriptor)
 		reader->room *= 2;
 		boxes->box = repalloc_huge(boxes->box, sizeof(TrackBox) * (Size) reader->room);
 	}
+	region = DatumGetBoxP(value[2]);
 	box = &boxes->box[boxes->count++];
 	box->frame = DatumGetInt32(value[0]);
 	box->track = numbered_names_number(reader->names, OutputFunctionCall(&reader->track_output, value[1]));
-	box->box = read_region(reader, value[2], box->frame);
+	check_region(value[2], reader->form.name, box->frame);
+	box->box = (Region) {region->low.x, region->low.y, region->high.x, region->high.y};
 }
 
 /* Within an SPI connection; all of it in the current memory context. */

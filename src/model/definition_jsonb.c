@@ -98,6 +98,14 @@ add_container(Leaves *leaves, const char *path, JsonbContainer *container)
 	}
 }
 
+bool
+definition_is_tracker(Jsonb *json)
+{
+	JsonbValue *kind = JB_ROOT_IS_OBJECT(json) ? getKeyJsonValueFromContainer(&json->root, "kind", 4, NULL) : NULL;
+
+	return kind != NULL && kind->type == jbvString && kind->val.string.len == 7 && memcmp(kind->val.string.val, "tracker", 7) == 0;
+}
+
 NetworkDefinition *
 definition_from_jsonb(Jsonb *json)
 {
@@ -107,6 +115,8 @@ definition_from_jsonb(Jsonb *json)
 
 	if (!JB_ROOT_IS_OBJECT(json))
 		check_raise_definition("It is not a JSON object.");
+	if (definition_is_tracker(json))
+		check_raise_tracker();
 	add_container(&leaves, "", &json->root);
 	definition = network_define(leaves.setting, leaves.count, host_server(), &status);
 	if (definition == NULL)

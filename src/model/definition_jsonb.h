@@ -10,6 +10,9 @@
 
 #include "network/network.h"
 
+/* Whether it is the definition of a tracker (linking/stored_tracker.c), which no network has: {"kind": "tracker", ...}. */
+extern bool definition_is_tracker(Jsonb *json);
+
 /* jsonb -> checked definition in the current memory context; raises "invalid network definition". */
 extern NetworkDefinition *definition_from_jsonb(Jsonb *json);
 

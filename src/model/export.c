@@ -15,9 +15,11 @@
 #include "common/compat.h"
 #include "common/limits.h"
 #include "common/spi.h"
+#include "model/definition_jsonb.h"
 #include "model/exported.h"
 #include "model/model.h"
 #include "model/names.h"
+#include "model/row_cache.h"
 #include "model/stored_weights.h"
 
 /* The header of the row that the name means, in UTF-8, in the current memory context. */
@@ -46,6 +48,35 @@ read_header(const char *model, size_t weights)
 	return pg_server_to_any(header, (int) strlen(header), PG_UTF8);
 }
 
+/* Of a network from the copy that all backends share; those of a tracker are read. */
+static const real *
+read_weights(const char *name, size_t *count)
+{
+	uint64		fingerprint = model_find_named(name);
+	Oid			type = TEXTOID;
+	Datum		value = CStringGetTextDatum(model_fingerprint_text(fingerprint));
+	MemoryContext caller = CurrentMemoryContext;
+	const real *weights = NULL;
+	bool		isnull;
+
+	SPI_connect();
+	if (spi_read("SELECT definition FROM siamese.model WHERE fingerprint OPERATOR(pg_catalog.=) $1 LIMIT 1",
+				 1, &type, &value, 1) == 1 && definition_is_tracker(DatumGetJsonbP(spi_datum(1, &isnull))))
+	{
+		MemoryContextSwitchTo(caller);
+		weights = model_load_all_weights(fingerprint, count);
+	}
+	SPI_finish();
+	if (weights == NULL)
+	{
+		const Model *model = model_by_fingerprint(fingerprint);
+
+		*count = network_weight_count(model->network);
+		weights = model->weights;
+	}
+	return weights;
+}
+
 static char *
 put_length(char *to, size_t length)
 {
@@ -61,8 +92,8 @@ Datum
 siamese_export_model(PG_FUNCTION_ARGS)
 {
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	Model	   *model = model_by_name(name);
-	size_t		count = network_weight_count(model->network);
+	size_t		count;
+	const real *weights = read_weights(name, &count);
 	char	   *header = read_header(name, count);
 	size_t		header_bytes = strlen(header);
 	uint64		total = EXPORTED_MAGIC_BYTES + EXPORTED_LENGTH_BYTES + header_bytes + exported_weight_bytes(count) +
@@ -89,7 +120,7 @@ siamese_export_model(PG_FUNCTION_ARGS)
 
 		CHECK_FOR_INTERRUPTS();
 		to = put_length(to, values * sizeof(float));
-		model_encode_weights(model->weights + done, values, to);
+		model_encode_weights(weights + done, values, to);
 		to += values * sizeof(float);
 	}
 	model_digest(VARDATA(result), to - VARDATA(result), (uint8 *) to);

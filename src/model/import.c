@@ -30,11 +30,13 @@
 #include "model/stored_calibration.h"
 #include "model/stored_weights.h"
 #include "network/network.h"
+#include "tracking/tracker.h"
 
 typedef struct Imported
 {
 	Jsonb	   *header;
 	Jsonb	   *definition;
+	bool		tracker;		/* has no metric, dimensions and calibration: insert_version() makes them NULL */
 	Jsonb	   *calibration;
 	Jsonb	   *scores;
 	const char *network;
@@ -130,15 +132,22 @@ read_header(Imported *imported, const char *header, int length)
 	if (!JB_ROOT_IS_OBJECT(imported->header))
 		bad_value("Its header is not a JSON object.");
 	imported->network = get_text(imported, "network");
-	imported->metric = get_text(imported, "metric");
 	imported->fingerprint = model_fingerprint_parse(get_text(imported, "fingerprint"));
-	imported->dimensions = (int) get_number(imported, "dimensions", 1, LIMIT_DIMENSIONS);
 	imported->seed = get_number(imported, "seed", PG_INT64_MIN, PG_INT64_MAX);
 	imported->epochs = (int) get_number(imported, "epochs", 1, PG_INT32_MAX);
 	imported->threads = (int) get_number(imported, "threads", 1, LIMIT_THREADS);
 	imported->count = (size_t) get_number(imported, "weights", 1, PG_INT64_MAX);
 	imported->definition = get_object(imported, "definition");
 	imported->scores = get_object(imported, "scores");
+	imported->tracker = definition_is_tracker(imported->definition);
+	if (imported->tracker)
+	{
+		imported->metric = "";
+		imported->calibration = imported->scores;
+		return;
+	}
+	imported->metric = get_text(imported, "metric");
+	imported->dimensions = (int) get_number(imported, "dimensions", 1, LIMIT_DIMENSIONS);
 	imported->calibration = get_object(imported, "calibration");
 	calibration_from_jsonb(imported->calibration, &calibration);
 	references_from_jsonb(imported->calibration);
@@ -162,6 +171,21 @@ check_definition(const Imported *imported)
 						   network_dimensions(network), metric_name(definition->metric), imported->dimensions,
 						   imported->metric));
 	network_destroy(network);
+}
+
+static void
+check_tracker(const Imported *imported)
+{
+	Tracker		tracker;
+	Status		status;
+
+	if (!tracker_unpack(host_server(), imported->weights, imported->count, &tracker, &status))
+	{
+		if (status.code != STATUS_ARGUMENT)
+			check_raise_status(&status);
+		bad_value(status.detail);
+	}
+	tracker_release(host_server(), &tracker);
 }
 
 static void
@@ -203,10 +227,13 @@ read_exported(Imported *imported, const char *from, size_t length)
 	if (imported->count > length || exported_weight_bytes(imported->count) != length - least - header_bytes)
 		bad_value(psprintf("It has %zu bytes of weights, but %zu weights are stated.", length - least - header_bytes,
 						   imported->count));
-	check_definition(imported);
+	if (!imported->tracker)
+		check_definition(imported);
 	read_weights(imported, from + EXPORTED_MAGIC_BYTES + EXPORTED_LENGTH_BYTES + header_bytes);
 	if (model_fingerprint(imported->definition, imported->weights, imported->count) != imported->fingerprint)
 		bad_value("Definition and weights do not have the stated fingerprint.");
+	if (imported->tracker)
+		check_tracker(imported);
 }
 
 static int
@@ -230,8 +257,9 @@ insert_version(const Imported *imported, const char *name, const char *owner)
 	values[11] = CStringGetTextDatum(owner);
 	spi_execute("INSERT INTO siamese.model (name, version, network, fingerprint, definition, metric, dimensions,"
 				" seed, epochs, threads, scores, calibration, created_by, finished_at)"
-				" SELECT $1, coalesce(pg_catalog.max(version), 0) OPERATOR(pg_catalog.+) 1, $2, $3, $4, $5, $6,"
-				" $7, $8, $9, $10, $11, $12, pg_catalog.now()"
+				" SELECT $1, coalesce(pg_catalog.max(version), 0) OPERATOR(pg_catalog.+) 1, $2, $3, $4,"
+				" CASE WHEN $6 OPERATOR(pg_catalog.>) 0 THEN $5 END, CASE WHEN $6 OPERATOR(pg_catalog.>) 0 THEN $6 END,"
+				" $7, $8, $9, $10, CASE WHEN $6 OPERATOR(pg_catalog.>) 0 THEN $11 END, $12, pg_catalog.now()"
 				" FROM siamese.model WHERE name OPERATOR(pg_catalog.=) $1 RETURNING version",
 				12, types, values, SPI_OK_INSERT_RETURNING);
 	return spi_int(1);
@@ -256,7 +284,7 @@ siamese_import_model(PG_FUNCTION_ARGS)
 	model_lock_name(name, false);
 	SPI_connect();
 	owner = model_check_owner(name);
-	other = model_other_calibration(imported.fingerprint, name, imported.calibration);
+	other = imported.tracker ? NULL : model_other_calibration(imported.fingerprint, name, imported.calibration);
 	model_act_as_owner(&caller);
 	model_store_weights(imported.fingerprint, imported.weights, imported.count);
 	version = insert_version(&imported, name, owner);

@@ -18,6 +18,7 @@
 #include "common/limits.h"
 #include "common/spi.h"
 #include "model/rights.h"
+#include "model/server_network.h"
 #include "model/stored_weights.h"
 
 void
@@ -188,4 +189,31 @@ model_load_weights(uint64 fingerprint, real *weights, size_t count)
 	}
 	SPI_freeplan(plan);
 	model_act_as_caller(&caller);
+}
+
+real *
+model_load_all_weights(uint64 fingerprint, size_t *count)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	Oid			type = TEXTOID;
+	Datum		value = CStringGetTextDatum(model_fingerprint_text(fingerprint));
+	ModelCaller user;
+	bool		isnull;
+	int64		bytes;
+	real	   *weights;
+
+	model_act_as_owner(&user);
+	spi_read("SELECT pg_catalog.sum(pg_catalog.octet_length(weights)) FROM siamese.model_weights"
+			 " WHERE fingerprint OPERATOR(pg_catalog.=) $1", 1, &type, &value, 1);
+	bytes = DatumGetInt64(spi_datum(1, &isnull));
+	model_act_as_caller(&user);
+	if (isnull)
+		check_raise_damaged_model(psprintf("The weights of %016llx are missing.", (unsigned long long) fingerprint));
+	if (bytes / sizeof(float) > LIMIT_PARAMETERS)
+		check_raise_damaged_model(psprintf("The weights of %016llx have %lld bytes.", (unsigned long long) fingerprint, (long long) bytes));
+	MemoryContextSwitchTo(caller);
+	*count = bytes / sizeof(float);
+	weights = server_reals(*count);
+	model_load_weights(fingerprint, weights, *count);
+	return weights;
 }

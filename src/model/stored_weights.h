@@ -30,4 +30,7 @@ extern void model_digest(const char *bytes, size_t length, uint8 *digest);
 extern void model_store_weights(uint64 fingerprint, const real *weights, size_t count);
 extern void model_load_weights(uint64 fingerprint, real *weights, size_t count);
 
+/* As many as are stored, in the current memory context. */
+extern real *model_load_all_weights(uint64 fingerprint, size_t *count);
+
 #endif

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "common/number.h"
+#include "common/random.h"
 #include "tracking/boost.h"
 
 #define BINS 255				/* of values; one more for those that are missing */
@@ -57,6 +58,8 @@ typedef struct Trainer
 	Sums	   *row;			/* [rows]: derivatives */
 	int		   *order;			/* [rows] */
 	int		   *other;			/* [rows]: scratch of a partition */
+	int		   *chosen;			/* [features]: the first choices of them are those that the tree may split by, rising */
+	int			choices;
 	Sums	   *histograms;		/* [2 ^ depth, features, ALL_BINS]: two levels never need more */
 	Growing    *level;			/* [2 ^ depth] */
 	Growing    *next;			/* [2 ^ depth] */
@@ -67,7 +70,7 @@ typedef struct Trainer
 BoostSettings
 boost_defaults(int trees)
 {
-	return (BoostSettings) {.trees = trees, .depth = 4, .rate = 0.1, .lambda = 1, .least_weight = 1};
+	return (BoostSettings) {.trees = trees, .depth = 4, .rate = 0.1, .lambda = 1, .least_weight = 1, .feature_share = 1};
 }
 
 /* ---- bins ---------------------------------------------------------------------------------------------------------- */
@@ -175,18 +178,48 @@ take_derivatives(Trainer *trainer)
 	}
 }
 
+static int
+compare_ints(const void *a, const void *b)
+{
+	return *(const int *) a - *(const int *) b;
+}
+
+/* Draws the features of a tree; the order of trees and features decides, nothing else. */
+static void
+choose_features(Trainer *trainer, int tree)
+{
+	Random		random = random_stream(1, (uint64_t) tree);
+
+	trainer->choices = (int) (trainer->settings->feature_share * trainer->features + 0.5);
+	if (trainer->choices < 1)
+		trainer->choices = 1;
+	for (int i = 0; i < trainer->features; i++)
+		trainer->chosen[i] = i;
+	for (int i = 0; i < trainer->choices && trainer->choices < trainer->features; i++)
+	{
+		int			other = i + (int) random_below(&random, (uint32_t) (trainer->features - i));
+		int			swap = trainer->chosen[i];
+
+		trainer->chosen[i] = trainer->chosen[other];
+		trainer->chosen[other] = swap;
+	}
+	qsort(trainer->chosen, trainer->choices, sizeof(int), compare_ints);
+}
+
 static void
 sum_histogram(const Trainer *trainer, Growing *growing)
 {
-	memset(growing->histogram, 0, sizeof(Sums) * ALL_BINS * (size_t) trainer->features);
+	for (int i = 0; i < trainer->choices; i++)
+		memset(growing->histogram + (size_t) trainer->chosen[i] * ALL_BINS, 0, sizeof(Sums) * ALL_BINS);
 	for (int i = growing->first; i < growing->first + growing->count; i++)
 	{
 		int			row = trainer->order[i];
 		const unsigned char *bin = trainer->bin + (size_t) row * trainer->features;
 		Sums		sums = trainer->row[row];
 
-		for (int feature = 0; feature < trainer->features; feature++)
+		for (int j = 0; j < trainer->choices; j++)
 		{
+			int			feature = trainer->chosen[j];
 			Sums	   *to = growing->histogram + (size_t) feature * ALL_BINS + bin[feature];
 
 			to->gradient += sums.gradient;
@@ -198,11 +231,12 @@ sum_histogram(const Trainer *trainer, Growing *growing)
 static void
 subtract_histogram(const Trainer *trainer, Sums *from, const Sums *what)
 {
-	for (size_t i = 0; i < (size_t) trainer->features * ALL_BINS; i++)
-	{
-		from[i].gradient -= what[i].gradient;
-		from[i].hessian -= what[i].hessian;
-	}
+	for (int i = 0; i < trainer->choices; i++)
+		for (size_t j = (size_t) trainer->chosen[i] * ALL_BINS; j < ((size_t) trainer->chosen[i] + 1) * ALL_BINS; j++)
+		{
+			from[j].gradient -= what[j].gradient;
+			from[j].hessian -= what[j].hessian;
+		}
 }
 
 /* Twice the loss that a node of these sums saves. */
@@ -230,8 +264,9 @@ find_split(const Trainer *trainer, const Growing *growing)
 {
 	SplitPlace	best = {.gain = 1e-9};
 
-	for (int feature = 0; feature < trainer->features; feature++)
+	for (int i = 0; i < trainer->choices; i++)
 	{
+		int			feature = trainer->chosen[i];
 		const Sums *histogram = growing->histogram + (size_t) feature * ALL_BINS;
 		Sums		missing = histogram[MISSING];
 		Sums		left = {0, 0};
@@ -339,6 +374,7 @@ grow_tree(Trainer *trainer, int tree, Status *status)
 
 	if (!add_nodes(trainer, 1, status))
 		return false;
+	choose_features(trainer, tree);
 	trainer->boost->root[tree] = trainer->boost->nodes - 1;
 	trainer->level[0] = (Growing) {.node = trainer->boost->nodes - 1, .count = trainer->rows, .histogram = trainer->histograms};
 	for (int i = 0; i < trainer->rows; i++)
@@ -420,6 +456,7 @@ allocate(Trainer *trainer, Status *status)
 		(trainer->row = host_allocate(host, rows, sizeof(Sums), status)) != NULL &&
 		(trainer->order = host_allocate(host, rows, sizeof(int), status)) != NULL &&
 		(trainer->other = host_allocate(host, rows, sizeof(int), status)) != NULL &&
+		(trainer->chosen = host_allocate(host, trainer->features, sizeof(int), status)) != NULL &&
 		(trainer->histograms = host_allocate(host, leaves * trainer->features, sizeof(Sums) * ALL_BINS, status)) != NULL &&
 		(trainer->level = host_allocate(host, leaves, sizeof(Growing), status)) != NULL &&
 		(trainer->next = host_allocate(host, leaves, sizeof(Growing), status)) != NULL;
@@ -449,6 +486,7 @@ boost_train(const Host *host, const BoostSettings *settings, int rows, int featu
 	host_release(host, trainer.row);
 	host_release(host, trainer.order);
 	host_release(host, trainer.other);
+	host_release(host, trainer.chosen);
 	host_release(host, trainer.histograms);
 	host_release(host, trainer.level);
 	host_release(host, trainer.next);

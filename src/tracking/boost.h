@@ -20,9 +20,10 @@ typedef struct BoostSettings
 	double		rate;			/* 0 < rate <= 1: what a tree's leaves are multiplied by */
 	double		lambda;			/* >= 0: added to the sum of second derivatives of a leaf */
 	double		least_weight;	/* > 0: of second derivatives in a leaf, their sum */
+	double		feature_share;	/* 0 < share <= 1: of the features, drawn for each tree, that it may split by; at least one */
 } BoostSettings;
 
-/* depth 4, rate 0.1, lambda 1, least_weight 1. */
+/* depth 4, rate 0.1, lambda 1, least_weight 1, all features. */
 extern BoostSettings boost_defaults(int trees);
 
 typedef struct BoostNode

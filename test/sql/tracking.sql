@@ -1,0 +1,84 @@
+-- trackers: trained, stored, exported; siamese.track() and siamese.link() on made-up videos
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS siamese;
+RESET client_min_messages;
+-- five walkers a video, each with a speed of its own; some detections are missing, some are nobody
+CREATE FUNCTION noise(a text) RETURNS float8 IMMUTABLE LANGUAGE sql AS $$SELECT ('x' || substr(md5(a), 1, 8))::bit(32)::int / 2147483648.0$$;
+CREATE TABLE walk AS
+	SELECT video, frame, walker, 40 + 5 * walker + noise(video || 's' || walker) AS h,
+		60 * walker + (walker % 2 * 2 - 1) * (2 + noise(video || 'v' || walker)) * frame + noise(concat(video, walker, 'x', frame)) AS x,
+		100 + 12 * walker + noise(concat(video, walker, 'y', frame)) AS y
+	FROM unnest('{a,b,c}'::text[]) video, generate_series(1, 60) frame, generate_series(1, 5) walker;
+CREATE TABLE seen AS
+	SELECT row_number() OVER (ORDER BY video, frame, walker) AS id, * FROM (
+	SELECT video, frame, walker, box(point(x, y), point(x + h * 0.4, y + h)) AS region, 10 + 3 * noise(concat(video, walker, 'q', frame)) AS score
+		FROM walk WHERE noise(concat(video, walker, 'm', frame)) < 0.8
+	UNION ALL
+	SELECT video, frame, NULL, box(point(x, 100), point(x + 10 + 10 * n, 130 + 20 * n)), 6 + 3 * n
+		FROM (SELECT video, frame, 150 + 150 * noise(concat(video, 'f', frame)) AS x, noise(concat(video, 'n', frame)) AS n
+			FROM unnest('{a,b,c}'::text[]) video, generate_series(1, 60) frame) f WHERE n > 0.2) d;
+
+CALL siamese.train_tracker('walkers', 'SELECT video, frame, region, score, walker FROM seen WHERE video <> ''c''', options => '{"trees": 30}');
+SELECT name, version, network, metric, dimensions, calibration, epochs, options FROM siamese.model;
+-- the same examples give the same model, in whatever order they come
+CALL siamese.train_tracker('again', 'SELECT video, frame, region, score, walker FROM seen WHERE video <> ''c'' ORDER BY video, frame, id', NULL, '{"trees": 30}');
+SELECT count(DISTINCT fingerprint) FROM siamese.model;
+SELECT siamese.import_model('copy', siamese.export_model('walkers'));
+SELECT count(DISTINCT fingerprint), count(*) FROM siamese.model;
+SELECT siamese.drop_model('again'), siamese.rename_model('copy', 'imported');
+
+-- a window function: each video is linked by itself; the order of the rows does not matter
+CREATE TABLE tracked AS SELECT *, siamese.track(frame, region, score, NULL, 'walkers') OVER (PARTITION BY video) AS track FROM seen;
+SELECT count(DISTINCT track) AS tracks, count(*) FILTER (WHERE (track IS NULL) <> (walker IS NULL)) < 20 AS right FROM tracked WHERE video = 'c';
+SELECT round(idf1::numeric, 1) > 0.9 AS idf1, switches < 3 AS switches FROM siamese.track_quality('SELECT frame, walker, region FROM seen WHERE video = ''c'' AND walker IS NOT NULL',
+	'SELECT frame, track, region FROM tracked WHERE video = ''c'' AND track IS NOT NULL');
+SELECT count(*) FROM (SELECT id, siamese.track(frame, region, score, NULL, 'imported', 25) OVER (PARTITION BY video) AS track
+	FROM (SELECT * FROM seen ORDER BY noise(id::text)) s) s JOIN tracked USING (id) WHERE s.track IS DISTINCT FROM tracked.track;
+-- rows without a frame, a region or a score are no detections
+SELECT count(track), count(*) FROM (SELECT siamese.track(CASE WHEN id % 3 <> 0 THEN frame END, CASE WHEN id % 3 <> 1 THEN region END,
+	CASE WHEN id % 3 <> 2 THEN score END, NULL, 'walkers') OVER () AS track FROM seen WHERE video = 'c') t;
+SELECT siamese.track(frame, region, score, NULL, 'walkers') OVER () FROM seen WHERE false;
+SELECT count(track) FROM (SELECT siamese.track(2147483647 * sign(walker - 3)::int, region, score, NULL, 'walkers') OVER () AS track FROM seen WHERE walker <> 3) t;
+
+-- gaps are filled, boxes smoothed
+CREATE TABLE linked AS SELECT * FROM siamese.link('SELECT id, frame, region, score FROM seen WHERE video = ''c''', 'walkers');
+SELECT count(*) FILTER (WHERE interpolated) > 20 AS filled, count(*) FILTER (WHERE interpolated <> (id IS NULL) OR interpolated <> (score IS NULL)) AS wrong,
+	count(*) = count(DISTINCT (track, frame)) AS once FROM linked;
+SELECT bool_and(l.region ~= t.region AND l.track = t.track AND NOT interpolated)
+	FROM siamese.link('SELECT id, frame, region, score FROM seen WHERE video = ''c''', 'walkers', '{"interpolate": 0, "smooth": 0, "frame_rate": 25}') l JOIN tracked t ON t.id = l.id::bigint;
+SELECT mota > 0.9 AS mota FROM siamese.track_quality('SELECT frame, walker, box(point(x, y), point(x + h * 0.4, y + h)) FROM walk WHERE video = ''c''', 'SELECT frame, track, region FROM linked');
+SELECT count(*) FROM siamese.link('SELECT id, frame, region, score FROM seen WHERE false', 'walkers');
+
+-- what cannot be
+SELECT embed('\x00'::bytea, 'walkers');
+SELECT siamese.evaluate('walkers', 'SELECT 1');
+CALL siamese.train_tracker('bad', 'SELECT video, frame, region, score FROM seen');
+CALL siamese.train_tracker('bad', 'SELECT video, frame, region, score, walker, ''\x00''::bytea FROM seen');
+CALL siamese.train_tracker('bad', 'SELECT video, frame, region, score, walker FROM seen', 'walkers');
+CALL siamese.train_tracker('bad', 'SELECT video, frame, region, score, NULL FROM seen');
+CALL siamese.train_tracker('bad', 'SELECT video, frame, region, score, walker FROM seen WHERE false');
+CALL siamese.train_tracker('bad', 'SELECT video, frame, region, score, walker / 2 FROM seen');
+CALL siamese.train_tracker('bad', 'SELECT video, frame, region, score * ''NaN'', walker FROM seen');
+CALL siamese.train_tracker('bad', 'SELECT video, frame, region, score, walker, CASE WHEN frame < 9 THEN 25 ELSE 24 END FROM seen');
+CALL siamese.train_tracker('bad', 'SELECT video, frame, region, score, walker, 0 FROM seen');
+CALL siamese.train_tracker('bad', 'SELECT video, NULL::int, region, score, walker FROM seen');
+CALL siamese.train_tracker('bad', 'SELECT video, frame, region, score, walker FROM seen', NULL, '{"tree": 1}');
+CALL siamese.train_tracker('bad', 'SELECT video, frame, region, score, walker FROM seen', NULL, '{"trees": 0.5}');
+BEGIN;
+CALL siamese.train_tracker('bad', 'SELECT video, frame, region, score, walker FROM seen');
+ROLLBACK;
+SELECT siamese.track(frame, region, score, NULL, video) OVER () FROM seen;
+SELECT siamese.track(frame, region, score, NULL, NULL) OVER () FROM seen;
+SELECT siamese.track(frame, region, score, NULL, 'nobody') OVER () FROM seen;
+SELECT siamese.track(frame, region, score, NULL, 'walkers', 0) OVER () FROM seen;
+SELECT siamese.track(frame, region, 'Infinity', NULL, 'walkers') OVER () FROM seen;
+SELECT siamese.track(frame, box(point(1, 1), point(1, frame)), score, NULL, 'walkers') OVER () FROM seen;
+SELECT siamese.link('SELECT id, frame, region FROM seen', 'walkers');
+SELECT siamese.link('SELECT id, frame, region, NULL::int FROM seen', 'walkers');
+SELECT siamese.link('SELECT id, frame, region, score, ''[1]''::embedding FROM seen', 'walkers');
+SELECT siamese.link('SELECT id, frame, region, score FROM seen', 'walkers', '{"smooth": -1}');
+SELECT siamese.link('DELETE FROM seen RETURNING id, frame, region, score', 'walkers');
+SELECT siamese.drop_model('walkers'), siamese.drop_model('imported');
+SELECT count(*) FROM siamese.model_weights;
+DROP TABLE walk, seen, tracked, linked;
+DROP FUNCTION noise;
