@@ -58,7 +58,7 @@ DECLARE
 	values text[];
 	value text;
 BEGIN
-	FOREACH form IN ARRAY CASE c.prokind WHEN 'p' THEN ARRAY['CALL %s(%s)'] WHEN 'a' THEN ARRAY['SELECT %s(%s)', 'SELECT %s(%s) OVER ()']
+	FOREACH form IN ARRAY CASE c.prokind WHEN 'p' THEN ARRAY['CALL %s(%s)'] WHEN 'a' THEN ARRAY['SELECT %s(%s)', 'SELECT %s(%s) OVER ()'] WHEN 'w' THEN ARRAY['SELECT %s(%s) OVER ()']
 		ELSE ARRAY['SELECT %s(%s)', 'SELECT * FROM %s(%s)'] END
 	LOOP
 		RETURN NEXT format(form, name, array_to_string(usual, ','));
