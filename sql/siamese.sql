@@ -444,14 +444,15 @@ CREATE TABLE siamese.model (
 	created_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
 	finished_at timestamptz,
 	PRIMARY KEY (name, version),
-	-- a tracker embeds nothing
+	-- a tracker embeds nothing; a network with a layer "pair" compares samples without embeddings
 	CHECK (CASE WHEN pg_catalog.jsonb_extract_path_text(definition, 'kind') IS NOT DISTINCT FROM 'tracker'
 		THEN metric IS NULL AND dimensions IS NULL AND calibration IS NULL
-		ELSE metric IS NOT NULL AND dimensions IS NOT NULL AND calibration IS NOT NULL END)
+		ELSE (metric IS NULL) = (dimensions IS NULL) AND calibration IS NOT NULL END)
 );
 COMMENT ON TABLE siamese.model IS 'versions of trained models; a version never changes: siamese.calibrate() makes a new one with the same fingerprint';
 COMMENT ON COLUMN siamese.model.fingerprint IS '64 bits of a SHA-256 over definition and weights, which its embeddings carry';
 COMMENT ON COLUMN siamese.model.definition IS 'the definition of the network as it was trained, with the changes by train()''s options';
+COMMENT ON COLUMN siamese.model.metric IS 'distance of its embeddings; NULL, as are the dimensions, for a network with a layer "pair", which has no embeddings';
 COMMENT ON COLUMN siamese.model.calibration IS 'fitted on held-out identities: threshold of ~=, log odds by distance (at "prior"), thresholds by false-accept rate with 95 % intervals, and the numbers of identities, groups, samples and pairs behind them; to embeddings applies the calibration of the version that the setting siamese.model names, if it has their fingerprint; else that of the newest finished version with the fingerprint, under the name that has had it longest on this server';
 COMMENT ON COLUMN siamese.model.scores IS 'error rates of the best epoch on held-out identities';
 COMMENT ON COLUMN siamese.model.created_by IS 'owner of the name, the same for all of its versions: this role, its members and superusers may make versions of the name, rename it and drop it';
@@ -619,6 +620,18 @@ CREATE FUNCTION @extschema@.verify(a @extschema@.embedding, b @extschema@.embedd
 	LANGUAGE c STABLE PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'siamese_verify';
 COMMENT ON FUNCTION @extschema@.verify(@extschema@.embedding, @extschema@.embedding, float8) IS
 	'whether two embeddings are of the same identity: decision (a probability of at least one half), calibrated probability at the setting siamese.prior, distance and threshold; far: decide by the threshold that accepts at most this share of random impostors, and of skilled ones if the held-out data had any; an error if the held-out identities cannot support it.  With a model that is no better than chance nothing is the same (threshold -Infinity)';
+
+CREATE FUNCTION @extschema@.verify(a bytea, b bytea, model text DEFAULT NULL, far float8 DEFAULT NULL,
+	OUT same boolean, OUT probability float8, OUT distance float8, OUT threshold float8)
+	LANGUAGE c STABLE PARALLEL SAFE COST 20000 AS 'MODULE_PATHNAME', 'siamese_verify_images';
+COMMENT ON FUNCTION @extschema@.verify(bytea, bytea, text, float8) IS
+	'whether two images are of the same identity, by any model ("name", "name@version", NULL: the setting siamese.model): the row of verify(embedding, embedding, far).  For a network with a layer "pair" this is the only form; its distance is minus the log odds of "the same" that the network states, the mean of both orders (Leal-Taixé, Canton-Ferrer, Schindler 2016, section 3): lower is more alike, and it may be negative; verify(a, b) and verify(b, a) give the same';
+
+CREATE FUNCTION @extschema@.verify(a anyarray, b anyarray, model text DEFAULT NULL, far float8 DEFAULT NULL,
+	OUT same boolean, OUT probability float8, OUT distance float8, OUT threshold float8)
+	LANGUAGE c STABLE PARALLEL SAFE COST 6000 AS 'MODULE_PATHNAME', 'siamese_verify_pens';
+COMMENT ON FUNCTION @extschema@.verify(anyarray, anyarray, text, float8) IS
+	'the same for two trajectories of a pen, real[], double precision[] or of other numbers, as embed(pen, model) takes them';
 
 -- ---- columns of embeddings -------------------------------------------------------------------------------------------
 

@@ -138,7 +138,7 @@ siamese_calibrate(PG_FUNCTION_ARGS)
 	check_identities(evaluation.examples);
 	calibration_fit(&evaluation.pairs, evaluation.seed, &calibration);
 	embedded = evaluation_embedded(&evaluation);
-	references = reference_calibration_fit(&embedded, evaluation.seed, &evaluation.pairs);
+	references = evaluation.measure == NULL ? reference_calibration_fit(&embedded, evaluation.seed, &evaluation.pairs) : NULL;
 	fitted = calibration_with_references(calibration_to_jsonb(&calibration), references);
 	SPI_connect();
 	version = store_version(plain, version, query, fitted, scores_to_jsonb(&evaluation));

@@ -126,7 +126,7 @@ siamese_roc(PG_FUNCTION_ARGS)
 	Evaluation	evaluation;
 	const PairSet *genuine = &evaluation.pairs.set[PAIR_GENUINE];
 	const PairSet *impostor = &evaluation.pairs.set[skilled ? PAIR_SKILLED : PAIR_RANDOM];
-	double		last = -1;
+	double		last = -INFINITY;
 
 	if (!skilled && strcmp(kind, "random") != 0)
 		ereport(ERROR,

@@ -59,11 +59,11 @@ evaluation_embedded(const Evaluation *evaluation)
 		label[i] = i;
 	return (EmbeddedExamples) {
 		.examples = evaluation->examples, .label = label, .labels = labels, .embedding = evaluation->embedding,
-		.metric = evaluation->model->metric, .dimensions = evaluation->model->dimensions
+		.metric = evaluation->model->metric, .dimensions = evaluation->model->dimensions, .measure = evaluation->measure
 	};
 }
 
-/* Embeds all examples, in their order. */
+/* Embeds all examples, in their order; or, for a network of pairs, makes what measures them. */
 static void
 embed_all(Evaluation *evaluation)
 {
@@ -74,11 +74,26 @@ embed_all(Evaluation *evaluation)
 
 	for (int i = 0; i < examples->count; i++)
 		index[i] = i;
+	if (model->scorer != NULL)
+	{
+		evaluation->measure = pair_measure_create(model->network, model->weights, pool, examples, index, examples->count,
+												  (Size) maintenance_work_mem * 1024);
+		return;
+	}
 	evaluation->embedding = palloc_extended(sizeof(float) * Max((Size) examples->count * model->dimensions, 1), MCXT_ALLOC_HUGE);
 	while (!embed_examples(model->network, model->weights, pool, examples, index, examples->count, EMBED_SAMPLES_AT_ONCE,
 						   evaluation->embedding))
 		CHECK_FOR_INTERRUPTS();
 	pfree(index);
+}
+
+/* How many pairs of a kind are measured at most. */
+int64
+evaluation_most_pairs(const Evaluation *evaluation)
+{
+	if (evaluation->model->scorer == NULL)
+		return EVALUATION_PAIRS;
+	return pair_measure_limit(evaluation->model->network, EVALUATION_MULTIPLICATIONS, EVALUATION_PAIRS);
 }
 
 void
@@ -88,6 +103,7 @@ evaluation_run(const char *model, const char *query, uint64 seed, Evaluation *ev
 	MemoryContext inner;
 	EmbeddedExamples embedded;
 
+	memset(evaluation, 0, sizeof *evaluation);
 	evaluation->name = model;
 	evaluation->model = model_by_name(model);
 	evaluation->seed = seed;
@@ -97,7 +113,7 @@ evaluation_run(const char *model, const char *query, uint64 seed, Evaluation *ev
 	evaluation->examples = examples_read(query, evaluation->model->definition, (Size) maintenance_work_mem * 1024, 0);
 	embed_all(evaluation);
 	embedded = evaluation_embedded(evaluation);
-	example_pairs(&embedded, EVALUATION_PAIRS, seed, &evaluation->pairs);
+	example_pairs(&embedded, evaluation_most_pairs(evaluation), seed, &evaluation->pairs);
 	MemoryContextSwitchTo(inner);
 	SPI_finish();
 	if (evaluation->pairs.set[PAIR_GENUINE].count == 0)

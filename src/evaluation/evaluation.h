@@ -12,7 +12,7 @@
 #include "training/examples.h"
 #include "verification/score.h"
 
-#define EVALUATION_PAIRS 2000000	/* of each kind; where there are more, a sample by seed */
+#define EVALUATION_PAIRS 2000000	/* of each kind; where there are more, a sample by seed; fewer for costly heads */
 
 typedef struct Evaluation
 {
@@ -20,7 +20,8 @@ typedef struct Evaluation
 	const char *name;			/* of the model, as it was given */
 	ModelCalibration calibration;	/* of this very version */
 	Examples   *examples;
-	float	   *embedding;		/* [examples->count, dimensions], in the order of the examples */
+	float	   *embedding;		/* [examples->count, dimensions], in the order of the examples; NULL for a network of pairs */
+	PairMeasure *measure;		/* for a network of pairs, else NULL */
 	PairDistances pairs;
 	uint64		seed;
 } Evaluation;
@@ -30,6 +31,9 @@ typedef struct Evaluation
  * genuine pair or no impostor.
  */
 extern void evaluation_run(const char *model, const char *query, uint64 seed, Evaluation *evaluation);
+
+/* How many pairs of a kind are measured at most. */
+extern int64 evaluation_most_pairs(const Evaluation *evaluation);
 
 /* The examples with their embeddings, as functions of the training room take them; palloc'd labels. */
 extern EmbeddedExamples evaluation_embedded(const Evaluation *evaluation);

@@ -65,7 +65,7 @@ reliability_measure(const Evaluation *evaluation, const ModelCalibration *calibr
 	double		weight[PAIR_KINDS];
 	double		edge[RELIABILITY_MOST_BINS];
 	double		mass = 0;
-	double		last = -1;
+	double		last = -INFINITY;
 	int64		next[PAIR_KINDS] = {0};
 	int			kind;
 	int			groups = 0;

@@ -52,6 +52,7 @@ void
 figure_histogram(Report *report)
 {
 	const PairDistances *pairs = &report->evaluation.pairs;
+	double		least = 0;
 	double		largest = 0;
 	double		share[PAIR_KINDS][HISTOGRAM_BINS] = {{0}};
 	double		highest = 0;
@@ -60,14 +61,17 @@ figure_histogram(Report *report)
 
 	for (int kind = 0; kind < PAIR_KINDS; kind++)
 		if (pairs->set[kind].count > 0)
+		{
+			least = fmin(least, pairs->set[kind].pair[0].distance);
 			largest = fmax(largest, pairs->set[kind].pair[pairs->set[kind].count - 1].distance);
-	if (!(largest > 0))
+		}
+	if (!(largest > least))
 		largest = 1;
 	for (int kind = 0; kind < PAIR_KINDS; kind++)
 	{
 		for (int64 i = 0; i < pairs->set[kind].count; i++)
 		{
-			int			bin = (int) (pairs->set[kind].pair[i].distance / largest * HISTOGRAM_BINS);
+			int			bin = (int) ((pairs->set[kind].pair[i].distance - least) / (largest - least) * HISTOGRAM_BINS);
 
 			share[kind][Min(bin, HISTOGRAM_BINS - 1)] += 1.0 / (double) pairs->set[kind].count;
 		}
@@ -76,7 +80,7 @@ figure_histogram(Report *report)
 	}
 
 	open_figure(report->out, "Distances");
-	chart.x = (Axis) {.label = "distance", .high = largest};
+	chart.x = (Axis) {.label = "distance", .low = least, .high = largest};
 	chart.y = (Axis) {.label = "share of the pairs of a kind", .high = highest * 1.08, .percent = true};
 	chart_begin(&chart, "Histogram of distances",
 				"Shares of genuine, random and skilled pairs by distance, with the threshold of the same identity.");
@@ -86,11 +90,11 @@ figure_histogram(Report *report)
 
 		if (pairs->set[kind].count == 0)
 			continue;
-		point[points++] = (Point) {0, 0};
+		point[points++] = (Point) {least, 0};
 		for (int bin = 0; bin < HISTOGRAM_BINS; bin++)
 		{
-			point[points++] = (Point) {largest * bin / HISTOGRAM_BINS, share[kind][bin]};
-			point[points++] = (Point) {largest * (bin + 1) / HISTOGRAM_BINS, share[kind][bin]};
+			point[points++] = (Point) {least + (largest - least) * bin / HISTOGRAM_BINS, share[kind][bin]};
+			point[points++] = (Point) {least + (largest - least) * (bin + 1) / HISTOGRAM_BINS, share[kind][bin]};
 		}
 		point[points++] = (Point) {largest, 0};
 		chart_area(&chart, pair_kind_name((PairKind) kind), point, points);

@@ -65,7 +65,7 @@ embed_argument(FunctionCallInfo fcinfo, NetworkInputKind kind)
 {
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
-	PG_RETURN_EMBEDDING(model_embed_datum(model_argument(fcinfo, 1, kind), PG_GETARG_DATUM(0)));
+	PG_RETURN_EMBEDDING(model_embed_datum(model_embedding_argument(fcinfo, 1, kind), PG_GETARG_DATUM(0)));
 }
 
 PG_FUNCTION_INFO_V1(siamese_embed_image);
@@ -110,7 +110,7 @@ siamese_embed_images(PG_FUNCTION_ARGS)
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
-	model = model_argument(fcinfo, 1, INPUT_IMAGE);
+	model = model_embedding_argument(fcinfo, 1, INPUT_IMAGE);
 	images = PG_GETARG_ARRAYTYPE_P(0);
 	deconstruct_array(images, BYTEAOID, -1, false, TYPALIGN_INT, &value, &isnull, &count);
 	bytes = network_sample_bytes(model->definition);

@@ -134,6 +134,7 @@ embed_value(TriggerData *data, const Columns *columns, Datum value)
 	model = model_by_name(data->tg_trigger->tgnargs > 2 ? data->tg_trigger->tgargs[2] : NULL);
 	if (!model_takes_type(model->definition->input_kind, columns->source_type))
 		check_raise_input_kind(model->definition->input_kind == INPUT_PEN);
+	model_check_embeds(model);
 	embedding = model_embed_datum(model, value);
 	check_assignment(data, columns->destination, embedding);
 	error_context_stack = callback.previous;

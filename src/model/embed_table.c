@@ -341,6 +341,7 @@ prepare_fill(TableFill *fill)
 	int32		modifier;
 	Oid			collation;
 
+	model_check_embeds(model);
 	check_column(fill->target.table, fill->target.source, model->definition);
 	check_column(fill->target.table, fill->target.destination, NULL);
 	get_atttypetypmodcoll(fill->target.table, get_attnum(fill->target.table, fill->target.destination),

@@ -36,11 +36,11 @@ typedef struct Imported
 {
 	Jsonb	   *header;
 	Jsonb	   *definition;
-	bool		tracker;		/* has no metric, dimensions and calibration: insert_version() makes them NULL */
+	bool		tracker;		/* has no metric, dimensions and calibration */
 	Jsonb	   *calibration;
 	Jsonb	   *scores;
 	const char *network;
-	const char *metric;
+	const char *metric;			/* "" and 0 dimensions for a network of pairs, and for a tracker */
 	uint64		fingerprint;
 	int			dimensions;
 	int64		seed;
@@ -120,6 +120,22 @@ get_number(const Imported *imported, const char *key, int64 least, int64 most)
 	return number;
 }
 
+/* A network of pairs has no embeddings: then both are null. */
+static void
+read_embedding(Imported *imported)
+{
+	JsonbValue *metric = getKeyJsonValueFromContainer(&imported->header->root, "metric", 6, NULL);
+
+	if (metric != NULL && metric->type == jbvNull)
+	{
+		get_field(imported, "dimensions", jbvNull);
+		imported->metric = "";
+		return;
+	}
+	imported->metric = get_text(imported, "metric");
+	imported->dimensions = (int) get_number(imported, "dimensions", 1, LIMIT_DIMENSIONS);
+}
+
 static void
 read_header(Imported *imported, const char *header, int length)
 {
@@ -146,8 +162,7 @@ read_header(Imported *imported, const char *header, int length)
 		imported->calibration = imported->scores;
 		return;
 	}
-	imported->metric = get_text(imported, "metric");
-	imported->dimensions = (int) get_number(imported, "dimensions", 1, LIMIT_DIMENSIONS);
+	read_embedding(imported);
 	imported->calibration = get_object(imported, "calibration");
 	calibration_from_jsonb(imported->calibration, &calibration);
 	references_from_jsonb(imported->calibration);
@@ -165,8 +180,11 @@ check_definition(const Imported *imported)
 	if (network_weight_count(network) != imported->count)
 		bad_value(psprintf("Its network has %zu weights, but %zu are stated.", network_weight_count(network),
 						   imported->count));
-	if (network_dimensions(network) != imported->dimensions ||
-		strcmp(metric_name(definition->metric), imported->metric) != 0)
+	if ((network_head(network) != NULL) != (imported->dimensions == 0))
+		bad_value(imported->dimensions == 0 ? "No metric is stated, but its network makes embeddings."
+				  : psprintf("The metric %s is stated, but its network compares pairs.", imported->metric));
+	if (imported->dimensions > 0 && (network_dimensions(network) != imported->dimensions ||
+									 strcmp(metric_name(definition->metric), imported->metric) != 0))
 		bad_value(psprintf("Its network makes embeddings of %d dimensions and metric %s, but %d and %s are stated.",
 						   network_dimensions(network), metric_name(definition->metric), imported->dimensions,
 						   imported->metric));
@@ -258,8 +276,9 @@ insert_version(const Imported *imported, const char *name, const char *owner)
 	spi_execute("INSERT INTO siamese.model (name, version, network, fingerprint, definition, metric, dimensions,"
 				" seed, epochs, threads, scores, calibration, created_by, finished_at)"
 				" SELECT $1, coalesce(pg_catalog.max(version), 0) OPERATOR(pg_catalog.+) 1, $2, $3, $4,"
-				" CASE WHEN $6 OPERATOR(pg_catalog.>) 0 THEN $5 END, CASE WHEN $6 OPERATOR(pg_catalog.>) 0 THEN $6 END,"
-				" $7, $8, $9, $10, CASE WHEN $6 OPERATOR(pg_catalog.>) 0 THEN $11 END, $12, pg_catalog.now()"
+				" CASE WHEN $5 OPERATOR(pg_catalog.<>) '' THEN $5 END, CASE WHEN $6 OPERATOR(pg_catalog.>) 0 THEN $6 END,"
+				" $7, $8, $9, $10, CASE WHEN pg_catalog.jsonb_extract_path_text($4, 'kind') IS DISTINCT FROM 'tracker' THEN $11 END,"
+				" $12, pg_catalog.now()"
 				" FROM siamese.model WHERE name OPERATOR(pg_catalog.=) $1 RETURNING version",
 				12, types, values, SPI_OK_INSERT_RETURNING);
 	return spi_int(1);

@@ -17,6 +17,7 @@
 #include "common/spi.h"
 #include "model/definition_jsonb.h"
 #include "model/model.h"
+#include "model/pair_scorer.h"
 #include "model/row_cache.h"
 #include "model/server_network.h"
 #include "model/shared_weights.h"
@@ -63,7 +64,13 @@ load_model(uint64 fingerprint)
 	MemoryContextSwitchTo(caller);
 	shared_weights_provide(model, definition);
 	MemoryContextSwitchTo(context);
-	model->workspace = server_workspace(model->network, model->definition->views, false, model->packed);
+	if (network_head(model->network) != NULL)
+	{
+		model->scorer = pair_scorer_of_model(model, thread_pool_create(1), 1);
+		model->side = palloc(2 * network_side_bytes(model->network));
+	}
+	else
+		model->workspace = server_workspace(model->network, model->definition->views, false, model->packed);
 	MemoryContextSwitchTo(caller);
 	SPI_finish();
 	return model;

@@ -25,6 +25,10 @@ typedef struct Model
 	uint8	   *raster;			/* buffer for one prepared sample [network_sample_bytes] */
 	Metric		metric;
 	int			dimensions;
+
+	/* of a network with a layer "pair", which has no embeddings: workspace is NULL, metric and dimensions mean nothing */
+	struct PairScorer *scorer;	/* else NULL */
+	char	   *side;			/* buffer for two sides */
 } Model;
 
 /*

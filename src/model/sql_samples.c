@@ -131,3 +131,19 @@ model_argument(FunctionCallInfo fcinfo, int n, NetworkInputKind kind)
 		check_raise_input_kind(model->definition->input_kind == INPUT_PEN);
 	return model;
 }
+
+void
+model_check_embeds(const Model *model)
+{
+	if (model->scorer != NULL)
+		check_raise_pairs_only();
+}
+
+Model *
+model_embedding_argument(FunctionCallInfo fcinfo, int n, NetworkInputKind kind)
+{
+	Model	   *model = model_argument(fcinfo, n, kind);
+
+	model_check_embeds(model);
+	return model;
+}

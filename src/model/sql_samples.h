@@ -34,4 +34,8 @@ extern const char *model_sample_type_name(NetworkInputKind kind);
  */
 extern Model *model_argument(FunctionCallInfo fcinfo, int n, NetworkInputKind kind);
 
+/* The same of a model that makes embeddings; raises on one that compares pairs. */
+extern Model *model_embedding_argument(FunctionCallInfo fcinfo, int n, NetworkInputKind kind);
+extern void model_check_embeds(const Model *model);
+
 #endif

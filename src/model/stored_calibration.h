@@ -84,7 +84,7 @@ typedef struct ModelCalibration
  * no pair is "the same".
  */
 extern bool calibration_is_chance(const ModelCalibration *calibration);
-#define CALIBRATION_NO_THRESHOLD (-1.0)	/* below every distance */
+#define CALIBRATION_NO_THRESHOLD (-1e30)	/* below every distance; those of pair networks may be negative */
 
 /* The form in siamese.model.calibration.  Reading raises "model is damaged" unless all of the above holds. */
 extern Jsonb *calibration_to_jsonb(const ModelCalibration *calibration);

@@ -218,7 +218,7 @@ make_parts(Network *network, size_t *slot_values, int *busy)
 	head->hidden = hidden_layer(head);
 	head->grouped = 0;
 	make_part(head, first, head->layer_count, slot_values + 2 * definition->pair, busy);
-	if (network->first_learning < network->layer_count)
+	if (network_learns(network))
 	{
 		head->gives_gradient = true;
 		head->first_learning = 0;
@@ -312,6 +312,12 @@ size_t
 network_weight_count(const Network *network)
 {
 	return network->weight_count;
+}
+
+bool
+network_learns(const Network *network)
+{
+	return network->first_learning < network->layer_count;
 }
 
 uint64_t

@@ -47,6 +47,9 @@ extern size_t network_weight_count(const Network *network); /* parameters and st
  */
 extern uint64_t network_multiplications(const Network *network);
 
+/* Whether a backward pass does anything: of a twin without layers that learn it does not. */
+extern bool network_learns(const Network *network);
+
 /* One line a layer: 'conv 3x3, 32 maps  -> 40 x 40 x 32   320'; returns false past the last one. */
 extern bool network_describe_layer(const Network *network, int layer, char *line, size_t size);
 

@@ -469,7 +469,7 @@ network_backward(const Network *network, const real *weights, NetworkWorkspace *
 	int			current = 0;
 
 	workspace->input_gradient = NULL;
-	if (network->first_learning == network->layer_count)
+	if (!network_learns(network))
 		return true;
 	pass.gradient = gradient;
 	memset(workspace->branch_set, 0, network->layer_count * sizeof(bool));

@@ -31,13 +31,15 @@ create_version(Training *training, const EpochResult *result)
 	Datum		values[13];
 	Oid			query_types[3] = {TEXTOID, INT4OID, TEXTOID};
 	Datum		query_values[3];
+	bool		head = network_head(training->learner->network) != NULL;
 
 	values[0] = CStringGetTextDatum(training->request.model);
 	values[1] = CStringGetTextDatum(training->request.network);
 	values[2] = CStringGetTextDatum(model_fingerprint_text(training->version.fingerprint));
 	values[3] = JsonbPGetDatum(training->request.options.definition);
-	values[4] = CStringGetTextDatum(metric_name(training->definition->metric));
-	values[5] = Int32GetDatum(network_dimensions(training->learner->network));
+	/* a network with a head has no embeddings: NULL, which a parameter of spi_execute() cannot be */
+	values[4] = CStringGetTextDatum(head ? "" : metric_name(training->definition->metric));
+	values[5] = Int32GetDatum(head ? 0 : network_dimensions(training->learner->network));
 	values[6] = CStringGetTextDatum(training->version.owner);
 	values[7] = Int64GetDatum(training->request.seed);
 	values[8] = Int32GetDatum(training->request.epochs);
@@ -47,7 +49,8 @@ create_version(Training *training, const EpochResult *result)
 	values[12] = JsonbPGetDatum(training->request.options.given);
 	spi_execute("INSERT INTO siamese.model (name, version, network, fingerprint, definition, metric, dimensions, created_by, seed,"
 				" epochs, scores, calibration, threads, options)"
-				" SELECT $1, coalesce(pg_catalog.max(version), 0) OPERATOR(pg_catalog.+) 1, $2, $3, $4, $5, $6, $7, $8,"
+				" SELECT $1, coalesce(pg_catalog.max(version), 0) OPERATOR(pg_catalog.+) 1, $2, $3, $4,"
+				" CASE WHEN $5 OPERATOR(pg_catalog.<>) '' THEN $5 END, CASE WHEN $6 OPERATOR(pg_catalog.>) 0 THEN $6 END, $7, $8,"
 				" $9, $10, $11, $12, $13 FROM siamese.model WHERE name OPERATOR(pg_catalog.=) $1 RETURNING version",
 				13, types, values, SPI_OK_INSERT_RETURNING);
 	training->version.number = spi_int(1);

@@ -1,5 +1,5 @@
 /*
- * example_pairs.c: genuine pairs, random and skilled impostors among many embeddings, with their distances.
+ * example_pairs.c: genuine pairs, random and skilled impostors among many examples, with their distances.
  */
 #include "postgres.h"
 
@@ -42,6 +42,11 @@ add_pair(PairWalk *walk, PairSet *set, int a, int b)
 
 	if ((walk->visited++ & 0xFFF) == 0)
 		CHECK_FOR_INTERRUPTS();
+	if (walk->embedded->measure != NULL)
+	{
+		pair_set_add(set, 0, a, b);	/* measured later, all at once */
+		return;
+	}
 	pair_set_add(set, distance_between(walk->embedded->metric, walk->embedded->embedding + (size_t) a * dimensions,
 									   walk->embedded->embedding + (size_t) b * dimensions, dimensions), a, b);
 }
@@ -150,7 +155,11 @@ example_pairs(const EmbeddedExamples *embedded, int64 limit, uint64 seed, PairDi
 		}
 	walk_random_pairs(&walk, owner, genuine_total, genuine_index, limit, &random, &pairs->set[PAIR_RANDOM]);
 	for (int kind = 0; kind < PAIR_KINDS; kind++)
+	{
+		if (embedded->measure != NULL)
+			pair_measure_run(embedded->measure, &pairs->set[kind]);
 		pair_set_sort(&pairs->set[kind]);
+	}
 	pfree(owner);
 	pfree(genuine_index);
 	pfree(identity);

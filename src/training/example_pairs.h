@@ -1,5 +1,5 @@
 /*
- * example_pairs.h: genuine pairs and impostors among the embeddings of examples.
+ * example_pairs.h: genuine pairs and impostors among examples, with their distances.
  */
 #ifndef SIAMESE_EXAMPLE_PAIRS_H
 #define SIAMESE_EXAMPLE_PAIRS_H
@@ -8,6 +8,7 @@
 
 #include "common/metric.h"
 #include "training/examples.h"
+#include "training/pair_measure.h"
 #include "verification/score.h"
 
 /* The examples of some labels with their embeddings, numbered in the order of these labels. */
@@ -16,9 +17,10 @@ typedef struct EmbeddedExamples
 	const Examples *examples;
 	const int  *label;			/* [labels] */
 	int			labels;
-	const float *embedding;		/* [all examples of the labels, dimensions] */
+	const float *embedding;		/* [all examples of the labels, dimensions]; NULL: see measure */
 	Metric		metric;
 	int			dimensions;
+	PairMeasure *measure;		/* of a network with a layer "pair", which has no embeddings; else NULL */
 } EmbeddedExamples;
 
 /* The samples of one identity among them: genuine ones first, then forgeries. */

@@ -2,7 +2,8 @@
  * learner.c: one step of training on all threads.
  *
  * A batch is processed in rounds, a round in one part for each thread; each thread has a workspace and a gradient of its own.
- * The loss needs the embeddings of the whole batch, so it is computed between the forward and the backward pass.  With one
+ * The loss needs the embeddings of the whole batch, so it is computed between the forward and the backward pass; so are heads,
+ * of networks with a layer "pair" (pair_step.c), whose loss is that of pairs of the batch.  With one
  * round, its activations are kept in between.  With several, because activations do not fit into memory, each round's
  * forward pass is repeated before its backward pass: distortion and dropout depend on seed, step and place alone, so that it
  * gives the same bits (Gao, Zhang, Han, Callan 2021: "Scaling deep contrastive learning batch size under memory limited
@@ -23,50 +24,10 @@
 #include "training/batch_sampler.h"
 #include "training/examples.h"
 #include "training/learner.h"
+#include "training/learner_internal.h"
 #include "training/split.h"
 
-#define ZEROED_AT_ONCE ((size_t) 8 * 1024 * 1024)
 #define UPDATED_AT_ONCE ((size_t) 16 * 1024)	/* weights that fit into a core's cache with gradients, memory and average */
-
-/* Memory for one round, allocated by the first step after an evaluation. */
-typedef struct RoundBuffers
-{
-	MemoryContext context;		/* of everything below */
-	const uint8 **raster;		/* [threads, samples at once] */
-	uint8	   *fetched;		/* buffer for those that are not in memory */
-	real	   *packed;			/* the weights of this step, packed for the layers */
-	real	  **input;			/* [threads] of [samples at once, input values] */
-	NetworkWorkspace **workspace;	/* [threads]; NULL: not allocated */
-} RoundBuffers;
-
-typedef struct StepBuffers
-{
-	int			threads;
-	Batch		batch;
-	int			rounds;			/* of the batch */
-	int			round;			/* the current one */
-	real	   *embedding;		/* [batch, dimensions] */
-	real	   *embedding_gradient; /* [batch, dimensions] */
-	real	  **gradient;		/* [threads] of [parameters] */
-	RoundBuffers of_round;
-} StepBuffers;
-
-static void *
-allocate(size_t count, size_t size)
-{
-	Status		status;
-	char	   *pointer = host_allocate(host_server(), count, size, &status);
-
-	if (pointer == NULL)
-		check_raise_status(&status);
-	/* in pieces: touching memory for the first time may take seconds */
-	for (size_t done = 0; done < count * size; done += ZEROED_AT_ONCE)
-	{
-		CHECK_FOR_INTERRUPTS();
-		memset(pointer + done, 0, Min(ZEROED_AT_ONCE, count * size - done));
-	}
-	return pointer;
-}
 
 static void
 create_sampler(Learner *learner)
@@ -126,9 +87,9 @@ learner_create(const NetworkDefinition *definition, Network *network, const Exam
 	images = Max(images, definition->training.epoch_samples);
 	learner->progress.epoch_steps = Max((images + batch - 1) / batch, 1);
 
-	learner->weights = allocate(weights, sizeof(real));
-	learner->average = definition->optimizer.average > 0 ? allocate(weights, sizeof(real)) : learner->weights;
-	learner->memory = allocate(network_optimizer_count(learner->network), sizeof(real));
+	learner->weights = learner_allocate(weights, sizeof(real));
+	learner->average = definition->optimizer.average > 0 ? learner_allocate(weights, sizeof(real)) : learner->weights;
+	learner->memory = learner_allocate(network_optimizer_count(learner->network), sizeof(real));
 	network_initialize(network, seed, learner->weights);
 	CHECK_FOR_INTERRUPTS();
 	learner_set_weights(learner);
@@ -138,11 +99,12 @@ learner_create(const NetworkDefinition *definition, Network *network, const Exam
 	buffers->batch.label = palloc(sizeof(int32) * batch);
 	buffers->batch.genuine = palloc(batch);
 	buffers->batch.copy = palloc(sizeof(NetworkCopy) * batch);
-	buffers->embedding = allocate((size_t) batch * network_dimensions(learner->network), sizeof(real));
-	buffers->embedding_gradient = allocate((size_t) batch * network_dimensions(learner->network), sizeof(real));
+	buffers->embedding = learner_allocate((size_t) batch * network_dimensions(learner->network), sizeof(real));
+	buffers->embedding_gradient = learner_allocate((size_t) batch * network_dimensions(learner->network), sizeof(real));
+	buffers->part_loss = palloc0(sizeof(double) * threads);
 	buffers->gradient = palloc(sizeof(real *) * threads);
 	for (int i = 0; i < threads; i++)
-		buffers->gradient[i] = allocate(network_parameter_count(network), sizeof(real));
+		buffers->gradient[i] = learner_allocate(network_parameter_count(network), sizeof(real));
 	buffers->of_round.context = AllocSetContextCreate(CurrentMemoryContext, "siamese step", ALLOCSET_DEFAULT_SIZES);
 	return learner;
 }
@@ -163,15 +125,17 @@ prepare_round(Learner *learner)
 	int			samples = learner->samples_at_once;
 
 	round->raster = palloc(sizeof(uint8 *) * threads * samples);
-	round->fetched = allocate((size_t) threads * samples, learner->examples->raster_bytes);
+	round->fetched = learner_allocate((size_t) threads * samples, learner->examples->raster_bytes);
 	round->input = palloc(sizeof(real *) * threads);
 	round->workspace = palloc(sizeof(NetworkWorkspace *) * threads);
-	round->packed = allocate(network_packed_count(learner->network) + 1, sizeof(real));
+	round->packed = learner_allocate(network_packed_count(learner->network) + 1, sizeof(real));
 	for (int i = 0; i < threads; i++)
 	{
-		round->input[i] = allocate((size_t) samples * network_input_values(learner->network), sizeof(real));
+		round->input[i] = learner_allocate((size_t) samples * network_input_values(learner->network), sizeof(real));
 		round->workspace[i] = server_workspace(learner->network, samples, true, round->packed);
 	}
+	if (network_head(learner->network) != NULL)
+		pair_step_prepare(learner);
 	MemoryContextSwitchTo(caller);
 }
 
@@ -236,16 +200,7 @@ backward_part(void *argument, int thread)
 						 buffers->gradient[thread]);
 }
 
-/* False if a cancel or a termination is pending; so are the two functions below. */
-static bool
-run_all(Learner *learner, ThreadWork work)
-{
-	Status		status;
-
-	thread_pool_run(learner->pool, work, learner);
-	return !host_interrupted(host_server(), &status);
-}
-
+/* False if a cancel or a termination is pending; so is the function below. */
 static bool
 forward_round(Learner *learner, int round)
 {
@@ -255,7 +210,7 @@ forward_round(Learner *learner, int round)
 	buffers->round = round;
 	examples_fetch(learner->examples, buffers->batch.example + start, round_start(buffers, round + 1) - start,
 				   buffers->of_round.fetched, buffers->of_round.raster);
-	return run_all(learner, forward_part);
+	return learner_run_all(learner, forward_part);
 }
 
 /* The last round's activations are still in memory; those of the others are computed again. */
@@ -264,9 +219,9 @@ backward_rounds(Learner *learner)
 {
 	StepBuffers *buffers = learner->buffers;
 
-	for (int round = buffers->rounds - 1; round >= 0; round--)
+	for (int round = buffers->rounds - 1; round >= 0 && network_learns(learner->network); round--)
 	{
-		if ((round < buffers->rounds - 1 && !forward_round(learner, round)) || !run_all(learner, backward_part))
+		if ((round < buffers->rounds - 1 && !forward_round(learner, round)) || !learner_run_all(learner, backward_part))
 			return false;
 		for (int i = 0; i < buffers->threads; i++)
 			if (part_start(buffers, i + 1) > part_start(buffers, i))
@@ -351,18 +306,38 @@ update_weights(Learner *learner)
 {
 	if (network_clips(learner->network))
 	{
-		if (!run_all(learner, sum_share))
+		if (!learner_run_all(learner, sum_share))
 			return false;
 		network_clip_gradient(learner->network, learner->buffers->gradient[0]);
 	}
-	return run_all(learner, update_share);
+	return learner_run_all(learner, update_share);
+}
+
+/* The loss of the batch and its gradient by the outputs of the twin.  False if a cancel or a termination is pending. */
+static bool
+step_loss(Learner *learner, double *loss)
+{
+	StepBuffers *buffers = learner->buffers;
+	NetworkBatch batch = {
+		.n = buffers->batch.n, .embedding = buffers->embedding, .label = buffers->batch.label,
+		.genuine = buffers->batch.genuine, .seed = learner->seed + (uint64) learner->progress.step
+	};
+	Status		status;
+
+	if (network_head(learner->network) != NULL)
+		return pair_step(learner, &batch, loss);
+	if (network_loss(learner->network, learner->weights, &batch, host_server(), loss,
+					 buffers->embedding_gradient, buffers->gradient[0], &status))
+		return true;
+	if (status.code != STATUS_INTERRUPTED)
+		check_raise_status(&status);
+	return false;
 }
 
 bool
 learner_step(Learner *learner, double *loss)
 {
 	StepBuffers *buffers = learner->buffers;
-	NetworkBatch loss_batch;
 	Status		status;
 
 	if (buffers->of_round.workspace == NULL)
@@ -376,18 +351,8 @@ learner_step(Learner *learner, double *loss)
 	for (int round = 0; round < buffers->rounds; round++)
 		if (!forward_round(learner, round))
 			return false;
-
-	loss_batch = (NetworkBatch) {
-		.n = buffers->batch.n, .embedding = buffers->embedding, .label = buffers->batch.label,
-		.genuine = buffers->batch.genuine, .seed = learner->seed + (uint64) learner->progress.step
-	};
-	if (!network_loss(learner->network, learner->weights, &loss_batch, host_server(), loss,
-					  buffers->embedding_gradient, buffers->gradient[0], &status))
-	{
-		if (status.code == STATUS_INTERRUPTED)
-			return false;
-		check_raise_status(&status);
-	}
+	if (!step_loss(learner, loss))
+		return false;
 	if (!isfinite(*loss))
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),

@@ -37,13 +37,16 @@ saturated_product(Size a, Size b)
 	return a != 0 && b > SIZE_MAX / a ? SIZE_MAX : a * b;
 }
 
-/* Of all threads, with this many samples each. */
-static Size
-activations(const MemoryPlan *plan, int samples)
+Size
+memory_plan_activations(const MemoryPlan *plan, int samples)
 {
-	Size		one = saturated_sum(network_workspace_bytes(plan->network, samples, true),
-									(Size) samples * network_input_values(plan->network) * (sizeof(real) + 1));
+	const Network *head = network_head(plan->network);
+	Size		input = network_input_values(plan->network) * (sizeof(real) + 1);
+	Size		one;
 
+	if (head != NULL)
+		input += (network_input_values(head) + 2 * (Size) network_dimensions(head)) * sizeof(real);
+	one = saturated_sum(network_workspace_bytes(plan->network, samples, true), samples * input);
 	return saturated_product(one, plan->threads);
 }
 
@@ -69,7 +72,7 @@ memory_plan_raise(const MemoryPlan *plan)
 			 errmsg("training needs at least %zu MB of maintenance_work_mem", megabytes(plan->needed)),
 			 errdetail("It is %zu MB.  Weights, optimizer and the gradients of %d threads take %zu MB, the activations of %d"
 					   " samples in each thread %zu MB.", megabytes(plan->total), plan->threads, megabytes(plan->fixed),
-					   plan->least_samples, megabytes(activations(plan, plan->least_samples))),
+					   plan->least_samples, megabytes(memory_plan_activations(plan, plan->least_samples))),
 			 errhint("SET maintenance_work_mem = '%zuMB', or more: with %zu MB nothing is computed twice.",
 					 megabytes(plan->needed), megabytes(Max(plan->whole, plan->needed)))));
 }
@@ -93,8 +96,8 @@ memory_plan(MemoryPlan *plan, const NetworkDefinition *definition, const Network
 	plan->fixed += (Size) batch * (3 * (Size) dimensions * sizeof(real) + batch * sizeof(double));
 	one_round = samples_for_rounds(plan, batch, 1);
 	plan->least_samples = has_batch_norm(network) ? Min(BATCH_NORM_SAMPLES, one_round) : 1;
-	plan->needed = saturated_sum(plan->fixed + LEAST_EXAMPLES, activations(plan, plan->least_samples));
-	plan->whole = saturated_sum(plan->fixed + LEAST_EXAMPLES, activations(plan, samples_for_rounds(plan, batch, 1)));
+	plan->needed = saturated_sum(plan->fixed + LEAST_EXAMPLES, memory_plan_activations(plan, plan->least_samples));
+	plan->whole = saturated_sum(plan->fixed + LEAST_EXAMPLES, memory_plan_activations(plan, samples_for_rounds(plan, batch, 1)));
 	if (plan->total < plan->needed)
 		return false;
 	plan->most_examples = plan->total - plan->needed + LEAST_EXAMPLES;
@@ -112,14 +115,14 @@ memory_plan_samples(MemoryPlan *plan, int batch, Size taken, int wanted)
 	{
 		int			rounds = 1;
 
-		while ((samples = samples_for_rounds(plan, batch, rounds)) > plan->least_samples && activations(plan, samples) > rest)
+		while ((samples = samples_for_rounds(plan, batch, rounds)) > plan->least_samples && memory_plan_activations(plan, samples) > rest)
 			rounds++;
 		samples = Max(samples, plan->least_samples);
 	}
-	plan->whole = saturated_sum(plan->fixed + taken, activations(plan, samples_for_rounds(plan, batch, 1)));
-	plan->needed = saturated_sum(plan->fixed + taken, activations(plan, samples));
+	plan->whole = saturated_sum(plan->fixed + taken, memory_plan_activations(plan, samples_for_rounds(plan, batch, 1)));
+	plan->needed = saturated_sum(plan->fixed + taken, memory_plan_activations(plan, samples));
 	plan->least_samples = samples;
-	if (activations(plan, samples) > rest)
+	if (memory_plan_activations(plan, samples) > rest)
 		memory_plan_raise(plan);
 	return samples;
 }
@@ -133,6 +136,6 @@ memory_plan_text(const MemoryPlan *plan, const Examples *examples, int batch, in
 					" and prepared samples %zu MB%s.",
 					megabytes(plan->total), megabytes(plan->fixed),
 					rounds == 1 ? "a batch" : psprintf("a batch in %d rounds, computed twice,", rounds),
-					megabytes(activations(plan, samples)), megabytes(examples->bytes),
+					megabytes(memory_plan_activations(plan, samples)), megabytes(examples->bytes),
 					examples_spilled(examples) ? ", the rest in a temporary file" : "");
 }

@@ -31,6 +31,9 @@ extern void memory_plan_raise(const MemoryPlan *plan) __attribute__((noreturn));
  */
 extern int	memory_plan_samples(MemoryPlan *plan, int batch, Size taken, int wanted);
 
+/* Bytes of the activations of all threads, with this many samples each, and of a head as many pairs. */
+extern Size memory_plan_activations(const MemoryPlan *plan, int samples);
+
 /* One sentence for people. */
 extern char *memory_plan_text(const MemoryPlan *plan, const Examples *examples, int batch, int samples);
 

@@ -19,7 +19,6 @@
 #define TRIAL_STEPS 3			/* at least */
 #define TRIAL_SECONDS 5.0		/* at most, unless TRIAL_STEPS take longer */
 #define TRIAL_SHARE 0.02		/* of the whole time, likewise */
-#define TRIAL_SAMPLES 1024		/* of an evaluation */
 #define MOST_EPOCHS 100000
 
 static double
@@ -61,14 +60,14 @@ static double
 time_validation(Training *training)
 {
 	Learner    *learner = training->learner;
-	int			count = Min(training->validation.count, TRIAL_SAMPLES);
+	double		share;
 	instr_time	start;
 
 	learner_release_activations(learner);
 	INSTR_TIME_SET_CURRENT(start);
-	if (!validation_embed(training, count))
+	if (!validation_trial(training, &share))
 		return 0;
-	return seconds_since(start) * training->validation.count / count;
+	return seconds_since(start) / share;
 }
 
 void

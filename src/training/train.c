@@ -31,8 +31,6 @@ check_trainable(const NetworkDefinition *definition)
 	if (definition->training.turns && definition->image.width != definition->image.height)
 		check_raise_definition(psprintf("\"training.turns\" needs a square input, not %d x %d.",
 										definition->image.width, definition->image.height));
-	if (definition->pair >= 0)
-		check_raise_definition("A network with a layer \"pair\" cannot be trained.");
 	if (definition->training.samples < 2)
 		check_raise_definition("\"training.samples\" must be at least 2: a pair of one identity needs two samples.");
 }
@@ -42,7 +40,8 @@ static Size
 list_bytes(const Training *training)
 {
 	const Examples *examples = training->examples;
-	Size		values = (Size) training->validation.count * network_dimensions(training->learner->network);
+	const Network *network = training->learner->network;
+	Size		values = network_head(network) != NULL ? 0 : (Size) training->validation.count * network_dimensions(network);
 
 	return (Size) examples->count * 3 * sizeof(int) + (Size) examples->labels * 128 + values * sizeof(float);
 }
@@ -105,7 +104,7 @@ prepare(Training *training)
 	network = create_network(training, &plan);
 	training->examples = examples_read(training->request.query, training->definition, plan.examples, plan.most_examples);
 	check_same_examples(training);
-	held_out = VALIDATION_VALUES / network_dimensions(network);
+	held_out = network_head(network) != NULL ? VALIDATION_SAMPLES : VALIDATION_VALUES / network_dimensions(network);
 	training->split = split_identities(training->examples, training->definition->training.held_out,
 									   Min(VALIDATION_SAMPLES, held_out),
 									   (uint64) training->request.seed, training->request.options.strict);
@@ -115,6 +114,7 @@ prepare(Training *training)
 	learner->samples_at_once = memory_plan_samples(&plan, learner_batch_size(learner),
 												   training->examples->bytes + list_bytes(training),
 												   training->resumed.samples_at_once);
+	training->validation.side_bytes = memory_plan_activations(&plan, learner->samples_at_once);
 	training->memory_text = memory_plan_text(&plan, training->examples, learner_batch_size(learner), learner->samples_at_once);
 	if (training->resumed.epoch_steps > 0)
 		learner->progress.epoch_steps = training->resumed.epoch_steps;

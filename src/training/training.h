@@ -31,7 +31,8 @@ typedef struct ValidationSet
 {
 	int			count;
 	int		   *example;		/* [count] */
-	float	   *embedding;		/* [count, dimensions], overwritten by each validation */
+	float	   *embedding;		/* [count, dimensions], overwritten by each validation; NULL with a head */
+	Size		side_bytes;		/* with a head: memory for sides of samples, that of the activations of a step */
 } ValidationSet;
 
 /* What is committed of the version so far. */
@@ -107,10 +108,13 @@ extern void loop_run(Training *training);
 /* Lists the held-out examples, with room for their embeddings, in the current memory context. */
 extern void validation_gather(Training *training);
 
-/* Embeds the first count of them.  False if a cancel or a termination is pending. */
-extern bool validation_embed(Training *training, int count);
+/*
+ * A small part of a validation, to be timed: *share is that of the whole which was done.  False if a cancel or a termination is
+ * pending.
+ */
+extern bool validation_trial(Training *training, double *share);
 
-/* Fills eer, auc, error, calibration, references and scores.  False as above. */
+/* Fills eer, auc, error, calibration, references (NULL with a head) and scores.  False as above. */
 extern bool validation_score(Training *training, EpochResult *result);
 
 /* ---- commit_epoch.c ------------------------------------------------------------------------------------------------ */

@@ -4,6 +4,7 @@
 #include "postgres.h"
 
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 
 #include "model/stored_calibration.h"
 #include "training/embed_examples.h"
@@ -17,6 +18,8 @@
 #include "verification/score.h"
 
 #define VALIDATION_PAIRS 200000	/* of each kind, from which an epoch's scores are computed */
+#define TRIAL_SAMPLES 1024		/* of a trial */
+#define TRIAL_PAIRS 100			/* of a trial with a head, of each kind */
 
 void
 validation_gather(Training *training)
@@ -40,8 +43,19 @@ validation_gather(Training *training)
 		for (int k = 0; k < label->genuine + label->forged; k++)
 			validation->example[validation->count++] = label->first + k;
 	}
-	validation->embedding = palloc_extended(sizeof(float) * validation->count * network_dimensions(training->learner->network),
-											MCXT_ALLOC_HUGE);
+	if (network_head(training->learner->network) == NULL)
+		validation->embedding = palloc_extended(sizeof(float) * validation->count * network_dimensions(training->learner->network),
+												MCXT_ALLOC_HUGE);
+}
+
+static EmbeddedExamples
+held_out_examples(const Training *training)
+{
+	return (EmbeddedExamples) {
+		.examples = training->examples, .label = training->split->held_out_label, .labels = training->split->held_out,
+		.embedding = training->validation.embedding, .metric = training->definition->metric,
+		.dimensions = network_dimensions(training->learner->network)
+	};
 }
 
 static Jsonb *
@@ -61,8 +75,9 @@ scores_to_jsonb(const Training *training, const Score *random, const Score *skil
 	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text.data)));
 }
 
-bool
-validation_embed(Training *training, int count)
+/* Embeds the first count of the held-out examples.  False if a cancel or a termination is pending. */
+static bool
+embed_first(Training *training, int count)
 {
 	const Learner *learner = training->learner;
 
@@ -70,23 +85,61 @@ validation_embed(Training *training, int count)
 						  count, Min(EMBED_SAMPLES_AT_ONCE, learner->samples_at_once), training->validation.embedding);
 }
 
+/* The pairs of the held-out examples: at most so many of a kind, or with a head as many as its cost allows. */
+static void
+held_out_pairs(const Training *training, int64 most, PairDistances *pairs)
+{
+	const Learner *learner = training->learner;
+	EmbeddedExamples held_out = held_out_examples(training);
+
+	if (network_head(learner->network) != NULL)
+	{
+		held_out.measure = pair_measure_create(learner->network, learner->average, learner->pool, training->examples,
+											   training->validation.example, training->validation.count,
+											   training->validation.side_bytes);
+		most = pair_measure_limit(learner->network, VALIDATION_MULTIPLICATIONS, most);
+	}
+	example_pairs(&held_out, most, (uint64) training->request.seed, pairs);
+}
+
+bool
+validation_trial(Training *training, double *share)
+{
+	int			count = Min(training->validation.count, TRIAL_SAMPLES);
+	PairDistances pairs;
+	MemoryContext context;
+	MemoryContext caller;
+	int64		whole;
+
+	if (network_head(training->learner->network) == NULL)
+	{
+		*share = (double) count / training->validation.count;
+		return embed_first(training, count);
+	}
+	whole = pair_measure_limit(training->learner->network, VALIDATION_MULTIPLICATIONS, VALIDATION_PAIRS);
+	context = AllocSetContextCreate(CurrentMemoryContext, "siamese trial", ALLOCSET_DEFAULT_SIZES);
+	caller = MemoryContextSwitchTo(context);
+	held_out_pairs(training, TRIAL_PAIRS, &pairs);
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(context);
+	*share = Min((double) TRIAL_PAIRS / (double) whole, 1);
+	return true;
+}
+
 bool
 validation_score(Training *training, EpochResult *result)
 {
-	EmbeddedExamples held_out = {
-		.examples = training->examples, .label = training->split->held_out_label, .labels = training->split->held_out,
-		.embedding = training->validation.embedding, .metric = training->definition->metric,
-		.dimensions = network_dimensions(training->learner->network)
-	};
+	bool		head = network_head(training->learner->network) != NULL;
+	EmbeddedExamples held_out = held_out_examples(training);
 	uint64		seed = (uint64) training->request.seed;
 	PairDistances pairs;
 	Score		random;
 	Score		skilled;
 	bool		forgeries;
 
-	if (!validation_embed(training, training->validation.count))
+	if (!head && !embed_first(training, training->validation.count))
 		return false;
-	example_pairs(&held_out, VALIDATION_PAIRS, seed, &pairs);
+	held_out_pairs(training, VALIDATION_PAIRS, &pairs);
 	random = score_pairs(&pairs.set[PAIR_GENUINE], &pairs.set[PAIR_RANDOM]);
 	result->eer = random.eer;
 	result->auc = random.auc;
@@ -99,7 +152,7 @@ validation_score(Training *training, EpochResult *result)
 	}
 	result->error = result->eer + (1 - result->auc) * 1e-3;
 	calibration_fit(&pairs, seed, &result->calibration);
-	result->references = reference_calibration_fit(&held_out, seed, &pairs);
+	result->references = head ? NULL : reference_calibration_fit(&held_out, seed, &pairs);
 	result->scores = scores_to_jsonb(training, &random, forgeries ? &skilled : NULL, result->epoch);
 	return true;
 }

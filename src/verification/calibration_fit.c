@@ -34,7 +34,8 @@ typedef struct Binned
 	Tally		bin[BINS];
 	int			bins;
 	int			folds;			/* below 2: no cross-validation */
-	double		largest;		/* distance */
+	double		least;			/* distance: 0, or less where distances are negative */
+	double		largest;
 	double		genuine_trial;
 	double		impostor_trial;
 } Binned;
@@ -54,10 +55,11 @@ fill_bins(const PairDistances *pairs, const int *fold, Binned *binned)
 {
 	int64		next[PAIR_KINDS] = {0};
 	double		mass = 0;
-	double		last = -1;
+	double		last = -INFINITY;
 	int			kind;
 
 	binned->bins = 0;
+	binned->least = 0;
 	while ((kind = pairs_nearest(pairs, next)) >= 0)
 	{
 		const Pair *pair = &pairs->set[kind].pair[next[kind]++];
@@ -67,6 +69,7 @@ fill_bins(const PairDistances *pairs, const int *fold, Binned *binned)
 		if (binned->bins == 0 || (mass >= 2.0 * binned->bins / BINS && pair->distance > last && binned->bins < BINS))
 			memset(&binned->bin[binned->bins++], 0, sizeof(Tally));
 		tally = &binned->bin[binned->bins - 1];
+		binned->least = fmin(binned->least, pair->distance);
 		tally->moment += weight * pair->distance;
 		tally->mass += weight;
 		tally->pairs[kind][fold[pairs->group[pair->a]]][fold[pairs->group[pair->b]]] += weight;
@@ -153,7 +156,7 @@ fit(const Candidate *candidate, const Binned *binned, CalibrationBin *bin, Calib
 	int			bins = merge_bins(bin, binned->bins, candidate->merged);
 
 	return (candidate->method == CALIBRATION_ISOTONIC ? isotonic_fit : logistic_fit)
-		(bin, bins, binned->largest, binned->genuine_trial, binned->impostor_trial, knot);
+		(bin, bins, binned->least, binned->largest, binned->genuine_trial, binned->impostor_trial, knot);
 }
 
 /* Sum over the folds of the log loss on one fold's pairs after a fit to the others'; NaN if no fold has enough pairs. */
@@ -314,7 +317,7 @@ threshold_at(const PairDistances *pairs, double rate)
 			continue;
 		above = set->pair[Min(below, set->count - 1)].distance;
 		mine = below > 0 && set->pair[below - 1].distance < above
-			? (set->pair[below - 1].distance + above) / 2 : nextafter(above, -1);
+			? (set->pair[below - 1].distance + above) / 2 : nextafter(above, -INFINITY);
 		threshold = fmin(threshold, mine);
 	}
 	return threshold;

@@ -136,7 +136,7 @@ siamese_explain_pen(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		return (Datum) 0;
-	model = occlusion.model = model_argument(fcinfo, 2, INPUT_PEN);
+	model = occlusion.model = model_embedding_argument(fcinfo, 2, INPUT_PEN);
 	reference = PG_GETARG_REFERENCE(0);
 	if (reference->model != model->fingerprint)
 		check_different_models(reference->model, model->fingerprint);

@@ -51,7 +51,7 @@ block_odds(const Block *block)
 }
 
 int
-isotonic_fit(const CalibrationBin *bin, int bins, double largest, double genuine_trial, double impostor_trial,
+isotonic_fit(const CalibrationBin *bin, int bins, double least, double largest, double genuine_trial, double impostor_trial,
 			 CalibrationKnot *knot)
 {
 	Block	   *block = palloc(sizeof(Block) * Max(bins, 1));
@@ -90,8 +90,8 @@ isotonic_fit(const CalibrationBin *bin, int bins, double largest, double genuine
 		double		distance = block[i].moment / block[i].mass;
 		double		log_odds = log(block[i].genuine / block[i].impostor);
 
-		if (i == 0 && distance > 0)
-			knot[knots++] = (CalibrationKnot) {0, log_odds + M_LN2};
+		if (i == 0 && distance > least)
+			knot[knots++] = (CalibrationKnot) {least, log_odds + M_LN2};
 		knot[knots++] = (CalibrationKnot) {distance, log_odds};
 		if (i == blocks - 1 && distance < largest)
 			knot[knots++] = (CalibrationKnot) {largest, log_odds - M_LN2};
@@ -102,7 +102,7 @@ isotonic_fit(const CalibrationBin *bin, int bins, double largest, double genuine
 
 /* ---- logistic ------------------------------------------------------------------------------------------------------ */
 
-/* The loss and its first and second derivatives in (slope, offset), of log odds = offset - slope x. */
+/* The loss and its first and second derivatives in (slope, offset), of log odds = offset - slope x; x rises from 0 to 1. */
 typedef struct Newton
 {
 	double		loss;
@@ -127,28 +127,28 @@ add_pairs(Newton *newton, double weight, double target, double x, double slope, 
 }
 
 static Newton
-evaluate_at(const CalibrationBin *bin, int bins, double scale, const double target[2], double slope, double offset)
+evaluate_at(const CalibrationBin *bin, int bins, double least, double scale, const double target[2], double slope, double offset)
 {
 	Newton		newton = {0};
 
 	for (int i = 0; i < bins; i++)
 	{
-		add_pairs(&newton, bin[i].genuine, target[0], bin[i].distance * scale, slope, offset);
-		add_pairs(&newton, bin[i].impostor, target[1], bin[i].distance * scale, slope, offset);
+		add_pairs(&newton, bin[i].genuine, target[0], (bin[i].distance - least) * scale, slope, offset);
+		add_pairs(&newton, bin[i].impostor, target[1], (bin[i].distance - least) * scale, slope, offset);
 	}
 	return newton;
 }
 
 /* Newton's method with halved steps (Lin, Lin and Weng 2007, "A note on Platt's outputs"). */
 int
-logistic_fit(const CalibrationBin *bin, int bins, double largest, double genuine_trial, double impostor_trial,
+logistic_fit(const CalibrationBin *bin, int bins, double least, double largest, double genuine_trial, double impostor_trial,
 			 CalibrationKnot *knot)
 {
 	double		target[2] = {(1 + genuine_trial) / (1 + 2 * genuine_trial), impostor_trial / (1 + 2 * impostor_trial)};
-	double		scale = largest > 0 ? 1.0 / largest : 1.0;
+	double		scale = largest > least ? 1.0 / (largest - least) : 1.0;
 	double		slope = 0;
 	double		offset = 0;
-	Newton		now = evaluate_at(bin, bins, scale, target, slope, offset);
+	Newton		now = evaluate_at(bin, bins, least, scale, target, slope, offset);
 
 	for (int iteration = 0; iteration < MAX_ITERATIONS; iteration++)
 	{
@@ -165,7 +165,7 @@ logistic_fit(const CalibrationBin *bin, int bins, double largest, double genuine
 			break;
 		for (;;)
 		{
-			next = evaluate_at(bin, bins, scale, target, slope + step * d_slope, offset + step * d_offset);
+			next = evaluate_at(bin, bins, least, scale, target, slope + step * d_slope, offset + step * d_offset);
 			if (next.loss < now.loss || step < 1e-8)
 				break;
 			step /= 2;
@@ -179,8 +179,8 @@ logistic_fit(const CalibrationBin *bin, int bins, double largest, double genuine
 	/* The probability must not rise with the distance: a model worse than chance gets no slope. */
 	if (!(slope > 0))
 		slope = offset = 0;
-	knot[0] = (CalibrationKnot) {0, offset};
-	if (!(largest > 0))
+	knot[0] = (CalibrationKnot) {least, offset};
+	if (!(largest > least))
 		return 1;
 	knot[1] = (CalibrationKnot) {largest, offset - slope};
 	return 2;

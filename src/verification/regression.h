@@ -14,15 +14,17 @@ typedef struct CalibrationBin
 } CalibrationBin;
 
 /*
+ * Both: least and largest, the distances between which the curve is fitted.
+ *
  * At most bins + 2 knots, by pooling adjacent violators (Ayer et al. 1955).  genuine_trial and impostor_trial: the share
  * of one more genuine pair beyond all others, and of one more impostor pair before all others; half of each is added.
  */
-extern int	isotonic_fit(const CalibrationBin *bin, int bins, double largest, double genuine_trial, double impostor_trial,
-						 CalibrationKnot *knot);
+extern int	isotonic_fit(const CalibrationBin *bin, int bins, double least, double largest, double genuine_trial,
+						 double impostor_trial, CalibrationKnot *knot);
 
-/* Two knots, at 0 and at the largest distance; Platt's targets (Platt 1999, section 2) from the same trials. */
-extern int	logistic_fit(const CalibrationBin *bin, int bins, double largest, double genuine_trial, double impostor_trial,
-						 CalibrationKnot *knot);
+/* Two knots, at the least and at the largest distance; Platt's targets (Platt 1999, section 2) from the same trials. */
+extern int	logistic_fit(const CalibrationBin *bin, int bins, double least, double largest, double genuine_trial,
+						 double impostor_trial, CalibrationKnot *knot);
 
 /* Log odds at a distance, by linear interpolation. */
 extern double knots_log_odds(const CalibrationKnot *knot, int knots, double distance);

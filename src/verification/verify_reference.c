@@ -15,6 +15,7 @@
 #include "common/settings.h"
 #include "model/model.h"
 #include "model/row_cache.h"
+#include "model/sql_samples.h"
 #include "model/stored_calibration.h"
 #include "verification/calibration.h"
 #include "verification/reference_calibration.h"
@@ -130,6 +131,7 @@ siamese_reference_unpack(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	packed = PG_GETARG_BYTEA_PP(0);
 	model = model_by_name(PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	model_check_embeds(model);
 	PG_RETURN_POINTER(reference_unpack((const uint8 *) VARDATA_ANY(packed), VARSIZE_ANY_EXHDR(packed), model->dimensions,
 									   model->metric, model->fingerprint));
 }
