@@ -407,6 +407,9 @@ $json$),
 ('hollaender', 'Holländer 2018: digits at 28 x 28, cross-entropy on pairs', true, $json$
 -- include network/hollaender.json
 $json$),
+('patch', 'for photographs of people and things, such as detections in a video: colours in three stripes of 24 x 16, 128 dimensions', true, $json$
+-- include network/patch.json
+$json$),
 ('bromley', 'Bromley et al. 1993, network A: signatures from a pen, 304 outputs of a time delay network, cosine target', true, $json$
 -- include network/bromley.json
 $json$),

@@ -32,7 +32,7 @@ static const struct
 	const NetworkSetting *settings;
 	int			count;
 }			presets[] = {
-	PRESET(bromley), PRESET(bromley_b), PRESET(compact), PRESET(hollaender), PRESET(koch), PRESET(signet), PRESET(pen),
+	PRESET(bromley), PRESET(bromley_b), PRESET(compact), PRESET(hollaender), PRESET(koch), PRESET(patch), PRESET(signet), PRESET(pen),
 	PRESET(signature)
 };
 
@@ -186,8 +186,8 @@ test_pytorch(void **state)
 static void
 test_counts(void **state)
 {
-	static const size_t counts[] = {3004, 634, 519648, 2208257, 38951745, 6461568};
-	static const int dimensions[] = {304, 76, 128, 512, 4096, 128};
+	static const size_t counts[] = {3004, 634, 519648, 2208257, 38951745, 41760, 6461568};
+	static const int dimensions[] = {304, 76, 128, 512, 4096, 128, 128};
 
 	for (int i = 0; i < KNOWN; i++)
 	{

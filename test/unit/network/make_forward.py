@@ -78,6 +78,8 @@ def prepare(layers, shape, weights):
             steps.append((kind, size, stride))
             height = (height - size[0]) // stride[0] + 1
             width = (width - size[1]) // stride[1] + 1
+        elif kind == "local_response_norm":
+            steps.append((kind, layer["size"], layer["alpha"], layer["beta"], layer["constant"]))
         else:
             steps.append((kind,))
     return steps, channels * height * width
@@ -103,6 +105,8 @@ def forward(steps, x):
             x = functional.relu(x)
         elif kind == "sigmoid":
             x = torch.sigmoid(x)
+        elif kind == "local_response_norm":
+            x = functional.local_response_norm(x, *step[1:])
         elif kind == "l2_norm":
             x = functional.normalize(x.flatten(1))[:, :, None, None]
         elif kind == "weights":
@@ -118,7 +122,7 @@ def compute(path):
     if source["kind"] == "pen":
         shape = (len(source["features"]), 1, source["length"])
     else:
-        shape = (3 if source.get("colour") == "colour" else 1, source["height"], source["width"])
+        shape = (3 if source.get("colour", "grey") != "grey" else 1, source["height"], source["width"])
     weights = Weights()
     steps, values = prepare(definition["layers"], shape, weights)
     if definition["join"] == "weighted_l1":
