@@ -418,6 +418,15 @@ $json$),
 $json$),
 ('pen', 'for signatures from a pen: convolutions over time, means of eight sections of the writing, 192 dimensions', true, $json$
 -- include network/pen.json
+$json$),
+('tracking_joint_plain', 'Leal-Taixé, Canton-Ferrer, Schindler 2016, figure 2: two patches of 121 x 53 stacked, softmax on the pair; without optical flow', true, $json$
+-- include network/tracking_joint_plain.json
+$json$),
+('tracking_in_network_plain', 'the same paper''s second topology: the branches meet after two convolutions; without optical flow', true, $json$
+-- include network/tracking_in_network_plain.json
+$json$),
+('tracking_cost', 'the same paper''s third topology: embeddings of length 1 of one patch each, joined by a contrastive loss of squared distances', true, $json$
+-- include network/tracking_cost.json
 $json$);
 
 CREATE FUNCTION siamese.network_check() RETURNS trigger LANGUAGE c

@@ -59,7 +59,8 @@ evaluation_embedded(const Evaluation *evaluation)
 		label[i] = i;
 	return (EmbeddedExamples) {
 		.examples = evaluation->examples, .label = label, .labels = labels, .embedding = evaluation->embedding,
-		.metric = evaluation->model->metric, .dimensions = evaluation->model->dimensions, .measure = evaluation->measure
+		.metric = evaluation->model->metric, .dimensions = evaluation->model->dimensions, .measure = evaluation->measure,
+		.frame_distance = evaluation->model->definition->training.frame_distance
 	};
 }
 

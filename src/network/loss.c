@@ -7,7 +7,8 @@
 #include "network/network_internal.h"
 
 static const void *const losses[] = {
-	&loss_contrastive, &loss_triplet, &loss_cross_entropy, &loss_cosine_target, &loss_supervised_contrastive, NULL
+	&loss_contrastive, &loss_squared_contrastive, &loss_triplet, &loss_cross_entropy, &loss_cosine_target,
+	&loss_supervised_contrastive, NULL
 };
 
 const SettingRule loss_rules[] = {

@@ -77,6 +77,7 @@ extern size_t pairs_of_impostors(const NetworkBatch *batch, size_t wanted, Rando
 /* ---- losses -------------------------------------------------------------------------------------------------------- */
 
 extern const LossType loss_contrastive;
+extern const LossType loss_squared_contrastive;
 extern const LossType loss_triplet;
 extern const LossType loss_cross_entropy;
 extern const LossType loss_cosine_target;

@@ -1,5 +1,5 @@
 /*
- * loss_pair.c: losses of pairs: contrastive, cross-entropy, cosine target.
+ * loss_pair.c: losses of pairs: contrastive in two forms, cross-entropy, cosine target.
  *
  * Genuine pairs are all pairs of genuine samples of one label.  Negative ones weigh as much: the loss's forged_share are
  * genuine samples with forgeries of their label, the others (and those for which there are no forgeries) genuine samples of
@@ -25,6 +25,17 @@ contrastive_pair(const LossPass *pass, bool genuine, double distance, double sha
 
 	*gradient = genuine ? 2 * error : -2 * error;
 	return error * error;
+}
+
+/* genuine: D^2, else max(margin - D^2, 0)     Leal-Taixe, Canton-Ferrer, Schindler 2016, equation 1 */
+static double
+squared_contrastive_pair(const LossPass *pass, bool genuine, double distance, double share, double *gradient)
+{
+	double		square = distance * distance;
+	double		margin = pass->definition->loss.margin;
+
+	*gradient = genuine ? 2 * distance : square < margin ? -2 * distance : 0;
+	return genuine ? square : fmax(margin - square, 0);
 }
 
 /* (cos - target)^2     Bromley 1993 */
@@ -149,6 +160,12 @@ contrastive_run(const LossPass *pass, Status *status)
 }
 
 static bool
+squared_contrastive_run(const LossPass *pass, Status *status)
+{
+	return run(pass, squared_contrastive_pair, false, status);
+}
+
+static bool
 cross_entropy_run(const LossPass *pass, Status *status)
 {
 	return run(pass, cross_entropy_pair, false, status);
@@ -163,6 +180,11 @@ cosine_target_run(const LossPass *pass, Status *status)
 const LossType loss_contrastive = {
 	.name = "contrastive",
 	.run = contrastive_run
+};
+
+const LossType loss_squared_contrastive = {
+	.name = "squared_contrastive",
+	.run = squared_contrastive_run
 };
 
 const LossType loss_cross_entropy = {

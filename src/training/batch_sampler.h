@@ -16,6 +16,7 @@ typedef struct Batch
 	int		   *example;		/* [n], indexes of the examples */
 	int32	   *label;			/* [n] */
 	uint8	   *genuine;		/* [n] */
+	int32	   *frame;			/* [n], of the example */
 	NetworkCopy *copy;			/* [n]: how each is distorted; with forge, a genuine sample is made a forgery: genuine is 0 */
 } Batch;
 

@@ -51,6 +51,30 @@ add_pair(PairWalk *walk, PairSet *set, int a, int b)
 									   walk->embedded->embedding + (size_t) b * dimensions, dimensions), a, b);
 }
 
+/* Whether two genuine samples of a label are near enough in time for a genuine pair. */
+static bool
+near_in_time(const EmbeddedExamples *embedded, const ExampleLabel *label, int a, int b)
+{
+	const Example *example = embedded->examples->example + label->first;
+
+	return embedded->frame_distance == 0 || !embedded->examples->framed ||
+		llabs((int64) example[a].frame - example[b].frame) <= embedded->frame_distance;
+}
+
+/* Genuine pairs of a label. */
+static int64
+count_genuine(const EmbeddedExamples *embedded, const ExampleLabel *label)
+{
+	int64		count = 0;
+
+	if (embedded->frame_distance == 0 || !embedded->examples->framed)
+		return (int64) label->genuine * (label->genuine - 1) / 2;
+	for (int a = 0; a < label->genuine; a++)
+		for (int b = a + 1; b < label->genuine; b++)
+			count += near_in_time(embedded, label, a, b);
+	return count;
+}
+
 /* Whether to take a pair of a kind with more than limit pairs: each has the same probability. */
 static bool
 taken(Random *random, int64 total, int64 limit)
@@ -126,7 +150,7 @@ example_pairs(const EmbeddedExamples *embedded, int64 limit, uint64 seed, PairDi
 	for (int i = 0; i < embedded->labels; i++)
 	{
 		genuine_total += identity[i].genuine;
-		genuine_pairs += (int64) identity[i].genuine * (identity[i].genuine - 1) / 2;
+		genuine_pairs += count_genuine(embedded, &embedded->examples->label[embedded->label[i]]);
 		skilled_pairs += (int64) identity[i].genuine * identity[i].forged;
 	}
 	owner = palloc_extended(sizeof(int) * (genuine_total + 1), MCXT_ALLOC_HUGE);
@@ -147,7 +171,7 @@ example_pairs(const EmbeddedExamples *embedded, int64 limit, uint64 seed, PairDi
 			owner[genuine_total] = i;
 			genuine_index[genuine_total++] = identity[i].first + a;
 			for (int b = a + 1; b < identity[i].genuine; b++)
-				if (taken(&random, genuine_pairs, limit))
+				if (near_in_time(embedded, &embedded->examples->label[embedded->label[i]], a, b) && taken(&random, genuine_pairs, limit))
 					add_pair(&walk, &pairs->set[PAIR_GENUINE], identity[i].first + a, identity[i].first + b);
 			for (int b = 0; b < identity[i].forged; b++)
 				if (taken(&random, skilled_pairs, limit))

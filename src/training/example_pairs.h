@@ -20,6 +20,7 @@ typedef struct EmbeddedExamples
 	const float *embedding;		/* [all examples of the labels, dimensions]; NULL: see measure */
 	Metric		metric;
 	int			dimensions;
+	int			frame_distance; /* of genuine pairs at most, where the examples have frames; 0: any */
 	PairMeasure *measure;		/* of a network with a layer "pair", which has no embeddings; else NULL */
 } EmbeddedExamples;
 

@@ -30,18 +30,54 @@ column_type(TupleDesc descriptor, int column)
 	return getBaseType(TupleDescAttr(descriptor, column)->atttypid);
 }
 
+/* Which columns are which: behind the label they go by their place, but for the one named "frame". */
+static void
+place_columns(ExamplesReader *reader, TupleDesc descriptor)
+{
+	int			others = 0;
+
+	for (int i = 2; i < descriptor->natts; i++)
+	{
+		if (reader->frame_column == 0 && strcmp(NameStr(TupleDescAttr(descriptor, i)->attname), "frame") == 0)
+			reader->frame_column = i + 1;
+		else if (++others == 1)
+			reader->genuine_column = i + 1;
+		else
+			reader->group_column = i + 1;
+	}
+	if (descriptor->natts < 2 || others > 2)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg_plural("the examples' query returns %d column", "the examples' query returns %d columns",
+							   descriptor->natts, descriptor->natts),
+				 errdetail("It must return (sample, label), (sample, label, genuine) or (sample, label, genuine, group); besides these it"
+						   " may return a column named frame.")));
+}
+
+static void
+check_frame_type(ExamplesReader *reader, TupleDesc descriptor)
+{
+	if (reader->frame_column == 0)
+		return;
+	reader->examples->framed = true;
+	reader->frame_type = column_type(descriptor, reader->frame_column - 1);
+	if (reader->frame_type != INT2OID && reader->frame_type != INT4OID && reader->frame_type != INT8OID)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("the column \"frame\" of the examples is of type %s, not integer",
+						format_type_be(TupleDescAttr(descriptor, reader->frame_column - 1)->atttypid)),
+				 errhint("It tells when in its video a sample was seen; a column of another meaning needs another name.")));
+}
+
 static void
 check_columns(void *argument, TupleDesc descriptor)
 {
 	ExamplesReader *reader = argument;
 	bool		varlena;
+	int			genuine;
 
-	if (descriptor->natts < 2 || descriptor->natts > 4)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg_plural("the examples' query returns %d column", "the examples' query returns %d columns",
-							   descriptor->natts, descriptor->natts),
-				 errdetail("It must return (sample, label), (sample, label, genuine) or (sample, label, genuine, group).")));
+	place_columns(reader, descriptor);
+	genuine = reader->genuine_column - 1;
 	if (!model_takes_type(reader->definition->input_kind, column_type(descriptor, 0)))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
@@ -51,19 +87,19 @@ check_columns(void *argument, TupleDesc descriptor)
 				 reader->definition->input_kind == INPUT_PEN ?
 				 errhint("The network takes trajectories of a pen: rows of x, y, then pressure, then time.") :
 				 errhint("It is the image itself, not its path or its text form.")));
-	reader->has_genuine = descriptor->natts > 2;
-	if (reader->has_genuine && column_type(descriptor, 2) != BOOLOID)
+	if (genuine >= 0 && column_type(descriptor, genuine) != BOOLOID)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("the third column of the examples is of type %s, not boolean",
-						format_type_be(TupleDescAttr(descriptor, 2)->atttypid)),
+						format_type_be(TupleDescAttr(descriptor, genuine)->atttypid)),
 				 errhint("It tells genuine samples (true) from forgeries of the label (false); without forgeries, pass true.")));
 	getTypeOutputInfo(TupleDescAttr(descriptor, 1)->atttypid, &reader->label_output, &varlena);
-	if (descriptor->natts > 3)
+	if (reader->group_column > 0)
 	{
 		reader->groups = numbered_names_create();
-		getTypeOutputInfo(TupleDescAttr(descriptor, 3)->atttypid, &reader->group_output, &varlena);
+		getTypeOutputInfo(TupleDescAttr(descriptor, reader->group_column - 1)->atttypid, &reader->group_output, &varlena);
 	}
+	check_frame_type(reader, descriptor);
 }
 
 static int
@@ -89,7 +125,7 @@ static void
 note_group(ExamplesReader *reader, HeapTuple tuple, TupleDesc descriptor, ExampleLabel *label)
 {
 	bool		isnull;
-	Datum		value = SPI_getbinval(tuple, descriptor, 4, &isnull);
+	Datum		value = SPI_getbinval(tuple, descriptor, reader->group_column, &isnull);
 	int			group;
 
 	if (isnull)
@@ -141,7 +177,7 @@ static bool
 is_genuine(const ExamplesReader *reader, HeapTuple tuple, TupleDesc descriptor, const char *label)
 {
 	bool		isnull;
-	Datum		value = SPI_getbinval(tuple, descriptor, 3, &isnull);
+	Datum		value = SPI_getbinval(tuple, descriptor, reader->genuine_column, &isnull);
 
 	if (isnull)
 		ereport(ERROR,
@@ -151,6 +187,28 @@ is_genuine(const ExamplesReader *reader, HeapTuple tuple, TupleDesc descriptor, 
 						   label),
 				 errhint("If NULL means genuine, write coalesce(..., true); else leave these rows out.")));
 	return DatumGetBool(value);
+}
+
+static int32
+frame_of(const ExamplesReader *reader, HeapTuple tuple, TupleDesc descriptor)
+{
+	bool		isnull;
+	Datum		value = SPI_getbinval(tuple, descriptor, reader->frame_column, &isnull);
+	int64		frame;
+
+	if (isnull)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("the column \"frame\" of the examples is NULL in row " INT64_FORMAT, reader->row),
+				 errhint("Leave such rows out, or the column.")));
+	frame = reader->frame_type == INT2OID ? DatumGetInt16(value) : reader->frame_type == INT4OID ? DatumGetInt32(value)
+		: DatumGetInt64(value);
+	if (frame < PG_INT32_MIN || frame > PG_INT32_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("the column \"frame\" of the examples is out of range in row " INT64_FORMAT, reader->row),
+				 errdetail("It is %lld; frames are from %d to %d.", (long long) frame, PG_INT32_MIN, PG_INT32_MAX)));
+	return (int32) frame;
 }
 
 static void
@@ -163,6 +221,7 @@ read_row(void *argument, HeapTuple tuple, TupleDesc descriptor)
 	Datum		sample = SPI_getbinval(tuple, descriptor, 1, &sample_null);
 	Datum		label = SPI_getbinval(tuple, descriptor, 2, &label_null);
 	bool		genuine = true;
+	int32		frame = 0;
 	char	   *name;
 	uint8		digest[PG_SHA256_DIGEST_LENGTH];
 	ExampleEntry *entry;
@@ -175,8 +234,10 @@ read_row(void *argument, HeapTuple tuple, TupleDesc descriptor)
 		return;
 	}
 	name = OidOutputFunctionCall(reader->label_output, label);
-	if (reader->has_genuine)
+	if (reader->genuine_column > 0)
 		genuine = is_genuine(reader, tuple, descriptor, name);
+	if (reader->frame_column > 0)
+		frame = frame_of(reader, tuple, descriptor);
 	if (!model_try_prepare_sample(reader->definition, sample, reader->raster, &status))
 	{
 		if (status.code == STATUS_NO_MEMORY || status.code == STATUS_INTERRUPTED)
@@ -203,6 +264,7 @@ read_row(void *argument, HeapTuple tuple, TupleDesc descriptor)
 	if (reader->groups != NULL)
 		note_group(reader, tuple, descriptor, &examples->label[entry->label]);
 	entry->genuine = genuine;
+	entry->frame = frame;
 	entry->slot = raster_store_add(examples->rasters, reader->raster);
 	memcpy(entry->digest, digest, EXAMPLE_DIGEST_BYTES);
 	if (examples->count % ROWS_BETWEEN_LIMITS == 0)

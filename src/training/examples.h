@@ -14,6 +14,7 @@ typedef struct Example
 	int			label;			/* index into Examples.label */
 	bool		genuine;
 	int			slot;			/* number of its raster in the store: rises in the order of the query's rows */
+	int32		frame;			/* 0 if the query has no frames */
 } Example;
 
 typedef struct ExampleLabel
@@ -44,7 +45,8 @@ typedef struct Examples
 	ExampleLabel *label;		/* [labels], sorted by name, bytewise */
 	int			groups;			/* as many as labels when the query has no groups */
 	bool		grouped;		/* the query has groups */
-	char	   *digest;			/* SHA-256 over labels, groups and prepared samples, in hexadecimal; not of their order */
+	bool		framed;			/* the query has frames */
+	char	   *digest;			/* SHA-256 over labels, groups, frames and prepared samples, in hexadecimal; not of their order */
 	int			raster_bytes;	/* of one example */
 	struct RasterStore *rasters;
 	Size		bytes;			/* that all of it takes in memory */
@@ -53,8 +55,9 @@ typedef struct Examples
 
 /*
  * Runs the query inside the current SPI connection; everything lives in the current memory context.  Columns: sample
- * bytea or real[], label of any type, optionally genuine boolean (NULL is an error), optionally group of any type.  All rows of a
- * label that name a group must name the same one; a label without any is a group of its own.  The result depends on the set
+ * bytea or real[], label of any type, optionally genuine boolean (NULL is an error), optionally group of any type; and among those
+ * behind the label, by its name, optionally frame, an integer.  All rows of a label that name a group must name the same one; a
+ * label without any is a group of its own.  The result depends on the set
  * of rows, not on their order.  Rasters that do not fit into memory bytes go to a temporary file.  Warns of rows that were left
  * out; raises if the query or its columns are wrong, or if the list of the rows alone takes more than most bytes.
  */

@@ -17,6 +17,7 @@ typedef struct ExampleEntry
 {
 	int			label;
 	int			slot;
+	int32		frame;
 	bool		genuine;
 	uint8		digest[EXAMPLE_DIGEST_BYTES];
 } ExampleEntry;
@@ -37,7 +38,10 @@ typedef struct ExamplesReader
 	pg_cryptohash_ctx *hash;
 	Oid			label_output;
 	Oid			group_output;
-	bool		has_genuine;
+	int			genuine_column; /* from 1; 0: the query has none */
+	int			group_column;
+	int			frame_column;
+	Oid			frame_type;
 	int64		row;
 } ExamplesReader;
 

@@ -57,7 +57,11 @@ compare_entries(const void *a, const void *b)
 	if (x->genuine != y->genuine)
 		return x->genuine ? -1 : 1;
 	order = memcmp(x->digest, y->digest, EXAMPLE_DIGEST_BYTES);
-	return order != 0 ? order : (x->slot > y->slot) - (x->slot < y->slot);
+	if (order != 0)
+		return order;
+	if (x->frame != y->frame)
+		return x->frame < y->frame ? -1 : 1;
+	return (x->slot > y->slot) - (x->slot < y->slot);
 }
 
 static int
@@ -145,7 +149,7 @@ count_contradictions(ExamplesReader *reader)
 	pfree(order);
 }
 
-/* The digest of the set of rows: labels by name, each with its group and its samples. */
+/* The digest of the set of rows: labels by name, each with its group and its samples, those with their frames. */
 static char *
 digest_of_rows(ExamplesReader *reader)
 {
@@ -167,6 +171,8 @@ digest_of_rows(ExamplesReader *reader)
 		}
 		fine = fine && pg_cryptohash_update(reader->hash, (const uint8 *) (entry->genuine ? "g" : "f"), 1) >= 0 &&
 			pg_cryptohash_update(reader->hash, entry->digest, EXAMPLE_DIGEST_BYTES) >= 0;
+		if (examples->framed)
+			fine = fine && pg_cryptohash_update(reader->hash, (const uint8 *) &entry->frame, sizeof entry->frame) >= 0;
 	}
 	if (!fine || pg_cryptohash_final(reader->hash, digest, sizeof digest) < 0)
 		elog(ERROR, "could not compute a SHA-256");
@@ -208,7 +214,7 @@ examples_sort(ExamplesReader *reader)
 	{
 		ExampleEntry entry = reader->entry[i];
 
-		examples->example[i] = (Example) {entry.label, entry.genuine, entry.slot};
+		examples->example[i] = (Example) {entry.label, entry.genuine, entry.slot, entry.frame};
 	}
 	examples->example = repalloc_huge(examples->example, sizeof(Example) * (Size) Max(examples->count, 1));
 	for (int i = examples->count - 1; i >= 0; i--)

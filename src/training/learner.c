@@ -98,6 +98,7 @@ learner_create(const NetworkDefinition *definition, Network *network, const Exam
 	buffers->batch.example = palloc(sizeof(int) * batch);
 	buffers->batch.label = palloc(sizeof(int32) * batch);
 	buffers->batch.genuine = palloc(batch);
+	buffers->batch.frame = palloc(sizeof(int32) * batch);
 	buffers->batch.copy = palloc(sizeof(NetworkCopy) * batch);
 	buffers->embedding = learner_allocate((size_t) batch * network_dimensions(learner->network), sizeof(real));
 	buffers->embedding_gradient = learner_allocate((size_t) batch * network_dimensions(learner->network), sizeof(real));
@@ -320,6 +321,7 @@ step_loss(Learner *learner, double *loss)
 	StepBuffers *buffers = learner->buffers;
 	NetworkBatch batch = {
 		.n = buffers->batch.n, .embedding = buffers->embedding, .label = buffers->batch.label,
+		.frame = learner->examples->framed ? buffers->batch.frame : NULL,
 		.genuine = buffers->batch.genuine, .seed = learner->seed + (uint64) learner->progress.step
 	};
 	Status		status;

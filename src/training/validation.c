@@ -54,7 +54,8 @@ held_out_examples(const Training *training)
 	return (EmbeddedExamples) {
 		.examples = training->examples, .label = training->split->held_out_label, .labels = training->split->held_out,
 		.embedding = training->validation.embedding, .metric = training->definition->metric,
-		.dimensions = network_dimensions(training->learner->network)
+		.dimensions = network_dimensions(training->learner->network),
+		.frame_distance = training->definition->training.frame_distance
 	};
 }
 

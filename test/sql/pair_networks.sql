@@ -72,6 +72,20 @@ SELECT (scores #>> '{random,auc}')::float8 > 0.75 AS learned FROM siamese.model 
 CALL siamese.train('again', 'SELECT image, signer, genuine FROM specimen ORDER BY md5(image)', 'half_way', 6, 1);
 SELECT count(DISTINCT fingerprint) FROM siamese.model WHERE name IN ('half_way', 'again');
 
+-- frames: positive pairs are near in time; the column goes by its name
+CREATE VIEW seen AS SELECT image, signer, sample::smallint AS frame, genuine FROM specimen;
+CALL siamese.train('framed', 'TABLE seen', 'half_way', 1, 1, '{"training": {"frame_distance": 2}}');
+CALL siamese.train('framed_plain', 'TABLE seen', 'plain', 1, 1, '{"training": {"frame_distance": 2}}');
+CALL siamese.train('framed', 'SELECT image, signer, genuine, signer AS "group", sample AS frame FROM specimen', 'half_way', 1, 1, '{"training": {"frame_distance": 2}}');
+SELECT model, genuine_pairs, impostor_pairs, (SELECT count(*) FROM seen a JOIN seen b USING (signer) WHERE a.genuine AND b.genuine AND b.frame - a.frame BETWEEN 1 AND 2) AS near
+	FROM (VALUES ('framed'), ('framed_plain'), ('half_way')) m (model), siamese.evaluate(model, 'TABLE seen') WHERE impostors = 'skilled';
+SELECT genuine_pairs FROM siamese.evaluate('framed', 'SELECT image, signer, genuine FROM seen') WHERE impostors = 'skilled';
+CALL siamese.train('bad', 'SELECT image, signer, sample::text AS frame FROM specimen', 'half_way', 1, 1);
+CALL siamese.train('bad', 'SELECT image, signer, nullif(sample, 2) AS frame FROM specimen', 'half_way', 1, 1);
+CALL siamese.train('bad', 'SELECT image, signer, sample * 1000000000::bigint AS frame FROM specimen', 'half_way', 1, 1);
+CALL siamese.train('bad', 'SELECT image, signer, genuine, signer, sample, sample AS frame FROM specimen', 'half_way', 1, 1);
+CALL siamese.train('bad', 'SELECT image, signer FROM specimen', 'half_way', 1, 1, '{"training": {"frame_distance": 0}}');
+
 -- what needs an embedding says why there is none
 SELECT embed(image, 'joint') FROM specimen;
 SELECT embed(ARRAY[image], 'joint') FROM specimen;
@@ -96,4 +110,5 @@ CALL siamese.train('bad', 'SELECT image, signer FROM specimen', 'joint', 1, 1, '
 
 SELECT sum(siamese.drop_model(name)) FROM (SELECT DISTINCT name FROM siamese.model) m;
 DELETE FROM siamese.network WHERE NOT built_in;
+DROP VIEW seen;
 DROP TABLE specimen, asked, print;

@@ -43,7 +43,9 @@ static const Case cases[] = {
 	{"weighted_l1", "'type':'cross_entropy'"},
 	{"cosine", "'type':'cosine_target','genuine_target':1,'forged_target':-0.9"},
 	{"cosine", "'type':'supervised_contrastive','temperature':0.5,'forgery_weight':4"},
-	{"cosine", "'type':'supervised_contrastive','temperature':0.1,'forgery_weight':1"}
+	{"cosine", "'type':'supervised_contrastive','temperature':0.1,'forgery_weight':1"},
+	{"l2", "'type':'squared_contrastive','margin':1.5"},
+	{"cosine", "'type':'squared_contrastive','margin':1.2"}
 };
 
 typedef struct Setting
@@ -246,6 +248,7 @@ test_pairs(void **state)
 	for (size_t c = 0; c < sizeof(cases) / sizeof(cases[0]); c++)
 	{
 		bool		contrastive = strstr(cases[c].loss, "'contrastive'") != NULL;
+		bool		squared = strstr(cases[c].loss, "'squared_contrastive'") != NULL;
 		bool		entropy = strstr(cases[c].loss, "cross") != NULL;
 		bool		target = strstr(cases[c].loss, "target'") != NULL;
 		bool		weighted = strcmp(cases[c].join, "weighted_l1") == 0;
@@ -253,7 +256,7 @@ test_pairs(void **state)
 		double		total = 0;
 		int			pairs = 0;
 
-		if (!contrastive && !entropy && !target)
+		if (!contrastive && !squared && !entropy && !target)
 			continue;
 		s = set_up(&cases[c]);
 		for (int i = 0; i < N; i++)
@@ -267,11 +270,11 @@ test_pairs(void **state)
 				if (labels[i] != labels[j] || !genuine[i] || i == j || (genuine[j] && j < i))
 					continue;
 				pairs++;
-				if (contrastive)
+				if (contrastive || squared)
 				{
 					double		margin = atof(strstr(cases[c].loss, "margin':") + 8);
 
-					total += genuine[j] ? d * d : pow(fmax(margin - d, 0), 2);
+					total += genuine[j] ? d * d : contrastive ? pow(fmax(margin - d, 0), 2) : fmax(margin - d * d, 0);
 				}
 				else if (target)
 					total += pow(cosine_of(a, b) - (genuine[j] ? 1 : -0.9), 2);

@@ -32,12 +32,13 @@ static const struct
 	const NetworkSetting *settings;
 	int			count;
 }			presets[] = {
-	PRESET(bromley), PRESET(bromley_b), PRESET(compact), PRESET(hollaender), PRESET(koch), PRESET(patch), PRESET(signet), PRESET(pen),
-	PRESET(signature)
+	PRESET(bromley), PRESET(bromley_b), PRESET(compact), PRESET(hollaender), PRESET(koch), PRESET(patch), PRESET(signet),
+	PRESET(tracking_cost), PRESET(tracking_in_network_plain), PRESET(tracking_joint_plain), PRESET(pen), PRESET(signature)
 };
 
 #define PRESETS ((int) (sizeof(presets) / sizeof(presets[0])))
-#define KNOWN ((int) (sizeof(forward_numbers) / sizeof(forward_numbers[0])))
+#define FIRST_LARGE 7			/* those of tracking: of 30 million weights, three of them */
+#define LAST_LARGE 9
 
 static Network *
 make_network(int preset)
@@ -69,9 +70,9 @@ make_weights(const Network *network)
 	real	   *weights = calloc(count, sizeof(real));
 
 	help_fill(weights, count, 1);
-	for (int i = 0; i < network->layer_count; i++)
+	for (int i = 0; i < network->definition->layer_count; i++)
 	{
-		const NetworkLayer *layer = &network->layers[i];
+		const NetworkLayer *layer = &network->definition->layers[i];
 		size_t		start = layer->parameter_offset;
 		size_t		half = layer->in.channels;
 
@@ -113,6 +114,45 @@ run(const Network *network, const real *weights, const real *input, int samples,
 	network_workspace_destroy(workspace);
 }
 
+/* Values of a row of run(): an embedding, or of a pair what goes into the last layer, then the output. */
+static int
+row_values(const Network *network)
+{
+	const Network *head = network_head(network);
+
+	return head == NULL ? network_dimensions(network) : (int) network_hidden_values(network) + network_dimensions(head);
+}
+
+/* Of the pairs (0, 1) and (1, 0) of two samples. */
+static void
+run_pairs(const Network *network, const real *weights, const real *input, real *rows)
+{
+	static const NetworkPair pairs[] = {{0, 1, false}, {1, 0, false}};
+	const Network *head = network_head(network);
+	int			hidden_values = (int) network_hidden_values(network);
+	int			outputs = network_dimensions(head);
+	real	   *twin = calloc(2 * network_dimensions(network), sizeof(real));
+	real	   *stacked = calloc(2 * network_input_values(head), sizeof(real));
+	real	   *hidden = calloc(2 * hidden_values, sizeof(real));
+	real	   *output = calloc(2 * outputs, sizeof(real));
+	Status		status;
+	NetworkWorkspace *workspace = network_workspace_create(network, 2, false, test_host(), &status);
+
+	assert_true(network_forward(network, weights, workspace, input, 2, twin, &status));
+	network_stack(network, twin, pairs, 2, stacked);
+	assert_true(workspace_forward(head, weights, network_workspace_head(workspace), stacked, 2, output, hidden, &status));
+	for (int i = 0; i < 2; i++)
+	{
+		memcpy(rows + i * (hidden_values + outputs), hidden + i * hidden_values, hidden_values * sizeof(real));
+		memcpy(rows + i * (hidden_values + outputs) + hidden_values, output + i * outputs, outputs * sizeof(real));
+	}
+	network_workspace_destroy(workspace);
+	free(twin);
+	free(stacked);
+	free(hidden);
+	free(output);
+}
+
 static void
 check_number(const char *name, const char *what, int i, double expected, double found, double tolerance)
 {
@@ -149,10 +189,56 @@ check_numbers(const ForwardNumbers *numbers, const real *embedding, int dimensio
 	free(factors);
 }
 
+/* The large ones at the highest level alone: they take a second a sample at the lowest. */
+static void
+test_large(void **state)
+{
+	for (int i = FIRST_LARGE; i <= LAST_LARGE; i++)
+	{
+		Network    *network = make_network(i);
+		int			values = row_values(network);
+		real	   *weights = make_weights(network);
+		real	   *input = make_input(network, SAMPLES);
+		real	   *rows = calloc(SAMPLES * values, sizeof(real));
+
+		assert_string_equal(presets[i].name, forward_numbers[i].name);
+		assert_int_equal(network_parameter_count(network), forward_numbers[i].parameters);
+		if (network_head(network) != NULL)
+			run_pairs(network, weights, input, rows);
+		else
+			run(network, weights, input, SAMPLES, rows);
+		check_numbers(&forward_numbers[i], rows, values);
+		network_destroy(network);
+		free(weights);
+		free(input);
+		free(rows);
+	}
+}
+
+/* Leal-Taixe 2016, figure 2: the sizes of the paper's network, whose input is without flow here, and its cost. */
+static void
+test_tracking_counts(void **state)
+{
+	Network    *joint = make_network(LAST_LARGE);
+	Network    *half_way = make_network(LAST_LARGE - 1);
+	Network    *cost = make_network(FIRST_LARGE);
+
+	assert_int_equal(network_parameter_count(joint), 30081794);
+	assert_int_equal(network_multiplications(joint), 0);
+	assert_int_equal(network_multiplications(network_head(joint)), 979263808);
+	assert_int_equal(network_hidden_values(joint), 512);
+	assert_int_equal(network_multiplications(half_way) + network_multiplications(network_head(half_way)),
+					 5405 * 49 * 3 * 96 + 1007 * 25 * 96 * 256 + 110 * 25 * 512 * 256 + 5632 * 4096 + 4096 * 1024 + 1024 * 512 + 1024);
+	assert_int_equal(network_dimensions(cost), 512);
+	network_destroy(joint);
+	network_destroy(half_way);
+	network_destroy(cost);
+}
+
 static void
 test_pytorch(void **state)
 {
-	for (int i = 0; i < KNOWN; i++)
+	for (int i = 0; i < FIRST_LARGE; i++)
 	{
 		Network    *network = make_network(i);
 		int			dimensions = network_dimensions(network);
@@ -189,7 +275,7 @@ test_counts(void **state)
 	static const size_t counts[] = {3004, 634, 519648, 2208257, 38951745, 41760, 6461568};
 	static const int dimensions[] = {304, 76, 128, 512, 4096, 128, 128};
 
-	for (int i = 0; i < KNOWN; i++)
+	for (int i = 0; i < FIRST_LARGE; i++)
 	{
 		Network    *network = make_network(i);
 
@@ -256,8 +342,11 @@ test_batches(void **state)
 
 	for (int i = 0; i < PRESETS; i++)
 	{
-		Network    *network = make_network(i);
+		Network    *network;
 
+		if (i >= FIRST_LARGE && i <= LAST_LARGE)
+			continue;
+		network = make_network(i);
 		check_batches(network, presets[i].name);
 		network_destroy(network);
 	}
@@ -384,7 +473,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_counts),
-		cmocka_unit_test(test_pytorch),
+		cmocka_unit_test(test_pytorch), cmocka_unit_test(test_large), cmocka_unit_test(test_tracking_counts),
 		cmocka_unit_test(test_batches),
 		cmocka_unit_test(test_groups),
 		cmocka_unit_test(test_threads)

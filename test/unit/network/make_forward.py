@@ -72,6 +72,11 @@ def prepare(layers, shape, weights):
             step = ["batch_norm", weights.take(channels, 0.3, 1.0), weights.take(channels, 0.3), channels]
             weights.norms.append(step)
             steps.append(step)
+        elif kind == "prelu":
+            steps.append(("prelu", weights.take(channels, 1.0)))
+        elif kind == "pair":
+            steps.append(("pair",))
+            channels *= 2
         elif kind in ("max_pool", "mean_pool"):
             size = sides(layer.get("size", 2))
             stride = sides(layer.get("stride", size))
@@ -85,7 +90,11 @@ def prepare(layers, shape, weights):
     return steps, channels * height * width
 
 
-def forward(steps, x):
+def flat(x):
+    return x.permute(0, 2, 3, 1).flatten(1)
+
+
+def run(steps, x):
     for step in steps:
         kind = step[0]
         if kind == "conv":
@@ -103,6 +112,8 @@ def forward(steps, x):
             x = torch.tanh(x)
         elif kind == "relu":
             x = functional.relu(x)
+        elif kind == "prelu":
+            x = functional.prelu(x, step[1])
         elif kind == "sigmoid":
             x = torch.sigmoid(x)
         elif kind == "local_response_norm":
@@ -113,7 +124,20 @@ def forward(steps, x):
             x = x * functional.softplus(step[1])[None, :, None, None]
         elif kind != "dropout":
             raise SystemExit("unknown layer " + kind)
-    return x.permute(0, 2, 3, 1).flatten(1)
+    return x
+
+
+def forward(steps, x):
+    return forward_pairs(steps, x) if ("pair",) in steps else flat(run(steps, x))
+
+
+def forward_pairs(steps, x):
+    """Of the pairs (0, 1) and (1, 0): what goes into the last layer, then its output."""
+    pair = steps.index(("pair",))
+    y = run(steps[:pair], x)
+    stacked = torch.cat([y, y.flip(0)], dim=1)
+    hidden = run(steps[pair + 1:-1], stacked)
+    return torch.cat([flat(hidden), flat(run(steps[-1:], hidden))], dim=1)
 
 
 def compute(path):
@@ -122,13 +146,14 @@ def compute(path):
     if source["kind"] == "pen":
         shape = (len(source["features"]), 1, source["length"])
     else:
-        shape = (3 if source.get("colour", "grey") != "grey" else 1, source["height"], source["width"])
+        shape = ((3 if source.get("colour", "grey") != "grey" else 1) + (2 if source.get("flow") else 0), source["height"], source["width"])
     weights = Weights()
     steps, values = prepare(definition["layers"], shape, weights)
-    if definition["join"] == "weighted_l1":
+    join = definition.get("join")
+    if join == "weighted_l1":
         steps.append(("weights", weights.take(values, 1.0)))
-    loss = definition["loss"]["type"] == "cross_entropy"
-    weights.offset += (1 if definition["join"] == "weighted_l1" else 2) if loss else 0
+    loss = definition["loss"]["type"] == "cross_entropy" and join is not None
+    weights.offset += (1 if join == "weighted_l1" else 2) if loss else 0
     parameters = weights.offset
     for step in weights.norms:
         step += [weights.take(step[3], 0.3), weights.take(step[3], 0.5, 1.0)]
@@ -144,7 +169,7 @@ def main():
     torch.set_num_threads(1)
     print("/*\n * forward.h: made by make_forward.py with PyTorch %s.\n */" % torch.__version__)
     print("typedef struct ForwardNumbers\n{\n\tconst char *name;\n\tsize_t\t\tparameters;\n"
-          "\tdouble\t\tfirst[%d];\t\t/* of the first sample's embedding */\n"
+          "\tdouble\t\tfirst[%d];\t\t/* of the first sample's embedding; of a head, hidden values and output of a pair */\n"
           "\tdouble\t\tlength[%d];\t\t/* of each sample's embedding */\n"
           "\tdouble\t\tchecksum[%d];\t/* product with hash numbers of seed 3 */\n} ForwardNumbers;\n"
           % (FIRST, SAMPLES, SAMPLES))
