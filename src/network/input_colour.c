@@ -10,6 +10,7 @@
 #include "common/number.h"
 #include "network/input_internal.h"
 
+#define LEAST_BLUR 0.01			/* pixels: less changes nothing */
 #define MOST_BLUR 8				/* as the setting's rule */
 #define REACH 3					/* of the blur, in standard deviations, on either side */
 
@@ -201,7 +202,7 @@ colours_apply(const NetworkDefinition *definition, const ImageColours *shared, c
 	float		gain = (float) (colours->contrast / 255.0 / definition->deviation);
 	float		base = (float) (-definition->mean / definition->deviation);
 
-	if (colours->blur > 0)
+	if (colours->blur > LEAST_BLUR)
 		blur(values, image, colours->blur);
 	if (colours->recoloured || (shared != NULL && shared->recoloured) || definition->luv)
 		colour_pixels(definition, shared, colours, values);
