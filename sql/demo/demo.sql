@@ -76,3 +76,38 @@ SELECT CASE WHEN f.person <> s.person THEN 'a stranger''s' WHEN s.genuine THEN '
 SELECT section, property, round(contribution::numeric, 3) AS contribution
 	FROM file f JOIN specimen s USING (person), explain_verification(f.signature, s.pen, 'pens')
 	WHERE person = 67 AND NOT genuine AND sample = 6 ORDER BY contribution DESC LIMIT 4;
+
+\echo
+\echo '12. Something else: people in a video.  They cross and hide one another; a detector sees most of them, and some who are not there.'
+CREATE TABLE detection AS SELECT video, row_number() OVER () AS id, d.*
+	FROM generate_series(1, 4) video, siamese.sample_detections(people => 12, frames => 150, seed => video) d;
+SELECT video, count(DISTINCT frame) AS frames, count(*) AS detections, count(DISTINCT person) AS people, count(*) FILTER (WHERE person IS NULL) AS "nobody there"
+	FROM detection GROUP BY 1 ORDER BY 1;
+
+\echo '13. From three of the videos, a network learns what tells people apart, and a tracker how they move; the fourth is new to both.'
+CALL siamese.train('looks', 'SELECT image, (video, person) FROM detection WHERE video < 4 AND person IS NOT NULL', network => 'patch', epochs => 2);
+CALL siamese.train_tracker('walkers', 'SELECT video, frame, region, score, person, image FROM detection WHERE video < 4', appearance => 'looks',
+	options => '{"frame_rate": 15}');
+
+\echo
+\echo '14. Who is who in the fourth video?  All of its detections at once: false ones left out, gaps filled.'
+CREATE TABLE track AS SELECT * FROM siamese.link('SELECT id, frame, region, score, image FROM detection WHERE video = 4', 'walkers', '{"frame_rate": 15}');
+SELECT (SELECT count(DISTINCT track) FROM track) AS tracks, round((100 * idf1)::numeric, 1) AS "identities right (IDF1) %", switches AS "changes of identity"
+	FROM siamese.track_quality('SELECT frame, person, region FROM detection WHERE video = 4 AND person IS NOT NULL',
+		'SELECT frame, track, region FROM track WHERE NOT interpolated');
+
+\pset tuples_only on
+\pset format unaligned
+\o :report/tracks.svg
+WITH shown AS (
+	SELECT track, image, number / 8 + 1 AS x, dense_rank() OVER (ORDER BY track) AS y
+	FROM (SELECT *, row_number() OVER (PARTITION BY track ORDER BY frame) - 1 AS number FROM track WHERE NOT interpolated) t
+		JOIN detection d ON d.id = t.id::bigint
+	WHERE number % 8 = 0)
+SELECT format('<svg xmlns="http://www.w3.org/2000/svg" width="%s" height="%s" font-family="sans-serif" font-size="14">', 60 + 44 * max(x), 20 + 90 * max(y))
+	|| string_agg(format('<image x="%s" y="%s" width="40" height="80" preserveAspectRatio="xMidYMid meet" href="data:image/png;base64,%s"/>',
+		16 + 44 * x, 90 * y - 75, replace(encode(image, 'base64'), E'\n', '')), '' ORDER BY y, x)
+	|| string_agg(DISTINCT format('<text x="10" y="%s">%s</text>', 90 * y - 32, track), '') || '</svg>' FROM shown;
+\o
+\pset tuples_only off
+\pset format aligned
