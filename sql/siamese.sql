@@ -419,10 +419,16 @@ $json$),
 ('pen', 'for signatures from a pen: convolutions over time, means of eight sections of the writing, 192 dimensions', true, $json$
 -- include network/pen.json
 $json$),
-('tracking_joint_plain', 'Leal-Taixé, Canton-Ferrer, Schindler 2016, figure 2: two patches of 121 x 53 stacked, softmax on the pair; without optical flow', true, $json$
+('tracking_joint', 'Leal-Taixé, Canton-Ferrer, Schindler 2016, figure 2: two patches of 121 x 53 and the optical flow between them stacked, softmax on the pair', true, $json$
+-- include network/tracking_joint.json
+$json$),
+('tracking_joint_plain', 'the same without optical flow', true, $json$
 -- include network/tracking_joint_plain.json
 $json$),
-('tracking_in_network_plain', 'the same paper''s second topology: the branches meet after two convolutions; without optical flow', true, $json$
+('tracking_in_network', 'the same paper''s second topology: the branches meet after two convolutions', true, $json$
+-- include network/tracking_in_network.json
+$json$),
+('tracking_in_network_plain', 'the same without optical flow', true, $json$
 -- include network/tracking_in_network_plain.json
 $json$),
 ('tracking_cost', 'the same paper''s third topology: embeddings of length 1 of one patch each, joined by a contrastive loss of squared distances', true, $json$

@@ -154,8 +154,11 @@ finish_pair(NetworkDefinition *definition, Status *status)
 }
 
 static bool
-finish_join(NetworkDefinition *definition)
+finish_join(NetworkDefinition *definition, Status *status)
 {
+	if (definition->flow)
+		return status_set(status, STATUS_DEFINITION, "Add a layer \"pair\", which sees two pictures at once.",
+						  "Input: \"flow\" is that from one picture of a pair to the other; an embedding is of one picture.");
 	if (definition->join == NULL)
 		definition->join = &join_l2;
 	if (definition->join->weights != NULL)
@@ -228,7 +231,7 @@ read_definition(const NetworkSetting *settings, int count, NetworkDefinition *de
 	}
 	if (!input_finish(&input, definition, status))
 		return false;
-	if (!(definition->pair >= 0 ? finish_pair(definition, status) : finish_join(definition)))
+	if (!(definition->pair >= 0 ? finish_pair(definition, status) : finish_join(definition, status)))
 		return false;
 	optimizer_finish(&definition->optimizer);
 	return layers_connect(definition, status) && loss_check(definition, status) && check_training(definition, status);

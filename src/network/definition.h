@@ -146,6 +146,7 @@ typedef struct NetworkDefinition
 	bool		luv;			/* the network sees the image's CIE L*u*v* instead of its red, green and blue */
 	double		mean;			/* the network sees (value / 255 - mean) / deviation; of L*u*v*: input_colour.c */
 	double		deviation;
+	bool		flow;			/* images: the input of each side of a pair has the optical flow to the other one (flow_input.c) */
 	int			views;			/* distorted copies of an input whose embeddings are averaged */
 	int			layer_count;
 	NetworkLayer *layers;

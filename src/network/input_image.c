@@ -39,6 +39,7 @@ static const SettingRule rules[] = {
 	{"blank", RULE_CHOICE, offsetof(InputSettings, image.blank), 0, 0, blanks},
 	{"mean", RULE_REAL, offsetof(InputSettings, image.mean), -1000, 1000, NULL},
 	{"deviation", RULE_REAL, offsetof(InputSettings, image.deviation), 1e-6, 1e6, NULL},
+	{"flow", RULE_BOOLEAN, offsetof(InputSettings, image.flow), 0, 0, NULL},
 	{"views", RULE_INTEGER, offsetof(InputSettings, views), 1, LIMIT_VIEWS, NULL},
 	{NULL, 0, 0, 0, 0, NULL}
 };
@@ -71,6 +72,7 @@ finish(const InputSettings *settings, NetworkDefinition *definition, Status *sta
 	image->smooth = input->smooth;
 	image->normalise = input->normalise;
 	image->keep_blank = input->blank == 1;
+	definition->flow = input->flow;
 	definition->mean = input->mean;
 	definition->deviation = input->deviation;
 	if (image->polarity == IMAGE_POLARITY_NONE && (image->remove_background || image->crop || image->centre))
@@ -86,13 +88,15 @@ finish(const InputSettings *settings, NetworkDefinition *definition, Status *sta
 static NetworkShape
 shape(const NetworkDefinition *definition)
 {
-	return (NetworkShape) {definition->image.height, definition->image.width, definition->image.channels};
+	return (NetworkShape) {
+		definition->image.height, definition->image.width, definition->image.channels + (definition->flow ? IMAGE_FLOW_CHANNELS : 0)
+	};
 }
 
 static size_t
 sample_bytes(const NetworkDefinition *definition)
 {
-	return shape_values(shape(definition));
+	return (size_t) definition->image.height * definition->image.width * definition->image.channels;
 }
 
 /* ---- distortion ---------------------------------------------------------------------------------------------------- */

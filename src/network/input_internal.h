@@ -30,6 +30,7 @@ typedef struct InputSettings
 			double		smooth;
 			bool		normalise;
 			int			blank;
+			bool		flow;
 			double		mean;
 			double		deviation;
 		}			image;
@@ -94,6 +95,8 @@ extern void colours_apply(const NetworkDefinition *definition, const ImageColour
 
 /* An undistorted raster as the network's input, where that is L*u*v*. */
 extern void colours_convert_luv(const NetworkDefinition *definition, const uint8_t *raster, real *input);
+
+#define IMAGE_FLOW_CHANNELS 2	/* across and down (flow_input.c) */
 
 extern const InputType input_image;
 extern const InputType input_pen;

@@ -180,7 +180,10 @@ extern bool network_loss(const Network *network, const real *weights, const Netw
  */
 extern const Network *network_head(const Network *network); /* NULL without a layer "pair": the network makes embeddings */
 
-/* The head's workspace, for as many pairs as the other one is for samples; part of that one. */
+/*
+ * The head's workspace, for as many pairs as the other one is for samples; part of that one.  In training with flow, the other
+ * one is for twice as many samples: both sides of each pair.
+ */
 extern NetworkWorkspace *network_workspace_head(const NetworkWorkspace *workspace);
 
 /* Two samples by their numbers. */
@@ -215,8 +218,21 @@ extern double network_pair_loss(const Network *network, const real *output, cons
 extern const real *network_input_gradient(const NetworkWorkspace *workspace);
 
 /*
+ * Optical flow: with "flow" in the definition's input, what a twin sees of a sample depends on the other one of a pair.  So the
+ * twin runs once a side of each pair.  Two samples without flow, a and b [kept values] -> inputs [2, input values]; memory:
+ * network_flow_bytes(), aligned for floats.  False with STATUS_INTERRUPTED.
+ */
+extern bool network_has_flow(const Network *network);
+extern size_t network_flow_bytes(const Network *network);
+extern bool network_flow_inputs(const Network *network, const real *a, const real *b, const Host *host, void *memory, real *inputs,
+								Status *status);
+
+/* Values of a sample of a batch that are kept until its pairs are known: the twin's output, or with flow its input without it. */
+extern size_t network_kept_values(const Network *network);
+
+/*
  * Inference.  A sample's side is what is kept of it to compare it with others: the output of the twin or, where that has no
- * layers, the prepared sample itself, which is smaller.  Plain bytes of this process, aligned like real.
+ * layers, or the input has flow, the prepared sample itself, which is smaller.  Plain bytes of this process, aligned like real.
  */
 extern size_t network_side_bytes(const Network *network);
 

@@ -50,6 +50,12 @@ typedef struct PairBuffers
 	real	   *stacked;		/* [2 pairs, inputs of the head] */
 	real	   *output;			/* [2 pairs, outputs of the head] */
 	real	   *hidden;			/* [2 pairs, hidden values] */
+
+	/* with flow, of one pair; else NULL */
+	real	   *plain;			/* [2, kept values] */
+	real	   *side_input;		/* [2, input values] */
+	real	   *side_output;	/* [2, dimensions] */
+	void	   *flow;			/* network_flow_bytes() */
 } PairBuffers;
 
 extern PairBuffers workspace_pair_buffers(const NetworkWorkspace *workspace);

@@ -118,7 +118,7 @@ network_pair_loss(const Network *network, const real *output, const NetworkPair 
 static bool
 side_is_sample(const Network *network)
 {
-	return network->layer_count == 0;
+	return network->layer_count == 0 || network_has_flow(network);
 }
 
 size_t
@@ -140,26 +140,66 @@ network_sides(const Network *network, const real *weights, NetworkWorkspace *wor
 	return true;
 }
 
-/* Both orders of a pair, one after the other. */
+/* Both orders of a pair, one after the other, from what the twins give of a and b. */
 static void
-stack_orders(const Network *network, const void *a, const void *b, real *converted, real *stacked)
+stack_orders(const Network *network, const real *a, const real *b, real *stacked)
 {
 	const NetworkLayer *layer = pair_layer(network);
 	size_t		values = shape_values(layer->out);
-	const void *sides[] = {a, b};
+
+	stack_side(layer, a, 0, stacked);
+	stack_side(layer, b, 1, stacked);
+	stack_side(layer, b, 0, stacked + values);
+	stack_side(layer, a, 1, stacked + values);
+}
+
+/* The same from sides that are samples, of a twin without layers: they are only converted. */
+static void
+stack_samples(const Network *network, const void *a, const void *b, real *converted, real *stacked)
+{
+	const NetworkLayer *layer = pair_layer(network);
+	size_t		values = shape_values(layer->out);
 
 	for (int i = 0; i < 2; i++)
 	{
-		const real *output = sides[i];
-
-		if (side_is_sample(network))
-		{
-			network_input_from_raster(network->definition, sides[i], converted);
-			output = converted;
-		}
-		stack_side(layer, output, i, stacked);
-		stack_side(layer, output, 1 - i, stacked + values);
+		network_input_from_raster(network->definition, i == 0 ? a : b, converted);
+		stack_side(layer, converted, i, stacked);
+		stack_side(layer, converted, 1 - i, stacked + values);
 	}
+}
+
+/* The same with flow: the twins see each of them with the flow to the other. */
+static bool
+stack_flow(const Network *network, const real *weights, NetworkWorkspace *workspace, const PairBuffers *buffers, const void *a,
+		   const void *b, real *stacked, Status *status)
+{
+	size_t		kept = network_kept_values(network);
+	size_t		values = network_input_values(network);
+
+	network_input_from_raster(network->definition, a, buffers->plain);
+	network_input_from_raster(network->definition, b, buffers->plain + kept);
+	if (!network_flow_inputs(network, buffers->plain, buffers->plain + kept, network->host, buffers->flow, buffers->side_input, status))
+		return false;
+	for (int i = 0; i < 2; i++)
+		if (!network_forward(network, weights, workspace, buffers->side_input + i * values, 1,
+							 buffers->side_output + (size_t) i * network->dimensions, status))
+			return false;
+	stack_orders(network, buffers->side_output, buffers->side_output + network->dimensions, stacked);
+	return true;
+}
+
+/* One pair of sides -> the head's inputs in both orders. */
+static bool
+stack_pair(const Network *network, const real *weights, NetworkWorkspace *workspace, const PairBuffers *buffers, const void *a,
+		   const void *b, real *stacked, Status *status)
+{
+	if (network_has_flow(network))
+		return stack_flow(network, weights, workspace, buffers, a, b, stacked, status);
+	if (side_is_sample(network))
+		stack_samples(network, a, b, buffers->converted, stacked);
+	else
+		stack_orders(network, a, b, stacked);
+	return true;
 }
 
 bool
@@ -177,8 +217,9 @@ network_compare(const Network *network, const real *weights, NetworkWorkspace *w
 		int			some = n - first < buffers.pairs ? n - first : buffers.pairs;
 
 		for (int i = 0; i < some; i++)
-			stack_orders(network, (const char *) side + pair[first + i].a * bytes, (const char *) side + pair[first + i].b * bytes,
-						 buffers.converted, buffers.stacked + 2 * i * values);
+			if (!stack_pair(network, weights, workspace, &buffers, (const char *) side + pair[first + i].a * bytes,
+							(const char *) side + pair[first + i].b * bytes, buffers.stacked + 2 * i * values, status))
+				return false;
 		if (!workspace_forward(head, weights, buffers.workspace, buffers.stacked, 2 * some, buffers.output,
 							   hidden != NULL ? buffers.hidden : NULL, status))
 			return false;

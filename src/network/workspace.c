@@ -13,6 +13,7 @@ struct NetworkWorkspace
 	const Host *host;
 	const Network *network;
 	int			samples;
+	int			pairs;			/* of a network with a head */
 	bool		training;
 	int			n;				/* of the last forward_training */
 	real	  **output;			/* [layers] of training, [slots] of inference */
@@ -29,6 +30,10 @@ struct NetworkWorkspace
 	NetworkWorkspace *head;		/* of a network with a head: its workspace, in the same block; at inference for both orders */
 	real	   *output_of_head; /* inference: [2 samples, outputs of the head] */
 	real	   *hidden;			/* inference: [2 samples, hidden values] */
+	real	   *plain;			/* inference with flow: [2, kept values], two samples without it, ... */
+	real	   *side_input;		/* ... [2, input values], with it, ... */
+	real	   *side_output;	/* ... [2, dimensions], what their twins give */
+	void	   *flow;			/* ... and network_flow_bytes() */
 };
 
 /* ---- memory -------------------------------------------------------------------------------------------------------- */
@@ -137,7 +142,7 @@ static void
 lay_out_head(Layout *layout, NetworkWorkspace *workspace)
 {
 	const Network *head = workspace->network->head;
-	int			rows = workspace->samples * (workspace->training ? 1 : 2);
+	int			rows = workspace->pairs * (workspace->training ? 1 : 2);
 	NetworkWorkspace stand_in = {.network = head, .samples = rows, .training = workspace->training};
 	NetworkWorkspace *place = take(layout, 1, sizeof(*place));
 
@@ -152,6 +157,12 @@ lay_out_head(Layout *layout, NetworkWorkspace *workspace)
 		return;
 	workspace->output_of_head = take_reals(layout, head->dimensions, rows);
 	workspace->hidden = take_reals(layout, network_hidden_values(workspace->network), rows);
+	if (!network_has_flow(workspace->network))
+		return;
+	workspace->plain = take_reals(layout, network_kept_values(workspace->network), 2);
+	workspace->side_input = take_reals(layout, network_input_values(workspace->network), 2);
+	workspace->side_output = take_reals(layout, network_dimensions(workspace->network), 2);
+	workspace->flow = take(layout, network_flow_bytes(workspace->network), 1);
 }
 
 /* workspace is the block itself, or a stand-in while measuring; its own place has been taken. */
@@ -184,10 +195,19 @@ lay_out(Layout *layout, NetworkWorkspace *workspace)
 		lay_out_head(layout, workspace);
 }
 
+/* Samples that a workspace for so many pairs is for. */
+static int
+samples_of(const Network *network, int pairs, bool training)
+{
+	return training && network->head != NULL && network_has_flow(network) ? 2 * pairs : pairs;
+}
+
 size_t
 network_workspace_bytes(const Network *network, int samples, bool training)
 {
-	NetworkWorkspace stand_in = {.network = network, .samples = samples, .training = training};
+	NetworkWorkspace stand_in = {
+		.network = network, .samples = samples_of(network, samples, training), .pairs = samples, .training = training
+	};
 	Layout		layout = {NULL, 0};
 
 	take(&layout, 1, sizeof(stand_in));
@@ -206,7 +226,8 @@ network_workspace_create(const Network *network, int samples, bool training, con
 	memset(workspace, 0, sizeof(*workspace));
 	workspace->host = host;
 	workspace->network = network;
-	workspace->samples = samples;
+	workspace->samples = samples_of(network, samples, training);
+	workspace->pairs = samples;
 	workspace->training = training;
 	take(&layout, 1, sizeof(*workspace));
 	lay_out(&layout, workspace);
@@ -245,8 +266,10 @@ PairBuffers
 workspace_pair_buffers(const NetworkWorkspace *workspace)
 {
 	return (PairBuffers) {
-		.workspace = workspace->head, .pairs = workspace->samples, .converted = workspace->input,
-		.stacked = workspace->head->input, .output = workspace->output_of_head, .hidden = workspace->hidden
+		.workspace = workspace->head, .pairs = workspace->pairs, .converted = workspace->input,
+		.stacked = workspace->head->input, .output = workspace->output_of_head, .hidden = workspace->hidden,
+		.plain = workspace->plain, .side_input = workspace->side_input, .side_output = workspace->side_output,
+		.flow = workspace->flow
 	};
 }
 

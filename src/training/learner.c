@@ -100,8 +100,8 @@ learner_create(const NetworkDefinition *definition, Network *network, const Exam
 	buffers->batch.genuine = palloc(batch);
 	buffers->batch.frame = palloc(sizeof(int32) * batch);
 	buffers->batch.copy = palloc(sizeof(NetworkCopy) * batch);
-	buffers->embedding = learner_allocate((size_t) batch * network_dimensions(learner->network), sizeof(real));
-	buffers->embedding_gradient = learner_allocate((size_t) batch * network_dimensions(learner->network), sizeof(real));
+	buffers->embedding = learner_allocate((size_t) batch * network_kept_values(learner->network), sizeof(real));
+	buffers->embedding_gradient = learner_allocate((size_t) batch * network_kept_values(learner->network), sizeof(real));
 	buffers->part_loss = palloc0(sizeof(double) * threads);
 	buffers->gradient = palloc(sizeof(real *) * threads);
 	for (int i = 0; i < threads; i++)
@@ -173,6 +173,7 @@ forward_part(void *argument, int thread)
 	size_t		values = network_input_values(learner->network);
 	RoundBuffers *round = &buffers->of_round;
 	uint64		key = ((uint64) learner->progress.step << 20) + (uint64) buffers->round * buffers->threads + thread;
+	bool		flow = network_has_flow(learner->network);	/* then the twin runs with the head */
 
 	for (int i = first; i < first + n; i++)
 	{
@@ -180,9 +181,11 @@ forward_part(void *argument, int thread)
 		Random		random = random_stream(learner->seed ^ UINT64_C(0x64697374), ((uint64) learner->progress.step << 20) + i);
 
 		network_input_distorted(learner->definition, round->raster[i - round_start(buffers, buffers->round)],
-								&batch->copy[i], &random, round->input[thread] + (i - first) * values);
+								&batch->copy[i], &random,
+								flow ? buffers->embedding + i * network_kept_values(learner->network)
+								: round->input[thread] + (i - first) * values);
 	}
-	if (n > 0)
+	if (n > 0 && !flow)
 		network_forward_training(learner->network, learner->weights, round->workspace[thread],
 								 round->input[thread], n, random_stream(learner->seed, key).state,
 								 buffers->embedding + first * (size_t) network_dimensions(learner->network));
@@ -219,8 +222,9 @@ static bool
 backward_rounds(Learner *learner)
 {
 	StepBuffers *buffers = learner->buffers;
+	bool		apart = network_learns(learner->network) && !network_has_flow(learner->network);	/* from the head */
 
-	for (int round = buffers->rounds - 1; round >= 0 && network_learns(learner->network); round--)
+	for (int round = buffers->rounds - 1; round >= 0 && apart; round--)
 	{
 		if ((round < buffers->rounds - 1 && !forward_round(learner, round)) || !learner_run_all(learner, backward_part))
 			return false;

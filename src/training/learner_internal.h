@@ -20,6 +20,13 @@ typedef struct RoundBuffers
 	real	  **stacked;		/* [input values of the head] */
 	real	  **output;			/* [its outputs] */
 	real	  **output_gradient;
+
+	/* with flow, where the twin runs with the head: [threads] of [2 x samples at once, ...], the sides of these pairs */
+	NetworkPair *sides;			/* [samples at once]: numbers of the sides of each pair; without threads */
+	void	  **flow;			/* network_flow_bytes() */
+	real	  **side_input;		/* [input values] */
+	real	  **side_output;	/* [dimensions] */
+	real	  **side_gradient;
 } RoundBuffers;
 
 typedef struct StepBuffers

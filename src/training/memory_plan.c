@@ -44,9 +44,11 @@ memory_plan_activations(const MemoryPlan *plan, int samples)
 	Size		input = network_input_values(plan->network) * (sizeof(real) + 1);
 	Size		one;
 
+	if (network_has_flow(plan->network))
+		input += (2 * (Size) network_input_values(plan->network) + 4 * (Size) network_dimensions(plan->network)) * sizeof(real);
 	if (head != NULL)
 		input += (network_input_values(head) + 2 * (Size) network_dimensions(head)) * sizeof(real);
-	one = saturated_sum(network_workspace_bytes(plan->network, samples, true), samples * input);
+	one = saturated_sum(network_workspace_bytes(plan->network, samples, true), samples * input + network_flow_bytes(plan->network));
 	return saturated_product(one, plan->threads);
 }
 
@@ -83,7 +85,7 @@ memory_plan(MemoryPlan *plan, const NetworkDefinition *definition, const Network
 	Size		weights = network_weight_count(network);
 	Size		parameters = network_parameter_count(network);
 	int			batch = definition->training.classes * definition->training.samples;
-	int			dimensions = network_dimensions(network);
+	Size		dimensions = network_kept_values(network);
 	int			one_round;
 
 	plan->network = network;
@@ -93,7 +95,7 @@ memory_plan(MemoryPlan *plan, const NetworkDefinition *definition, const Network
 										  network_optimizer_count(network) + network_packed_count(network) +
 										  parameters * threads);
 	/* embeddings and their gradients; within the losses, distances of all pairs and one more copy */
-	plan->fixed += (Size) batch * (3 * (Size) dimensions * sizeof(real) + batch * sizeof(double));
+	plan->fixed += (Size) batch * (3 * dimensions * sizeof(real) + batch * sizeof(double));
 	one_round = samples_for_rounds(plan, batch, 1);
 	plan->least_samples = has_batch_norm(network) ? Min(BATCH_NORM_SAMPLES, one_round) : 1;
 	plan->needed = saturated_sum(plan->fixed + LEAST_EXAMPLES, memory_plan_activations(plan, plan->least_samples));

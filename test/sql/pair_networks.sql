@@ -20,19 +20,26 @@ INSERT INTO siamese.network (name, definition) VALUES
 			{"type": "conv", "maps": 16, "kernel": [1, 5]}, {"type": "relu"}, {"type": "global_mean"}, {"type": "dense", "units": 2}],
 		"optimizer": {"type": "adamw", "rate": 0.005},
 		"training": {"classes": 8, "samples": 4, "epoch_samples": 640, "held_out": 0.4}}'),
+	('moving', '{"input": {"width": 24, "height": 16, "polarity": "auto", "crop": "ink", "normalise": true, "flow": true},
+		"layers": [{"type": "conv", "maps": 8, "kernel": 3, "padding": 1}, {"type": "batch_norm"}, {"type": "relu"}, {"type": "max_pool"}, {"type": "pair"},
+			{"type": "conv", "maps": 16, "kernel": 3, "padding": 1}, {"type": "relu"}, {"type": "max_pool"},
+			{"type": "dense", "units": 32}, {"type": "prelu"}, {"type": "dense", "units": 2}],
+		"optimizer": {"type": "adamw", "rate": 0.003}, "loss": {"forged_share": 0.3},
+		"training": {"classes": 8, "samples": 4, "epoch_samples": 640, "held_out": 0.4}}'),
 	('plain', '{"input": {"width": 24, "height": 16, "polarity": "auto", "crop": "ink"}, "layers": [{"type": "dense", "units": 8}],
 		"training": {"classes": 8, "samples": 4, "epoch_samples": 64, "held_out": 0.4}}');
 CREATE TABLE specimen AS SELECT * FROM siamese.sample_signatures(24, 6, 1);
 CALL siamese.train('half_way', 'SELECT image, signer, genuine FROM specimen', 'half_way', 6, 1);
 CALL siamese.train('joint', 'SELECT image, signer, genuine FROM specimen', 'joint', 6, 1);
 CALL siamese.train('strokes', 'SELECT pen, signer FROM specimen WHERE genuine', 'strokes', 3, 1);
+CALL siamese.train('moving', 'SELECT image, signer, genuine FROM specimen', 'moving', 4, 1);
 CALL siamese.train('plain', 'SELECT image, signer FROM specimen WHERE genuine', 'plain', 1, 1);
 SELECT name, metric, dimensions, calibration ? 'references' AS has_references, (scores #>> '{random,auc}')::float8 > 0.75 AS learned
 	FROM siamese.model ORDER BY name;
 
 -- verify(): symmetric to the last bit, as calibrated; the truth is told apart
 CREATE TABLE asked AS SELECT m.name AS model, a.signer = b.signer AS truth, v.*, v = w AS alike
-	FROM (VALUES ('half_way'), ('joint')) m (name), specimen a, specimen b, verify(a.image, b.image, m.name) v, verify(b.image, a.image, m.name) w
+	FROM (VALUES ('half_way'), ('joint'), ('moving')) m (name), specimen a, specimen b, verify(a.image, b.image, m.name) v, verify(b.image, a.image, m.name) w
 	WHERE a.signer <= 5 AND b.signer <= 5 AND a.genuine AND b.genuine AND (a.signer, a.sample) < (b.signer, b.sample) AND a.sample <= 3 AND b.sample <= 3;
 SELECT model, bool_and(alike) AS either_order, min(distance) < 0 AS negative, bool_and(same = (probability >= 0.5)) AS decided,
 	bool_and(same = (distance <= threshold)) AS by_threshold,
@@ -105,6 +112,7 @@ SELECT verify(image, image, 'joint', 0) FROM specimen;
 SELECT verify(image, image, 'joint', 'NaN') FROM specimen;
 INSERT INTO siamese.network (name, definition) VALUES ('bad', '{"input": {"width": 8, "height": 8}, "layers": [{"type": "pair"}, {"type": "dense", "units": 3}]}');
 INSERT INTO siamese.network (name, definition) VALUES ('bad', '{"input": {"width": 8, "height": 8}, "layers": [{"type": "pair"}, {"type": "dense", "units": 1}], "join": "l2"}');
+INSERT INTO siamese.network (name, definition) VALUES ('bad', '{"input": {"width": 8, "height": 8, "flow": true}, "layers": [{"type": "dense", "units": 1}]}');
 CALL siamese.train('bad', 'SELECT image, signer FROM specimen', 'joint', 1, 1, '{"join": "cosine"}');
 CALL siamese.train('bad', 'SELECT image, signer FROM specimen', 'joint', 1, 1, '{"loss": {"type": "triplet"}}');
 

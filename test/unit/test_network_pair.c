@@ -33,6 +33,11 @@ static const char *const definitions[] = {
 	/* a twin that learns nothing, a head without a dense layer */
 	("{" INPUT ",'layers':[{'type':'max_pool'},{'type':'pair'},{'type':'conv','maps':4,'kernel':3},{'type':'relu'},"
 	"{'type':'conv','maps':1,'kernel':[2,2]}]}"),
+	/* optical flow, stacked and half way */
+	("{'input':{'width':19,'height':16,'colour':'colour','flow':true,'mean':0.4,'deviation':0.3},'layers':[{'type':'pair'},"
+	"{'type':'conv','maps':5,'kernel':3},{'type':'relu'},{'type':'dense','units':2}]}"),
+	("{'input':{'width':16,'height':18,'colour':'luv','flow':true},'layers':[{'type':'conv','maps':4,'kernel':3},{'type':'relu'},"
+	"{'type':'max_pool'},{'type':'pair'},{'type':'conv','maps':3,'kernel':3},{'type':'relu'},{'type':'dense','units':1}]}"),
 	/* pens */
 	("{'input':{'kind':'pen','length':24,'features':['x','y','speed']},'layers':[{'type':'conv','maps':4,'kernel':[1,5]},"
 	"{'type':'pair'},{'type':'conv','maps':3,'kernel':[1,3]},{'type':'relu'},{'type':'dense','units':1}]}")
@@ -116,6 +121,55 @@ compare(Setting *s, int at_once, const NetworkPair *pair, int n, double *log_odd
 	network_workspace_destroy(workspace);
 }
 
+/* Grey levels of a sample: the L* or the luma of what the network sees, by hand. */
+static void
+grey_levels(const Setting *s, int sample, float *grey)
+{
+	const ImagePreparation *image = &s->definition->image;
+	real	   *input = calloc(image->width * image->height * 3, sizeof(real));
+
+	network_input_from_raster(s->definition, s->sample[sample], input);
+	for (int i = 0; i < image->width * image->height; i++)
+	{
+		double		value[3];
+
+		for (int c = 0; c < 3; c++)
+			value[c] = input[3 * i + c] * s->definition->deviation + s->definition->mean;
+		grey[i] = (float) (255 * (s->definition->luv ? value[0] : 0.299 * value[0] + 0.587 * value[1] + 0.114 * value[2]));
+	}
+	free(input);
+}
+
+/* Three channels of a sample become five: with the flow from it to another one, as shares of the shorter side. */
+static void
+add_flow(const Setting *s, int sample, int other, real *input)
+{
+	int			width = s->definition->image.width;
+	int			height = s->definition->image.height;
+	int			side = width < height ? width : height;
+	float	   *first = calloc(width * height, sizeof(float));
+	float	   *second = calloc(width * height, sizeof(float));
+	float	   *flow = calloc(2 * width * height, sizeof(float));
+	void	   *memory = malloc(image_flow_bytes(width, height));
+	Status		status;
+
+	grey_levels(s, sample, first);
+	grey_levels(s, other, second);
+	assert_true(image_flow(first, second, width, height, test_host(), memory, flow, &status));
+	for (int i = width * height - 1; i >= 0; i--)
+	{
+		real		own[3] = {input[3 * i], input[3 * i + 1], input[3 * i + 2]};
+
+		memcpy(input + 5 * i, own, sizeof(own));
+		input[5 * i + 3] = flow[2 * i] / side;
+		input[5 * i + 4] = flow[2 * i + 1] / side;
+	}
+	free(first);
+	free(second);
+	free(flow);
+	free(memory);
+}
+
 /* The log odds of one pair in one order: the twin's outputs, stacked value by value, through the head. */
 static double
 naive(const Setting *s, int a, int b)
@@ -133,6 +187,8 @@ naive(const Setting *s, int a, int b)
 	for (int i = 0; i < 2; i++)
 	{
 		network_input_from_raster(s->definition, s->sample[i == 0 ? a : b], input);
+		if (s->definition->flow)
+			add_flow(s, i == 0 ? a : b, i == 0 ? b : a, input);
 		assert_true(network_forward(s->network, s->weights, workspace, input, 1, twin + i * values, &status));
 	}
 	for (int y = 0; y < shape.height; y++)
@@ -230,7 +286,7 @@ test_bits(void **state)
 static void
 test_hidden(void **state)
 {
-	static const int width[] = {6, 72, 8, 16, 54};
+	static const int width[] = {6, 72, 8, 16, 14 * 17 * 5, 6 * 5 * 3, 54};
 	NetworkPair pair[SAMPLES * SAMPLES];
 	double		log_odds[SAMPLES * SAMPLES];
 	int			n = all_pairs(pair);
@@ -419,6 +475,8 @@ test_refused(void **state)
 		"Loss: \"contrastive\" compares embeddings, of which a network with a layer \"pair\" has none."},
 		{"{'input':{'width':6,'height':5,'views':3},'layers':[{'type':'pair'},{'type':'dense','units':1}]}",
 		"Input: \"views\" are averaged as embeddings, of which a network with a layer \"pair\" has none."},
+		{"{'input':{'width':6,'height':5,'flow':true},'layers':[{'type':'dense','units':1}]}",
+		"Input: \"flow\" is that from one picture of a pair to the other; an embedding is of one picture."},
 		{HEAD "{'type':'pair','units':3},{'type':'dense','units':1}]}", "Layer 1 (\"pair\"): setting \"units\" is unknown."},
 		{HEAD "{'type':'dense','units':1}],'training':{'negatives':2}}",
 		"Training: \"negatives\" is for networks with a layer \"pair\"."},
