@@ -85,9 +85,8 @@ typedef struct TrackerScores
 } TrackerScores;
 
 /*
- * Learns from videos.  A track has one detection in a frame at most.  Fills tracker with memory of the host's, for tracker_release().  Costs
- * of entering and margins are those with the best MOTA + IDF1 when each video is linked by what the others taught (one video alone:
- * each half by the other).  False with a status: no memory, interrupted, or examples that cannot teach (STATUS_ARGUMENT).
+ * Learns from videos.  A track has one detection in a frame at most.  Fills tracker with memory of the host's, for tracker_release().  One
+ * video alone is taken as two halves.  False with a status: no memory, interrupted, or examples that cannot teach (STATUS_ARGUMENT).
  */
 extern bool tracker_train(const Host *host, const TrackerSettings *settings, const Video *video, int videos, Tracker *tracker,
 						  TrackerScores *scores, Status *status);

@@ -161,9 +161,9 @@ extern bool judge_joins(const Tracklets *tracklets, const Boost *join, double ga
 extern bool join_tracklets(const Tracklets *tracklets, const Candidates *joins, const JoinCosts *costs, int *track, int *tracks,
 						   Status *status);
 
-/* The costs with the best sum of MOTA + IDF1 over videos whose tracks are known: of each its tracklets, judged, and a forest for joins. */
-extern bool choose_costs(const Tracklets *const *tracklets, const Boost *const *join, int videos, double gap, JoinCosts *costs,
-						 TrackerScores *scores, Status *status);
+/* The quality of the tracks that the second pass makes of tracklets whose true tracks are known, gaps filled on both sides. */
+extern bool validate_joins(const Tracklets *tracklets, const Boost *join, double gap, const JoinCosts *costs, TrackQuality *quality,
+						   Status *status);
 
 /* Both passes: track [scene->count]. */
 extern bool tracker_run_scene(const Tracker *tracker, const Scene *scene, int *track, int *tracks, Status *status);

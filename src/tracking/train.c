@@ -23,6 +23,7 @@
 typedef struct View
 {
 	int			fold;			/* whose forests do not learn from it */
+	int			stride;			/* every so manyth frame */
 	float		weight;			/* of its examples */
 	Detection  *detection;
 	Video		video;
@@ -44,7 +45,7 @@ typedef struct Teacher
 TrackerSettings
 tracker_defaults(void)
 {
-	return (TrackerSettings) {.trees = 100, .depth = 3, .rate = 0.1, .gap = 3};
+	return (TrackerSettings) {.trees = 100, .depth = 2, .rate = 0.1, .gap = 3};
 }
 
 /* ---- rows of examples ----------------------------------------------------------------------------------------------- */
@@ -158,7 +159,7 @@ add_view(Teacher *teacher, const Video *video, int fold, int stride, int offset,
 {
 	View	   *view = &teacher->view[teacher->views];
 
-	*view = (View) {.fold = fold, .weight = 1.0f / (float) stride};
+	*view = (View) {.fold = fold, .stride = stride, .weight = 1.0f / (float) stride};
 	view->detection = host_allocate(teacher->host, video->count, sizeof(Detection), status);
 	if (view->detection == NULL)
 		return false;
@@ -399,7 +400,7 @@ learn_joins(Teacher *teacher, Boost *forest, Status *status)
 
 /* ---- plain numbers ---------------------------------------------------------------------------------------------------- */
 
-/* Reach, miss rate and the costs of entering and leaving. */
+/* Reach and miss rate. */
 static bool
 measure(const Host *host, const Video *video, int videos, double gap, Tracker *tracker, Status *status)
 {
@@ -451,7 +452,6 @@ measure(const Host *host, const Video *video, int videos, double gap, Tracker *t
 		qsort(step, steps, sizeof(double), compare_doubles);
 		tracker->reach = REACH_FACTOR * step[(int) ((steps - 1) * REACH_SHARE)] + 1e-3;
 		tracker->miss_rate = 1 - seen / (frames + tracks);
-		tracker->enter_cost = tracker->leave_cost = -log(tracks / seen);
 	}
 	host_release(host, step);
 	host_release(host, next);
@@ -460,28 +460,61 @@ measure(const Host *host, const Video *video, int videos, double gap, Tracker *t
 
 /* ---- the whole ------------------------------------------------------------------------------------------------------ */
 
-/* The costs with which the videos are linked best, each by what the others taught. */
-static bool
-choose(const Teacher *teacher, const Boost *join, Tracker *tracker, TrackerScores *scores, Status *status)
+/*
+ * What it costs to enter and to leave: -log of the share of true tracklets that are a track's first, or last; with one more that is, and one
+ * that is not.
+ */
+static void
+measure_entering(const Teacher *teacher, Tracker *tracker)
 {
-	const Tracklets **tracklets = host_allocate(teacher->host, teacher->folds, sizeof(*tracklets), status);
-	const Boost **forest = host_allocate(teacher->host, teacher->folds, sizeof(*forest), status);
-	JoinCosts	costs = {tracker->enter_cost, tracker->leave_cost, 0};
-	bool		done = tracklets != NULL && forest != NULL;
+	double		true_tracklets = 0;
+	double		first = 0;
 
-	/* the first view of a fold is the whole video */
-	for (int i = teacher->views - 1; i >= 0 && done; i--)
+	for (int i = 0; i < teacher->views; i++)
 	{
-		tracklets[teacher->view[i].fold] = &teacher->view[i].tracklets;
-		forest[teacher->view[i].fold] = forest_for(teacher, join, &teacher->view[i]);
+		const Tracklets *tracklets = &teacher->view[i].tracklets;
+
+		for (int j = 0; j < tracklets->count && teacher->view[i].stride == 1; j++)
+		{
+			bool		known = false;
+
+			if (tracklets->tracklet[j].track < 0)
+				continue;
+			for (int k = 0; k < j && !known; k++)
+				known = tracklets->tracklet[k].track == tracklets->tracklet[j].track;
+			first += !known;
+			true_tracklets++;
+		}
 	}
-	done = done && choose_costs(tracklets, forest, teacher->folds, tracker->gap, &costs, scores, status);
-	tracker->enter_cost = costs.enter;
-	tracker->leave_cost = costs.leave;
-	tracker->join_margin = costs.margin;
-	host_release(teacher->host, tracklets);
-	host_release(teacher->host, forest);
-	return done;
+	tracker->enter_cost = tracker->leave_cost = (float) -log((first + 1) / (true_tracklets + 2));
+}
+
+/* Means over the videos, each linked by what the others taught. */
+static bool
+validate(const Teacher *teacher, const Boost *join, const Tracker *tracker, TrackerScores *scores, Status *status)
+{
+	JoinCosts	costs = {tracker->enter_cost, tracker->leave_cost, tracker->join_margin};
+	int			videos = 0;
+
+	*scores = (TrackerScores) {0, 0};
+	for (int i = 0; i < teacher->views; i++)
+	{
+		const View *view = &teacher->view[i];
+		TrackQuality quality;
+
+		if (view->stride > 1)
+			continue;
+		if (!validate_joins(&view->tracklets, forest_for(teacher, join, view), tracker->gap, &costs, &quality, status))
+			return false;
+		if (quality.true_boxes == 0)
+			continue;
+		scores->mota += quality.mota;
+		scores->idf1 += quality.idf1;
+		videos++;
+	}
+	if (videos > 0)
+		*scores = (TrackerScores) {scores->mota / videos, scores->idf1 / videos};
+	return true;
 }
 
 static bool
@@ -498,7 +531,12 @@ train(const Host *host, const TrackerSettings *settings, const Video *video, int
 		forest[i] = forests + (size_t) i * (videos + 1);
 	done = done && learn_detections(&teacher, forest[0], status) && learn_links(&teacher, forest[1], status) &&
 		learn_tracklets(&teacher, forest[1], tracker->tracklet_margin, forest[2], status) &&
-		learn_joins(&teacher, forest[3], status) && choose(&teacher, forest[3], tracker, scores, status);
+		learn_joins(&teacher, forest[3], status);
+	if (done)
+	{
+		measure_entering(&teacher, tracker);
+		done = validate(&teacher, forest[3], tracker, scores, status);
+	}
 	if (done)
 	{
 		tracker->detection = forest[0][videos];
