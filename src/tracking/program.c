@@ -2,13 +2,37 @@
  * program.c: both passes of linking a video.
  */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "tracking/tracker_internal.h"
 
 #define WINDOW_DETECTIONS 600	/* that a window of the first pass commits */
 #define CHUNK_DETECTIONS 64		/* whose candidates are judged at once */
 #define KEEP (-1e-3)			/* cost of a detection in the first pass: all are in a tracklet */
+
+static double
+seconds_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double) now.tv_sec + 1e-9 * (double) now.tv_nsec;
+}
+
+/* flow_solve(), with the time that it takes. */
+static bool
+solve(const Scene *scene, const FlowProblem *problem, int *track, int *tracks, Status *status)
+{
+	double		start = seconds_now();
+	double		cost;
+	bool		done = flow_solve(scene->host, problem, track, tracks, &cost, status);
+
+	if (scene->solving != NULL)
+		*scene->solving += seconds_now() - start;
+	return done;
+}
 
 /* ---- first pass ------------------------------------------------------------------------------------------------------ */
 
@@ -63,7 +87,6 @@ solve_window(Window *window, int first, int core, int last, Status *status)
 	int		   *latest = NULL;
 	FlowProblem problem = {.detections = count, .detection_cost = cost, .enter_cost = cost + count, .leave_cost = cost + count};
 	int			tracks = 0;
-	double		total;
 	bool		done = cost != NULL && track != NULL && judge_links(window, first, last, status);
 
 	for (int i = 0; i < count && done; i++)
@@ -77,7 +100,7 @@ solve_window(Window *window, int first, int core, int last, Status *status)
 		}
 	problem.links = links;
 	problem.link = window->kept.link;
-	done = done && flow_solve(host, &problem, track, &tracks, &total, status);
+	done = done && solve(window->scene, &problem, track, &tracks, status);
 	if (done)
 		latest = host_allocate(host, tracks, sizeof(int), status);
 	done = done && latest != NULL;
@@ -169,7 +192,6 @@ join_tracklets(const Tracklets *tracklets, const Candidates *joins, const JoinCo
 	double	   *cost = host_allocate(host, (size_t) count * 3, sizeof(double), status);
 	FlowLink   *link = host_allocate(host, joins->links, sizeof(FlowLink), status);
 	FlowProblem problem = {.detections = count, .detection_cost = cost, .enter_cost = cost + count, .leave_cost = cost + 2 * count};
-	double		total;
 	bool		done = cost != NULL && link != NULL;
 
 	for (int i = 0; i < count && done; i++)
@@ -183,7 +205,7 @@ join_tracklets(const Tracklets *tracklets, const Candidates *joins, const JoinCo
 	{
 		problem.link = link;
 		problem.links = copy_joins(joins, costs, link);
-		done = flow_solve(host, &problem, track, tracks, &total, status);
+		done = solve(tracklets->scene, &problem, track, tracks, status);
 	}
 	host_release(host, link);
 	host_release(host, cost);
@@ -236,6 +258,9 @@ bool
 tracker_run(const Host *host, const Tracker *tracker, const Video *video, int *track, int *tracks, Status *status)
 {
 	Scene		scene;
+	double		start = seconds_now();
+	double		solving = 0;
+	char		message[160];
 	bool		done;
 
 	*tracks = 0;
@@ -243,7 +268,14 @@ tracker_run(const Host *host, const Tracker *tracker, const Video *video, int *t
 		return true;
 	if (!scene_create(host, video, tracker->reach, tracker->appearance_values, &scene, status))
 		return false;
+	scene.solving = &solving;
 	done = scene_judge(&scene, &tracker->detection, status) && tracker_run_scene(tracker, &scene, track, tracks, status);
 	scene_release(&scene);
+	if (done && host->debug != NULL)
+	{
+		snprintf(message, sizeof message, "linked %d detections to %d tracks in %.3f s, of which the linear program took %.3f s", video->count,
+				 *tracks, seconds_now() - start, solving);
+		host->debug(host->context, message);
+	}
 	return done;
 }

@@ -29,6 +29,7 @@ typedef struct Scene
 	Region		extent;			/* all that detections cover */
 	double		reach;			/* of the tracker, as the next one */
 	int			values;			/* of the appearance of a pair */
+	double	   *solving;		/* seconds that the linear program took are added there, or NULL */
 } Scene;
 
 extern bool scene_create(const Host *host, const Video *video, double reach, int values, Scene *scene, Status *status);
