@@ -126,6 +126,13 @@ scene_compare(const Scene *scene, const DetectionPair *pair, int pairs, float *v
 			!appearance->compare(appearance->context, part, pair + done, value + (size_t) done * scene->values, status))
 			return false;
 	}
+	for (int i = 0; i < pairs && scene->look_unit != NULL; i++)
+		for (int k = 0; k < scene->values; k++)
+		{
+			float	   *one = &value[(size_t) i * scene->values + k];
+
+			*one = (float) ((*one - scene->look_origin[k]) / scene->look_unit[k]);
+		}
 	return true;
 }
 

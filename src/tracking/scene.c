@@ -192,6 +192,14 @@ chain_end(const Scene *scene, int detection, bool ahead, int *length)
 	}
 }
 
+int
+scene_chain_end(const Scene *scene, int detection, bool ahead)
+{
+	int			length;
+
+	return chain_end(scene, detection, ahead, &length);
+}
+
 bool
 scene_velocity(const Scene *scene, int detection, bool ahead, double *x, double *y)
 {
@@ -336,12 +344,17 @@ scene_create(const Host *host, const Video *video, double reach, int values, Sce
 		find_neighbours(scene, (float *) scratch, (float *) scratch + count);
 	}
 	host_release(host, scratch);
-	return true;
+	if (values == 0 || video->appearance == NULL || scene_scale_looks(scene, status))
+		return true;
+	scene_release(scene);
+	return false;
 }
 
 void
 scene_release(Scene *scene)
 {
+	host_release(scene->host, scene->look_origin);
+	host_release(scene->host, scene->look_unit);
 	host_release(scene->host, scene->first);
 	host_release(scene->host, scene->frame_of);
 	host_release(scene->host, scene->rank);

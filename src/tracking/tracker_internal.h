@@ -29,6 +29,8 @@ typedef struct Scene
 	Region		extent;			/* all that detections cover */
 	double		reach;			/* of the tracker, as the next one */
 	int			values;			/* of the appearance of a pair */
+	double	   *look_origin;	/* [values]: scene_scale_looks(); NULL: values are as the appearance gives them */
+	double	   *look_unit;		/* [values] */
 	double	   *solving;		/* seconds that the linear program took are added there, or NULL */
 } Scene;
 
@@ -71,6 +73,12 @@ extern bool scene_in_reach(const Scene *scene, const Region *a, const Region *b,
 /* Heights a frame, from the chain of neighbours behind (or ahead of) a detection; false if it has none. */
 extern bool scene_velocity(const Scene *scene, int detection, bool ahead, double *x, double *y);
 
+/* The last detection of that chain; the same one if it has none. */
+extern int	scene_chain_end(const Scene *scene, int detection, bool ahead);
+
+/* Puts the appearance's values in units of the video: looks_scale.c. */
+extern bool scene_scale_looks(Scene *scene, Status *status);
+
 /* ---- candidates of both passes ---- */
 
 /* Links and their features [links, features], in memory of the host's. */
@@ -87,7 +95,7 @@ extern bool candidates_add(const Host *host, Candidates *candidates, int from, i
 extern void candidates_release(const Host *host, Candidates *candidates);
 
 /*
- * Values of the video's appearance, value [pairs, values]; all NaN if it has none.
+ * Values of the video's appearance in its units, value [pairs, values]; all NaN if it has none.
  */
 extern bool scene_compare(const Scene *scene, const DetectionPair *pair, int pairs, float *value, Status *status);
 
