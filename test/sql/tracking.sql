@@ -18,10 +18,12 @@ CREATE TABLE seen AS
 		FROM (SELECT video, frame, 150 + 150 * noise(concat(video, 'f', frame)) AS x, noise(concat(video, 'n', frame)) AS n
 			FROM unnest('{a,b,c}'::text[]) video, generate_series(1, 60) frame) f WHERE n > 0.2) d;
 
+\set VERBOSITY terse
 CALL siamese.train_tracker('walkers', 'SELECT video, frame, region, score, walker FROM seen WHERE video <> ''c''', options => '{"trees": 30}');
 SELECT name, version, network, metric, dimensions, calibration, epochs, options FROM siamese.model;
 -- the same examples give the same model, in whatever order they come
 CALL siamese.train_tracker('again', 'SELECT video, frame, region, score, walker FROM seen WHERE video <> ''c'' ORDER BY video, frame, id', NULL, '{"trees": 30}');
+\set VERBOSITY default
 SELECT count(DISTINCT fingerprint) FROM siamese.model;
 SELECT siamese.import_model('copy', siamese.export_model('walkers'));
 SELECT count(DISTINCT fingerprint), count(*) FROM siamese.model;
@@ -38,7 +40,7 @@ SELECT count(*) FROM (SELECT id, siamese.track(frame, region, score, NULL, 'impo
 SELECT count(track), count(*) FROM (SELECT siamese.track(CASE WHEN id % 3 <> 0 THEN frame END, CASE WHEN id % 3 <> 1 THEN region END,
 	CASE WHEN id % 3 <> 2 THEN score END, NULL, 'walkers') OVER () AS track FROM seen WHERE video = 'c') t;
 SELECT siamese.track(frame, region, score, NULL, 'walkers') OVER () FROM seen WHERE false;
-SELECT count(track) FROM (SELECT siamese.track(2147483647 * sign(walker - 3)::int, region, score, NULL, 'walkers') OVER () AS track FROM seen WHERE walker <> 3) t;
+SELECT count(track) > 200 AS many FROM (SELECT siamese.track(2147483647 * sign(walker - 3)::int, region, score, NULL, 'walkers') OVER () AS track FROM seen WHERE walker <> 3) t;
 
 -- gaps are filled, boxes smoothed
 CREATE TABLE linked AS SELECT * FROM siamese.link('SELECT id, frame, region, score FROM seen WHERE video = ''c''', 'walkers');
@@ -48,6 +50,48 @@ SELECT bool_and(l.region ~= t.region AND l.track = t.track AND NOT interpolated)
 	FROM siamese.link('SELECT id, frame, region, score FROM seen WHERE video = ''c''', 'walkers', '{"interpolate": 0, "smooth": 0, "frame_rate": 25}') l JOIN tracked t ON t.id = l.id::bigint;
 SELECT mota > 0.9 AS mota FROM siamese.track_quality('SELECT frame, walker, box(point(x, y), point(x + h * 0.4, y + h)) FROM walk WHERE video = ''c''', 'SELECT frame, track, region FROM linked');
 SELECT count(*) FROM siamese.link('SELECT id, frame, region, score FROM seen WHERE false', 'walkers');
+
+-- with an appearance: images that are embedded here give the same tracks as their embeddings
+SET client_min_messages = warning;
+INSERT INTO siamese.network (name, definition) VALUES ('patch_of_8', '{"layers": [{"type": "conv", "maps": 4, "kernel": 5, "stride": 3}, {"type": "dense", "units": 8}],
+	"input": {"width": 8, "height": 16, "colour": "colour", "fit": "stretch"}, "join": "cosine", "loss": {"type": "cosine_target"}, "training": {"epoch_samples": 64}}');
+CREATE TABLE street AS SELECT row_number() OVER (ORDER BY video, frame, region::text) AS id, * FROM (SELECT video, d.* FROM generate_series(1, 3) video, siamese.sample_detections(5, 40, video) d) s;
+CALL siamese.train('look', 'SELECT image, video || ''/'' || person FROM street WHERE video < 3 AND person IS NOT NULL', 'patch_of_8', 1);
+CALL siamese.train_tracker('street', 'SELECT video, frame, region, score, person, image FROM street WHERE video < 3', 'look', '{"frame_rate": 15, "trees": 20}');
+CALL siamese.train_tracker('street', 'SELECT video, frame, region, score, person, 15, embed(image, ''look'') FROM street WHERE video < 3', 'look', '{"trees": 20}');
+SELECT count(DISTINCT fingerprint), count(*) FROM siamese.model WHERE name = 'street';
+SELECT definition #- '{appearance,calibration}' #- '{appearance,fingerprint}' AS definition,
+	(SELECT fingerprint FROM siamese.model WHERE name = 'look') = definition #>> '{appearance,fingerprint}' AS look FROM siamese.model WHERE name = 'street' AND version = 2;
+CREATE TABLE walked AS SELECT *, siamese.track(frame, region, score, embed(image, 'look'), 'street') OVER (PARTITION BY video) AS track FROM street WHERE video = 3;
+SELECT idf1 > 0.5 AS idf1 FROM siamese.track_quality('SELECT frame, person, region FROM street WHERE video = 3 AND person IS NOT NULL', 'SELECT frame, track, region FROM walked WHERE track IS NOT NULL');
+SELECT count(*) > 50 AS many, bool_and(l.track = w.track) FROM siamese.link('SELECT id, frame, region, score, image FROM street WHERE video = 3', 'street') l JOIN walked w ON w.id = l.id::bigint;
+SELECT count(*) > 50 AS many, bool_and(l.track = w.track) FROM siamese.link('SELECT id, frame, region, score, embed(image, ''look'') FROM street WHERE video = 3', 'street@1') l JOIN walked w ON w.id = l.id::bigint;
+-- appearances that are missing, or cannot be used
+SELECT count(track) > 50 AS many FROM (SELECT siamese.track(frame, region, score, NULL, 'street') OVER () AS track FROM street WHERE video = 3) t;
+RESET client_min_messages;
+SELECT count(*) > 50 AS many FROM siamese.link('SELECT id, frame, region, score, CASE WHEN id % 9 > 0 THEN image WHEN id % 2 > 0 THEN ''\x00'' END FROM street WHERE video = 3', 'street');
+\set VERBOSITY terse
+SELECT siamese.track(frame, region, score, '[1,2,3,4,5,6,7,8]@cosine', 'street') OVER () FROM street;
+SELECT siamese.track(frame, region, score, '[1]@cosine:0123456789abcdef', 'street') OVER () FROM street;
+\set VERBOSITY default
+SELECT siamese.link('SELECT id, frame, region, score, ''{1}''::real[] FROM street', 'street');
+-- a calibration that is changed later changes no tracker; without the model, embeddings are linked, images are not
+SELECT siamese.calibrate('look', 'SELECT image, person FROM street WHERE video = 3 AND person IS NOT NULL') IS NOT NULL AS calibrated;
+SELECT bool_and(t.track IS NOT DISTINCT FROM walked.track) FROM (SELECT id, siamese.track(frame, region, score, embed(image, 'look'), 'street') OVER () AS track FROM street WHERE video = 3) t JOIN walked USING (id);
+ALTER TABLE walked ADD e embedding;
+UPDATE walked SET e = embed(image, 'look');
+SELECT siamese.drop_model('look') > 0 AS dropped;
+SELECT bool_and(t.track IS NOT DISTINCT FROM walked.track) FROM (SELECT id, siamese.track(frame, region, score, e, 'street') OVER () AS track FROM walked) t JOIN walked USING (id);
+\set VERBOSITY sqlstate
+SELECT siamese.link('SELECT id, frame, region, score, image FROM street WHERE video = 3', 'street');
+-- a cancel comes soon
+SET statement_timeout = '300ms';
+CALL siamese.train_tracker('late', 'SELECT video, frame, region, score, person FROM street', options => '{"trees": 1000, "depth": 10}');
+RESET statement_timeout;
+\set VERBOSITY default
+SELECT siamese.drop_model('street');
+DROP TABLE street, walked;
+DELETE FROM siamese.network WHERE name = 'patch_of_8';
 
 -- what cannot be
 SELECT embed('\x00'::bytea, 'walkers');
