@@ -119,6 +119,23 @@ $node->psql('postgres', q{CALL siamese.resume('cancelled')});
 is(result('cancelled'), $whole, 'a cancel and a termination leave no trace in the result');
 is($node->safe_psql('postgres', $nothing_left), '0', 'nor a state');
 
+# ---- a network of pairs, whose twins see the flow of each pair
+
+$node->safe_psql('postgres', q{
+	INSERT INTO siamese.network (name, definition) VALUES ('pairs', '{
+		"input": {"kind": "image", "width": 32, "height": 16, "polarity": "auto", "crop": "ink", "flow": true},
+		"layers": [{"type": "conv", "maps": 6, "kernel": 3}, {"type": "batch_norm"}, {"type": "relu"}, {"type": "max_pool"}, {"type": "pair"},
+			{"type": "conv", "maps": 8, "kernel": 3}, {"type": "relu"}, {"type": "dropout", "rate": 0.1}, {"type": "dense", "units": 2}],
+		"optimizer": {"type": "adamw", "rate": 0.003, "average": 0.9},
+		"training": {"classes": 8, "samples": 4, "epochs": 6, "epoch_samples": 320, "held_out": 0.3, "negatives": 2, "distortion": {"rotation": 5}}}')});
+sub pairs_sql { my ($model) = @_; return "CALL siamese.train('$model', '$examples', 'pairs', seed => 5)"; }
+$node->safe_psql('postgres', pairs_sql('whole_pairs'));
+$call = start(pairs_sql('cancelled_pairs'));
+is(end('cancel', 'cancelled_pairs', 2), 't', 'a training of pairs is cancelled');
+like(finish($call), qr/stops after epoch \d+ of 6/, 'and says where');
+$node->safe_psql('postgres', q{CALL siamese.resume('cancelled_pairs')});
+is(result('cancelled_pairs'), result('whole_pairs'), 'which leaves no trace either');
+
 # ---- kill -9
 
 my $start = time;
