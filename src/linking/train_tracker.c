@@ -24,6 +24,7 @@
 #include "model/names.h"
 #include "model/rights.h"
 #include "model/row_lookup.h"
+#include "model/sql_samples.h"
 #include "training/numbered_names.h"
 
 #define COLUMNS 5				/* that all examples have */
@@ -93,6 +94,7 @@ open_looks(TrackerTraining *training, bool images)
 	MemoryContext caller = MemoryContextSwitchTo(training->context);
 	Model	   *model = model_by_name(training->appearance);
 
+	model_check_embeds(model);
 	training->looks_model = (LooksModel) {.fingerprint = model->fingerprint, .metric = model->metric, .dimensions = model->dimensions};
 	model_calibration_of(training->appearance, &training->looks_model.calibration);
 	training->looks = images ? looks_of_images(&training->looks_model, model) : looks_create(&training->looks_model);
