@@ -63,10 +63,15 @@ bool
 scene_scale_looks(Scene *scene, Status *status)
 {
 	size_t		values = scene->values;
-	double	   *same = host_allocate(scene->host, values, sizeof(double), status);
-	double	   *other = host_allocate(scene->host, values, sizeof(double), status);
-	bool		done = same != NULL && other != NULL && find_medians(scene, true, same, status) && find_medians(scene, false, other, status);
+	double	   *same;
+	double	   *other;
+	bool		done;
 
+	if (values == 0 || scene->video->appearance == NULL)
+		return true;
+	same = host_allocate(scene->host, values, sizeof(double), status);
+	other = host_allocate(scene->host, values, sizeof(double), status);
+	done = same != NULL && other != NULL && find_medians(scene, true, same, status) && find_medians(scene, false, other, status);
 	if (done)
 	{
 		/* until both are known, scene_compare() gives the values as they are */

@@ -269,7 +269,7 @@ tracker_run(const Host *host, const Tracker *tracker, const Video *video, int *t
 	if (!scene_create(host, video, tracker->reach, tracker->appearance_values, &scene, status))
 		return false;
 	scene.solving = &solving;
-	done = scene_judge(&scene, &tracker->detection, status) && tracker_run_scene(tracker, &scene, track, tracks, status);
+	done = scene_scale_looks(&scene, status) && scene_judge(&scene, &tracker->detection, status) && tracker_run_scene(tracker, &scene, track, tracks, status);
 	scene_release(&scene);
 	if (done && host->debug != NULL)
 	{

@@ -344,10 +344,7 @@ scene_create(const Host *host, const Video *video, double reach, int values, Sce
 		find_neighbours(scene, (float *) scratch, (float *) scratch + count);
 	}
 	host_release(host, scratch);
-	if (values == 0 || video->appearance == NULL || scene_scale_looks(scene, status))
-		return true;
-	scene_release(scene);
-	return false;
+	return true;
 }
 
 void

@@ -76,7 +76,7 @@ extern bool scene_velocity(const Scene *scene, int detection, bool ahead, double
 /* The last detection of that chain; the same one if it has none. */
 extern int	scene_chain_end(const Scene *scene, int detection, bool ahead);
 
-/* Puts the appearance's values in units of the video: looks_scale.c. */
+/* After scene_create(): puts the appearance's values, if there is one, in units of the video; looks_scale.c. */
 extern bool scene_scale_looks(Scene *scene, Status *status);
 
 /* ---- candidates of both passes ---- */

@@ -197,7 +197,8 @@ add_views(Teacher *teacher, const Video *video, int videos, Status *status)
 					!add_view(teacher, &video[i], i, stride, offset, status))
 					return false;
 	for (int i = 0; i < teacher->views; i++)
-		if (!scene_create(teacher->host, &teacher->view[i].video, teacher->reach, teacher->values, &teacher->view[i].scene, status))
+		if (!scene_create(teacher->host, &teacher->view[i].video, teacher->reach, teacher->values, &teacher->view[i].scene, status) ||
+			!scene_scale_looks(&teacher->view[i].scene, status))
 			return false;
 	return true;
 }

@@ -19,7 +19,7 @@
 #include "tracking/tracking.h"
 #include "unit/host.h"
 
-static char folder[] = "/tmp/siamese-peers.XXXXXX";
+static char folder[] = P_tmpdir "/siamese-peers.XXXXXX";
 
 static FILE *
 open_file(const char *name, const char *mode)
