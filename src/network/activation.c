@@ -80,40 +80,16 @@ prelu_initialize(const InitializePass *pass)
 static void
 prelu_forward(const LayerPass *pass)
 {
-	int			channels = pass->layer->in.channels;
-	const real *slope = pass->weights + pass->layer->parameter_offset;
-	size_t		rows = pass->n * shape_pixels(pass->layer->in);
-
-	for (size_t row = 0; row < rows; row++)
-	{
-		const real *x = pass->input + row * channels;
-		real	   *y = pass->output + row * channels;
-
-		for (int c = 0; c < channels; c++)
-			y[c] = x[c] > 0 ? x[c] : x[c] * slope[c];
-	}
+	pass->kernels->prelu(pass->input, pass->weights + pass->layer->parameter_offset, pass->n * shape_pixels(pass->layer->in),
+						 pass->layer->in.channels, pass->output);
 }
 
 static void
 prelu_backward(const LayerPass *pass)
 {
-	int			channels = pass->layer->in.channels;
-	const real *slope = pass->weights + pass->layer->parameter_offset;
-	real	   *gradient = pass->gradient + pass->layer->parameter_offset;
-	size_t		rows = pass->n * shape_pixels(pass->layer->in);
-
-	for (size_t row = 0; row < rows; row++)
-	{
-		const real *x = pass->input + row * channels;
-		const real *dy = pass->output_gradient + row * channels;
-
-		for (int c = 0; c < channels; c++)
-			gradient[c] += x[c] > 0 ? 0 : dy[c] * x[c];
-		if (pass->input_gradient == NULL)
-			continue;
-		for (int c = 0; c < channels; c++)
-			pass->input_gradient[row * channels + c] = x[c] > 0 ? dy[c] : dy[c] * slope[c];
-	}
+	pass->kernels->prelu_backward(pass->input, pass->weights + pass->layer->parameter_offset, pass->output_gradient,
+								  pass->n * shape_pixels(pass->layer->in), pass->layer->in.channels,
+								  pass->gradient + pass->layer->parameter_offset, pass->input_gradient);
 }
 
 /* ---- dropout: kept values are scaled by 1 / (1 - rate), so that inference is the identity ------------------------ */

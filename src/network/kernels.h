@@ -100,6 +100,10 @@ typedef struct NetworkKernels
 	void		(*relu) (const real *x, size_t count, real *y);
 	/* dx = dy where y > 0, else 0 */
 	void		(*relu_backward) (const real *y, const real *dy, size_t count, real *dx);
+	/* [rows, channels]: y = x where x > 0, else slope x; slope [channels] */
+	void		(*prelu) (const real *x, const real *slope, size_t rows, int channels, real *y);
+	/* dslope [channels] += dy x where x <= 0; dx, unless it is NULL, = dy where x > 0, else slope dy */
+	void		(*prelu_backward) (const real *x, const real *slope, const real *dy, size_t rows, int channels, real *dslope, real *dx);
 	/* y += x */
 	void		(*add) (const real *x, size_t count, real *y);
 	/* y += factor x */

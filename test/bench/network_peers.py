@@ -43,9 +43,18 @@ class Weights(nn.Module):
         return x * nn.functional.softplus(self.theta)[None, :, None, None]
 
 
+def channels_of(definition):
+    """Of the input: of a network that begins with "pair", both samples' colours and flow."""
+    source = definition["input"]
+    channels = 1 if source.get("colour", "grey") == "grey" else 3
+    if definition["layers"][0]["type"] == "pair":
+        channels = 2 * (channels + 2 * source.get("flow", False))
+    return channels
+
+
 def build(definition):
     source = definition["input"]
-    channels, height, width = 3 if source.get("colour") == "colour" else 1, source["height"], source["width"]
+    channels, height, width = channels_of(definition), source["height"], source["width"]
     modules = []
     for layer in definition["layers"]:
         kind = layer["type"]
@@ -68,15 +77,17 @@ def build(definition):
             height, width = (height - size[0]) // stride[0] + 1, (width - size[1]) // stride[1] + 1
         elif kind == "relu":
             modules.append(nn.ReLU())
+        elif kind == "prelu":
+            modules.append(nn.PReLU(channels))
         elif kind == "sigmoid":
             modules.append(nn.Sigmoid())
         elif kind == "l2_norm":
             modules.append(Normalise())
         elif kind == "dropout":
             modules.append(nn.Dropout(layer.get("rate", 0.5)))
-        elif kind != "flatten":
+        elif kind not in ("flatten", "pair"):
             raise SystemExit("PyTorch's side does not know the layer " + kind)
-    if definition["join"] == "weighted_l1":
+    if definition.get("join") == "weighted_l1":
         modules.append(Weights(channels))
     return nn.Sequential(*modules)
 
@@ -104,16 +115,17 @@ def load(definition, path):
                 module.weight.copy_(take(module.num_features))
             elif isinstance(module, Weights):
                 module.theta.copy_(take(module.theta.numel()))
+            elif isinstance(module, nn.PReLU):
+                module.weight.copy_(take(module.weight.numel()))
             if getattr(module, "bias", None) is not None:
                 module.bias.copy_(take(module.bias.numel()))
-        if definition["loss"]["type"] == "cross_entropy":
+        if definition["loss"]["type"] == "cross_entropy" and "join" in definition:
             take(1 if definition["join"] == "weighted_l1" else 2)
         for module in network:
             if isinstance(module, nn.BatchNorm2d):
                 module.running_mean.copy_(take(module.num_features))
                 module.running_var.copy_(take(module.num_features))
-    colours = 3 if source.get("colour") == "colour" else 1
-    shape = (SAMPLES, source["height"], source["width"], colours)
+    shape = (SAMPLES, source["height"], source["width"], channels_of(definition))
     inputs = take(int(numpy.prod(shape))).reshape(shape).permute(0, 3, 1, 2).contiguous()
     return network, inputs, numbers[offset:].reshape(SAMPLES, -1)
 

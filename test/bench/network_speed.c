@@ -40,7 +40,8 @@ typedef struct Preset
 } Preset;
 
 #define PRESET(name) {#name, name##_settings, sizeof(name##_settings) / sizeof(NetworkSetting)}
-static const Preset presets[] = {PRESET(compact), PRESET(signature), PRESET(koch), PRESET(signet), PRESET(hollaender)};
+static const Preset presets[] = {PRESET(compact), PRESET(signature), PRESET(koch), PRESET(signet), PRESET(hollaender),
+	PRESET(patch), PRESET(tracking_joint)};
 
 typedef struct Share
 {
@@ -143,9 +144,11 @@ scale_range(real *weights, size_t start, size_t count, double factor, double shi
 		weights[i] = (real) (weights[i] * factor + shift);
 }
 
+/* Of a pair network, the head: with "pair" first, that is all of it, run once a pair in one order. */
 static Network *
 make_network(const char *name)
 {
+	Network    *network;
 	Status		status;
 
 	for (size_t i = 0; i < sizeof(presets) / sizeof(presets[0]); i++)
@@ -157,7 +160,8 @@ make_network(const char *name)
 		definition = network_define(presets[i].settings, presets[i].count, &host, &status);
 		if (definition == NULL)
 			fail(status.detail);
-		return need(network_create(definition, &host, &status));
+		network = need(network_create(definition, &host, &status));
+		return network_head(network) != NULL ? (Network *) network_head(network) : network;
 	}
 	fail("unknown network");
 	return NULL;
