@@ -1,5 +1,5 @@
 /*
- * looks.c: how detections look: their embeddings by one model, given or made here of images.
+ * looks.c: how detections look: what one model makes of them, given (embeddings) or made here of images.
  */
 #include "postgres.h"
 
@@ -12,116 +12,107 @@
 #include "common/settings.h"
 #include "distance/distance.h"
 #include "embedding/embedding.h"
-#include "linking/looks.h"
+#include "linking/looks_internal.h"
 #include "model/embedder.h"
 #include "model/sql_samples.h"
 #include "network/network.h"
-#include "verification/calibration.h"
 
-#define BATCH 256				/* images that are embedded at once */
 #define VALUES 2				/* of a pair: distance, log odds */
-
-struct Looks
-{
-	LooksModel	of;
-	MemoryContext context;
-	int			count;
-	int			room;
-	float	   *x;				/* [count, of.dimensions]; the first is NaN where it is unknown */
-	TrackAppearance appearance;
-
-	/* from images */
-	Model	   *model;			/* NULL: embeddings are given */
-	Embedder   *embedder;
-	Size		raster_bytes;
-	uint8	   *raster;			/* [BATCH, raster_bytes] */
-	const uint8 **sample;		/* [BATCH] */
-	int		   *waiting;		/* [BATCH]: whose they are */
-	float	   *embedding;		/* [BATCH, of.dimensions] */
-	int			batch;			/* that wait */
-	int64		bad;
-	char	   *first_bad;
-};
 
 static bool
 compare(void *context, int pairs, const DetectionPair *pair, float *value, Status *status)
 {
 	const Looks *looks = context;
-	int			n = looks->of.dimensions;
 
 	for (int i = 0; i < pairs; i++, value += VALUES)
 	{
-		const float *a = looks->x + (Size) pair[i].from * n;
-		const float *b = looks->x + (Size) pair[i].to * n;
 		double		distance;
-		double		probability;
 
 		value[0] = value[1] = NAN;
-		if (isnan(a[0]) || isnan(b[0]))
+		if (!looks->known[pair[i].from] || !looks->known[pair[i].to])
 			continue;
-		distance = distance_between(looks->of.metric, a, b, n);
-		probability = calibration_probability(&looks->of.calibration, distance, 0.5);
+		distance = distance_between(looks->of.metric, looks_kept(looks, pair[i].from), looks_kept(looks, pair[i].to), looks->of.dimensions);
 		value[0] = (float) distance;
-		value[1] = (float) log(probability / (1 - probability));
+		value[1] = looks_log_odds(&looks->of, distance);
 	}
 	return true;
 }
 
-Looks *
-looks_create(const LooksModel *model)
+static Looks *
+create(const LooksModel *of, Size bytes)
 {
 	Looks	   *looks = palloc0(sizeof(Looks));
 
-	looks->of = *model;
+	looks->of = *of;
 	looks->context = CurrentMemoryContext;
 	looks->room = 256;
-	looks->x = palloc(sizeof(float) * looks->room * model->dimensions);
-	looks->appearance = (TrackAppearance) {.context = looks, .values = VALUES, .compare = compare};
+	looks->bytes = bytes;
+	looks->kept = palloc_extended(bytes * looks->room, MCXT_ALLOC_HUGE);
+	looks->known = palloc(sizeof(bool) * looks->room);
+	looks->appearance = (TrackAppearance) {.context = looks, .values = VALUES, .scaled = VALUES, .compare = compare};
 	return looks;
+}
+
+Looks *
+looks_create(const LooksModel *of)
+{
+	if (of->compares_pairs)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("the appearance of the tracker compares images, not embeddings"),
+				 errdetail("Its network has a layer \"pair\"."),
+				 errhint("Let the query return the images of the detections, for siamese.link() or siamese.train_tracker().")));
+	return create(of, sizeof(float) * of->dimensions);
 }
 
 Looks *
 looks_of_images(const LooksModel *of, Model *model)
 {
-	Looks	   *looks = looks_create(of);
+	ThreadPool *pool;
+	Looks	   *looks;
 
 	if (model->definition->input_kind != INPUT_IMAGE)
 		check_raise_input_kind(true);
+	looks = create(of, of->compares_pairs ? network_side_bytes(model->network) : sizeof(float) * of->dimensions);
 	looks->model = model;
 	looks->raster_bytes = MAXALIGN(network_sample_bytes(model->definition));
-	looks->raster = palloc_extended(looks->raster_bytes * BATCH, MCXT_ALLOC_HUGE);
-	looks->sample = palloc(sizeof(uint8 *) * BATCH);
-	looks->waiting = palloc(sizeof(int) * BATCH);
-	looks->embedding = palloc(sizeof(float) * BATCH * of->dimensions);
-	looks->embedder = embedder_create(model->network, model->weights, model->packed, thread_pool_create(setting_training_threads),
-									  EMBEDDER_AT_ONCE);
+	looks->raster = palloc_extended(looks->raster_bytes * LOOKS_BATCH, MCXT_ALLOC_HUGE);
+	looks->sample = palloc(sizeof(uint8 *) * LOOKS_BATCH);
+	looks->waiting = palloc(sizeof(int) * LOOKS_BATCH);
+	looks->made = palloc_extended(looks->bytes * LOOKS_BATCH, MCXT_ALLOC_HUGE);
+	pool = thread_pool_create(setting_training_threads);
+	if (of->compares_pairs)
+		looks_compare_pairs(looks, pool);
+	else
+		looks->embedder = embedder_create(model->network, model->weights, model->packed, pool, EMBEDDER_AT_ONCE);
 	return looks;
 }
 
-static float *
+/* Its number. */
+static int
 add_unknown(Looks *looks)
 {
-	float	   *x;
-
 	if (looks->count == looks->room)
 	{
 		looks->room *= 2;
-		looks->x = repalloc_huge(looks->x, sizeof(float) * (Size) looks->room * looks->of.dimensions);
+		looks->kept = repalloc_huge(looks->kept, looks->bytes * looks->room);
+		looks->known = repalloc_huge(looks->known, sizeof(bool) * looks->room);
 	}
-	x = looks->x + (Size) looks->count++ * looks->of.dimensions;
-	x[0] = NAN;
-	return x;
+	looks->known[looks->count] = false;
+	return looks->count++;
 }
 
 static void
 embed_waiting(Looks *looks)
 {
-	Size		bytes = sizeof(float) * looks->of.dimensions;
-
-	while (!embedder_run(looks->embedder, looks->sample, looks->batch, looks->embedding))
+	while (looks->scorer != NULL ? !pair_scorer_sides(looks->scorer, looks->sample, looks->batch, looks->made) :
+		   !embedder_run(looks->embedder, looks->sample, looks->batch, (float *) looks->made))
 		CHECK_FOR_INTERRUPTS();
 	for (int i = 0; i < looks->batch; i++)
-		memcpy(looks->x + (Size) looks->waiting[i] * looks->of.dimensions, looks->embedding + (Size) i * looks->of.dimensions, bytes);
+	{
+		memcpy(looks_kept(looks, looks->waiting[i]), looks->made + looks->bytes * i, looks->bytes);
+		looks->known[looks->waiting[i]] = true;
+	}
 	looks->batch = 0;
 }
 
@@ -135,7 +126,7 @@ add_image(Looks *looks, Datum image)
 	{
 		looks->sample[looks->batch] = raster;
 		looks->waiting[looks->batch++] = looks->count - 1;
-		if (looks->batch == BATCH)
+		if (looks->batch == LOOKS_BATCH)
 			embed_waiting(looks);
 	}
 	else if (status.code == STATUS_NO_MEMORY || status.code == STATUS_INTERRUPTED || status.code == STATUS_LIBRARY)
@@ -156,7 +147,7 @@ check_model(const Looks *looks, const Embedding *embedding)
 void
 looks_add(Looks *looks, Datum value, bool isnull)
 {
-	float	   *x = add_unknown(looks);
+	int			number = add_unknown(looks);
 
 	if (isnull)
 		return;
@@ -167,7 +158,8 @@ looks_add(Looks *looks, Datum value, bool isnull)
 		const Embedding *embedding = DatumGetEmbedding(value);
 
 		check_model(looks, embedding);
-		memcpy(x, embedding->x, sizeof(float) * looks->of.dimensions);
+		memcpy(looks_kept(looks, number), embedding->x, looks->bytes);
+		looks->known[number] = true;
 	}
 }
 

@@ -1,5 +1,5 @@
 /*
- * looks.h: how detections look: their embeddings by one model, given or made here of images.
+ * looks.h: how detections look to one model: embeddings, given or made here of images, or images compared in pairs.
  */
 #ifndef SIAMESE_LOOKS_H
 #define SIAMESE_LOOKS_H
@@ -14,6 +14,7 @@
 typedef struct LooksModel
 {
 	uint64		fingerprint;	/* 0: none, geometry alone */
+	bool		compares_pairs; /* a layer "pair": metric and dimensions mean nothing */
 	Metric		metric;
 	int			dimensions;
 	ModelCalibration calibration;
@@ -21,10 +22,13 @@ typedef struct LooksModel
 
 typedef struct Looks Looks;
 
-/* In the current memory context; what is given must be embeddings of the model. */
-extern Looks *looks_create(const LooksModel *model);
+/* In the current memory context; what is given must be embeddings of the model.  Raises if it compares pairs. */
+extern Looks *looks_create(const LooksModel *of);
 
-/* The same from images, by the model, which the caller has found as the current user; raises if it takes none. */
+/*
+ * The same from images, by the model, which the caller has found as the current user; raises if it takes none.  Where it compares
+ * pairs, the model has to stay valid as long as the appearance is used.
+ */
 extern Looks *looks_of_images(const LooksModel *of, Model *model);
 
 /* Of the next detection.  An image that cannot be used is as one that is NULL; looks_finish() warns of it. */

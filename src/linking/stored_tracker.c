@@ -6,6 +6,8 @@
  *      "appearance": {"fingerprint": "0123456789abcdef", "metric": "cosine", "dimensions": 128,
  *                     "calibration": {...}}}        as in siamese.model.calibration; without appearance: null
  *
+ * Metric and dimensions of an appearance that compares pairs are null.
+ *
  * The numbers of tracker_pack() are the row's weights.
  */
 #include "postgres.h"
@@ -42,9 +44,12 @@ tracker_definition(const LooksModel *looks, const TrackerSettings *settings)
 	{
 		Jsonb	   *calibration = calibration_to_jsonb(&looks->calibration);
 
-		appendStringInfo(&text, "{\"fingerprint\": \"%s\", \"metric\": \"%s\", \"dimensions\": %d, \"calibration\": %s}}",
-						 model_fingerprint_text(looks->fingerprint), metric_name(looks->metric), looks->dimensions,
-						 JsonbToCString(NULL, &calibration->root, VARSIZE(calibration)));
+		appendStringInfo(&text, "{\"fingerprint\": \"%s\", ", model_fingerprint_text(looks->fingerprint));
+		if (looks->compares_pairs)
+			appendStringInfoString(&text, "\"metric\": null, \"dimensions\": null");
+		else
+			appendStringInfo(&text, "\"metric\": \"%s\", \"dimensions\": %d", metric_name(looks->metric), looks->dimensions);
+		appendStringInfo(&text, ", \"calibration\": %s}}", JsonbToCString(NULL, &calibration->root, VARSIZE(calibration)));
 	}
 	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text.data)));
 }
@@ -110,14 +115,29 @@ member_text(JsonbContainer *object, const char *key)
 	return pnstrdup(value->val.string.val, value->val.string.len);
 }
 
+/* What embeddings of the appearance are. */
+static void
+read_embeddings(JsonbContainer *object, LooksModel *looks)
+{
+	char	   *metric = member_text(object, "metric");
+	JsonbValue *value = member(object, "dimensions");
+	double		dimensions;
+
+	if (!metric_of_name(metric, strlen(metric), &looks->metric))
+		check_raise_damaged_model(psprintf("\"metric\" of the tracker's definition is \"%s\".", metric));
+	dimensions = value->type == jbvNumeric ?
+		DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, NumericGetDatum(value->val.numeric))) : 0;
+	if (!(dimensions >= 1 && dimensions <= LIMIT_DIMENSIONS))
+		check_raise_damaged_model(psprintf("\"dimensions\" of the tracker's definition is not from 1 to %d.", LIMIT_DIMENSIONS));
+	looks->dimensions = (int) dimensions;
+}
+
 static void
 read_looks(Jsonb *definition, LooksModel *looks)
 {
 	JsonbValue *appearance = member(&definition->root, "appearance");
 	JsonbContainer *object;
 	JsonbValue *value;
-	char	   *metric;
-	double		dimensions;
 
 	*looks = (LooksModel) {0};
 	if (appearance->type == jbvNull)
@@ -126,15 +146,9 @@ read_looks(Jsonb *definition, LooksModel *looks)
 		check_raise_damaged_model("\"appearance\" of the tracker's definition is not a JSON object.");
 	object = appearance->val.binary.data;
 	looks->fingerprint = model_fingerprint_parse(member_text(object, "fingerprint"));
-	metric = member_text(object, "metric");
-	if (!metric_of_name(metric, strlen(metric), &looks->metric))
-		check_raise_damaged_model(psprintf("\"metric\" of the tracker's definition is \"%s\".", metric));
-	value = member(object, "dimensions");
-	dimensions = value->type == jbvNumeric ?
-		DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, NumericGetDatum(value->val.numeric))) : 0;
-	if (!(dimensions >= 1 && dimensions <= LIMIT_DIMENSIONS))
-		check_raise_damaged_model(psprintf("\"dimensions\" of the tracker's definition is not from 1 to %d.", LIMIT_DIMENSIONS));
-	looks->dimensions = (int) dimensions;
+	looks->compares_pairs = member(object, "metric")->type == jbvNull;
+	if (!looks->compares_pairs)
+		read_embeddings(object, looks);
 	value = member(object, "calibration");
 	if (value->type != jbvBinary)
 		check_raise_damaged_model("\"calibration\" of the tracker's definition is not a JSON object.");

@@ -94,8 +94,10 @@ open_looks(TrackerTraining *training, bool images)
 	MemoryContext caller = MemoryContextSwitchTo(training->context);
 	Model	   *model = model_by_name(training->appearance);
 
-	model_check_embeds(model);
-	training->looks_model = (LooksModel) {.fingerprint = model->fingerprint, .metric = model->metric, .dimensions = model->dimensions};
+	training->looks_model = (LooksModel) {
+		.fingerprint = model->fingerprint, .compares_pairs = model->scorer != NULL, .metric = model->metric,
+		.dimensions = model->dimensions
+	};
 	model_calibration_of(training->appearance, &training->looks_model.calibration);
 	training->looks = images ? looks_of_images(&training->looks_model, model) : looks_create(&training->looks_model);
 	MemoryContextSwitchTo(caller);
@@ -303,8 +305,9 @@ train_tracker(TrackerTraining *training)
 	owner = MemoryContextStrdup(training->context, model_check_owner(training->name));
 	MemoryContextSwitchTo(training->context);
 	read_examples(training);
-	/* no snapshot is held while computing */
-	SPI_commit();
+	/* No snapshot is held while computing, unless it takes the model, which is valid until the end of the transaction. */
+	if (!training->looks_model.compares_pairs)
+		SPI_commit();
 	MemoryContextSwitchTo(training->context);
 	learn(training, &tracker, &scores);
 	version = tracker_store(training->name, owner, training->query, &tracker,

@@ -127,7 +127,7 @@ scene_compare(const Scene *scene, const DetectionPair *pair, int pairs, float *v
 			return false;
 	}
 	for (int i = 0; i < pairs && scene->look_unit != NULL; i++)
-		for (int k = 0; k < scene->values; k++)
+		for (int k = 0; k < appearance->scaled; k++)
 		{
 			float	   *one = &value[(size_t) i * scene->values + k];
 

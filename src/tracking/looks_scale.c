@@ -43,7 +43,7 @@ find_medians(const Scene *scene, bool same, double *median, Status *status)
 	int			pairs = pair == NULL ? 0 : choose_pairs(scene, same, pair);
 	bool		done = pair != NULL && value != NULL && column != NULL && scene_compare(scene, pair, pairs, value, status);
 
-	for (int k = 0; k < scene->values && done; k++)
+	for (int k = 0; k < scene->video->appearance->scaled && done; k++)
 	{
 		int			known = 0;
 
@@ -75,7 +75,7 @@ scene_scale_looks(Scene *scene, Status *status)
 	if (done)
 	{
 		/* until both are known, scene_compare() gives the values as they are */
-		for (size_t k = 0; k < values; k++)
+		for (size_t k = 0; k < (size_t) scene->video->appearance->scaled; k++)
 		{
 			double		scale = other[k] - same[k];
 

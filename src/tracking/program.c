@@ -264,6 +264,9 @@ tracker_run(const Host *host, const Tracker *tracker, const Video *video, int *t
 	bool		done;
 
 	*tracks = 0;
+	if (video->appearance != NULL && video->appearance->values != tracker->appearance_values)
+		return status_set(status, STATUS_ARGUMENT, NULL, "The tracker takes %d values of how alike two detections look; its appearance gives %d.",
+						  tracker->appearance_values, video->appearance->values);
 	if (video->count == 0)
 		return true;
 	if (!scene_create(host, video, tracker->reach, tracker->appearance_values, &scene, status))

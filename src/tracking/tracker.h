@@ -35,6 +35,7 @@ typedef struct TrackAppearance
 {
 	void	   *context;
 	int			values;			/* of a pair, 1 .. TRACKER_MOST_VALUES; the first one is the smaller the more alike they are */
+	int			scaled;			/* the first so many are measures of likeness: put in units of the video, looks_scale.c */
 	/* value [pairs, values], NaN where an appearance is unknown.  False with a status. */
 	bool		(*compare) (void *context, int pairs, const DetectionPair *pair, float *value, Status *status);
 } TrackAppearance;
@@ -93,7 +94,8 @@ extern bool tracker_train(const Host *host, const TrackerSettings *settings, con
 
 /*
  * Links a video: track [count] gets numbers 0 .. *tracks - 1 in the order of first detections, -1 for a false detection.  Memory beside the
- * video: about 250 bytes a detection, and some MB for one window.  False with a status: no memory, interrupted.
+ * video: about 250 bytes a detection, and some MB for one window.  False with a status: no memory, interrupted, an appearance with another
+ * number of values than the tracker learned from (STATUS_ARGUMENT).
  */
 extern bool tracker_run(const Host *host, const Tracker *tracker, const Video *video, int *track, int *tracks, Status *status);
 

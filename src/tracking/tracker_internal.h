@@ -29,8 +29,8 @@ typedef struct Scene
 	Region		extent;			/* all that detections cover */
 	double		reach;			/* of the tracker, as the next one */
 	int			values;			/* of the appearance of a pair */
-	double	   *look_origin;	/* [values]: scene_scale_looks(); NULL: values are as the appearance gives them */
-	double	   *look_unit;		/* [values] */
+	double	   *look_origin;	/* [values that are scaled]: scene_scale_looks(); NULL: values are as the appearance gives them */
+	double	   *look_unit;		/* the same */
 	double	   *solving;		/* seconds that the linear program took are added there, or NULL */
 } Scene;
 

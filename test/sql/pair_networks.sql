@@ -102,7 +102,6 @@ CALL siamese.embed_table('print', 'image', 'mark', 'joint');
 CREATE TRIGGER keep BEFORE INSERT ON print FOR EACH ROW EXECUTE FUNCTION siamese.embed_on_write('image', 'mark', 'joint');
 INSERT INTO print SELECT image FROM specimen LIMIT 1;
 SELECT reference_unpack('\x00', 'joint');
-CALL siamese.train_tracker('t', 'SELECT 1 AS sequence, sample AS frame, box(point(0, 0), point(9, 9)) AS region, 1::float8 AS score, signer AS track, image FROM specimen', 'joint');
 -- wrong arguments
 SELECT verify(pen, pen, 'joint') FROM specimen;
 SELECT verify(image, image, 'strokes') FROM specimen;

@@ -75,6 +75,24 @@ SELECT siamese.track(frame, region, score, '[1,2,3,4,5,6,7,8]@cosine', 'street')
 SELECT siamese.track(frame, region, score, '[1]@cosine:0123456789abcdef', 'street') OVER () FROM street;
 \set VERBOSITY default
 SELECT siamese.link('SELECT id, frame, region, score, ''{1}''::real[] FROM street', 'street');
+-- a network that compares pairs of images: the paper's own way
+SET client_min_messages = warning;
+INSERT INTO siamese.network (name, definition) VALUES ('pairs_of_8', '{"layers": [{"type": "pair"}, {"type": "conv", "maps": 6, "kernel": 5, "stride": 3}, {"type": "prelu"},
+	{"type": "dense", "units": 5}, {"type": "prelu"}, {"type": "dense", "units": 2}],
+	"input": {"width": 8, "height": 16, "colour": "colour", "fit": "stretch"}, "training": {"classes": 4, "samples": 4, "epoch_samples": 64}}');
+CALL siamese.train('pairs', 'SELECT image, video || ''/'' || person FROM street WHERE video < 3 AND person IS NOT NULL', 'pairs_of_8', 2);
+CALL siamese.train_tracker('paired', 'SELECT video, frame, region, score, person, image FROM street WHERE video < 3', 'pairs', '{"frame_rate": 15, "trees": 10}');
+RESET client_min_messages;
+SELECT definition #- '{appearance,calibration}' #- '{appearance,fingerprint}' AS definition FROM siamese.model WHERE name = 'paired';
+SELECT idf1 > 0.5 AS idf1 FROM siamese.track_quality('SELECT frame, person, region FROM street WHERE video = 3 AND person IS NOT NULL',
+	$$SELECT frame, track, region FROM siamese.link('SELECT id, frame, region, score, image FROM street WHERE video = 3', 'paired')$$);
+SELECT siamese.import_model('paired_copy', siamese.export_model('paired'));
+SELECT count(*) FROM (SELECT track, frame FROM siamese.link('SELECT id, frame, region, score, image FROM street WHERE video = 3', 'paired')
+	EXCEPT SELECT track, frame FROM siamese.link('SELECT id, frame, region, score, image FROM street WHERE video = 3 ORDER BY id DESC', 'paired_copy')) d;
+SELECT count(*) > 50 AS many FROM siamese.link('SELECT id, frame, region, score, CASE WHEN id % 9 > 0 THEN image END FROM street WHERE video = 3', 'paired');
+SELECT siamese.track(frame, region, score, NULL, 'paired') OVER () FROM street;
+SELECT siamese.link('SELECT id, frame, region, score, embed(image, ''look'') FROM street', 'paired');
+SELECT siamese.drop_model('paired') > 0 AND siamese.drop_model('paired_copy') > 0 AND siamese.drop_model('pairs') > 0 AS dropped;
 -- a calibration that is changed later changes no tracker; without the model, embeddings are linked, images are not
 SELECT siamese.calibrate('look', 'SELECT image, person FROM street WHERE video = 3 AND person IS NOT NULL') IS NOT NULL AS calibrated;
 SELECT bool_and(t.track IS NOT DISTINCT FROM walked.track) FROM (SELECT id, siamese.track(frame, region, score, embed(image, 'look'), 'street') OVER () AS track FROM street WHERE video = 3) t JOIN walked USING (id);

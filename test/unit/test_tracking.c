@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "common/random.h"
-#include "tracking/tracking.h"
+#include "tracking/tracker.h"
 #include "unit/host.h"
 
 #define MOST 6
@@ -398,6 +398,29 @@ test_numbers_of_tracks(void **state)
 	assert_true(fabs(a.idf1 - b.idf1) < 1e-12 && fabs(a.mota - b.mota) < 1e-12 && a.switches == b.switches);
 }
 
+static bool
+never_compared(void *context, int pairs, const DetectionPair *pair, float *value, Status *status)
+{
+	fail();
+	return false;
+}
+
+/* A tracker that was made for other values of a pair would read or write beyond them. */
+static void
+test_appearance_of_another_tracker(void **state)
+{
+	Detection	detection[2] = {{1, {0, 0, 10, 20}, 1, -1, 0}, {2, {0, 0, 10, 20}, 1, -1, 1}};
+	TrackAppearance appearance = {NULL, 2, 2, never_compared};
+	Video		video = {detection, 2, 25, &appearance};
+	Tracker		tracker = {.appearance_values = 1, .gap = 1, .reach = 1, .frame_rate = 25};
+	int			track[2];
+	int			tracks;
+	Status		status;
+
+	assert_false(tracker_run(test_host(), &tracker, &video, track, &tracks, &status));
+	assert_int_equal(status.code, STATUS_ARGUMENT);
+}
+
 int
 main(void)
 {
@@ -413,6 +436,7 @@ main(void)
 		cmocka_unit_test(test_nothing),
 		cmocka_unit_test(test_twice),
 		cmocka_unit_test(test_numbers_of_tracks),
+		cmocka_unit_test(test_appearance_of_another_tracker)
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
