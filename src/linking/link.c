@@ -59,7 +59,7 @@ open_looks(LinkCall *call, bool images)
 	{
 		/* raises unless the current user may read a row of it */
 		model_calibration(of->fingerprint);
-		call->looks = looks_of_images(of, model_by_fingerprint(of->fingerprint));
+		call->looks = looks_of_images(of, model_by_fingerprint(of->fingerprint), work_mem);
 	}
 	MemoryContextSwitchTo(caller);
 }

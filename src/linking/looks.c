@@ -66,7 +66,7 @@ looks_create(const LooksModel *of)
 }
 
 Looks *
-looks_of_images(const LooksModel *of, Model *model)
+looks_of_images(const LooksModel *of, Model *model, int kilobytes)
 {
 	ThreadPool *pool;
 	Looks	   *looks;
@@ -75,6 +75,7 @@ looks_of_images(const LooksModel *of, Model *model)
 		check_raise_input_kind(true);
 	looks = create(of, of->compares_pairs ? network_side_bytes(model->network) : sizeof(float) * of->dimensions);
 	looks->model = model;
+	looks->pairs_memory = (Size) kilobytes * 1024;
 	looks->raster_bytes = MAXALIGN(network_sample_bytes(model->definition));
 	looks->raster = palloc_extended(looks->raster_bytes * LOOKS_BATCH, MCXT_ALLOC_HUGE);
 	looks->sample = palloc(sizeof(uint8 *) * LOOKS_BATCH);

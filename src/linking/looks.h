@@ -27,9 +27,9 @@ extern Looks *looks_create(const LooksModel *of);
 
 /*
  * The same from images, by the model, which the caller has found as the current user; raises if it takes none.  Where it compares
- * pairs, the model has to stay valid as long as the appearance is used.
+ * pairs, the model has to stay valid as long as the appearance is used, and what was compared is kept in so many kilobytes.
  */
-extern Looks *looks_of_images(const LooksModel *of, Model *model);
+extern Looks *looks_of_images(const LooksModel *of, Model *model, int kilobytes);
 
 /* Of the next detection.  An image that cannot be used is as one that is NULL; looks_finish() warns of it. */
 extern void looks_add(Looks *looks, Datum value, bool isnull);

@@ -43,6 +43,8 @@ struct Looks
 	/* of a network that compares pairs */
 	PairScorer *scorer;			/* else NULL */
 	HTAB	   *compared;		/* PairLook by its pair */
+	MemoryContext pairs;		/* holds them ... */
+	Size		pairs_memory;	/* ... up to so many bytes, or what one call to compare needs */
 };
 
 static inline void *

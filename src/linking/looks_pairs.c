@@ -3,7 +3,7 @@
  *
  * Of a pair, the tracker gets what goes into the head's last dense layer, as the paper's section 4, and before it distance and
  * calibrated log odds.  A head costs much more than a lookup, and a tracker asks for the same pairs in several passes and views:
- * each is compared once.
+ * what was compared is kept, until that takes the memory that it may; then all of it is forgotten.
  */
 #include "postgres.h"
 
@@ -23,6 +23,15 @@ typedef struct PairLook
 	DetectionPair pair;			/* the key */
 	float	   *value;			/* [values] */
 } PairLook;
+
+static void
+forget(Looks *looks)
+{
+	HASHCTL		control = {.keysize = sizeof(DetectionPair), .entrysize = sizeof(PairLook), .hcxt = looks->pairs};
+
+	MemoryContextReset(looks->pairs);
+	looks->compared = hash_create("siamese pairs of detections", 1024, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
 
 /* Those of the pairs that are known and not compared yet: their numbers in pair, once each. */
 static int
@@ -73,7 +82,7 @@ compare_new(Looks *looks, PairLook *const *fresh, int count)
 	done = pair_scorer_compare(looks->scorer, looks->kept, sides, count, log_odds, layer);
 	for (int i = 0; i < count && done; i++)
 	{
-		fresh[i]->value = MemoryContextAlloc(looks->context, sizeof(float) * values);
+		fresh[i]->value = MemoryContextAlloc(looks->pairs, sizeof(float) * values);
 		fresh[i]->value[0] = (float) -log_odds[i];
 		fresh[i]->value[1] = looks_log_odds(&looks->of, -log_odds[i]);
 		memcpy(fresh[i]->value + BEFORE_HIDDEN, layer + (Size) i * hidden, sizeof(float) * hidden);
@@ -116,6 +125,8 @@ compare(void *context, int pairs, const DetectionPair *pair, float *value, Statu
 		}
 		for (int i = 0; i < part; i++)
 			give(looks, &pair[first + i], value + (Size) (first + i) * looks->appearance.values);
+		if (MemoryContextMemAllocated(looks->pairs, true) > looks->pairs_memory)
+			forget(looks);
 	}
 	pfree(fresh);
 	return true;
@@ -124,7 +135,6 @@ compare(void *context, int pairs, const DetectionPair *pair, float *value, Statu
 void
 looks_compare_pairs(Looks *looks, ThreadPool *pool)
 {
-	HASHCTL		control = {.keysize = sizeof(DetectionPair), .entrysize = sizeof(PairLook), .hcxt = looks->context};
 	Size		hidden = network_hidden_values(looks->model->network);
 
 	if (hidden + BEFORE_HIDDEN > TRACKER_MOST_VALUES)
@@ -133,6 +143,7 @@ looks_compare_pairs(Looks *looks, ThreadPool *pool)
 				 errmsg("the last hidden layer of the appearance is too wide for a tracker"),
 				 errdetail("It has %zu values; it may have %d.", hidden, TRACKER_MOST_VALUES - BEFORE_HIDDEN)));
 	looks->scorer = pair_scorer_of_model(looks->model, pool, PAIRS_AT_ONCE);
-	looks->compared = hash_create("siamese pairs of detections", 1024, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	looks->pairs = AllocSetContextCreate(looks->context, "siamese pairs", ALLOCSET_DEFAULT_SIZES);
+	forget(looks);
 	looks->appearance = (TrackAppearance) {.context = looks, .values = (int) hidden + BEFORE_HIDDEN, .scaled = BEFORE_HIDDEN, .compare = compare};
 }

@@ -9,6 +9,7 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/geo_decls.h"
 #include "utils/lsyscache.h"
@@ -99,7 +100,7 @@ open_looks(TrackerTraining *training, bool images)
 		.dimensions = model->dimensions
 	};
 	model_calibration_of(training->appearance, &training->looks_model.calibration);
-	training->looks = images ? looks_of_images(&training->looks_model, model) : looks_create(&training->looks_model);
+	training->looks = images ? looks_of_images(&training->looks_model, model, maintenance_work_mem) : looks_create(&training->looks_model);
 	MemoryContextSwitchTo(caller);
 }
 

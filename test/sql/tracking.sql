@@ -81,6 +81,7 @@ INSERT INTO siamese.network (name, definition) VALUES ('pairs_of_8', '{"layers":
 	{"type": "dense", "units": 5}, {"type": "prelu"}, {"type": "dense", "units": 2}],
 	"input": {"width": 8, "height": 16, "colour": "colour", "fit": "stretch"}, "training": {"classes": 4, "samples": 4, "epoch_samples": 64}}');
 CALL siamese.train('pairs', 'SELECT image, video || ''/'' || person FROM street WHERE video < 3 AND person IS NOT NULL', 'pairs_of_8', 2);
+SET maintenance_work_mem = '1MB';
 CALL siamese.train_tracker('paired', 'SELECT video, frame, region, score, person, image FROM street WHERE video < 3', 'pairs', '{"frame_rate": 15, "trees": 10}');
 RESET client_min_messages;
 SELECT definition #- '{appearance,calibration}' #- '{appearance,fingerprint}' AS definition FROM siamese.model WHERE name = 'paired';
