@@ -6,6 +6,8 @@
 
 #include "postgres.h"
 
+#include "common/compat.h"
+
 /* A copy in the current memory context; raises if it is too large for a value. */
 static inline bytea *
 bytea_of(const void *bytes, size_t length)
