@@ -85,7 +85,7 @@ test_detections_are_what_they_say(void **state)
 			assert_true(d->left < d->right && d->top < d->bottom);
 			assert_true(d->left < VIDEO_WIDTH && d->right > 0 && d->top < VIDEO_HEIGHT && d->bottom > 0);
 			assert_true(d->score >= 0.0 && d->score <= 1.0);
-			assert_in_range(d->person + 1, 0, 12);
+			assert_true(d->person >= -1 && d->person < 12);
 			if (d->person >= 0)
 				found[d->person]++;
 			else
@@ -99,7 +99,7 @@ test_detections_are_what_they_say(void **state)
 		seen += found[i] > 30;
 		assert_true(i < 11 || seen >= 8);
 	}
-	assert_in_range(false_alarms, 40, 160);	/* 0.3 + 0.09 + 0.027 a frame */
+	assert_true(false_alarms >= 40 && false_alarms <= 160);	/* 0.3 + 0.09 + 0.027 a frame */
 	video_release(host, video);
 }
 
@@ -130,7 +130,7 @@ test_figures_hide_one_another(void **state)
 		}
 	}
 	assert_int_equal(visible, pixels);
-	assert_in_range(pixels, 300, 60 * 40);
+	assert_true(pixels >= 300 && pixels <= 60 * 40);
 	assert_true(outside < pixels / 20);
 	figure_draw(&look, &ahead, 1, &canvas);
 	visible = 0;
