@@ -11,9 +11,11 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 #include "common/spi.h"
 #include "model/drop.h"
@@ -114,6 +116,22 @@ store_epochs(const Training *training)
 				" AND version OPERATOR(pg_catalog.=) $2 AND epochs OPERATOR(pg_catalog.<>) $3", 3, types, values, SPI_OK_UPDATE);
 }
 
+/* Locks the table of models, so that the extension cannot be dropped until the end of the transaction; false if it was. */
+static bool
+lock_models(void)
+{
+	Oid			namespace;
+	Oid			models;
+
+	AcceptInvalidationMessages();
+	namespace = get_namespace_oid("siamese", true);
+	models = OidIsValid(namespace) ? get_relname_relid("model", namespace) : InvalidOid;
+	if (!OidIsValid(models))
+		return false;
+	LockRelationOid(models, RowExclusiveLock);
+	return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(models));
+}
+
 /*
  * Nothing is locked while an epoch runs, so checks that the version was not removed meanwhile, and locks its row until the
  * end of the transaction.  What follows runs as the tables' owner.
@@ -123,11 +141,8 @@ lock_version(const Training *training, ModelCaller *caller)
 {
 	Oid			types[2] = {TEXTOID, INT4OID};
 	Datum		values[2] = {CStringGetTextDatum(training->request.model), Int32GetDatum(training->version.number)};
-	Oid			namespace;
 
-	AcceptInvalidationMessages();
-	namespace = get_namespace_oid("siamese", true);
-	if (!OidIsValid(namespace) || !OidIsValid(get_relname_relid("model", namespace)))
+	if (!lock_models())
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("the extension siamese was dropped during the training of model \"%s\"", training->request.model)));
