@@ -5,15 +5,14 @@
 
 #include <math.h>
 
-#include "catalog/pg_type.h"
 #include "fmgr.h"
-#include "utils/builtins.h"
 #include "utils/geo_decls.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 #include "common/check.h"
 #include "linking/detections.h"
+#include "model/sql_samples.h"
 
 DetectionList *
 detections_create(const char *name)
@@ -83,26 +82,11 @@ detections_sort(DetectionList *list)
 bool
 detections_number_type(Oid type)
 {
-	type = getBaseType(type);
-	return type == FLOAT8OID || type == FLOAT4OID || type == NUMERICOID || type == INT2OID || type == INT4OID || type == INT8OID;
+	return model_is_number_type(getBaseType(type));
 }
 
 double
 detections_number(Datum value, Oid type)
 {
-	switch (getBaseType(type))
-	{
-		case FLOAT8OID:
-			return DatumGetFloat8(value);
-		case FLOAT4OID:
-			return DatumGetFloat4(value);
-		case INT2OID:
-			return DatumGetInt16(value);
-		case INT4OID:
-			return DatumGetInt32(value);
-		case INT8OID:
-			return (double) DatumGetInt64(value);
-		default:
-			return DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, value));
-	}
+	return model_number(value, getBaseType(type));
 }

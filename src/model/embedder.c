@@ -28,20 +28,11 @@ embedder_create(const Network *network, const real *weights, const real *packed,
 	Embedder   *embedder = palloc0(sizeof(Embedder));
 	int			threads = thread_pool_size(pool);
 
-	if (packed == NULL)
-	{
-		real	   *own = server_reals(network_packed_count(network));
-
-		network_pack(network, weights, own);
-		packed = own;
-	}
 	embedder->network = network;
 	embedder->weights = weights;
 	embedder->pool = pool;
-	embedder->workspace = palloc(sizeof(NetworkWorkspace *) * threads);
+	embedder->workspace = server_workspaces(network, weights, packed, threads, at_once);
 	embedder->status = palloc0(sizeof(Status) * threads);
-	for (int i = 0; i < threads; i++)
-		embedder->workspace[i] = server_workspace(network, at_once, false, packed);
 	return embedder;
 }
 

@@ -33,20 +33,11 @@ pair_scorer_create(const Network *network, const real *weights, const real *pack
 	PairScorer *scorer = palloc0(sizeof(PairScorer));
 	int			threads = thread_pool_size(pool);
 
-	if (packed == NULL)
-	{
-		real	   *own = server_reals(network_packed_count(network));
-
-		network_pack(network, weights, own);
-		packed = own;
-	}
 	scorer->network = network;
 	scorer->weights = weights;
 	scorer->pool = pool;
-	scorer->workspace = palloc(sizeof(NetworkWorkspace *) * threads);
+	scorer->workspace = server_workspaces(network, weights, packed, threads, at_once);
 	scorer->status = palloc0(sizeof(Status) * threads);
-	for (int i = 0; i < threads; i++)
-		scorer->workspace[i] = server_workspace(network, at_once, false, packed);
 	return scorer;
 }
 

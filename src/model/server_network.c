@@ -41,3 +41,20 @@ server_reals(size_t count)
 		check_raise_status(&status);
 	return reals;
 }
+
+NetworkWorkspace **
+server_workspaces(const Network *network, const real *weights, const real *packed, int threads, int samples)
+{
+	NetworkWorkspace **workspace = palloc(sizeof(NetworkWorkspace *) * threads);
+
+	if (packed == NULL)
+	{
+		real	   *own = server_reals(network_packed_count(network));
+
+		network_pack(network, weights, own);
+		packed = own;
+	}
+	for (int i = 0; i < threads; i++)
+		workspace[i] = server_workspace(network, samples, false, packed);
+	return workspace;
+}

@@ -45,6 +45,32 @@ row_of_null(ArrayType *pen)
 	return i / ARR_DIMS(pen)[1] + 1;
 }
 
+bool
+model_is_number_type(Oid type)
+{
+	return type == FLOAT4OID || type == FLOAT8OID || type == NUMERICOID || type == INT2OID || type == INT4OID || type == INT8OID;
+}
+
+double
+model_number(Datum value, Oid type)
+{
+	switch (type)
+	{
+		case FLOAT8OID:
+			return DatumGetFloat8(value);
+		case FLOAT4OID:
+			return DatumGetFloat4(value);
+		case INT2OID:
+			return DatumGetInt16(value);
+		case INT4OID:
+			return DatumGetInt32(value);
+		case INT8OID:
+			return (double) DatumGetInt64(value);
+		default:
+			return DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, value));
+	}
+}
+
 /* The values of an array of numbers other than real, as doubles. */
 static const double *
 wide_values(ArrayType *pen)
@@ -63,22 +89,14 @@ wide_values(ArrayType *pen)
 	get_typlenbyvalalign(type, &length, &by_value, &alignment);
 	deconstruct_array(pen, type, length, by_value, alignment, &value, NULL, &count);
 	for (int i = 0; i < count; i++)
-		wide[i] = type == INT2OID ? DatumGetInt16(value[i]) : type == INT4OID ? DatumGetInt32(value[i]) :
-			type == INT8OID ? (double) DatumGetInt64(value[i]) :
-			DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, value[i]));
+		wide[i] = model_number(value[i], type);
 	return wide;
-}
-
-static bool
-is_number_type(Oid type)
-{
-	return type == FLOAT4OID || type == FLOAT8OID || type == NUMERICOID || type == INT2OID || type == INT4OID || type == INT8OID;
 }
 
 bool
 model_try_pen_rows(ArrayType *pen, PenRows *rows, Status *status)
 {
-	if (!is_number_type(ARR_ELEMTYPE(pen)))
+	if (!model_is_number_type(ARR_ELEMTYPE(pen)))
 		return status_set(status, STATUS_PEN, "A pen's trajectory is real[] or double precision[]: '{{x,y},{x,y},...}'.",
 						  "The array is of %s.", format_type_be(ARR_ELEMTYPE(pen)));
 	if (ARR_NDIM(pen) != 2)
@@ -105,7 +123,7 @@ model_try_prepare_pen(const NetworkDefinition *definition, ArrayType *pen, uint8
 bool
 model_takes_type(NetworkInputKind kind, Oid type)
 {
-	return kind == INPUT_PEN ? is_number_type(get_base_element_type(type)) : getBaseType(type) == BYTEAOID;
+	return kind == INPUT_PEN ? model_is_number_type(get_base_element_type(type)) : getBaseType(type) == BYTEAOID;
 }
 
 const char *

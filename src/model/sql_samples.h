@@ -15,6 +15,10 @@
 /* Decodes and prepares an image: raster [network_sample_bytes]; raises if it is a bad one. */
 extern void model_prepare_image(const NetworkDefinition *definition, bytea *image, uint8 *raster);
 
+/* Whether values of the type, which is no domain, are numbers; and one of them. */
+extern bool model_is_number_type(Oid type);
+extern double model_number(Datum value, Oid type);
+
 /* A pen's trajectory as rows, which point into the array; false and its status if it is none: of another type, not of two dimensions. */
 extern bool model_try_pen_rows(ArrayType *pen, PenRows *rows, Status *status);
 
