@@ -128,8 +128,6 @@ siamese_track_quality(PG_FUNCTION_ARGS)
 	TrackBoxes	tracks;
 	Status		status;
 
-	if (get_call_result_type(fcinfo, NULL, &descriptor) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
 	SPI_connect();
 	MemoryContextSwitchTo(scratch);
 	truth = read_tracks("true tracks", truth_query);
@@ -138,6 +136,8 @@ siamese_track_quality(PG_FUNCTION_ARGS)
 		check_raise_status(&status);
 	SPI_finish();
 	evaluation_leave(scratch, caller);
+	if (get_call_result_type(fcinfo, NULL, &descriptor) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
 	evaluation_put(values, nulls, 0, quality.mota);
 	evaluation_put(values, nulls, 1, quality.motp);
 	evaluation_put(values, nulls, 2, quality.idf1);
