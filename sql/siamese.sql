@@ -332,7 +332,7 @@ CREATE TYPE @extschema@.reference (
 	ALIGNMENT = double,
 	STORAGE = main
 );
-COMMENT ON TYPE @extschema@.reference IS 'a person, known by several embeddings: mean and spread of each component over the last ones: (6/6,[0.1,...]@cosine:0123456789abcdef,[0.2,...])';
+COMMENT ON TYPE @extschema@.reference IS 'a person, known by several embeddings: mean and spread of each component over the last ones: (6/6,[0.1,...]@cosine:0123456789abcdef,[0.2,...]), and, if it was made of a pen''s trajectories, the last of them for elastic matching: (...,{hexadecimal,...})';
 CREATE FUNCTION @extschema@.reference_add(internal, @extschema@.embedding) RETURNS internal
 	AS 'MODULE_PATHNAME', 'siamese_reference_add' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.reference_add(internal, @extschema@.embedding) IS 'transition of reference(embedding)';
@@ -750,6 +750,60 @@ CREATE FUNCTION @extschema@.verify(reference @extschema@.reference, embedding @e
 COMMENT ON FUNCTION @extschema@.verify(@extschema@.reference, @extschema@.embedding, float8, float8) IS
 	'whether an embedding is of the person of the reference: genuine up to the distance accept, forged beyond the distance reject, else inconclusive.  far: accept at most this share of impostors; frr: reject at most this share of genuine ones; without one of them its limit is at even odds, without both nothing is inconclusive; with a model that is no better than chance everything is';
 
+CREATE FUNCTION @extschema@.distance(reference @extschema@.reference, image bytea) RETURNS float8
+	LANGUAGE c STABLE STRICT PARALLEL SAFE COST 20000 AS 'MODULE_PATHNAME', 'siamese_distance_reference_image';
+COMMENT ON FUNCTION @extschema@.distance(@extschema@.reference, bytea) IS
+	'distance of an image from the person, as verify() of the same arguments decides by it';
+CREATE FUNCTION @extschema@.verify(reference @extschema@.reference, image bytea, far float8 DEFAULT NULL, frr float8 DEFAULT NULL,
+	OUT answer text, OUT probability float8, OUT distance float8, OUT accept float8, OUT reject float8)
+	LANGUAGE c STABLE PARALLEL SAFE COST 20000 AS 'MODULE_PATHNAME', 'siamese_verify_reference_image';
+COMMENT ON FUNCTION @extschema@.verify(@extschema@.reference, bytea, float8, float8) IS
+	'the row of verify(reference, embedding, far, frr) for an image, which is embedded with the model of the reference';
+CREATE FUNCTION @extschema@.reference_add(internal, bytea, text) RETURNS internal
+	AS 'MODULE_PATHNAME', 'siamese_reference_add_image' LANGUAGE C STABLE PARALLEL SAFE COST 20000;
+COMMENT ON FUNCTION @extschema@.reference_add(internal, bytea, text) IS 'transition of reference(image, model)';
+CREATE FUNCTION @extschema@.reference_add(internal, bytea, text, integer) RETURNS internal
+	AS 'MODULE_PATHNAME', 'siamese_reference_add_image' LANGUAGE C STABLE PARALLEL SAFE COST 20000;
+COMMENT ON FUNCTION @extschema@.reference_add(internal, bytea, text, integer) IS 'transition of reference(image, model, window)';
+CREATE AGGREGATE @extschema@.reference(bytea, text) (
+	SFUNC = @extschema@.reference_add, STYPE = internal, FINALFUNC = @extschema@.reference_final, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE @extschema@.reference(bytea, text) IS 'a person from images, embedded with the model ("name", "name@version", NULL: the setting siamese.model); the last 6 in the order of the input count, so ORDER BY when they were made';
+CREATE AGGREGATE @extschema@.reference(bytea, text, integer) (
+	SFUNC = @extschema@.reference_add, STYPE = internal, FINALFUNC = @extschema@.reference_final, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE @extschema@.reference(bytea, text, integer) IS 'the same with the last so many, 1 to 1000';
+CREATE FUNCTION @extschema@.reference_update(reference @extschema@.reference, image bytea) RETURNS @extschema@.reference
+	AS 'MODULE_PATHNAME', 'siamese_reference_update_image' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 20000;
+COMMENT ON FUNCTION @extschema@.reference_update(@extschema@.reference, bytea) IS 'the reference with one more image, embedded with its model';
+
+CREATE FUNCTION @extschema@.distance(reference @extschema@.reference, pen anyarray) RETURNS float8
+	LANGUAGE c STABLE STRICT PARALLEL SAFE COST 6000 AS 'MODULE_PATHNAME', 'siamese_distance_reference_pen';
+COMMENT ON FUNCTION @extschema@.distance(@extschema@.reference, anyarray) IS
+	'distance of a trajectory of a pen (as embed() takes it) from the person, as verify() of the same arguments decides by it';
+CREATE FUNCTION @extschema@.verify(reference @extschema@.reference, pen anyarray, far float8 DEFAULT NULL, frr float8 DEFAULT NULL,
+	OUT answer text, OUT probability float8, OUT distance float8, OUT accept float8, OUT reject float8)
+	LANGUAGE c STABLE PARALLEL SAFE COST 6000 AS 'MODULE_PATHNAME', 'siamese_verify_reference_pen';
+COMMENT ON FUNCTION @extschema@.verify(@extschema@.reference, anyarray, float8, float8) IS
+	'the same for a trajectory of a pen (as embed() takes it).  Where the reference keeps trajectories (reference(pen, model)) the distance is fused: the geometric mean of that of embeddings and of elastic matching with the last six signatures (dtw_distance(); the mean of the mean and the least distance, divided by the root of their own mean distance), weighted as held-out people at training showed, and calibrated as one';
+CREATE FUNCTION @extschema@.reference_add(internal, anyarray, text) RETURNS internal
+	AS 'MODULE_PATHNAME', 'siamese_reference_add_pen' LANGUAGE C STABLE PARALLEL SAFE COST 6000;
+COMMENT ON FUNCTION @extschema@.reference_add(internal, anyarray, text) IS 'transition of reference(pen, model)';
+CREATE FUNCTION @extschema@.reference_add(internal, anyarray, text, integer) RETURNS internal
+	AS 'MODULE_PATHNAME', 'siamese_reference_add_pen' LANGUAGE C STABLE PARALLEL SAFE COST 6000;
+COMMENT ON FUNCTION @extschema@.reference_add(internal, anyarray, text, integer) IS 'transition of reference(pen, model, window)';
+CREATE AGGREGATE @extschema@.reference(anyarray, text) (
+	SFUNC = @extschema@.reference_add, STYPE = internal, FINALFUNC = @extschema@.reference_final, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE @extschema@.reference(anyarray, text) IS 'a person from trajectories of a pen, embedded with the model; the last 6 in the order of the input count; it keeps these trajectories as the model sees them, one byte a value, for elastic matching: about 2 kB each';
+CREATE AGGREGATE @extschema@.reference(anyarray, text, integer) (
+	SFUNC = @extschema@.reference_add, STYPE = internal, FINALFUNC = @extschema@.reference_final, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE @extschema@.reference(anyarray, text, integer) IS 'the same with the last so many, 1 to 1000, of which the last 6 trajectories are kept';
+CREATE FUNCTION @extschema@.reference_update(reference @extschema@.reference, pen anyarray) RETURNS @extschema@.reference
+	AS 'MODULE_PATHNAME', 'siamese_reference_update_pen' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 6000;
+COMMENT ON FUNCTION @extschema@.reference_update(@extschema@.reference, anyarray) IS 'the reference with one more trajectory, embedded with its model; of the trajectories that it keeps the oldest ends';
+
 CREATE FUNCTION @extschema@.reference_unpack(packed bytea, model text DEFAULT NULL) RETURNS @extschema@.reference
 	LANGUAGE c STABLE PARALLEL SAFE COST 30 AS 'MODULE_PATHNAME', 'siamese_reference_unpack';
 COMMENT ON FUNCTION @extschema@.reference_unpack(bytea, text) IS
@@ -786,21 +840,21 @@ CREATE FUNCTION siamese.evaluate(model text, examples text, refs integer DEFAULT
 		auc float8, accuracy float8, threshold float8, far float8, far_low float8, far_high float8, frr float8, frr_low float8, frr_high float8)
 	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'siamese_evaluate';
 COMMENT ON FUNCTION siamese.evaluate(text, text, integer, bigint) IS
-	'error rates of a model on other examples, separately against random impostors (other labels) and skilled ones (forgeries): EER and AUC over all thresholds, then balanced accuracy, FAR and FRR at the model''s own threshold; low and high: 95 % intervals by resampling identities, or groups where the query has a fourth column, NULL for fewer than 5; refs > 0: also decisions by the distances to the first refs genuine samples of each label, in the order of the query''s rows: the mean, the least, or the mean of both less half of the mean distance between these samples (rule mean, least, adjusted)';
+	'error rates of a model on other examples, separately against random impostors (other labels) and skilled ones (forgeries): EER and AUC over all thresholds, then balanced accuracy, FAR and FRR at the model''s own threshold; low and high: 95 % intervals by resampling identities, or groups where the query has a fourth column, NULL for fewer than 5; refs > 0: also decisions as verify(reference, sample) takes them (rule reference): of each label a reference of its first refs genuine samples, in the order of the query''s rows, against its others, its forgeries and others'' samples; the threshold is that at even odds';
 
-CREATE FUNCTION siamese.thresholds(model text, examples text DEFAULT NULL, seed bigint DEFAULT 1)
+CREATE FUNCTION siamese.thresholds(model text, examples text DEFAULT NULL, seed bigint DEFAULT 1, refs integer DEFAULT 0)
 	RETURNS TABLE (rate float8, threshold float8, threshold_low float8, threshold_high float8, rate_low float8, rate_high float8,
 		impostors text, far float8, far_low float8, far_high float8, frr float8, frr_low float8, frr_high float8)
 	LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'siamese_thresholds';
-COMMENT ON FUNCTION siamese.thresholds(text, text, bigint) IS
-	'the model''s thresholds for false-accept rates of 10, 1, 0.1 % and so on, as verify(a, b, far) uses them (NULL if its held-out identities cannot support the rate), each with 95 % intervals of the threshold and of its rate among other people; with examples also the rates observed there, separately for random and skilled impostors';
+COMMENT ON FUNCTION siamese.thresholds(text, text, bigint, integer) IS
+	'the model''s thresholds for false-accept rates of 10, 1, 0.1 % and so on, as verify(a, b, far) uses them (NULL if its held-out identities cannot support the rate), each with 95 % intervals of the threshold and of its rate among other people; with examples also the rates observed there, separately for random and skilled impostors; refs > 0: those of verify(reference, sample, far) with references of so many samples, as siamese.evaluate() makes them';
 
-CREATE FUNCTION siamese.reliability(model text, examples text, bins integer DEFAULT 10, seed bigint DEFAULT 1)
+CREATE FUNCTION siamese.reliability(model text, examples text, bins integer DEFAULT 10, seed bigint DEFAULT 1, refs integer DEFAULT 0)
 	RETURNS TABLE (bin integer, predicted float8, observed float8, observed_low float8, observed_high float8, weight float8, pairs bigint,
 		ece float8)
 	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'siamese_reliability';
-COMMENT ON FUNCTION siamese.reliability(text, text, integer, bigint) IS
-	'how well verify()''s probability is calibrated: the examples'' pairs in bins of equal weight, by rising distance: mean probability, observed share of genuine pairs with its 95 % interval over identities, or groups if the query has a fourth column, at the setting siamese.prior; ece: the expected calibration error, sum(weight * abs(predicted - observed)), the same in each row';
+COMMENT ON FUNCTION siamese.reliability(text, text, integer, bigint, integer) IS
+	'how well verify()''s probability is calibrated: the examples'' pairs in bins of equal weight, by rising distance: mean probability, observed share of genuine pairs with its 95 % interval over identities, or groups if the query has a fourth column, at the setting siamese.prior; ece: the expected calibration error, sum(weight * abs(predicted - observed)), the same in each row; refs > 0: of verify(reference, sample), as siamese.evaluate() makes references';
 
 CREATE FUNCTION siamese.calibrate(model text, examples text, seed bigint DEFAULT 1) RETURNS text
 	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'siamese_calibrate';
@@ -808,16 +862,16 @@ COMMENT ON FUNCTION siamese.calibrate(text, text, bigint) IS
 	'fits thresholds and probabilities again on your own people, who must not be among those that the model learned from (this cannot be checked): makes the next version of a model of your own, with the same network and fingerprint, so embeddings remain valid and verify() and ~= use the new calibration; returns its "name@version"; if the query has a fourth column, group, intervals and supported rates are over groups; an error for fewer than 5 identities or groups';
 REVOKE ALL ON FUNCTION siamese.calibrate(text, text, bigint) FROM PUBLIC;
 
-CREATE FUNCTION siamese.report(model text, examples text, seed bigint DEFAULT 1) RETURNS text
+CREATE FUNCTION siamese.report(model text, examples text, seed bigint DEFAULT 1, refs integer DEFAULT 0) RETURNS text
 	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'siamese_report';
-COMMENT ON FUNCTION siamese.report(text, text, bigint) IS
-	'an evaluation of a model on other examples as one self-contained page of HTML without scripts: error rates with intervals, ROC and DET curves, distances, reliability, thresholds, training by epoch, the worst errors as pictures';
+COMMENT ON FUNCTION siamese.report(text, text, bigint, integer) IS
+	'an evaluation of a model on other examples as one self-contained page of HTML without scripts: error rates with intervals, ROC and DET curves, distances, reliability, thresholds, training by epoch, the worst errors as pictures; refs > 0: of decisions by references, as siamese.evaluate() makes them';
 
-CREATE FUNCTION siamese.roc(model text, examples text, impostors text DEFAULT 'random')
+CREATE FUNCTION siamese.roc(model text, examples text, impostors text DEFAULT 'random', refs integer DEFAULT 0)
 	RETURNS TABLE (threshold float8, far float8, frr float8)
 	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'siamese_roc';
-COMMENT ON FUNCTION siamese.roc(text, text, text) IS
-	'false-accept and false-reject rates by threshold; impostors: random (other labels) or skilled (forgeries)';
+COMMENT ON FUNCTION siamese.roc(text, text, text, integer) IS
+	'false-accept and false-reject rates by threshold; impostors: random (other labels) or skilled (forgeries); refs > 0: of decisions by references, as siamese.evaluate() makes them';
 
 CREATE FUNCTION siamese.crop(image bytea, region box) RETURNS bytea LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1000
 	AS 'MODULE_PATHNAME', 'siamese_crop';

@@ -406,6 +406,16 @@ check_window_changed(int before, int window)
 }
 
 void
+check_raise_needs_trajectory(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("a reference with trajectories cannot be updated with an embedding"),
+			 errhint("Pass the trajectory itself: reference_update(reference, pen).")));
+	pg_unreachable();
+}
+
+void
 check_spread(int index, double spread, double most)
 {
 	ereport(ERROR,

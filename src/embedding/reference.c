@@ -34,8 +34,9 @@ reference_of_datum(Datum datum)
 	Reference  *reference = (Reference *) PG_DETOAST_DATUM(datum);
 
 	if (unlikely(VARSIZE(reference) < REFERENCE_SIZE(1) || reference->version != REFERENCE_VERSION ||
-				 reference->metric >= METRIC_COUNT || VARSIZE(reference) != REFERENCE_SIZE(reference->dimensions) ||
-				 reference->count < 1 || reference->count > reference->window))
+				 reference->metric >= METRIC_COUNT || reference->dimensions < 1 ||
+				 VARSIZE(reference) < REFERENCE_SIZE(reference->dimensions) ||
+				 reference->count < 1 || reference->count > reference->window || !reference_tail_is_valid(reference)))
 		check_corrupted("reference");
 	return reference;
 }
@@ -200,6 +201,26 @@ reference_deviations(const Reference *reference, const float *point, const float
 		deviation[i] = deviation_of(reference, point, i, variance ? variance[i] : common);
 }
 
+Reference *
+reference_updated(const Reference *old, const float *point)
+{
+	int			dimensions = old->dimensions;
+	Reference  *reference = reference_make(dimensions, (Metric) old->metric, old->model, old->window);
+	double		weight;
+
+	reference->count = (uint16) Min(old->count + 1, old->window);
+	weight = 1.0 / reference->count;
+	for (int i = 0; i < dimensions; i++)
+	{
+		double		difference = (double) point[i] - old->x[i];
+
+		reference->x[i] = (float) (old->x[i] + weight * difference);
+		reference->x[dimensions + i] = (float) ((1 - weight) * (reference_variance(old)[i] + weight * difference * difference));
+	}
+	reference_finish(reference);
+	return reference;
+}
+
 /* ---- in SQL ------------------------------------------------------------------------------------------------------ */
 
 Datum
@@ -250,25 +271,11 @@ siamese_reference_update(PG_FUNCTION_ARGS)
 {
 	Reference  *old = PG_GETARG_REFERENCE(0);
 	Embedding  *embedding = PG_GETARG_EMBEDDING(1);
-	int			dimensions = old->dimensions;
-	Reference  *reference;
-	float	   *point;
-	double		weight;
+	float	   *point = palloc(sizeof(float) * old->dimensions);
 
 	reference_check_comparable(old, embedding);
-	reference = reference_make(dimensions, (Metric) old->metric, old->model, old->window);
-	reference->count = (uint16) Min(old->count + 1, old->window);
-	weight = 1.0 / reference->count;
-	point = palloc(sizeof(float) * dimensions);
-	reference_point((Metric) old->metric, embedding->x, dimensions, point);
-	for (int i = 0; i < dimensions; i++)
-	{
-		double		difference = (double) point[i] - old->x[i];
-
-		reference->x[i] = (float) (old->x[i] + weight * difference);
-		reference->x[dimensions + i] = (float) ((1 - weight) * (reference_variance(old)[i] + weight * difference * difference));
-	}
-	pfree(point);
-	reference_finish(reference);
-	PG_RETURN_POINTER(reference);
+	if (reference_sequences(old) > 0)
+		check_raise_needs_trajectory();
+	reference_point((Metric) old->metric, embedding->x, old->dimensions, point);
+	PG_RETURN_POINTER(reference_updated(old, point));
 }

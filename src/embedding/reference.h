@@ -8,13 +8,19 @@
  * A few signatures say little of how much a component varies, one says nothing: a reference is read together with the
  * variance that people have in general (of a model: on its held-out identities), which counts like REFERENCE_SHRINKAGE
  * further signatures.
+ *
+ * One that was made of a pen's trajectories also keeps the last of them, for elastic matching: what the embedding does not tell
+ * apart, a comparison point by point often does.
  */
 #ifndef SIAMESE_REFERENCE_H
 #define SIAMESE_REFERENCE_H
 
 #include "postgres.h"
 
+#include "fmgr.h"
+
 #include "embedding/embedding.h"
+#include "pen/elastic.h"
 
 #define REFERENCE_VERSION 1
 #define REFERENCE_WINDOW 6		/* the last so many embeddings count, unless told otherwise */
@@ -31,7 +37,8 @@ typedef struct Reference
 	uint64		model;			/* fingerprint, 0: unbound */
 	uint16		count;			/* of embeddings that it stands for: 1 .. window */
 	uint16		window;			/* 1 .. REFERENCE_LARGEST_WINDOW */
-	float		x[FLEXIBLE_ARRAY_MEMBER];	/* mean [dimensions], then variance [dimensions]: mean squares, not corrected */
+	float		x[FLEXIBLE_ARRAY_MEMBER];	/* mean [dimensions], then variance [dimensions]: mean squares, not corrected; then
+										 * sequences, if there are any (reference_sequences.c) */
 } Reference;
 
 #define REFERENCE_SIZE(dimensions) (offsetof(Reference, x) + 2 * sizeof(float) * (Size) (dimensions))
@@ -73,6 +80,59 @@ extern double reference_distance(const Reference *reference, const float *point,
 
 /* The single deviations [dimensions] that it is made of: (point - mean) / spread. */
 extern void reference_deviations(const Reference *reference, const float *point, const float *variance, float *deviation);
+
+/* ---- aggregates (reference_aggregate.c) ---------------------------------------------------------------------------- */
+
+typedef struct ReferenceState ReferenceState;
+
+/*
+ * One more embedding, in the context of the aggregate; state NULL: the first one.  sequence: that of the same trajectory, copied; NULL for
+ * all or for none.  Raises if embeddings or windows do not go together.  siamese_reference_final() makes the reference.
+ */
+extern ReferenceState *reference_state_add(ReferenceState *state, MemoryContext context, const Embedding *embedding,
+										   const ElasticSequence *sequence, int window);
+
+/* Argument n, the default where it is absent or NULL; raises if it is out of range. */
+extern int	reference_window_argument(FunctionCallInfo fcinfo, int n);
+
+/* The reference with one more point [dimensions]; without its sequences. */
+extern Reference *reference_updated(const Reference *old, const float *point);
+
+/* ---- sequences (reference_sequences.c) ----------------------------------------------------------------------------- */
+
+#define REFERENCE_SEQUENCES 6	/* the last so many of the signatures that count */
+
+/*
+ * A person's own mean distance is read together with what is usual, which counts like so many pairs.  Chosen on SVC2004 (0, 1, 3, 10).
+ */
+#define REFERENCE_OWN_SHRINKAGE 1.0
+#define REFERENCE_LEAST_OWN 1e-6
+
+/* How many it keeps: none, or Min(count, REFERENCE_SEQUENCES). */
+extern int	reference_sequences(const Reference *reference);
+
+/* They point into the reference: sequence [reference_sequences()], the oldest first. */
+extern void reference_get_sequences(const Reference *reference, ElasticSequence *sequence);
+
+/* Mean elastic distance among them; 0 for one. */
+extern double reference_own_distance(const Reference *reference);
+
+/* A copy with these sequences in place of its own. */
+extern Reference *reference_with_sequences(const Reference *reference, const ElasticSequence *sequence, int count);
+
+/* Whether what stands behind the variances is nothing or sequences. */
+extern bool reference_tail_is_valid(const Reference *reference);
+
+/* elastic_distance() for the main thread; raises if there is no memory. */
+extern double reference_sequence_distance(const ElasticSequence *a, const ElasticSequence *b);
+
+/*
+ * Elastic distances of a questioned trajectory from count ones on file -> one number, about 1 for the person: the mean of the mean
+ * and the least, divided by the root of their own mean distance.  usual: that of people in general.
+ */
+extern double elastic_score(const double *distance, int count, double own, double usual);
+
+/* ---- packed (reference_pack.c) ------------------------------------------------------------------------------------- */
 
 /*
  * The reference in size bytes that reference::bytea gave (reference_pack.c); raises if they are none of so many

@@ -1,5 +1,6 @@
 /*
- * reference_aggregate.c: the aggregate reference(embedding [, window]).
+ * reference_aggregate.c: the aggregate reference(embedding [, window]), and the state of those over samples
+ * (verification/reference_of_samples.c).
  *
  * The last embeddings of the input's order count, so its state is a ring of them: ORDER BY within the call says which.
  */
@@ -14,19 +15,21 @@
 PG_FUNCTION_INFO_V1(siamese_reference_add);
 PG_FUNCTION_INFO_V1(siamese_reference_final);
 
-typedef struct ReferenceState
+struct ReferenceState
 {
 	int			window;
 	int64		count;			/* of all embeddings */
 	Embedding  *origin;			/* dimensions, metric and model of all of them; the values do not matter */
 	float	   *point;			/* [space, dimensions] */
 	int			space;			/* at most window */
-} ReferenceState;
+	bool		elastic;		/* each embedding comes with a sequence */
+	ElasticSequence sequence[REFERENCE_SEQUENCES];	/* a ring of the last ones */
+};
 
-static int
-window_argument(FunctionCallInfo fcinfo)
+int
+reference_window_argument(FunctionCallInfo fcinfo, int n)
 {
-	int			window = PG_NARGS() > 2 && !PG_ARGISNULL(2) ? PG_GETARG_INT32(2) : REFERENCE_WINDOW;
+	int			window = PG_NARGS() > n && !PG_ARGISNULL(n) ? PG_GETARG_INT32(n) : REFERENCE_WINDOW;
 
 	if (window < 1 || window > REFERENCE_LARGEST_WINDOW)
 		check_window(window, REFERENCE_LARGEST_WINDOW);
@@ -47,25 +50,22 @@ make_state(MemoryContext context, const Embedding *embedding, int window)
 	return state;
 }
 
-Datum
-siamese_reference_add(PG_FUNCTION_ARGS)
+static void
+keep_sequence(ReferenceState *state, MemoryContext context, const ElasticSequence *sequence)
 {
-	MemoryContext context;
-	ReferenceState *state = PG_ARGISNULL(0) ? NULL : (ReferenceState *) PG_GETARG_POINTER(0);
-	Embedding  *embedding;
-	int			window;
-	int			slot;
+	ElasticSequence *slot = &state->sequence[state->count % REFERENCE_SEQUENCES];
+	Size		bytes = (Size) sequence->length * ELASTIC_VALUES;
 
-	if (!AggCheckCallContext(fcinfo, &context))
-		elog(ERROR, "aggregate function called in non-aggregate context");
-	window = window_argument(fcinfo);
-	if (PG_ARGISNULL(1))
-	{
-		if (state == NULL)
-			PG_RETURN_NULL();
-		PG_RETURN_POINTER(state);
-	}
-	embedding = PG_GETARG_EMBEDDING(1);
+	if (slot->value != NULL)
+		pfree(slot->value);
+	slot->length = sequence->length;
+	slot->value = MemoryContextAlloc(context, bytes);
+	memcpy(slot->value, sequence->value, bytes);
+}
+
+ReferenceState *
+reference_state_add(ReferenceState *state, MemoryContext context, const Embedding *embedding, const ElasticSequence *sequence, int window)
+{
 	if (state == NULL)
 		state = make_state(context, embedding, window);
 	else
@@ -79,10 +79,44 @@ siamese_reference_add(PG_FUNCTION_ARGS)
 		state->space = Min(2 * state->space, state->window);
 		state->point = repalloc_huge(state->point, sizeof(float) * state->space * embedding->dimensions);
 	}
-	slot = (int) (state->count++ % state->window);
+	if (sequence != NULL)
+	{
+		state->elastic = true;
+		keep_sequence(state, context, sequence);
+	}
 	reference_point((Metric) embedding->metric, embedding->x, embedding->dimensions,
-					state->point + (Size) slot * embedding->dimensions);
+					state->point + (Size) (state->count % state->window) * embedding->dimensions);
+	state->count++;
+	return state;
+}
+
+Datum
+siamese_reference_add(PG_FUNCTION_ARGS)
+{
+	MemoryContext context;
+	ReferenceState *state = PG_ARGISNULL(0) ? NULL : (ReferenceState *) PG_GETARG_POINTER(0);
+	int			window;
+
+	if (!AggCheckCallContext(fcinfo, &context))
+		elog(ERROR, "aggregate function called in non-aggregate context");
+	window = reference_window_argument(fcinfo, 2);
+	if (!PG_ARGISNULL(1))
+		state = reference_state_add(state, context, PG_GETARG_EMBEDDING(1), NULL, window);
+	if (state == NULL)
+		PG_RETURN_NULL();
 	PG_RETURN_POINTER(state);
+}
+
+/* The sequences in their order, the oldest first. */
+static Reference *
+add_sequences(const ReferenceState *state, const Reference *reference)
+{
+	ElasticSequence sequence[REFERENCE_SEQUENCES];
+	int			count = Min(reference->count, REFERENCE_SEQUENCES);
+
+	for (int i = 0; i < count; i++)
+		sequence[i] = state->sequence[(state->count - count + i) % REFERENCE_SEQUENCES];
+	return reference_with_sequences(reference, sequence, count);
 }
 
 /* Leaves the state as it is: a window may ask again. */
@@ -90,10 +124,12 @@ Datum
 siamese_reference_final(PG_FUNCTION_ARGS)
 {
 	ReferenceState *state;
+	Reference  *reference;
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	state = (ReferenceState *) PG_GETARG_POINTER(0);
-	PG_RETURN_POINTER(reference_of_points(state->point, (int) Min(state->count, state->window), state->origin->dimensions,
-										  (Metric) state->origin->metric, state->origin->model, state->window));
+	reference = reference_of_points(state->point, (int) Min(state->count, state->window), state->origin->dimensions,
+									(Metric) state->origin->metric, state->origin->model, state->window);
+	PG_RETURN_POINTER(state->elastic ? add_sequences(state, reference) : reference);
 }

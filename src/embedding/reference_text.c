@@ -2,11 +2,12 @@
  * reference_text.c: a reference as text and as a binary message.
  *
  *   (6/6,[0.1,...]@cosine:0123456789abcdef,[0.2,...])    count / window, mean, spread: the root of each variance
+ *   (6/6,[0.1,...]@cosine:0123456789abcdef,[0.2,...],{fe01...,...})    and trajectories for elastic matching, in hexadecimal
  *
  * A spread has as many digits as it takes for its square to be the same variance again, bit for bit.
  *
  * Message, in network byte order: uint16 dimensions, uint8 metric, uint8 version, uint64 fingerprint, uint16 count, uint16
- * window, float4 means, float4 variances.
+ * window, float4 means, float4 variances; then, if there are trajectories, of each uint16 points and its values, one byte each.
  */
 #include "postgres.h"
 
@@ -15,6 +16,7 @@
 #include "common/shortest_dec.h"
 #include "fmgr.h"
 #include "libpq/pqformat.h"
+#include "utils/builtins.h"
 
 #include "common/check.h"
 #include "common/compat.h"
@@ -68,6 +70,60 @@ parse_spreads(TextParser *parser, Reference *reference)
 	return take(parser, ']', "There must be a comma or \"]\" after each number.");
 }
 
+/* No value is beyond what elastic_sequence() cuts off at. */
+static bool
+values_are_valid(const int8_t *value, int length)
+{
+	for (int i = 0; i < length * ELASTIC_VALUES; i++)
+	{
+		if (value[i] < -INT8_MAX)
+			return false;
+	}
+	return true;
+}
+
+/* "{...}" -> a copy of the reference with these trajectories; NULL after a soft error. */
+static Reference *
+parse_sequences(TextParser *parser, const Reference *reference)
+{
+	ElasticSequence sequence[REFERENCE_SEQUENCES];
+	int			expected = Min(reference->count, REFERENCE_SEQUENCES);
+	int			count = 0;
+
+	if (!take(parser, '{', "The trajectories must begin with \"{\"."))
+		return NULL;
+	do
+	{
+		size_t		digits = strspn(parser->at, "0123456789abcdefABCDEF");
+		ElasticSequence *next = &sequence[count];
+
+		if (count++ == expected)
+			break;
+		next->length = (int) (Min(digits, 2 * ELASTIC_VALUES * (ELASTIC_MOST + 1)) / (2 * ELASTIC_VALUES));
+		if (digits % (2 * ELASTIC_VALUES) != 0 || next->length < ELASTIC_LEAST || next->length > ELASTIC_MOST)
+		{
+			text_fail(parser, "A trajectory must have 16 to 1000 points, each of ten hexadecimal digits.");
+			return NULL;
+		}
+		next->value = palloc(digits / 2);
+		hex_decode(parser->at, digits, (char *) next->value);
+		if (!values_are_valid(next->value, next->length))
+		{
+			text_fail(parser, "The values of a trajectory must be from -127 to 127.");
+			return NULL;
+		}
+		parser->at += digits;
+	} while (text_take(parser, ','));
+	if (count != expected)
+	{
+		text_fail(parser, "There must be a trajectory for each signature that counts, but not more than six.");
+		return NULL;
+	}
+	if (!take(parser, '}', "There must be a comma or \"}\" behind each trajectory."))
+		return NULL;
+	return reference_with_sequences(reference, sequence, count);
+}
+
 static Reference *
 parse_reference(TextParser *parser)
 {
@@ -94,9 +150,12 @@ parse_reference(TextParser *parser)
 	reference = reference_make(mean->dimensions, (Metric) mean->metric, mean->model, (int) window);
 	reference->count = (uint16) count;
 	memcpy(reference->x, mean->x, sizeof(float) * mean->dimensions);
-	if (!parse_spreads(parser, reference) || !take(parser, ')', "There must be \")\" behind the spread."))
+	if (!parse_spreads(parser, reference))
 		return NULL;
-	return reference;
+	text_skip_space(parser);
+	if (text_take(parser, ',') && (reference = parse_sequences(parser, reference)) == NULL)
+		return NULL;
+	return take(parser, ')', "There must be \")\" behind the spread.") ? reference : NULL;
 }
 
 Datum
@@ -125,6 +184,26 @@ append_spread(StringInfo out, float variance)
 	appendStringInfoString(out, number);
 }
 
+static void
+append_sequences(StringInfo out, const Reference *reference)
+{
+	ElasticSequence sequence[REFERENCE_SEQUENCES];
+	int			count = reference_sequences(reference);
+
+	reference_get_sequences(reference, sequence);
+	for (int i = 0; i < count; i++)
+	{
+		int			bytes = sequence[i].length * ELASTIC_VALUES;
+
+		appendStringInfoString(out, i == 0 ? ",{" : ",");
+		enlargeStringInfo(out, 2 * bytes);
+		out->len += (int) hex_encode((const char *) sequence[i].value, bytes, out->data + out->len);
+		out->data[out->len] = '\0';
+	}
+	if (count > 0)
+		appendStringInfoChar(out, '}');
+}
+
 Datum
 siamese_reference_out(PG_FUNCTION_ARGS)
 {
@@ -145,8 +224,33 @@ siamese_reference_out(PG_FUNCTION_ARGS)
 		append_spread(&out, reference_variance(reference)[i]);
 	}
 	appendStringInfoChar(&out, ']');
+	append_sequences(&out, reference);
 	appendStringInfoChar(&out, ')');
 	PG_RETURN_CSTRING(out.data);
+}
+
+static Reference *
+receive_sequences(StringInfo message, const Reference *reference)
+{
+	ElasticSequence sequence[REFERENCE_SEQUENCES];
+	int			count = Min(reference->count, REFERENCE_SEQUENCES);
+
+	for (int i = 0; i < count; i++)
+	{
+		int			length = message->len - message->cursor >= 2 ? (int) pq_getmsgint(message, 2) : 0;
+		int			bytes = length * ELASTIC_VALUES;
+
+		if (length < ELASTIC_LEAST || length > ELASTIC_MOST || bytes > message->len - message->cursor)
+			check_bad_binary("reference", "Trajectory %d of %d has %d points and %d bytes are left; it must have %d to %d points of %d bytes.",
+							 i + 1, count, length, message->len - message->cursor, ELASTIC_LEAST, ELASTIC_MOST, ELASTIC_VALUES);
+		sequence[i].length = length;
+		sequence[i].value = (int8_t *) pq_getmsgbytes(message, bytes);
+		if (!values_are_valid(sequence[i].value, length))
+			check_bad_binary("reference", "A value of trajectory %d is -128; the least is -127.", i + 1);
+	}
+	if (message->cursor < message->len)
+		check_bad_binary("reference", "%d bytes follow the last trajectory.", message->len - message->cursor);
+	return reference_with_sequences(reference, sequence, count);
 }
 
 Datum
@@ -179,7 +283,7 @@ siamese_reference_recv(PG_FUNCTION_ARGS)
 		check_bad_binary("reference", "Count %d and window %d must be 1 <= count <= window <= %d.", count, window,
 						 REFERENCE_LARGEST_WINDOW);
 	check_dimensions(dimensions, NULL);
-	if (left != 2 * dimensions * (int) sizeof(float))
+	if (left < 2 * dimensions * (int) sizeof(float))
 		check_bad_binary("reference", "%d bytes follow the header; %d dimensions have %d.", left, dimensions,
 						 2 * dimensions * (int) sizeof(float));
 	reference = reference_make(dimensions, (Metric) metric, model, window);
@@ -192,6 +296,8 @@ siamese_reference_recv(PG_FUNCTION_ARGS)
 			check_bad_binary("reference", "Variance %d is negative.", i - dimensions + 1);
 	}
 	reference_finish(reference);
+	if (message->cursor < message->len)
+		reference = receive_sequences(message, reference);
 	PG_RETURN_POINTER(reference);
 }
 
@@ -199,6 +305,7 @@ Datum
 siamese_reference_send(PG_FUNCTION_ARGS)
 {
 	Reference  *reference = PG_GETARG_REFERENCE(0);
+	ElasticSequence sequence[REFERENCE_SEQUENCES];
 	StringInfoData message;
 
 	pq_begintypsend(&message);
@@ -210,5 +317,11 @@ siamese_reference_send(PG_FUNCTION_ARGS)
 	pq_sendint16(&message, reference->window);
 	for (int i = 0; i < 2 * reference->dimensions; i++)
 		pq_sendfloat4(&message, reference->x[i]);
+	reference_get_sequences(reference, sequence);
+	for (int i = 0; i < reference_sequences(reference); i++)
+	{
+		pq_sendint16(&message, (uint16) sequence[i].length);
+		pq_sendbytes(&message, (const char *) sequence[i].value, sequence[i].length * ELASTIC_VALUES);
+	}
 	PG_RETURN_BYTEA_P(pq_endtypsend(&message));
 }

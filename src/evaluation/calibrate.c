@@ -122,7 +122,8 @@ siamese_calibrate(PG_FUNCTION_ARGS)
 	Evaluation	evaluation;
 	EmbeddedExamples embedded;
 	ModelCalibration calibration;
-	ReferenceCalibration *references;
+	ElasticTable *elastic = NULL;
+	ReferenceCalibration *references = NULL;
 	Jsonb	   *fitted;
 	char	   *result;
 
@@ -138,7 +139,10 @@ siamese_calibrate(PG_FUNCTION_ARGS)
 	check_identities(evaluation.examples);
 	calibration_fit(&evaluation.pairs, evaluation.seed, &calibration);
 	embedded = evaluation_embedded(&evaluation);
-	references = evaluation.measure == NULL ? reference_calibration_fit(&embedded, evaluation.seed, &evaluation.pairs) : NULL;
+	if (evaluation.model->definition->input_kind == INPUT_PEN && evaluation.measure == NULL)
+		elastic = elastic_table_create(&embedded, evaluation.seed);
+	if (evaluation.measure == NULL)
+		references = reference_calibration_fit(&embedded, elastic, evaluation.seed, &evaluation.pairs);
 	fitted = calibration_with_references(calibration_to_jsonb(&calibration), references);
 	SPI_connect();
 	version = store_version(plain, version, query, fitted, scores_to_jsonb(&evaluation));

@@ -1,5 +1,5 @@
 /*
- * error_rates.c: siamese.evaluate(model, examples, refs, seed) and siamese.roc(model, examples, impostors).
+ * error_rates.c: siamese.evaluate(model, examples, refs, seed) and siamese.roc(model, examples, impostors, refs).
  */
 #include "postgres.h"
 
@@ -11,31 +11,28 @@
 #include "utils/tuplestore.h"
 
 #include "common/compat.h"
-#include "evaluation/decision_rules.h"
 #include "evaluation/evaluation.h"
+#include "evaluation/reference_decisions.h"
 #include "model/stored_calibration.h"
 #include "verification/bootstrap.h"
 #include "verification/score.h"
 
-#define LARGEST_REFS 1000
 #define ROC_SEED 1
 #define ROC_POINTS 200
 
-/* One row; threshold NaN: the model's threshold does not apply to these decisions. */
 static void
 put_score(ReturnSetInfo *result, const PairDistances *pairs, PairKind kind, const char *rule, double threshold, uint64 seed)
 {
 	const PairSet *genuine = &pairs->set[PAIR_GENUINE];
 	const PairSet *impostor = &pairs->set[kind];
-	bool		decided = !isnan(threshold);
 	double	   *grid;
-	int			thresholds = bootstrap_grid(pairs, &threshold, decided, &grid);
+	int			thresholds = bootstrap_grid(pairs, &threshold, 1, &grid);
 	Bootstrap  *resampled = bootstrap_pairs(pairs, grid, thresholds, seed);
 	float	   *replicates = palloc(sizeof(float) * BOOTSTRAP_REPLICATES);
 	Score		score = score_pairs(genuine, impostor);
-	double		far = decided ? score_accepted(impostor, threshold) : NAN;
-	double		frr = decided ? 1 - score_accepted(genuine, threshold) : NAN;
-	ScoreInterval interval = {NAN, NAN};
+	double		far = score_accepted(impostor, threshold);
+	double		frr = 1 - score_accepted(genuine, threshold);
+	ScoreInterval accepted;
 	Datum		values[16];
 	bool		nulls[16] = {false};
 
@@ -51,16 +48,10 @@ put_score(ReturnSetInfo *result, const PairDistances *pairs, PairKind kind, cons
 	evaluation_put(values, nulls, 8, 1 - (far + frr) / 2);
 	evaluation_put(values, nulls, 9, threshold);
 	evaluation_put(values, nulls, 10, far);
-	if (decided)
-		interval = bootstrap_rate_interval(resampled, kind, threshold, far);
-	evaluation_put_interval(values, nulls, 11, interval);
+	evaluation_put_interval(values, nulls, 11, bootstrap_rate_interval(resampled, kind, threshold, far));
 	evaluation_put(values, nulls, 13, frr);
-	if (decided)
-	{
-		interval = bootstrap_rate_interval(resampled, PAIR_GENUINE, threshold, 1 - frr);
-		interval = (ScoreInterval) {1 - interval.high, 1 - interval.low};
-	}
-	evaluation_put_interval(values, nulls, 14, interval);
+	accepted = bootstrap_rate_interval(resampled, PAIR_GENUINE, threshold, 1 - frr);
+	evaluation_put_interval(values, nulls, 14, (ScoreInterval) {1 - accepted.high, 1 - accepted.low});
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	pfree(resampled->accepted[PAIR_GENUINE]);
 	pfree(resampled->accepted[kind]);
@@ -86,16 +77,11 @@ Datum
 siamese_evaluate(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	int			refs = PG_GETARG_INT32(2);
+	int			refs = evaluation_refs_argument(PG_GETARG_INT32(2));
 	MemoryContext caller;
 	MemoryContext scratch;
 	Evaluation	evaluation;
 
-	if (refs < 0 || refs > LARGEST_REFS)
-		ereport(ERROR,
-				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("number of references is out of range: %d", refs),
-				 errdetail("It must be from 0 to %d.", LARGEST_REFS)));
 	InitMaterializedSRF(fcinfo, 0);
 	scratch = evaluation_enter(&caller);
 	evaluation_run(text_to_cstring(PG_GETARG_TEXT_PP(0)), text_to_cstring(PG_GETARG_TEXT_PP(1)),
@@ -103,11 +89,8 @@ siamese_evaluate(PG_FUNCTION_ARGS)
 	put_scores(result, &evaluation.pairs, "pair", evaluation.calibration.threshold, evaluation.seed);
 	if (refs > 0)
 	{
-		PairDistances pairs[DECISION_RULES];
-
-		decision_pairs(&evaluation, refs, pairs);
-		for (int rule = 0; rule < DECISION_RULES; rule++)
-			put_scores(result, &pairs[rule], decision_rule_name((DecisionRule) rule), NAN, evaluation.seed);
+		evaluation_of_references(&evaluation, refs);
+		put_scores(result, &evaluation.pairs, "reference", evaluation.calibration.threshold, evaluation.seed);
 	}
 	evaluation_leave(scratch, caller);
 	return (Datum) 0;
@@ -120,6 +103,7 @@ siamese_roc(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	char	   *kind = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	int			refs = evaluation_refs_argument(PG_GETARG_INT32(3));
 	bool		skilled = strcmp(kind, "skilled") == 0;
 	MemoryContext caller;
 	MemoryContext scratch;
@@ -136,6 +120,8 @@ siamese_roc(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	scratch = evaluation_enter(&caller);
 	evaluation_run(text_to_cstring(PG_GETARG_TEXT_PP(0)), text_to_cstring(PG_GETARG_TEXT_PP(1)), ROC_SEED, &evaluation);
+	if (refs > 0)
+		evaluation_of_references(&evaluation, refs);
 	if (impostor->count == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),

@@ -1,5 +1,5 @@
 /*
- * reliability.c: siamese.reliability(model, examples, bins, seed): stated probabilities, and the shares of genuine pairs that
+ * reliability.c: siamese.reliability(model, examples, bins, seed, refs): stated probabilities, and the shares of genuine pairs that
  * examples show.
  */
 #include "postgres.h"
@@ -14,6 +14,7 @@
 #include "common/compat.h"
 #include "common/settings.h"
 #include "evaluation/evaluation.h"
+#include "evaluation/reference_decisions.h"
 #include "evaluation/reliability.h"
 #include "model/stored_calibration.h"
 #include "verification/bootstrap.h"
@@ -116,6 +117,7 @@ siamese_reliability(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	int			bins = PG_GETARG_INT32(2);
+	int			refs = evaluation_refs_argument(PG_GETARG_INT32(4));
 	MemoryContext caller;
 	MemoryContext scratch;
 	Evaluation	evaluation;
@@ -130,6 +132,8 @@ siamese_reliability(PG_FUNCTION_ARGS)
 	scratch = evaluation_enter(&caller);
 	evaluation_run(text_to_cstring(PG_GETARG_TEXT_PP(0)), text_to_cstring(PG_GETARG_TEXT_PP(1)),
 					 (uint64) PG_GETARG_INT64(3), &evaluation);
+	if (refs > 0)
+		evaluation_of_references(&evaluation, refs);
 	reliability_measure(&evaluation, &evaluation.calibration, setting_prior, bins, &reliability);
 	for (int i = 0; i < reliability.bins; i++)
 	{

@@ -15,6 +15,7 @@
 #include "common/settings.h"
 #include "common/spi.h"
 #include "evaluation/evaluation.h"
+#include "evaluation/reference_decisions.h"
 #include "evaluation/reliability.h"
 #include "evaluation/report.h"
 #include "evaluation/thresholds.h"
@@ -211,8 +212,9 @@ put_thresholds(const Report *report)
 		if (row->stated == NULL && i + 1 < report->checks && report->check[i + 1].rate == row->rate)
 			i++;
 	}
-	appendStringInfoString(out, "</tbody></table></div>\n<p class=\"soft\"><code>verify(a, b, far)</code> uses these thresholds. A stated"
-						   " rate is that of the kind of impostor that is accepted more often.</p>\n");
+	appendStringInfo(out, "</tbody></table></div>\n<p class=\"soft\"><code>%s</code> uses these thresholds. A stated"
+					 " rate is that of the kind of impostor that is accepted more often.</p>\n",
+					 report->refs > 0 ? "verify(reference, sample, far)" : "verify(a, b, far)");
 }
 
 static void
@@ -270,6 +272,9 @@ put_origin(const Report *report, const char *query)
 		appendStringInfoString(out, "</dd>\n");
 	}
 	put_calibration(report);
+	if (report->refs > 0)
+		appendStringInfo(out, "<dt>References</dt><dd>a person is known by %d sample%s: a pair is one of them and another sample</dd>\n",
+						 report->refs, report->refs == 1 ? "" : "s");
 	appendStringInfo(out, "<dt>Prior</dt><dd>%g of the compared pairs are genuine (siamese.prior)</dd>\n</dl>\n"
 					 "<h3 style=\"margin-top:20px\">Examples</h3>\n<pre class=\"query\"><code>", report->prior);
 	report_text(out, query, QUERY_CHARACTERS);
@@ -288,11 +293,13 @@ siamese_report(PG_FUNCTION_ARGS)
 	char	   *query = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	MemoryContext caller;
 	MemoryContext scratch = evaluation_enter(&caller);
-	Report		report = {.prior = setting_prior};
+	Report		report = {.prior = setting_prior, .refs = evaluation_refs_argument(PG_GETARG_INT32(3))};
 	StringInfoData out;
 	text	   *result;
 
 	evaluation_run(text_to_cstring(PG_GETARG_TEXT_PP(0)), query, (uint64) PG_GETARG_INT64(2), &report.evaluation);
+	if (report.refs > 0)
+		evaluation_of_references(&report.evaluation, report.refs);
 	gather_numbers(&report);
 	initStringInfo(&out);
 	report.out = &out;

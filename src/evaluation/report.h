@@ -78,6 +78,7 @@ typedef struct Report
 	StringInfo	out;
 	Evaluation	evaluation;
 	double		prior;
+	int			refs;			/* decisions by references of so many samples; 0: pairs */
 	Bootstrap  *resampled;		/* at a grid of thresholds that has the model's */
 	Score		score[PAIR_KINDS];	/* by impostors */
 	ScoreInterval eer[PAIR_KINDS];

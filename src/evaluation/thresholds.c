@@ -1,5 +1,5 @@
 /*
- * thresholds.c: siamese.thresholds(model, examples, seed): stated false-accept rates, and those that examples show.
+ * thresholds.c: siamese.thresholds(model, examples, seed, refs): stated false-accept rates, and those that examples show.
  */
 #include "postgres.h"
 
@@ -12,9 +12,8 @@
 
 #include "common/compat.h"
 #include "evaluation/evaluation.h"
+#include "evaluation/reference_decisions.h"
 #include "evaluation/thresholds.h"
-#include "model/model.h"
-#include "model/row_lookup.h"
 #include "model/stored_calibration.h"
 #include "verification/bootstrap.h"
 #include "verification/score.h"
@@ -100,22 +99,25 @@ siamese_thresholds(PG_FUNCTION_ARGS)
 	MemoryContext scratch;
 	Evaluation	evaluation;
 	bool		examples = !PG_ARGISNULL(1);
+	int			refs;
 	char	   *name;
 	ThresholdCheck check[THRESHOLD_CHECKS];
 	int			checks;
 
 	InitMaterializedSRF(fcinfo, 0);
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(2))
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(2) || PG_ARGISNULL(3))
 		return (Datum) 0;
+	refs = evaluation_refs_argument(PG_GETARG_INT32(3));
 	scratch = evaluation_enter(&caller);
 	name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	if (examples)
-		evaluation_run(name, text_to_cstring(PG_GETARG_TEXT_PP(1)), (uint64) PG_GETARG_INT64(2), &evaluation);
-	else
 	{
-		model_by_name(name);
-		model_calibration_of(name, &evaluation.calibration);
+		evaluation_run(name, text_to_cstring(PG_GETARG_TEXT_PP(1)), (uint64) PG_GETARG_INT64(2), &evaluation);
+		if (refs > 0)
+			evaluation_of_references(&evaluation, refs);
 	}
+	else
+		evaluation_stated(name, refs, &evaluation);
 	checks = thresholds_measure(examples ? &evaluation : NULL, &evaluation.calibration, check);
 	for (int i = 0; i < checks; i++)
 	{

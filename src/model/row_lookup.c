@@ -153,8 +153,9 @@ model_other_calibration(uint64 fingerprint, const char *name, Jsonb *calibration
 	return psprintf("%s@%s", other_name, other_version);
 }
 
-void
-model_calibration_of(const char *name, ModelCalibration *calibration)
+/* The jsonb of the named version's calibration; inside an SPI connection, whose memory holds it. */
+static Jsonb *
+calibration_of_version(const char *name)
 {
 	static SPIPlanPtr plan = NULL;
 	char		plain[LIMIT_MODEL_NAME + 1];
@@ -168,10 +169,33 @@ model_calibration_of(const char *name, ModelCalibration *calibration)
 	model_parse_name(name, plain, &version);
 	values[0] = CStringGetTextDatum(plain);
 	values[1] = Int32GetDatum(version);
-	SPI_connect();
 	read_rows(&plan, "SELECT calibration FROM " MODEL_ROW_OF_NAME, 2, types, values);
 	if (SPI_processed != 1)
 		elog(ERROR, "siamese.model has no row of \"%s\"", name);
-	calibration_from_jsonb(DatumGetJsonbP(spi_datum(1, &isnull)), calibration);
+	return DatumGetJsonbP(spi_datum(1, &isnull));
+}
+
+void
+model_calibration_of(const char *name, ModelCalibration *calibration)
+{
+	SPI_connect();
+	calibration_from_jsonb(calibration_of_version(name), calibration);
 	SPI_finish();
+}
+
+ReferenceCalibration *
+model_references_of(const char *name)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	MemoryContext inner;
+	ReferenceCalibration *references;
+	Jsonb	   *calibration;
+
+	SPI_connect();
+	calibration = calibration_of_version(name);
+	inner = MemoryContextSwitchTo(caller);
+	references = references_from_jsonb(calibration);
+	MemoryContextSwitchTo(inner);
+	SPI_finish();
+	return references;
 }

@@ -21,6 +21,9 @@ extern uint64 model_find(const char *name, int *version);
 /* The calibration of the very version that model_by_name() finds; call it after that. */
 extern void model_calibration_of(const char *name, ModelCalibration *calibration);
 
+/* The references' part of the same, in the current memory context; NULL if it has none. */
+extern ReferenceCalibration *model_references_of(const char *name);
+
 /*
  * The jsonb of the calibration that applies to embeddings with this fingerprint, and the name and version of its row: the
  * version that the setting siamese.model names, if it has the fingerprint; else the version of the name that has had the

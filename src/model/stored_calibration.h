@@ -96,16 +96,20 @@ extern void calibration_from_jsonb(Jsonb *json, ModelCalibration *calibration);
  * Under the key "references" of the calibration:
  *
  *     {"variance": [0.1, ...],                   of each component within one identity, pooled over identities
- *      "sizes": [{"references": 1,               a reference of 1, 3 or 6 embeddings: distances differ
+ *      "sizes": [{"references": 1,               a reference of so many embeddings: distances differ
  *                 "rejected": [[0.01, 1.9], ...],    share of genuine samples beyond a distance, falling
- *                 "scores": {...}}, ...]}        like the calibration of pairs, see stored_calibration.c
+ *                 "scores": {...}}, ...],        like the calibration of pairs, see stored_calibration.c
+ *      "elastic": {"usual": 1.1,                 for pens: mean elastic distance of two samples of one identity
+ *                  "sizes": [{"weight": 0.5,     the same of fused distances; the share of the elastic one
+ *                             ...}, ...]}}
  */
-#define REFERENCE_SIZES 3
+#define REFERENCE_SIZES 6
 #define REFERENCE_REJECTED 16
 
 typedef struct ReferenceScores
 {
 	int			references;		/* embeddings in the reference */
+	double		weight;			/* of the elastic score in a fused distance, 0 to 1; else 0 */
 	ModelCalibration scores;
 	int			rejected;
 	double		rate[REFERENCE_REJECTED];	/* falling */
@@ -118,6 +122,9 @@ typedef struct ReferenceCalibration
 	float	   *variance;		/* [dimensions] */
 	int			sizes;			/* 0: there were too few identities or samples */
 	ReferenceScores size[REFERENCE_SIZES];	/* rising number of references */
+	double		usual;			/* see elastic_score() */
+	int			elastic_sizes;	/* 0: it has none */
+	ReferenceScores elastic[REFERENCE_SIZES];
 } ReferenceCalibration;
 
 /* The calibration with the references' part added; as it is if references is NULL. */

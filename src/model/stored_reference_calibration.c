@@ -16,6 +16,27 @@
 #include "embedding/reference.h"
 #include "model/stored_calibration.h"
 
+static void
+append_sizes(StringInfo text, const ReferenceScores *size, int sizes, bool weighted)
+{
+	appendStringInfoString(text, "\"sizes\": [");
+	for (int i = 0; i < sizes; i++)
+	{
+		Jsonb	   *scores = calibration_to_jsonb(&size[i].scores);
+
+		appendStringInfo(text, "%s{\"references\": %d, ", i ? ", " : "", size[i].references);
+		if (weighted)
+			appendStringInfo(text, "\"weight\": %.6g, ", size[i].weight);
+		appendStringInfoString(text, "\"rejected\": [");
+		for (int k = 0; k < size[i].rejected; k++)
+			appendStringInfo(text, "%s[%.9g, %.17g]", k ? ", " : "", size[i].rate[k], size[i].threshold[k]);
+		appendStringInfoString(text, "], \"scores\": ");
+		JsonbToCString(text, &scores->root, VARSIZE(scores));
+		appendStringInfoChar(text, '}');
+	}
+	appendStringInfoChar(text, ']');
+}
+
 Jsonb *
 calibration_with_references(Jsonb *calibration, const ReferenceCalibration *references)
 {
@@ -30,20 +51,15 @@ calibration_with_references(Jsonb *calibration, const ReferenceCalibration *refe
 	appendStringInfoString(&text, ", \"references\": {\"variance\": [");
 	for (int i = 0; i < references->dimensions; i++)
 		appendStringInfo(&text, "%s%.6g", i ? ", " : "", references->variance[i]);
-	appendStringInfoString(&text, "], \"sizes\": [");
-	for (int i = 0; i < references->sizes; i++)
+	appendStringInfoString(&text, "], ");
+	append_sizes(&text, references->size, references->sizes, false);
+	if (references->elastic_sizes > 0)
 	{
-		const ReferenceScores *size = &references->size[i];
-		Jsonb	   *scores = calibration_to_jsonb(&size->scores);
-
-		appendStringInfo(&text, "%s{\"references\": %d, \"rejected\": [", i ? ", " : "", size->references);
-		for (int k = 0; k < size->rejected; k++)
-			appendStringInfo(&text, "%s[%.9g, %.17g]", k ? ", " : "", size->rate[k], size->threshold[k]);
-		appendStringInfoString(&text, "], \"scores\": ");
-		JsonbToCString(&text, &scores->root, VARSIZE(scores));
+		appendStringInfo(&text, ", \"elastic\": {\"usual\": %.6g, ", references->usual);
+		append_sizes(&text, references->elastic, references->elastic_sizes, true);
 		appendStringInfoChar(&text, '}');
 	}
-	appendStringInfoString(&text, "]}}");
+	appendStringInfoString(&text, "}}");
 	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text.data)));
 }
 
@@ -80,7 +96,7 @@ inner(JsonbContainer *object, const char *key, bool array, int most)
 }
 
 static void
-read_size(JsonbContainer *object, ReferenceScores *size)
+read_size(JsonbContainer *object, bool weighted, ReferenceScores *size)
 {
 	JsonbValue	value;
 	JsonbValue *found = getKeyJsonValueFromContainer(object, "references", strlen("references"), &value);
@@ -90,6 +106,11 @@ read_size(JsonbContainer *object, ReferenceScores *size)
 	if (references < 1 || references > REFERENCE_LARGEST_WINDOW || references != floor(references))
 		refuse("references");
 	size->references = (int) references;
+	size->weight = 0;
+	if (weighted)
+		size->weight = number_of(getKeyJsonValueFromContainer(object, "weight", strlen("weight"), &value), "elastic.weight");
+	if (size->weight < 0 || size->weight > 1)
+		refuse("elastic.weight");
 	size->rejected = JsonContainerSize(rejected);
 	for (int i = 0; i < size->rejected; i++)
 	{
@@ -108,6 +129,28 @@ read_size(JsonbContainer *object, ReferenceScores *size)
 	if (found == NULL || found->type != jbvBinary || !JsonContainerIsObject(found->val.binary.data))
 		refuse("scores");
 	calibration_from_jsonb(JsonbValueToJsonb(found), &size->scores);
+}
+
+/* The "sizes" of the object: at least one. */
+static int
+read_sizes(JsonbContainer *object, bool weighted, ReferenceScores *size)
+{
+	JsonbContainer *array = inner(object, "sizes", true, REFERENCE_SIZES);
+	int			sizes = JsonContainerSize(array);
+
+	for (int i = 0; i < sizes; i++)
+	{
+		JsonbValue *value = getIthJsonbValueFromContainer(array, i);
+
+		if (value->type != jbvBinary || !JsonContainerIsObject(value->val.binary.data))
+			refuse("sizes");
+		read_size(value->val.binary.data, weighted, &size[i]);
+		if (i > 0 && size[i].references <= size[i - 1].references)
+			refuse("sizes");
+	}
+	if (sizes == 0)
+		refuse("sizes");
+	return sizes;
 }
 
 ReferenceCalibration *
@@ -137,19 +180,15 @@ references_from_jsonb(Jsonb *calibration)
 		if (!(references->variance[i] >= 0 && isfinite(references->variance[i])))
 			refuse("variance");
 	}
-	array = inner(root, "sizes", true, REFERENCE_SIZES);
-	references->sizes = JsonContainerSize(array);
-	for (int i = 0; i < references->sizes; i++)
+	references->sizes = read_sizes(root, false, references->size);
+	if (getKeyJsonValueFromContainer(root, "elastic", strlen("elastic"), &value) != NULL)
 	{
-		JsonbValue *size = getIthJsonbValueFromContainer(array, i);
+		JsonbContainer *elastic = inner(root, "elastic", false, 0);
 
-		if (size->type != jbvBinary || !JsonContainerIsObject(size->val.binary.data))
-			refuse("sizes");
-		read_size(size->val.binary.data, &references->size[i]);
-		if (i > 0 && references->size[i].references <= references->size[i - 1].references)
-			refuse("sizes");
+		references->usual = number_of(getKeyJsonValueFromContainer(elastic, "usual", strlen("usual"), &value), "elastic.usual");
+		if (references->usual <= 0)
+			refuse("elastic.usual");
+		references->elastic_sizes = read_sizes(elastic, true, references->elastic);
 	}
-	if (references->sizes == 0)
-		refuse("sizes");
 	return references;
 }

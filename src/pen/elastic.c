@@ -7,6 +7,7 @@
 
 #include "common/number.h"
 #include "pen/elastic_internal.h"
+#include "pen/pen_internal.h"
 
 static const PenPreparation preparation = {
 	.resampling = PEN_RESAMPLING_TIME,
@@ -42,33 +43,63 @@ standardize(const float *input, int length, int8_t *value)
 		value[i] = (int8_t) rint(clamp(scale * (input[i * ELASTIC_VALUES] - mean), -127.0, 127.0));
 }
 
-bool
-elastic_sequence(const PenRows *pen, const Host *host, ElasticSequence *sequence, Status *status)
+/* Of a trajectory that is known to be a good one. */
+static bool
+make_sequence(const PenRows *pen, const Host *host, ElasticSequence *sequence, Status *status)
 {
 	PenPreparation prepared = preparation;
 	float	   *sample;
 	float	   *input;
 
 	sequence->value = NULL;
-	if (!pen_check(pen, status))
-		return false;
 	sequence->length = prepared.length = points_of(pen);
 	sample = host_allocate(host, (size_t) sequence->length * (PEN_VALUES + ELASTIC_VALUES), sizeof(float), status);
 	if (sample == NULL)
 		return false;
-	input = sample + (size_t) sequence->length * PEN_VALUES;
 	sequence->value = host_allocate(host, (size_t) sequence->length, ELASTIC_VALUES, status);
-	if (sequence->value == NULL || !pen_prepare(pen, &prepared, sample, status))
+	if (sequence->value == NULL)
 	{
-		host_release(host, sequence->value);
 		host_release(host, sample);
 		return false;
 	}
+	input = sample + (size_t) sequence->length * PEN_VALUES;
+	pen_resample(pen, &prepared, sample);
 	pen_features(&prepared, sample, input);
 	for (int k = 0; k < ELASTIC_VALUES; k++)
 		standardize(input + k, sequence->length, sequence->value + (size_t) k * sequence->length);
 	host_release(host, sample);
 	return true;
+}
+
+bool
+elastic_sequence(const PenRows *pen, const Host *host, ElasticSequence *sequence, Status *status)
+{
+	sequence->value = NULL;
+	return pen_check(pen, status) && make_sequence(pen, host, sequence, status);
+}
+
+bool
+elastic_sequence_of_sample(const float *sample, int length, const Host *host, ElasticSequence *sequence, Status *status)
+{
+	float	   *rows = host_allocate(host, (size_t) length * 4, sizeof(float), status);
+	const PenRows pen = {.single = rows, .rows = length, .columns = 4};
+	bool		made;
+
+	sequence->value = NULL;
+	if (rows == NULL)
+		return false;
+	for (int i = 0; i < length; i++)
+	{
+		const float *value = sample + (size_t) i * PEN_VALUES;
+
+		rows[4 * i] = value[PEN_X];
+		rows[4 * i + 1] = value[PEN_Y];
+		rows[4 * i + 2] = value[PEN_DOWN] > 0 ? value[PEN_PRESSURE] : 0;
+		rows[4 * i + 3] = value[PEN_TIME];
+	}
+	made = make_sequence(&pen, host, sequence, status);
+	host_release(host, rows);
+	return made;
 }
 
 ElasticWarp

@@ -32,6 +32,12 @@ typedef struct ElasticSequence
 extern bool elastic_sequence(const PenRows *pen, const Host *host, ElasticSequence *sequence, Status *status);
 
 /*
+ * The same of a network's prepared sample [length, PEN_VALUES]: so a sequence for a model has seen what the model sees.  A sample of
+ * 200 points costs little: SVC2004, 7.4 % with five references instead of 7.35, 10.7 instead of 10.1 with one.
+ */
+extern bool elastic_sequence_of_sample(const float *sample, int length, const Host *host, ElasticSequence *sequence, Status *status);
+
+/*
  * Sum of the differences along the best path, in standard deviations, divided by the points of a: the one on file.  0 for the same; about
  * 1 for another signature of the same person.  Not symmetric: who imitates mostly writes slowly, and is farther for it.  The
  * same on every processor.  False with STATUS_NO_MEMORY.

@@ -10,6 +10,11 @@
 #include "common/number.h"
 #include "pen/pen.h"
 
+/* ---- preparation: prepare.c -------------------------------------------------------------------------------------- */
+
+/* pen_prepare() of a trajectory that is known to be a good one; a pressure that is 0 in all rows stays so. */
+extern void pen_resample(const PenRows *pen, const PenPreparation *preparation, float *sample);
+
 /* ---- reading: points.c ---------------------------------------------------------------------------------------- */
 
 /* Whether a file is short enough to be read. */

@@ -138,20 +138,20 @@ centre(float *sample, int length, int value, bool drift)
 	return 0;
 }
 
-bool
-pen_prepare(const PenRows *pen, const PenPreparation *preparation, float *sample, Status *status)
+void
+pen_resample(const PenRows *pen, const PenPreparation *preparation, float *sample)
 {
 	Track		track = {.pen = pen, .arc = preparation->resampling == PEN_RESAMPLING_ARC, .rate = preparation->rate};
 	double		spread_x;
 	double		spread_y;
 	double		spread;
 
-	if (!pen_check(pen, status))
-		return false;
 	if (pen->columns > 3)
 		track.start = pen_value(pen, 0, 3);
 	for (int row = 0; pen->columns > 2 && row < pen->rows; row++)
 		track.pressure = fmax(track.pressure, pen_value(pen, row, 2));
+	if (track.pressure <= 0)
+		track.pressure = 1;
 	resample(&track, preparation->length, sample);
 
 	spread_x = centre(sample, preparation->length, PEN_X, preparation->drift);
@@ -166,5 +166,13 @@ pen_prepare(const PenRows *pen, const PenPreparation *preparation, float *sample
 		value[PEN_X] = (float) (value[PEN_X] / spread);
 		value[PEN_Y] = (float) (value[PEN_Y] / spread);
 	}
+}
+
+bool
+pen_prepare(const PenRows *pen, const PenPreparation *preparation, float *sample, Status *status)
+{
+	if (!pen_check(pen, status))
+		return false;
+	pen_resample(pen, preparation, sample);
 	return true;
 }

@@ -13,6 +13,7 @@
 #include "model/stored_calibration.h"
 #include "training/example_pairs.h"
 #include "training/reference_calibration_fit.h"
+#include "verification/fusion.h"
 #include "verification/reference_calibration.h"
 #include "verification/score.h"
 
@@ -119,8 +120,92 @@ fit_size(const Fit *fit, int size, uint64 seed, const PairDistances *numbering, 
 	return true;
 }
 
+/* ---- with elastic matching ------------------------------------------------------------------------------------------ */
+
+typedef struct FusionSamples
+{
+	FusionSample *sample;
+	int64		count;
+	int64		room;
+} FusionSamples;
+
+static void
+add_fusion_sample(FusionSamples *samples, FusionSample sample)
+{
+	if (samples->count == samples->room)
+	{
+		samples->room = Max(1024, 2 * samples->room);
+		samples->sample = samples->sample == NULL ? palloc_extended(sizeof(FusionSample) * samples->room, MCXT_ALLOC_HUGE)
+			: repalloc_huge(samples->sample, sizeof(FusionSample) * samples->room);
+	}
+	samples->sample[samples->count++] = sample;
+}
+
+/* Makes one reference of size samples on file, from number first on, and compares all questions with it. */
+static void
+fuse_all(const Fit *fit, const ElasticTable *table, const ElasticIdentity *row, int first, int size, FusionSamples *samples)
+{
+	int			set = fit->identity[row->identity].first + first;
+	Reference  *reference = reference_of_points(fit->point + (Size) set * fit->dimensions, size, fit->dimensions,
+												fit->metric, 0, size);
+	double		distance[REFERENCE_SEQUENCES];
+	double		own = 0;
+
+	for (int i = first; i < first + size; i++)
+		for (int k = first; k < first + size; k++)
+			own += row->distance[i * row->questions + k];
+	own /= Max(size * (size - 1), 1);
+	for (int q = 0; q < row->questions; q++)
+	{
+		const float *point = fit->point + (Size) row->question[q] * fit->dimensions;
+
+		if (q >= first && q < first + size)
+			continue;
+		for (int i = 0; i < size; i++)
+			distance[i] = row->distance[(first + i) * row->questions + q];
+		add_fusion_sample(samples, (FusionSample) {row->kind[q], set, row->question[q],
+							  reference_distance(reference, point, fit->variance), elastic_score(distance, size, own, table->usual)});
+	}
+	pfree(reference);
+}
+
+/* False if there are no genuine comparisons or no impostors. */
+static bool
+fit_elastic_size(const Fit *fit, const ElasticTable *table, int size, uint64 seed, const PairDistances *numbering, ReferenceScores *scores)
+{
+	PairDistances pairs = *numbering;	/* for its identities and groups */
+	FusionSamples samples = {0};
+	int			identities = 0;
+
+	for (int i = 0; i < table->identities; i++)
+	{
+		const ElasticIdentity *row = &table->identity[i];
+		int			sets = fit->identity[row->identity].genuine > size ? Min(MOST_SETS, row->on_file / size) : 0;
+
+		identities += sets > 0;
+		for (int s = 0; s < sets; s++)
+			fuse_all(fit, table, row, s * size, size, &samples);
+	}
+	scores->weight = fusion_weight(samples.sample, samples.count, identities);
+	for (int kind = 0; kind < PAIR_KINDS; kind++)
+		pair_set_init(&pairs.set[kind]);
+	for (int64 i = 0; i < samples.count; i++)
+	{
+		const FusionSample *sample = &samples.sample[i];
+
+		pair_set_add(&pairs.set[sample->kind], reference_fused_distance(sample->distance, sample->elastic, scores->weight),
+					 sample->reference, sample->question);
+	}
+	for (int kind = 0; kind < PAIR_KINDS; kind++)
+		pair_set_sort(&pairs.set[kind]);
+	if (pairs.set[PAIR_GENUINE].count == 0 || pairs.set[PAIR_RANDOM].count + pairs.set[PAIR_SKILLED].count == 0)
+		return false;
+	reference_scores_fit(&pairs, size, seed, scores);
+	return true;
+}
+
 ReferenceCalibration *
-reference_calibration_fit(const EmbeddedExamples *embedded, uint64 seed, const PairDistances *pairs)
+reference_calibration_fit(const EmbeddedExamples *embedded, const ElasticTable *elastic, uint64 seed, const PairDistances *pairs)
 {
 	ReferenceCalibration *calibration = palloc0(sizeof(ReferenceCalibration));
 	int			dimensions = embedded->dimensions;
@@ -140,6 +225,15 @@ reference_calibration_fit(const EmbeddedExamples *embedded, uint64 seed, const P
 	{
 		if (fit_size(&fit, reference_sizes[i], seed, pairs, &calibration->size[calibration->sizes]))
 			calibration->sizes++;
+	}
+	if (elastic != NULL && elastic->usual > 0)
+	{
+		calibration->usual = elastic->usual;
+		for (int i = 0; i < REFERENCE_SIZES; i++)
+		{
+			if (fit_elastic_size(&fit, elastic, reference_sizes[i], seed, pairs, &calibration->elastic[calibration->elastic_sizes]))
+				calibration->elastic_sizes++;
+		}
 	}
 	pfree(point);
 	pfree(identity);

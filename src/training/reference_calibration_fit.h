@@ -7,10 +7,15 @@
 #include "postgres.h"
 
 #include "model/stored_calibration.h"
+#include "training/elastic_table.h"
 #include "training/example_pairs.h"
 #include "verification/score.h"
 
-/* In the current memory context; pairs: example_pairs() of the same examples, for their identities and groups. */
-extern ReferenceCalibration *reference_calibration_fit(const EmbeddedExamples *embedded, uint64 seed, const PairDistances *pairs);
+/*
+ * In the current memory context; elastic: of the same examples, NULL if they are no trajectories; pairs: example_pairs() of the same
+ * examples, for their identities and groups.
+ */
+extern ReferenceCalibration *reference_calibration_fit(const EmbeddedExamples *embedded, const ElasticTable *elastic, uint64 seed,
+													   const PairDistances *pairs);
 
 #endif

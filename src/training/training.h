@@ -33,6 +33,7 @@ typedef struct ValidationSet
 	int		   *example;		/* [count] */
 	float	   *embedding;		/* [count, dimensions], overwritten by each validation; NULL with a head */
 	Size		side_bytes;		/* with a head: memory for sides of samples, that of the activations of a step */
+	struct ElasticTable *elastic;	/* of trajectories, from the first validation on */
 } ValidationSet;
 
 /* What is committed of the version so far. */

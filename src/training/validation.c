@@ -7,6 +7,7 @@
 #include "utils/memutils.h"
 
 #include "model/stored_calibration.h"
+#include "training/elastic_table.h"
 #include "training/embed_examples.h"
 #include "training/example_pairs.h"
 #include "training/examples.h"
@@ -127,6 +128,20 @@ validation_trial(Training *training, double *share)
 	return true;
 }
 
+/* Made at the first epoch; NULL if the examples are no trajectories. */
+static const ElasticTable *
+elastic_table(Training *training, const EmbeddedExamples *held_out)
+{
+	MemoryContext caller;
+
+	if (training->definition->input_kind != INPUT_PEN || training->validation.elastic != NULL)
+		return training->validation.elastic;
+	caller = MemoryContextSwitchTo(training->context);
+	training->validation.elastic = elastic_table_create(held_out, (uint64) training->request.seed);
+	MemoryContextSwitchTo(caller);
+	return training->validation.elastic;
+}
+
 bool
 validation_score(Training *training, EpochResult *result)
 {
@@ -153,7 +168,7 @@ validation_score(Training *training, EpochResult *result)
 	}
 	result->error = result->eer + (1 - result->auc) * 1e-3;
 	calibration_fit(&pairs, seed, &result->calibration);
-	result->references = head ? NULL : reference_calibration_fit(&held_out, seed, &pairs);
+	result->references = head ? NULL : reference_calibration_fit(&held_out, elastic_table(training, &held_out), seed, &pairs);
 	result->scores = scores_to_jsonb(training, &random, forgeries ? &skilled : NULL, result->epoch);
 	return true;
 }

@@ -10,7 +10,7 @@
 #include "verification/reference_calibration.h"
 #include "verification/score.h"
 
-const int	reference_sizes[REFERENCE_SIZES] = {1, 3, 6};
+const int	reference_sizes[REFERENCE_SIZES] = {1, 2, 3, 4, 5, 6};
 
 static const double rejected_rates[] = {0.5, 0.3, 0.2, 0.1, 0.05, 0.03, 0.02, 0.01, 0.005, 0.002, 0.001};
 
@@ -36,13 +36,21 @@ reference_scores_fit(const PairDistances *pairs, int references, uint64 seed, Re
 }
 
 const ReferenceScores *
-reference_scores_of(const ReferenceCalibration *calibration, int count)
+reference_scores_of(const ReferenceCalibration *calibration, int count, bool fused)
 {
+	const ReferenceScores *size = fused ? calibration->elastic : calibration->size;
+	int			sizes = fused ? calibration->elastic_sizes : calibration->sizes;
 	int			i = 0;
 
-	while (i + 1 < calibration->sizes && calibration->size[i + 1].references <= count)
+	while (i + 1 < sizes && size[i + 1].references <= count)
 		i++;
-	return &calibration->size[i];
+	return &size[i];
+}
+
+double
+reference_fused_distance(double distance, double elastic, double weight)
+{
+	return pow(distance, 1 - weight) * pow(elastic, weight);
 }
 
 double

@@ -10,6 +10,7 @@
 #include "fmgr.h"
 
 #include "embedding/reference.h"
+#include "model/model.h"
 #include "model/stored_calibration.h"
 
 /* The row type that the function returns, looked up once for all calls of a query and stored in its fn_extra (verify.c). */
@@ -20,5 +21,29 @@ extern TupleDesc verify_row(FunctionCallInfo fcinfo);
  * fit, or if the model of the reference is missing.  Valid until the end of the transaction (verify_reference.c).
  */
 extern const ReferenceCalibration *references_of(const Reference *reference);
+
+/* What is asked about. */
+typedef struct Question
+{
+	const float *point;			/* [dimensions]: its embedding, as references compare it (reference_point()) */
+	const ElasticSequence *sequence;	/* of the same trajectory; NULL: there is none */
+} Question;
+
+/*
+ * The distance by which verify(reference, ...) decides, and the scores that it goes with: fused with elastic matching where the
+ * reference, the question and the calibration allow it.  calibration, and then *scores, may be NULL.  The question is of the reference's
+ * model (verify_reference.c).
+ */
+extern double verify_distance(const Reference *reference, const Question *question, const ReferenceCalibration *calibration,
+							  const ReferenceScores **scores);
+
+/* The model of the reference, read as the current user; raises if it is missing or takes no samples of that kind (verify_reference.c). */
+extern Model *verify_model_of(const Reference *reference, NetworkInputKind kind);
+
+/*
+ * What elastic matching compares of the sample that the model has embedded last: that is in its buffer.  In the current memory context
+ * (verify_reference.c).
+ */
+extern void verify_sequence_of_sample(const Model *model, ElasticSequence *sequence);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * verify_reference.c: whether an embedding is of the person of a reference: distance(reference, embedding) and
- * verify(reference, embedding, far, frr); and references from their packed form.
+ * verify_reference.c: whether an embedding or a sample is of the person of a reference: distance(reference, ...) and
+ * verify(reference, ..., far, frr); and references from their packed form.
  */
 #include "postgres.h"
 
@@ -12,7 +12,9 @@
 #include "utils/builtins.h"
 
 #include "common/check.h"
+#include "common/host.h"
 #include "common/settings.h"
+#include "model/embed.h"
 #include "model/model.h"
 #include "model/row_cache.h"
 #include "model/sql_samples.h"
@@ -32,18 +34,99 @@ references_of(const Reference *reference)
 	return calibration;
 }
 
-static double
-distance_to(const Reference *reference, const Embedding *embedding, const ReferenceCalibration *calibration)
+Model *
+verify_model_of(const Reference *reference, NetworkInputKind kind)
 {
-	float		few[512];
-	float	   *point = embedding->dimensions <= lengthof(few) ? few : palloc(sizeof(float) * embedding->dimensions);
-	double		distance;
+	Model	   *model;
 
-	reference_point((Metric) embedding->metric, embedding->x, embedding->dimensions, point);
-	distance = reference_distance(reference, point, calibration ? calibration->variance : NULL);
-	if (point != few)
-		pfree(point);
-	return distance;
+	if (reference->model == 0)
+		check_raise_no_model();
+	(void) references_of(reference);	/* reads the row as the current user */
+	model = model_by_fingerprint(reference->model);
+	if (model->definition->input_kind != kind)
+		check_raise_input_kind(model->definition->input_kind == INPUT_PEN);
+	return model;
+}
+
+void
+verify_sequence_of_sample(const Model *model, ElasticSequence *sequence)
+{
+	Status		status;
+
+	if (!elastic_sequence_of_sample((const float *) model->raster, model->definition->pen.length, host_server(), sequence, &status))
+		check_raise_status(&status);
+}
+
+static double
+elastic_score_of(const Reference *reference, const ElasticSequence *question, double usual)
+{
+	ElasticSequence sequence[REFERENCE_SEQUENCES];
+	double		distance[REFERENCE_SEQUENCES];
+	int			count = reference_sequences(reference);
+
+	reference_get_sequences(reference, sequence);
+	for (int i = 0; i < count; i++)
+		distance[i] = reference_sequence_distance(&sequence[i], question);
+	return elastic_score(distance, count, reference_own_distance(reference), usual);
+}
+
+double
+verify_distance(const Reference *reference, const Question *question, const ReferenceCalibration *calibration,
+				const ReferenceScores **scores)
+{
+	double		distance = reference_distance(reference, question->point, calibration ? calibration->variance : NULL);
+	bool		fused = calibration != NULL && calibration->elastic_sizes > 0 && question->sequence != NULL &&
+		reference_sequences(reference) > 0;
+
+	*scores = calibration != NULL ? reference_scores_of(calibration, reference->count, fused) : NULL;
+	if (!fused)
+		return distance;
+	return reference_fused_distance(distance, elastic_score_of(reference, question->sequence, calibration->usual), (*scores)->weight);
+}
+
+/* ---- in SQL ------------------------------------------------------------------------------------------------------ */
+
+#define FEW_DIMENSIONS 512
+
+/* An embedding or a sample in work. */
+typedef struct Asked
+{
+	Question	question;
+	ElasticSequence sequence;
+	float		few[FEW_DIMENSIONS];	/* room for the point */
+} Asked;
+
+static void
+ask_embedding(const Reference *reference, const Embedding *embedding, Asked *asked)
+{
+	int			dimensions = embedding->dimensions;
+	float	   *point = dimensions <= FEW_DIMENSIONS ? asked->few : palloc(sizeof(float) * dimensions);
+
+	reference_check_comparable(reference, embedding);
+	reference_point((Metric) embedding->metric, embedding->x, dimensions, point);
+	asked->question = (Question) {.point = point};
+}
+
+/* A sample of that kind, embedded with the reference's model. */
+static void
+ask_sample(const Reference *reference, Datum sample, NetworkInputKind kind, Asked *asked)
+{
+	Model	   *model = verify_model_of(reference, kind);
+
+	ask_embedding(reference, model_embed_datum(model, sample), asked);
+	if (kind == INPUT_PEN && reference_sequences(reference) > 0)
+	{
+		verify_sequence_of_sample(model, &asked->sequence);
+		asked->question.sequence = &asked->sequence;
+	}
+}
+
+static Datum
+distance_datum(const Reference *reference, const Asked *asked)
+{
+	const ReferenceScores *scores;
+
+	return Float8GetDatum(verify_distance(reference, &asked->question, references_of(reference), &scores));
 }
 
 PG_FUNCTION_INFO_V1(siamese_distance_reference);
@@ -52,10 +135,36 @@ Datum
 siamese_distance_reference(PG_FUNCTION_ARGS)
 {
 	Reference  *reference = PG_GETARG_REFERENCE(0);
-	Embedding  *embedding = PG_GETARG_EMBEDDING(1);
+	Asked		asked;
 
-	reference_check_comparable(reference, embedding);
-	PG_RETURN_FLOAT8(distance_to(reference, embedding, references_of(reference)));
+	ask_embedding(reference, PG_GETARG_EMBEDDING(1), &asked);
+	return distance_datum(reference, &asked);
+}
+
+static Datum
+distance_of_sample(FunctionCallInfo fcinfo, NetworkInputKind kind)
+{
+	Reference  *reference = PG_GETARG_REFERENCE(0);
+	Asked		asked;
+
+	ask_sample(reference, PG_GETARG_DATUM(1), kind, &asked);
+	return distance_datum(reference, &asked);
+}
+
+PG_FUNCTION_INFO_V1(siamese_distance_reference_image);
+
+Datum
+siamese_distance_reference_image(PG_FUNCTION_ARGS)
+{
+	return distance_of_sample(fcinfo, INPUT_IMAGE);
+}
+
+PG_FUNCTION_INFO_V1(siamese_distance_reference_pen);
+
+Datum
+siamese_distance_reference_pen(PG_FUNCTION_ARGS)
+{
+	return distance_of_sample(fcinfo, INPUT_PEN);
 }
 
 /*
@@ -82,33 +191,24 @@ two_thresholds(const ReferenceScores *scores, bool has_far, double far, bool has
 		*accept = *reject = has_far ? *accept : *reject;
 }
 
-PG_FUNCTION_INFO_V1(siamese_verify_reference);
-
-Datum
-siamese_verify_reference(PG_FUNCTION_ARGS)
+/* The row of verify(); far and frr are arguments 2 and 3. */
+static Datum
+decide(FunctionCallInfo fcinfo, const Reference *reference, const Asked *asked)
 {
 	Datum		values[5];
 	bool		nulls[5] = {false};
-	Reference  *reference;
-	Embedding  *embedding;
 	const ReferenceCalibration *calibration;
 	const ReferenceScores *scores;
 	double		distance;
 	double		accept;
 	double		reject;
 
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
-		PG_RETURN_NULL();
-	reference = PG_GETARG_REFERENCE(0);
-	embedding = PG_GETARG_EMBEDDING(1);
-	reference_check_comparable(reference, embedding);
 	if (reference->model == 0)
 		check_raise_no_model();
 	calibration = references_of(reference);
 	if (calibration == NULL)
 		check_raise_no_references(reference->model);
-	scores = reference_scores_of(calibration, reference->count);
-	distance = distance_to(reference, embedding, calibration);
+	distance = verify_distance(reference, &asked->question, calibration, &scores);
 	two_thresholds(scores, !PG_ARGISNULL(2), PG_ARGISNULL(2) ? 0 : PG_GETARG_FLOAT8(2),
 				   !PG_ARGISNULL(3), PG_ARGISNULL(3) ? 0 : PG_GETARG_FLOAT8(3), &accept, &reject);
 	values[0] = CStringGetTextDatum(distance <= accept ? "genuine" : distance > reject ? "forged" : "inconclusive");
@@ -116,7 +216,51 @@ siamese_verify_reference(PG_FUNCTION_ARGS)
 	values[2] = Float8GetDatum(distance);
 	values[3] = Float8GetDatum(accept);
 	values[4] = Float8GetDatum(reject);
-	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(verify_row(fcinfo), values, nulls)));
+	return HeapTupleGetDatum(heap_form_tuple(verify_row(fcinfo), values, nulls));
+}
+
+PG_FUNCTION_INFO_V1(siamese_verify_reference);
+
+Datum
+siamese_verify_reference(PG_FUNCTION_ARGS)
+{
+	Reference  *reference;
+	Asked		asked;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		PG_RETURN_NULL();
+	reference = PG_GETARG_REFERENCE(0);
+	ask_embedding(reference, PG_GETARG_EMBEDDING(1), &asked);
+	PG_RETURN_DATUM(decide(fcinfo, reference, &asked));
+}
+
+static Datum
+verify_sample(FunctionCallInfo fcinfo, NetworkInputKind kind)
+{
+	Reference  *reference;
+	Asked		asked;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		PG_RETURN_NULL();
+	reference = PG_GETARG_REFERENCE(0);
+	ask_sample(reference, PG_GETARG_DATUM(1), kind, &asked);
+	PG_RETURN_DATUM(decide(fcinfo, reference, &asked));
+}
+
+PG_FUNCTION_INFO_V1(siamese_verify_reference_image);
+
+Datum
+siamese_verify_reference_image(PG_FUNCTION_ARGS)
+{
+	return verify_sample(fcinfo, INPUT_IMAGE);
+}
+
+PG_FUNCTION_INFO_V1(siamese_verify_reference_pen);
+
+Datum
+siamese_verify_reference_pen(PG_FUNCTION_ARGS)
+{
+	return verify_sample(fcinfo, INPUT_PEN);
 }
 
 PG_FUNCTION_INFO_V1(siamese_reference_unpack);

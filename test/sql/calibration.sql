@@ -116,22 +116,30 @@ SELECT bool_and(abs(b.predicted - x.predicted) < 1e-6) AS predicted, bool_and(ab
 	JOIN (SELECT bin, sum(w * p) / sum(w) AS predicted, sum(w) FILTER (WHERE kind = 'genuine') / sum(w) AS observed FROM binned GROUP BY bin) x USING (bin);
 SELECT * FROM siamese.reliability('m', 'SELECT image, signer FROM other', 1);
 
--- decisions by several references: the first ones of a label in the order of the rows
+-- decisions by several references: the first ones of a label in the order of the rows, as verify(reference, ...) takes them
 CREATE TABLE ranked AS SELECT *, row_number() OVER (PARTITION BY signer, genuine ORDER BY sample DESC) AS place FROM other_print;
 CREATE TABLE decision AS
-	WITH reference AS (SELECT * FROM ranked WHERE genuine AND place <= 2),
-		own AS (SELECT a.signer, a.e <-> b.e AS own FROM reference a JOIN reference b USING (signer) WHERE a.place = 1 AND b.place = 2)
-	SELECT CASE WHEN r.signer <> t.signer THEN 'random' WHEN t.genuine THEN 'genuine' ELSE 'skilled' END AS kind,
-		avg(r.e <-> t.e) AS mean, min(r.e <-> t.e) AS least, (avg(r.e <-> t.e) + min(r.e <-> t.e) - min(own)) / 2 AS adjusted
-	FROM reference r JOIN own USING (signer) JOIN ranked t ON (t.genuine AND (t.signer <> r.signer OR t.place > 2) OR NOT t.genuine AND t.signer = r.signer)
-	GROUP BY r.signer, t.signer, t.sample, t.genuine;
+	SELECT CASE WHEN r.signer <> t.signer THEN 'random' WHEN t.genuine THEN 'genuine' ELSE 'skilled' END AS kind, (v).*
+	FROM (SELECT signer, reference(e ORDER BY sample DESC) AS r FROM ranked WHERE genuine AND place <= 2 GROUP BY signer) r
+		JOIN ranked t ON (t.genuine AND (t.signer <> r.signer OR t.place > 2) OR NOT t.genuine AND t.signer = r.signer), LATERAL (SELECT verify(r, e) AS v OFFSET 0) v;
 SELECT rule, impostors, genuine_pairs = (SELECT count(*) FROM decision WHERE kind = 'genuine') AS genuine,
 	impostor_pairs = (SELECT count(*) FROM decision WHERE kind = impostors) AS impostor,
-	abs(auc - (SELECT avg(CASE WHEN g.v < i.v THEN 1 WHEN g.v = i.v THEN 0.5 ELSE 0 END) FROM
-		(SELECT CASE rule WHEN 'mean' THEN mean WHEN 'least' THEN least ELSE adjusted END AS v FROM decision WHERE kind = 'genuine') g,
-		(SELECT CASE rule WHEN 'mean' THEN mean WHEN 'least' THEN least ELSE adjusted END AS v FROM decision WHERE kind = impostors) i)) < 1e-6 AS auc,
-	eer BETWEEN eer_low AND eer_high AS interval, threshold IS NULL AND far IS NULL AND frr IS NULL AS no_threshold
+	abs(auc - (SELECT avg(CASE WHEN g.distance < i.distance THEN 1 WHEN g.distance = i.distance THEN 0.5 ELSE 0 END)
+		FROM decision g, decision i WHERE g.kind = 'genuine' AND i.kind = impostors)) < 1e-6 AS auc,
+	abs(far - (SELECT avg((answer = 'genuine')::int) FROM decision WHERE kind = impostors)) < 1e-9 AS far,
+	abs(frr - (SELECT avg((answer = 'forged')::int) FROM decision WHERE kind = 'genuine')) < 1e-9 AS frr,
+	eer BETWEEN eer_low AND eer_high AS interval, threshold = (SELECT min(accept) FROM decision) AS threshold
 	FROM siamese.evaluate('m', 'SELECT image, signer, genuine FROM other ORDER BY sample DESC', refs => 2) WHERE rule <> 'pair' ORDER BY 1, 2;
+-- thresholds, reliability and the curve by the same decisions; a page of them
+SELECT rate, impostors, threshold = (SELECT min(accept) FROM ranked r, LATERAL verify((SELECT reference(e) FROM (SELECT e FROM ranked WHERE genuine AND signer = 1 LIMIT 2) x), r.e, far => rate)) AS stated,
+	abs(far - (SELECT avg((distance <= threshold)::int) FROM decision WHERE kind = impostors)) < 1e-9 AS far, abs(frr - (SELECT avg((distance > threshold)::int) FROM decision WHERE kind = 'genuine')) < 1e-9 AS frr
+	FROM siamese.thresholds('m', 'SELECT image, signer, genuine FROM other ORDER BY sample DESC', refs => 2) WHERE threshold IS NOT NULL ORDER BY 1 DESC, 2;
+SELECT count(*) > 0 AS stated FROM siamese.thresholds('m', refs => 2) t JOIN siamese.thresholds('m', 'SELECT image, signer, genuine FROM other', refs => 2) u USING (rate, threshold);
+SELECT sum(pairs) = (SELECT count(*) FROM decision) AS pairs FROM siamese.reliability('m', 'SELECT image, signer, genuine FROM other ORDER BY sample DESC', 4, refs => 2);
+WITH weighted AS (SELECT distance, kind, probability, CASE kind WHEN 'genuine' THEN 0.5 ELSE 0.25 END / count(*) OVER (PARTITION BY kind) AS w FROM decision)
+SELECT abs(sum(w * probability) - (SELECT sum(weight * predicted) FROM siamese.reliability('m', 'SELECT image, signer, genuine FROM other ORDER BY sample DESC', 4, refs => 2))) < 1e-9 AS predicted FROM weighted;
+SELECT bool_and(abs(far - (SELECT avg((distance <= threshold)::int) FROM decision WHERE kind = 'skilled')) < 1e-9) AS curve FROM siamese.roc('m', 'SELECT image, signer, genuine FROM other ORDER BY sample DESC', 'skilled', 2);
+SELECT siamese.report('m', 'SELECT image, signer, genuine FROM other', refs => 2) LIKE '%a person is known by 2 samples%verify(reference, sample, far)%' OR siamese.report('m', 'SELECT image, signer, genuine FROM other', refs => 2) LIKE '%verify(reference, sample, far)%a person is known by 2 samples%' AS page;
 SELECT * FROM siamese.evaluate('m', 'SELECT image, signer, genuine FROM other', refs => 4);
 SELECT * FROM siamese.evaluate('m', 'SELECT image, signer, genuine FROM other', refs => -1);
 

@@ -34,9 +34,9 @@ SELECT count(*) FILTER (WHERE ball_send(b::text::ball) <> ball_send(b)) AS chang
 	FROM unnest('{0,-0,1e-45,-1.1754942e-38,3.4028235e38}'::text[]) x, unnest('{0,-0,5e-324,2.2250738585072009e-308,1.7976931348623157e308,Infinity}'::float8[]) r) s;
 -- what lies too far apart makes no reference
 SELECT reference(e) FROM (VALUES ('[1,1e30]'::embedding), ('[1,-1e30]')) v (e);
-SELECT reference_update('(1/6,[1e30],[0])', '[-1e30]');
+SELECT reference_update('(1/6,[1e30],[0])', '[-1e30]'::embedding);
 SELECT reference(e) FROM (VALUES ('[1e17]'::embedding), ('[-1e17]')) v (e);
-SELECT distance(r, '[0]'), distance(r, '[1e17]') FROM (VALUES ('(1000/1000,[0],[1e17])'::reference), ('(1/1,[0],[1e17])')) v (r);
+SELECT distance(r, '[0]'::embedding), distance(r, '[1e17]'::embedding) FROM (VALUES ('(1000/1000,[0],[1e17])'::reference), ('(1/1,[0],[1e17])')) v (r);
 
 -- the aggregate: mean and root of the mean square over the last ones
 CREATE TABLE e (n int, e embedding);
@@ -64,17 +64,17 @@ SELECT metric, count(*), bool_and(n = i AND embeddings(a) = i) AS counts, max(l2
 		max(l2_distance(substring(a::text, ',(\[[^]]*\])\)$')::embedding, substring(r::text, ',(\[[^]]*\])\)$')::embedding)) < 1e-5 AS spreads,
 		max(l2_distance(center(a), center(r))) > 0 AS apart
 	FROM anew GROUP BY 1 ORDER BY 1;
-SELECT reference_update('(2/2,[1,0],[0,1])', '[3,0]');
-SELECT reference_update('(2/2,[1,0],[0,1])', '[3,0,1]');
+SELECT reference_update('(2/2,[1,0],[0,1])', '[3,0]'::embedding);
+SELECT reference_update('(2/2,[1,0],[0,1])', '[3,0,1]'::embedding);
 
 -- distance of unbound ones: people's variance is the mean of the reference's own
 WITH r AS (SELECT avg(e[1]) m1, avg(e[2]) m2, avg(e[3]) m3, var_pop(e[1]) v1, var_pop(e[2]) v2, var_pop(e[3]) v3 FROM (SELECT e::real[] AS e FROM e WHERE n <= 6) s)
-SELECT abs(distance(reference(e ORDER BY n), '[4,4,4]') - (SELECT (abs(4 - m1) / sqrt((6 * v1 + 8 * (v1 + v2 + v3) / 3) / 13) + abs(4 - m2) / sqrt((6 * v2 + 8 * (v1 + v2 + v3) / 3) / 13)
+SELECT abs(distance(reference(e ORDER BY n), '[4,4,4]'::embedding) - (SELECT (abs(4 - m1) / sqrt((6 * v1 + 8 * (v1 + v2 + v3) / 3) / 13) + abs(4 - m2) / sqrt((6 * v2 + 8 * (v1 + v2 + v3) / 3) / 13)
 	+ abs(4 - m3) / sqrt((6 * v3 + 8 * (v1 + v2 + v3) / 3) / 13)) / sqrt(7 / 6.0) / 3 FROM r)) < 1e-6 AS same FROM e WHERE n <= 6;
-SELECT distance('(1/6,[1,2],[0,0])', '[1,2]') AS zero, distance('(1/6,[1,2],[0,0])', '[1,3]') > 1000 AS far;
-SELECT distance('(1/6,[1,2],[0,0])', '[1,2,3]');
-SELECT distance('(1/6,[1,2],[0,0])', '[1,2]@l1');
-SELECT distance('(1/6,[1,2],[0,0])', '[1,2]@l2:00000000000000ff');
+SELECT distance('(1/6,[1,2],[0,0])', '[1,2]'::embedding) AS zero, distance('(1/6,[1,2],[0,0])', '[1,3]'::embedding) > 1000 AS far;
+SELECT distance('(1/6,[1,2],[0,0])', '[1,2,3]'::embedding);
+SELECT distance('(1/6,[1,2],[0,0])', '[1,2]@l1'::embedding);
+SELECT distance('(1/6,[1,2],[0,0])', '[1,2]@l2:00000000000000ff'::embedding);
 SELECT verify('(1/6,[1,2],[0,0])'::reference, '[1,2]'::embedding);
 
 -- packed: three bytes and one a dimension

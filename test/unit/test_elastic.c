@@ -172,6 +172,37 @@ test_what_counts(void **state)
 	assert_true(distance_of(&a, &b) > 1.5 * uneven);
 }
 
+/* A network's sample of the trajectory gives nearly the same sequence: as many points, and near. */
+static void
+test_of_a_sample(void **state)
+{
+	static const PenPreparation dense = {.length = 200, .resampling = PEN_RESAMPLING_TIME, .scale = PEN_SCALE_Y, .rate = 100, .drift = true};
+	static float points[4 * MOST];
+	static float sample[200 * PEN_VALUES];
+	PenRows		pen = curve(points, 300, 3.0, 0.3, 5.0, 0.2);
+	ElasticSequence raw;
+	ElasticSequence sampled;
+	double		distance;
+	Status		status;
+
+	assert_true(pen_prepare(&pen, &dense, sample, &status));
+	assert_true(elastic_sequence(&pen, host, &raw, &status));
+	assert_true(elastic_sequence_of_sample(sample, dense.length, host, &sampled, &status));
+	assert_int_equal(sampled.length, raw.length);
+	assert_true(elastic_distance(&raw, &sampled, host, &distance, &status));
+	assert_true(distance < 0.2);
+	host_release(host, sampled.value);
+	/* a pen that rests: nothing changes, nothing fails */
+	for (int i = 0; i < dense.length * PEN_VALUES; i++)
+		sample[i] = 0.0f;
+	assert_true(elastic_sequence_of_sample(sample, dense.length, host, &sampled, &status));
+	assert_int_equal(sampled.length, ELASTIC_LEAST);
+	for (int i = 0; i < ELASTIC_LEAST * ELASTIC_VALUES; i++)
+		assert_int_equal(sampled.value[i], 0);
+	host_release(host, sampled.value);
+	host_release(host, raw.value);
+}
+
 /* Standard deviations as bytes; what does not change is 0; without a time, a row is a point. */
 static void
 test_sequences(void **state)
@@ -247,6 +278,7 @@ main(void)
 		TEST(test_as_the_plain_recurrence),
 		TEST(test_what_counts),
 		TEST(test_sequences),
+		TEST(test_of_a_sample),
 		TEST(test_bad_input),
 	};
 

@@ -1,0 +1,25 @@
+/*
+ * reference_decisions.h: decisions by references, as verify(reference, sample) takes them.
+ */
+#ifndef SIAMESE_REFERENCE_DECISIONS_H
+#define SIAMESE_REFERENCE_DECISIONS_H
+
+#include "evaluation/evaluation.h"
+
+#define LARGEST_REFS 1000
+
+/* An SQL argument; raises if it is out of range. */
+extern int	evaluation_refs_argument(int refs);
+
+/*
+ * What evaluation->pairs and evaluation->calibration are afterwards: of each label with more than refs genuine samples a reference of the
+ * first refs, in the order of the query's rows, against its other genuine samples, its forgeries, and genuine samples of all other
+ * labels; and the calibration by which verify(reference, sample) decides with that many.  Raises if the model has none (or compares pairs)
+ * or if no label has enough samples.
+ */
+extern void evaluation_of_references(Evaluation *evaluation, int refs);
+
+/* Only the calibration, of references with that many samples or for refs 0 of pairs, without any examples. */
+extern void evaluation_stated(const char *model, int refs, Evaluation *evaluation);
+
+#endif
