@@ -856,6 +856,12 @@ CREATE FUNCTION siamese.reliability(model text, examples text, bins integer DEFA
 COMMENT ON FUNCTION siamese.reliability(text, text, integer, bigint, integer) IS
 	'how well verify()''s probability is calibrated: the examples'' pairs in bins of equal weight, by rising distance: mean probability, observed share of genuine pairs with its 95 % interval over identities, or groups if the query has a fourth column, at the setting siamese.prior; ece: the expected calibration error, sum(weight * abs(predicted - observed)), the same in each row; refs > 0: of verify(reference, sample), as siamese.evaluate() makes references';
 
+CREATE FUNCTION siamese.drift(model text, examples text, seed bigint DEFAULT 1)
+	RETURNS TABLE (share float8, observed float8, observed_low float8, observed_high float8, samples bigint, identities integer, drifted boolean)
+	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'siamese_drift';
+COMMENT ON FUNCTION siamese.drift(text, text, bigint) IS
+	'whether people look like those whom the model''s calibration was fitted on, from genuine samples alone: each is compared with the reference of its identity''s other ones, and observed is the part that lies beyond the distance which the calibration states for this share of genuine samples (that verify(reference, sample, frr => share) rejects); the 95 % interval counts the people here and those of the calibration, NULL for fewer than 5; drifted: the share lies outside of it, so probabilities and rates do not hold for these people and siamese.calibrate() is needed.  More beyond than stated: people are rejected who should not be';
+
 CREATE FUNCTION siamese.calibrate(model text, examples text, seed bigint DEFAULT 1) RETURNS text
 	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'siamese_calibrate';
 COMMENT ON FUNCTION siamese.calibrate(text, text, bigint) IS

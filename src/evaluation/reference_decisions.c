@@ -5,28 +5,18 @@
 
 #include <math.h>
 
-#include "miscadmin.h"
-
-#include "common/check.h"
-#include "common/host.h"
 #include "evaluation/evaluation.h"
 #include "evaluation/reference_decisions.h"
+#include "evaluation/reference_measure.h"
 #include "model/row_lookup.h"
-#include "model/sql_samples.h"
-#include "verification/reference_calibration.h"
-#include "verification/verify.h"
 
 #define DECISIONS 2000000		/* with random impostors at most, about ... */
 #define ELASTIC_DECISIONS 50000 /* ... and with elastic matching, 40 us for each trajectory on file */
 
 typedef struct Decisions
 {
-	const Evaluation *evaluation;
-	const ReferenceCalibration *calibration;
+	ReferenceMeasure measure;
 	int			refs;
-	bool		elastic;		/* samples are trajectories, and the calibration covers elastic matching */
-	float	   *point;			/* [dimensions] */
-	uint8	   *buffer;			/* of one sample */
 	PairDistances pairs;
 } Decisions;
 
@@ -51,81 +41,36 @@ compare_rows(const void *a, const void *b, void *argument)
 	return (x > y) - (x < y);
 }
 
-static void
-point_of(const Decisions *decisions, int sample, float *point)
+int *
+evaluation_in_row_order(const Examples *examples, int label)
 {
-	const Evaluation *evaluation = decisions->evaluation;
-	int			dimensions = evaluation->model->dimensions;
+	const ExampleLabel *who = &examples->label[label];
+	int		   *sample = palloc(sizeof(int) * Max(who->genuine, 1));
 
-	reference_point(evaluation->model->metric, evaluation->embedding + (Size) sample * dimensions, dimensions, point);
-}
-
-static void
-sequence_of(const Decisions *decisions, int sample, ElasticSequence *sequence)
-{
-	const uint8 *raster;
-	Status		status;
-
-	examples_fetch(decisions->evaluation->examples, &sample, 1, decisions->buffer, &raster);
-	if (!elastic_sequence_of_sample((const float *) (const void *) raster, decisions->evaluation->model->definition->pen.length,
-									host_server(), sequence, &status))
-		check_raise_status(&status);
-}
-
-/* The reference of the samples [refs]. */
-static Reference *
-make_reference(const Decisions *decisions, const int *sample)
-{
-	const Model *model = decisions->evaluation->model;
-	int			refs = decisions->refs;
-	float	   *point = palloc_extended(sizeof(float) * refs * model->dimensions, MCXT_ALLOC_HUGE);
-	Reference  *reference;
-	ElasticSequence sequence[REFERENCE_SEQUENCES];
-	int			sequences = Min(refs, REFERENCE_SEQUENCES);
-
-	for (int i = 0; i < refs; i++)
-		point_of(decisions, sample[i], point + (Size) i * model->dimensions);
-	reference = reference_of_points(point, refs, model->dimensions, model->metric, model->fingerprint, refs);
-	pfree(point);
-	if (!decisions->elastic)
-		return reference;
-	for (int i = 0; i < sequences; i++)
-		sequence_of(decisions, sample[refs - sequences + i], &sequence[i]);
-	return reference_with_sequences(reference, sequence, sequences);
+	for (int i = 0; i < who->genuine; i++)
+		sample[i] = who->first + i;
+	qsort_arg(sample, who->genuine, sizeof(int), compare_rows, examples->example);
+	return sample;
 }
 
 static void
 decide(Decisions *decisions, const Reference *reference, int first, int sample, PairKind kind)
 {
-	Question	question = {.point = decisions->point};
-	ElasticSequence sequence;
 	const ReferenceScores *scores;
 
-	CHECK_FOR_INTERRUPTS();
-	point_of(decisions, sample, decisions->point);
-	if (decisions->elastic)
-	{
-		sequence_of(decisions, sample, &sequence);
-		question.sequence = &sequence;
-	}
-	pair_set_add(&decisions->pairs.set[kind], verify_distance(reference, &question, decisions->calibration, &scores), first, sample);
-	if (decisions->elastic)
-		host_release(host_server(), sequence.value);
+	pair_set_add(&decisions->pairs.set[kind], reference_measure_distance(&decisions->measure, reference, sample, &scores), first, sample);
 }
 
 /* All decisions about one label; share: of the random impostors. */
 static void
 decide_label(Decisions *decisions, int label, double share, Random *random)
 {
-	const Examples *examples = decisions->evaluation->examples;
+	const Examples *examples = decisions->measure.evaluation->examples;
 	const ExampleLabel *who = &examples->label[label];
-	int		   *sample = palloc(sizeof(int) * who->genuine);
+	int		   *sample = evaluation_in_row_order(examples, label);
 	Reference  *reference;
 
-	for (int i = 0; i < who->genuine; i++)
-		sample[i] = who->first + i;
-	qsort_arg(sample, who->genuine, sizeof(int), compare_rows, examples->example);
-	reference = make_reference(decisions, sample);
+	reference = reference_measure_make(&decisions->measure, sample, decisions->refs);
 	for (int i = decisions->refs; i < who->genuine; i++)
 		decide(decisions, reference, sample[0], sample[i], PAIR_GENUINE);
 	for (int i = 0; i < who->forged; i++)
@@ -159,41 +104,24 @@ count_references(const Examples *examples, int refs, double *impostors)
 	return references;
 }
 
-/* The calibration of references of the very version that was named. */
-static const ReferenceCalibration *
-references_for(const Evaluation *evaluation)
-{
-	const ReferenceCalibration *references;
-
-	model_check_embeds(evaluation->model);
-	references = model_references_of(evaluation->name);
-	if (references == NULL)
-		check_raise_no_references(evaluation->model->fingerprint);
-	return references;
-}
-
 void
 evaluation_of_references(Evaluation *evaluation, int refs)
 {
 	const Examples *examples = evaluation->examples;
-	Decisions	decisions = {.evaluation = evaluation, .refs = refs, .pairs = evaluation->pairs};
+	Decisions	decisions = {.measure = reference_measure(evaluation), .refs = refs, .pairs = evaluation->pairs};
 	Random		random = random_stream(evaluation->seed, 5);
 	double		impostors;
 	double		most;
 
-	decisions.calibration = references_for(evaluation);
 	if (count_references(examples, refs, &impostors) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("no label of the examples has more than %d genuine samples", refs),
 				 errdetail("The first %d of a label are its references; at least one more is needed to compare with them.",
 						   refs)));
-	decisions.elastic = decisions.calibration->elastic_sizes > 0;
-	decisions.point = palloc(sizeof(float) * evaluation->model->dimensions);
-	decisions.buffer = palloc(examples->raster_bytes);
 	for (int kind = 0; kind < PAIR_KINDS; kind++)
 		pair_set_init(&decisions.pairs.set[kind]);
-	most = decisions.elastic ? (double) ELASTIC_DECISIONS / Min(refs, REFERENCE_SEQUENCES) : DECISIONS;
+	most = decisions.measure.elastic ? (double) ELASTIC_DECISIONS / Min(refs, REFERENCE_SEQUENCES) : DECISIONS;
 	for (int label = 0; label < examples->labels; label++)
 	{
 		if (examples->label[label].genuine > refs)
@@ -202,7 +130,7 @@ evaluation_of_references(Evaluation *evaluation, int refs)
 	for (int kind = 0; kind < PAIR_KINDS; kind++)
 		pair_set_sort(&decisions.pairs.set[kind]);
 	evaluation->pairs = decisions.pairs;
-	evaluation->calibration = reference_scores_of(decisions.calibration, refs, decisions.elastic)->scores;
+	evaluation->calibration = reference_scores_of(decisions.measure.calibration, refs, decisions.measure.elastic)->scores;
 }
 
 void
@@ -216,6 +144,6 @@ evaluation_stated(const char *model, int refs, Evaluation *evaluation)
 	model_calibration_of(model, &evaluation->calibration);
 	if (refs == 0)
 		return;
-	references = references_for(evaluation);
+	references = reference_measure_calibration(evaluation);
 	evaluation->calibration = reference_scores_of(references, refs, references->elastic_sizes > 0)->scores;
 }

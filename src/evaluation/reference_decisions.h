@@ -19,6 +19,9 @@ extern int	evaluation_refs_argument(int refs);
  */
 extern void evaluation_of_references(Evaluation *evaluation, int refs);
 
+/* The label's genuine samples, in the order of the query's rows; palloc'd. */
+extern int *evaluation_in_row_order(const Examples *examples, int label);
+
 /* Only the calibration, of references with that many samples or for refs 0 of pairs, without any examples. */
 extern void evaluation_stated(const char *model, int refs, Evaluation *evaluation);
 

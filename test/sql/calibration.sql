@@ -140,6 +140,16 @@ WITH weighted AS (SELECT distance, kind, probability, CASE kind WHEN 'genuine' T
 SELECT abs(sum(w * probability) - (SELECT sum(weight * predicted) FROM siamese.reliability('m', 'SELECT image, signer, genuine FROM other ORDER BY sample DESC', 4, refs => 2))) < 1e-9 AS predicted FROM weighted;
 SELECT bool_and(abs(far - (SELECT avg((distance <= threshold)::int) FROM decision WHERE kind = 'skilled')) < 1e-9) AS curve FROM siamese.roc('m', 'SELECT image, signer, genuine FROM other ORDER BY sample DESC', 'skilled', 2);
 SELECT siamese.report('m', 'SELECT image, signer, genuine FROM other', refs => 2) LIKE '%a person is known by 2 samples%verify(reference, sample, far)%' OR siamese.report('m', 'SELECT image, signer, genuine FROM other', refs => 2) LIKE '%verify(reference, sample, far)%a person is known by 2 samples%' AS page;
+-- drift: each genuine sample against the others of its person, beyond what verify(..., frr) rejects
+CREATE TABLE left_out AS SELECT t.signer, t.sample, share, distance(r, t.e) > (verify(r, t.e, frr => share)).reject AS beyond
+	FROM unnest('{0.5,0.2,0.1}'::float8[]) share, other_print t,
+		LATERAL (SELECT reference(e ORDER BY sample) AS r FROM other_print o WHERE o.signer = t.signer AND o.genuine AND o.sample <> t.sample) r WHERE t.genuine;
+SELECT share, abs(observed - (SELECT avg(beyond::int) FROM left_out l WHERE l.share = d.share)) < 1e-9 AS observed, samples = (SELECT count(DISTINCT (signer, sample)) FROM left_out) AS samples,
+	identities = (SELECT count(DISTINCT signer) FROM left_out) AS identities, observed BETWEEN observed_low AND observed_high AS within, drifted = (share NOT BETWEEN observed_low AND observed_high) AS drifted
+	FROM siamese.drift('m', 'SELECT image, signer, genuine FROM other ORDER BY sample') d WHERE share >= 0.1;
+SELECT share, drifted FROM siamese.drift('m', 'SELECT image, signer FROM other WHERE genuine AND signer <= 3') WHERE share = 0.5;
+-- two people behind each name: much more variable than people are
+SELECT share, drifted, observed > share AS beyond FROM siamese.drift('m', 'SELECT image, signer / 2 FROM other WHERE genuine') WHERE share = 0.2;
 SELECT * FROM siamese.evaluate('m', 'SELECT image, signer, genuine FROM other', refs => 4);
 SELECT * FROM siamese.evaluate('m', 'SELECT image, signer, genuine FROM other', refs => -1);
 
@@ -171,7 +181,7 @@ SET ROLE siamese_reader;
 SELECT siamese.calibrate('m', 'SELECT 1, 2');
 RESET ROLE;
 DROP ROLE siamese_reader;
-DROP TABLE asked, bins, decision, ranked, other_pair, other_print, other, pair;
+DROP TABLE asked, bins, decision, left_out, ranked, other_pair, other_print, other, pair;
 DROP VIEW rate, random_rate, calibration;
 DROP EXTENSION siamese CASCADE;
 DROP TABLE print, specimen;
