@@ -100,11 +100,13 @@ find_support(Drift *drift)
 	{
 		int			others = Min(examples->label[label].genuine - 1, REFERENCE_WINDOW);
 		const ReferenceScores *scores;
+		int			supported;
 
 		if (others < 1)
 			continue;
 		scores = reference_scores_of(drift->measure.calibration, others, drift->measure.elastic);
-		drift->supported = Min(drift->supported, supported_by(scores));
+		supported = supported_by(scores);
+		drift->supported = Min(drift->supported, supported);
 		drift->people = Min(drift->people, Max(scores->scores.fitted_on.identities, 1));
 	}
 }
