@@ -4,6 +4,7 @@
 #include "pen/elastic.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "common/number.h"
 #include "pen/elastic_internal.h"
@@ -121,18 +122,26 @@ elastic_warp_of(CpuLevel level)
 bool
 elastic_distance(const ElasticSequence *a, const ElasticSequence *b, const Host *host, double *distance, Status *status)
 {
-	int32_t    *work = host_allocate(host, ELASTIC_WORK(a->length) * sizeof(int32_t) + (size_t) b->length * ELASTIC_VALUES, 1, status);
+	size_t		a_bytes = (size_t) a->length * ELASTIC_VALUES;
+	size_t		b_bytes = (size_t) b->length * ELASTIC_VALUES;
+	size_t		sums = 3 * ELASTIC_SUMS(a->length) * sizeof(int32_t);
+	int32_t    *work = host_allocate(host, sums + a_bytes + b_bytes + 2 * ELASTIC_LANES, 1, status);
+	int8_t	   *forwards;
 	int8_t	   *backwards;
 
 	if (work == NULL)
 		return false;
-	backwards = (int8_t *) (work + ELASTIC_WORK(a->length));
+	forwards = (int8_t *) work + sums;
+	backwards = forwards + a_bytes + ELASTIC_LANES;
+	memcpy(forwards, a->value, a_bytes);
+	memset(forwards + a_bytes, 0, ELASTIC_LANES);
 	for (int k = 0; k < ELASTIC_VALUES; k++)
 	{
 		for (int i = 0; i < b->length; i++)
 			backwards[k * b->length + i] = b->value[k * b->length + b->length - 1 - i];
 	}
-	*distance = (double) elastic_warp_of(cpu_level())(a->value, a->length, backwards, b->length, work) / ELASTIC_UNIT / a->length;
+	memset(backwards + b_bytes, 0, ELASTIC_LANES);
+	*distance = (double) elastic_warp_of(cpu_level())(forwards, a->length, backwards, b->length, work) / ELASTIC_UNIT / a->length;
 	host_release(host, work);
 	return true;
 }
