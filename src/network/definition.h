@@ -76,7 +76,7 @@ typedef struct NetworkOptimizer
 	double		second_momentum;	/* decay of the average of squares: RMSprop's, and Adam's beta 2 */
 	double		weight_decay;	/* on weight matrices only, never on biases or batch norm */
 	double		clip;			/* largest norm of the gradient; 0: none */
-	int			warmup;			/* steps with a linearly rising rate */
+	double		warmup;			/* steps with a linearly rising rate; below 1: as a share of all steps */
 	NetworkSchedule schedule;
 	double		decay;			/* for SCHEDULE_EXPONENTIAL */
 	double		average;		/* decay of the exponential moving average of the weights; 0: none */

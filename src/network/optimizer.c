@@ -94,7 +94,7 @@ const SettingRule optimizer_rules[] = {
 	{"second_momentum", RULE_REAL, offsetof(NetworkOptimizer, second_momentum), 0, 0.999999, NULL},
 	{"weight_decay", RULE_REAL, offsetof(NetworkOptimizer, weight_decay), 0, 10, NULL},
 	{"clip", RULE_REAL, offsetof(NetworkOptimizer, clip), 0, 1e9, NULL},
-	{"warmup", RULE_INTEGER, offsetof(NetworkOptimizer, warmup), 0, 1e9, NULL},
+	{"warmup", RULE_REAL, offsetof(NetworkOptimizer, warmup), 0, 1e9, NULL},
 	{"schedule", RULE_CHOICE, offsetof(NetworkOptimizer, schedule), 0, 0, schedules},
 	{"decay", RULE_REAL, offsetof(NetworkOptimizer, decay), 1e-12, 1, NULL},
 	{"average", RULE_REAL, offsetof(NetworkOptimizer, average), 0, 0.999999, NULL},
@@ -116,13 +116,19 @@ optimizer_finish(NetworkOptimizer *optimizer)
 
 /* ---- rates --------------------------------------------------------------------------------------------------------- */
 
-/*
- * The warm-up takes at most a fifth of all steps, so that it does not fill a short training.  The cosine begins after it.
- */
+/* The warm-up takes at most a fifth of all steps, so that it does not fill a short training.  The cosine begins after it. */
+static int64_t
+warmup_steps(const NetworkOptimizer *optimizer, int64_t steps)
+{
+	double		wanted = optimizer->warmup < 1 ? rint(optimizer->warmup * (double) steps) : optimizer->warmup;
+
+	return wanted < (double) (steps / 5) ? (int64_t) wanted : steps / 5;
+}
+
 double
 optimizer_rate(const NetworkOptimizer *optimizer, const NetworkProgress *progress)
 {
-	int64_t		warmup = optimizer->warmup < progress->steps / 5 ? optimizer->warmup : progress->steps / 5;
+	int64_t		warmup = warmup_steps(optimizer, progress->steps);
 	double		rate = optimizer->rate;
 
 	if (progress->step < warmup)

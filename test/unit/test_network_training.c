@@ -190,6 +190,14 @@ test_rates(void **state)
 	check_rate(&optimizer, 9, 100, 10, 0.5);
 	check_rate(&optimizer, 99, 100, 10, 0.5);
 	check_rate(&optimizer, 0, 20, 10, 0.5 / 4);		/* a fifth of 20 */
+	optimizer.warmup = 0.1;		/* a tenth, however many steps there are */
+	check_rate(&optimizer, 0, 100, 10, 0.05);
+	check_rate(&optimizer, 9, 100, 10, 0.5);
+	check_rate(&optimizer, 0, 2000, 10, 0.5 / 200);
+	check_rate(&optimizer, 0, 14, 10, 0.5);
+	optimizer.warmup = 0.9;
+	check_rate(&optimizer, 0, 20, 10, 0.5 / 4);
+	optimizer.warmup = 10;
 	optimizer.schedule = SCHEDULE_COSINE;
 	check_rate(&optimizer, 4, 111, 10, 0.25);
 	check_rate(&optimizer, 10, 111, 10, 0.5);
