@@ -472,7 +472,7 @@ COMMENT ON COLUMN siamese.model.fingerprint IS '64 bits of a SHA-256 over defini
 COMMENT ON COLUMN siamese.model.definition IS 'the definition of the network as it was trained, with the changes by train()''s options';
 COMMENT ON COLUMN siamese.model.metric IS 'distance of its embeddings; NULL, as are the dimensions, for a network with a layer "pair", which has no embeddings';
 COMMENT ON COLUMN siamese.model.calibration IS 'fitted on held-out identities: threshold of ~=, log odds by distance (at "prior"), thresholds by false-accept rate with 95 % intervals, and the numbers of identities, groups, samples and pairs behind them; to embeddings applies the calibration of the version that the setting siamese.model names, if it has their fingerprint; else that of the newest finished version with the fingerprint, under the name that has had it longest on this server';
-COMMENT ON COLUMN siamese.model.scores IS 'error rates of the best epoch on held-out identities';
+COMMENT ON COLUMN siamese.model.scores IS 'error rates of the epoch that was kept, on held-out identities, with 95 % intervals over them (null for fewer than five)';
 COMMENT ON COLUMN siamese.model.created_by IS 'owner of the name, the same for all of its versions: this role, its members and superusers may make versions of the name, rename it and drop it';
 COMMENT ON COLUMN siamese.model.options IS 'the options of train(); "start" names the version that was used';
 COMMENT ON COLUMN siamese.model.finished_at IS 'NULL while the version is being trained: until then only name@version refers to it';
@@ -520,12 +520,13 @@ CREATE TABLE siamese.training_epoch (
 	images_per_second float8 NOT NULL,
 	elapsed interval NOT NULL,
 	remaining interval NOT NULL,
-	best boolean NOT NULL,
+	kept boolean NOT NULL,
 	committed_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
 	PRIMARY KEY (name, version, epoch),
 	FOREIGN KEY (name, version) REFERENCES siamese.model ON UPDATE CASCADE ON DELETE CASCADE
 );
 COMMENT ON TABLE siamese.training_epoch IS 'one row for each epoch of every training, committed after the epoch; visible to users who may read the row of siamese.model';
+COMMENT ON COLUMN siamese.training_epoch.kept IS 'whether the version has had the weights of this epoch: false if the error on held-out identities was above the least one so far beyond the interval of the difference; the last true one was kept';
 ALTER TABLE siamese.training_epoch ENABLE ROW LEVEL SECURITY;
 CREATE POLICY read ON siamese.training_epoch FOR SELECT USING (EXISTS (
 	SELECT FROM siamese.model m WHERE m.name OPERATOR(pg_catalog.=) training_epoch.name
@@ -544,8 +545,8 @@ CREATE TABLE siamese.training_state (
 	samples_at_once integer NOT NULL,
 	spare_memory boolean NOT NULL,
 	examples_digest text NOT NULL,
-	best_epoch integer NOT NULL,
-	best_error float8 NOT NULL,
+	kept_epoch integer NOT NULL,
+	least_eer float8 NOT NULL,
 	elapsed float8 NOT NULL,
 	parts integer NOT NULL,
 	started_by name NOT NULL,
@@ -553,6 +554,8 @@ CREATE TABLE siamese.training_state (
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE siamese.training_state IS 'checkpoints of unfinished trainings, from which siamese.resume() continues; not dumped';
 COMMENT ON COLUMN siamese.training_state.epoch IS 'the last committed epoch';
+COMMENT ON COLUMN siamese.training_state.kept_epoch IS 'the epoch whose weights the version has';
+COMMENT ON COLUMN siamese.training_state.least_eer IS 'the least held-out error so far, to which the epochs to come are compared';
 COMMENT ON COLUMN siamese.training_state.samples_at_once IS 'of each thread: batch statistics and rounding depend on it';
 COMMENT ON COLUMN siamese.training_state.spare_memory IS 'whether convolutions use the method that takes least memory: rounding depends on it';
 COMMENT ON COLUMN siamese.training_state.examples_digest IS 'SHA-256 over labels and prepared samples, which must not have changed';
@@ -569,16 +572,29 @@ CREATE TABLE siamese.training_state_part (
 ) WITH (fillfactor = 50);
 ALTER TABLE siamese.training_state_part ALTER COLUMN bytes SET STORAGE PLAIN;
 COMMENT ON TABLE siamese.training_state_part IS
-	'weights, their moving average and the optimizer''s memory of a checkpoint: little-endian 4-byte floats; not dumped';
+	'weights, their moving average, the optimizer''s memory and the replicates of the least error of a checkpoint: little-endian 4-byte floats; not dumped';
 SELECT pg_catalog.pg_extension_config_dump('siamese.training_state_part', 'WHERE false');
 
 CREATE VIEW siamese.training WITH (security_invoker) AS
 	SELECT e.name AS model, e.version, e.epoch, m.epochs, e.loss, e.eer AS held_out_eer, e.auc AS held_out_auc,
-		e.images_per_second, e.elapsed, e.remaining, e.best, e.committed_at
+		e.images_per_second, e.elapsed, e.remaining, e.kept, e.committed_at
 	FROM siamese.training_epoch e JOIN siamese.model m USING (name, version);
 COMMENT ON VIEW siamese.training IS
-	'one row for each epoch of every training, running ones included: loss, error on held-out identities, speed, elapsed and estimated remaining time';
+	'one row for each epoch of every training, running ones included: loss, error on held-out identities, speed, elapsed and estimated remaining time, whether its weights were kept';
 GRANT SELECT ON siamese.training TO PUBLIC;
+
+CREATE FUNCTION siamese.running_trainings(OUT pid integer, OUT model text, OUT version integer, OUT phase text, OUT examples bigint,
+	OUT epoch integer, OUT epochs integer, OUT step bigint, OUT steps bigint, OUT loss float8, OUT images_per_second float8,
+	OUT elapsed float8, OUT remaining float8)
+	RETURNS SETOF record LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED ROWS 10 AS 'MODULE_PATHNAME', 'siamese_running_trainings';
+COMMENT ON FUNCTION siamese.running_trainings() IS 'what siamese.training_progress shows; times in seconds';
+CREATE VIEW siamese.training_progress AS
+	SELECT pid, model, version, phase, examples, epoch, epochs, step, steps, loss, images_per_second,
+		pg_catalog.make_interval(secs => elapsed) AS elapsed, pg_catalog.make_interval(secs => remaining) AS remaining
+	FROM siamese.running_trainings();
+COMMENT ON VIEW siamese.training_progress IS
+	'the trainings that run in this database at this moment, to the step: phase (reading examples, timing steps, repeating draws, learning, measuring held-out examples, committing), examples read or measured in it, epoch, step, mean loss and speed of the epoch so far, elapsed and estimated remaining time; version is NULL until the first epoch is committed; shown to whoever has the rights of the role that trains, or pg_read_all_stats, if track_activities is on';
+GRANT SELECT ON siamese.training_progress TO PUBLIC;
 
 CREATE FUNCTION siamese.model_removed() RETURNS trigger LANGUAGE c
 	AS 'MODULE_PATHNAME', 'siamese_model_removed';

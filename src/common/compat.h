@@ -87,6 +87,13 @@
 #define compat_disable_path(path, startup, total) ((void) (*(startup) = *(total) = 1e20))
 #endif
 
+/* 16 numbers backends' entries by index.  Needs utils/backend_status.h. */
+#if PG_VERSION_NUM >= 160000
+#define compat_local_entry(i) pgstat_get_local_beentry_by_index(i)
+#else
+#define compat_local_entry(i) pgstat_fetch_stat_local_beentry(i)
+#endif
+
 /* 16 renamed what names a relation's files. */
 #if PG_VERSION_NUM >= 160000
 #define CompatLocator RelFileLocator

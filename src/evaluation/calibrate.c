@@ -150,6 +150,7 @@ siamese_calibrate(PG_FUNCTION_ARGS)
 	MemoryContextSwitchTo(caller);
 	result = psprintf("%s@%d", plain, version);
 	calibration_warn_of_chance(result, &calibration);
+	calibration_warn_of_few(result, &calibration);
 	evaluation_leave(scratch, caller);
 	PG_RETURN_TEXT_P(cstring_to_text(result));
 }

@@ -352,7 +352,7 @@ figure_training(Report *report)
 	Oid			type = TEXTOID;
 	Datum		value = CStringGetTextDatum(model_fingerprint_text(report->evaluation.model->fingerprint));
 
-	if (spi_read("SELECT e.epoch::pg_catalog.float8, e.loss, e.eer, CASE WHEN e.best THEN 1.0 ELSE 0.0 END::pg_catalog.float8"
+	if (spi_read("SELECT e.epoch::pg_catalog.float8, e.loss, e.eer, CASE WHEN e.kept THEN 1.0 ELSE 0.0 END::pg_catalog.float8"
 				 " FROM siamese.training_epoch e WHERE (e.name, e.version) OPERATOR(pg_catalog.=)"
 				 " (SELECT m.name, m.version FROM siamese.model m WHERE m.fingerprint OPERATOR(pg_catalog.=) $1"
 				 " AND EXISTS (SELECT FROM siamese.training_epoch x WHERE x.name OPERATOR(pg_catalog.=) m.name"

@@ -59,7 +59,7 @@ raise_unfinished(const char *name, int version)
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			 errmsg("model \"%s\" has no finished version", name),
-			 errhint("CALL siamese.resume('%s') continues its training; \"%s@%s\" names its best epoch so far.",
+			 errhint("CALL siamese.resume('%s') continues its training; \"%s@%s\" names the epoch that it has kept so far.",
 					 name, name, spi_text(1))));
 }
 

@@ -1,8 +1,8 @@
 /*
  * checkpoint.c: the checkpoint of an unfinished training: siamese.training_state and siamese.training_state_part.
  *
- * It has what cannot be derived from the version's row: weights, their average, the optimizer's memory, and which epoch was
- * the best.  The sampler follows from the seed and the number of steps.  Two row versions of a part fit into one page:
+ * It has what cannot be derived from the version's row: weights, their average, the optimizer's memory, which epoch was kept,
+ * and the least error so far with its bootstrap replicates, which decide on the epochs to come.  The sampler follows from the seed and the number of steps.  Two row versions of a part fit into one page:
  * then each update finds the last but one version dead on the same page and reuses its space (a heap-only tuple), and a
  * checkpoint does not grow with the number of epochs, even without a vacuum.
  */
@@ -29,18 +29,20 @@ typedef struct CheckpointArray
 	size_t		count;
 } CheckpointArray;
 
-#define ARRAYS 3
+#define ARRAYS 4
 
 /* What is stored, in this order, without an average if there is none; returns the number of parts. */
 static int
-checkpoint_arrays(const Learner *learner, CheckpointArray *array)
+checkpoint_arrays(const Training *training, CheckpointArray *array)
 {
+	const Learner *learner = training->learner;
 	size_t		weights = network_weight_count(learner->network);
 	size_t		parts = 0;
 
 	array[0] = (CheckpointArray) {learner->weights, weights};
 	array[1] = (CheckpointArray) {learner->average, learner->average != learner->weights ? weights : 0};
 	array[2] = (CheckpointArray) {learner->memory, network_optimizer_count(learner->network)};
+	array[3] = (CheckpointArray) {(real *) training->version.least_replicate, BOOTSTRAP_REPLICATES};
 	for (int i = 0; i < ARRAYS; i++)
 		parts += (array[i].count + PART_VALUES - 1) / PART_VALUES;
 	return (int) parts;
@@ -72,7 +74,7 @@ store_parts(const Training *training, bool first)
 	values[0] = CStringGetTextDatum(training->request.model);
 	values[1] = Int32GetDatum(training->version.number);
 	values[3] = PointerGetDatum(bytes);
-	checkpoint_arrays(training->learner, array);
+	checkpoint_arrays(training, array);
 	for (int i = 0; i < ARRAYS; i++)
 		for (size_t done = 0; done < array[i].count; done += PART_VALUES)
 		{
@@ -104,10 +106,10 @@ checkpoint_store(const Training *training, int epoch, double elapsed, Oid user, 
 	values[3] = Int64GetDatum(training->learner->progress.epoch_steps);
 	values[4] = Int32GetDatum(training->learner->samples_at_once);
 	values[5] = CStringGetTextDatum(training->examples->digest);
-	values[6] = Int32GetDatum(training->version.best_epoch);
-	values[7] = Float8GetDatum(training->version.best_error);
+	values[6] = Int32GetDatum(training->version.kept_epoch);
+	values[7] = Float8GetDatum(training->version.least_eer);
 	values[8] = Float8GetDatum(elapsed);
-	values[9] = Int32GetDatum(checkpoint_arrays(training->learner, array));
+	values[9] = Int32GetDatum(checkpoint_arrays(training, array));
 	values[10] = BoolGetDatum(training->spare_memory);
 	values[11] = CStringGetTextDatum(GetUserNameFromId(user, false));
 	if (first)
@@ -118,13 +120,13 @@ checkpoint_store(const Training *training, int epoch, double elapsed, Oid user, 
 		spi_execute("DELETE FROM siamese.training_state WHERE name OPERATOR(pg_catalog.=) $1", 1, types, values,
 					SPI_OK_DELETE);
 		spi_execute("INSERT INTO siamese.training_state (name, version, epoch, epoch_steps, samples_at_once,"
-					" examples_digest, best_epoch, best_error, elapsed, parts, spare_memory,"
+					" examples_digest, kept_epoch, least_eer, elapsed, parts, spare_memory,"
 					" started_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)", 12, types, values, SPI_OK_INSERT);
 	}
 	else
 	{
 		spi_execute("UPDATE siamese.training_state SET epoch = $3, epoch_steps = $4, samples_at_once = $5,"
-					" examples_digest = $6, best_epoch = $7, best_error = $8, elapsed = $9, parts = $10, spare_memory = $11"
+					" examples_digest = $6, kept_epoch = $7, least_eer = $8, elapsed = $9, parts = $10, spare_memory = $11"
 					" WHERE name OPERATOR(pg_catalog.=) $1 AND version OPERATOR(pg_catalog.=) $2",
 					11, types, values, SPI_OK_UPDATE);
 		if (SPI_processed != 1)
@@ -139,7 +141,7 @@ checkpoint_load(Training *training)
 	Oid			types[2] = {TEXTOID, INT4OID};
 	Datum		values[2] = {CStringGetTextDatum(training->request.model), Int32GetDatum(training->version.number)};
 	CheckpointArray array[ARRAYS];
-	int			parts = checkpoint_arrays(training->learner, array);
+	int			parts = checkpoint_arrays(training, array);
 	int			part = 0;
 	int			i = 0;
 	size_t		done = 0;

@@ -2,9 +2,8 @@
  * commit_epoch.c: what an epoch commits.
  *
  * One transaction writes a row of siamese.training_epoch, the checkpoint that siamese.resume() continues from (checkpoint.c)
- * and, if the held-out error is the lowest so far, the version's weights, scores and calibration.  So the version in
- * siamese.model is always complete: its best epoch so far.  It is final once finished_at is set; only then does the model's
- * plain name mean it.
+ * and, if the epoch is kept, the version's weights, scores and calibration.  So the version in siamese.model is always
+ * complete: the epoch that was kept last.  It is final once finished_at is set; only then does the model's plain name mean it.
  */
 #include "postgres.h"
 
@@ -24,6 +23,25 @@
 #include "model/stored_weights.h"
 #include "training/learner.h"
 #include "training/training.h"
+#include "verification/calibration.h"
+
+/*
+ * Whether the weights of this epoch replace those kept so far.  They do unless the least error of all epochs so far is lower
+ * beyond the interval of the difference: so in the end that is the latest epoch which is not worse than the best one, as in
+ * the rule of one standard error (Breiman, Friedman, Olshen, Stone 1984, "Classification and regression trees", section
+ * 3.4.3).  The schedule ends in the most settled weights, and the least of many errors is low by luck: among few people a
+ * first epoch may show none.  With too few for an interval only a network that tells nobody apart any more is not kept.
+ */
+static bool
+is_kept(const Training *training, const EpochResult *result)
+{
+	const TrainedVersion *version = &training->version;
+
+	if (version->number == 0 || result->error.eer <= version->least_eer)
+		return true;
+	return !calibration_is_chance(&result->calibration) &&
+		!held_out_error_above(&result->error, version->least_eer, version->least_replicate);
+}
 
 static void
 create_version(Training *training, const EpochResult *result)
@@ -64,7 +82,7 @@ create_version(Training *training, const EpochResult *result)
 }
 
 static void
-improve_version(Training *training, const EpochResult *result, uint64 previous)
+replace_weights(Training *training, const EpochResult *result, uint64 previous)
 {
 	Oid			types[5] = {TEXTOID, INT4OID, TEXTOID, JSONBOID, JSONBOID};
 	Datum		values[5];
@@ -89,14 +107,14 @@ record_epoch(Training *training, const EpochResult *result)
 	values[1] = Int32GetDatum(training->version.number);
 	values[2] = Int32GetDatum(result->epoch);
 	values[3] = Float8GetDatum(result->loss);
-	values[4] = Float8GetDatum(result->eer);
-	values[5] = Float8GetDatum(result->auc);
+	values[4] = Float8GetDatum(result->error.eer);
+	values[5] = Float8GetDatum(result->error.auc);
 	values[6] = Float8GetDatum(result->images_per_second);
 	values[7] = Float8GetDatum(result->elapsed);
 	values[8] = Float8GetDatum(result->remaining);
-	values[9] = BoolGetDatum(training->version.best_epoch == result->epoch);
+	values[9] = BoolGetDatum(training->version.kept_epoch == result->epoch);
 	spi_execute("INSERT INTO siamese.training_epoch"
-				" (name, version, epoch, loss, eer, auc, images_per_second, elapsed, remaining, best)"
+				" (name, version, epoch, loss, eer, auc, images_per_second, elapsed, remaining, kept)"
 				" VALUES ($1, $2, $3, $4, $5, $6, $7, pg_catalog.make_interval(secs => $8),"
 				" pg_catalog.make_interval(secs => $9), $10)",
 				10, types, values, SPI_OK_INSERT);
@@ -164,20 +182,23 @@ commit_epoch(Training *training, EpochResult *result)
 	size_t		count = network_weight_count(learner->network);
 	uint64		previous = training->version.fingerprint;
 	bool		first = training->version.number == 0;
-	bool		better = first || result->error < training->version.best_error;
 	ModelCaller caller;
 
 	lock_version(training, &caller);
-	if (better)
+	if (is_kept(training, result))
 	{
 		training->version.fingerprint = model_fingerprint(training->request.options.definition, learner->average, count);
-		training->version.best_error = result->error;
-		training->version.best_epoch = result->epoch;
+		training->version.kept_epoch = result->epoch;
 		model_store_weights(training->version.fingerprint, learner->average, count);
 		if (first)
 			create_version(training, result);
 		else if (training->version.fingerprint != previous)
-			improve_version(training, result, previous);
+			replace_weights(training, result, previous);
+	}
+	if (first || result->error.eer <= training->version.least_eer)
+	{
+		training->version.least_eer = result->error.eer;
+		memcpy(training->version.least_replicate, result->error.replicate, sizeof result->error.replicate);
 	}
 	record_epoch(training, result);
 	if (!first)
@@ -188,17 +209,25 @@ commit_epoch(Training *training, EpochResult *result)
 	training->version.epoch = result->epoch;
 }
 
-void
+Jsonb *
 commit_finished(Training *training)
 {
 	Oid			types[2] = {TEXTOID, INT4OID};
 	Datum		values[2] = {CStringGetTextDatum(training->request.model), Int32GetDatum(training->version.number)};
 	ModelCaller caller;
+	MemoryContext context;
+	Jsonb	   *scores;
+	bool		isnull;
 
 	lock_version(training, &caller);
 	spi_execute("UPDATE siamese.model SET finished_at = pg_catalog.now()"
-				" WHERE name OPERATOR(pg_catalog.=) $1 AND version OPERATOR(pg_catalog.=) $2", 2, types, values, SPI_OK_UPDATE);
+				" WHERE name OPERATOR(pg_catalog.=) $1 AND version OPERATOR(pg_catalog.=) $2 RETURNING scores",
+				2, types, values, SPI_OK_UPDATE_RETURNING);
+	context = MemoryContextSwitchTo(training->context);
+	scores = DatumGetJsonbPCopy(spi_datum(1, &isnull));
+	MemoryContextSwitchTo(context);
 	checkpoint_drop(training);
 	model_act_as_caller(&caller);
 	SPI_commit();
+	return scores;
 }

@@ -9,6 +9,7 @@
 #include "network/network.h"
 #include "training/embed_examples.h"
 #include "training/examples.h"
+#include "training/progress.h"
 
 #define PASSES_AT_ONCE 4		/* of each thread, between two fetches of rasters */
 
@@ -31,6 +32,7 @@ embed_examples(const Network *network, const real *weights, ThreadPool *pool, co
 		n = Min(most, count - done);
 		examples_fetch(examples, index + done, n, buffer, raster);
 		complete = embedder_run(embedder, raster, n, embedding + (Size) done * network_dimensions(network));
+		progress_examples(done + n);
 	}
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);

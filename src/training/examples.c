@@ -19,6 +19,7 @@
 #include "training/examples.h"
 #include "training/examples_internal.h"
 #include "training/numbered_names.h"
+#include "training/progress.h"
 #include "training/raster_store.h"
 
 #define ROWS_BETWEEN_LIMITS 256
@@ -267,6 +268,7 @@ read_row(void *argument, HeapTuple tuple, TupleDesc descriptor)
 	entry->frame = frame;
 	entry->slot = raster_store_add(examples->rasters, reader->raster);
 	memcpy(entry->digest, digest, EXAMPLE_DIGEST_BYTES);
+	progress_examples(examples->count);
 	if (examples->count % ROWS_BETWEEN_LIMITS == 0)
 		keep_within_memory(reader);
 }

@@ -40,8 +40,8 @@ typedef enum StateColumn
 	COLUMN_SAMPLES_AT_ONCE,
 	COLUMN_SPARE_MEMORY,
 	COLUMN_DIGEST,
-	COLUMN_BEST_EPOCH,
-	COLUMN_BEST_ERROR,
+	COLUMN_KEPT_EPOCH,
+	COLUMN_LEAST_EER,
 	COLUMN_ELAPSED
 } StateColumn;
 
@@ -115,7 +115,7 @@ read_checkpoint(Training *training)
 
 	model_act_as_owner(&caller);
 	spi_execute("SELECT s.started_by, e.training, s.epoch, s.epoch_steps, s.samples_at_once, s.spare_memory,"
-				" s.examples_digest, s.best_epoch, s.best_error, s.elapsed"
+				" s.examples_digest, s.kept_epoch, s.least_eer, s.elapsed"
 				" FROM siamese.training_state s JOIN siamese.model_examples e"
 				" ON e.name OPERATOR(pg_catalog.=) s.name AND e.version OPERATOR(pg_catalog.=) s.version"
 				" WHERE s.name OPERATOR(pg_catalog.=) $1 AND s.version OPERATOR(pg_catalog.=) $2",
@@ -127,7 +127,7 @@ read_checkpoint(Training *training)
 				 errmsg("version %d of model \"%s\" cannot be resumed: it has no checkpoint",
 						training->version.number, training->request.model),
 				 errdetail("A later training of the same name replaces it, and dumps do not contain it."),
-				 errhint("Train a new version that begins with its best epoch: the option {\"start\": \"%s@%d\"}.",
+				 errhint("Train a new version that begins with the epoch that it kept: the option {\"start\": \"%s@%d\"}.",
 						 training->request.model, training->version.number)));
 	starter = text_column(training, COLUMN_STARTED_BY);
 	if (strcmp(starter, user) != 0)
@@ -139,8 +139,8 @@ read_checkpoint(Training *training)
 	training->request.query = text_column(training, COLUMN_QUERY);
 	training->version.epoch = DatumGetInt32(column(COLUMN_EPOCH));
 	training->resumed.digest = text_column(training, COLUMN_DIGEST);
-	training->version.best_epoch = DatumGetInt32(column(COLUMN_BEST_EPOCH));
-	training->version.best_error = DatumGetFloat8(column(COLUMN_BEST_ERROR));
+	training->version.kept_epoch = DatumGetInt32(column(COLUMN_KEPT_EPOCH));
+	training->version.least_eer = DatumGetFloat8(column(COLUMN_LEAST_EER));
 	training->resumed.elapsed = DatumGetFloat8(column(COLUMN_ELAPSED));
 	training->resumed.epoch_steps = DatumGetInt64(column(COLUMN_EPOCH_STEPS));
 	training->resumed.samples_at_once = DatumGetInt32(column(COLUMN_SAMPLES_AT_ONCE));

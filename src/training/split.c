@@ -9,6 +9,8 @@
 
 #include "training/examples.h"
 #include "training/split.h"
+#include "verification/bootstrap.h"
+#include "verification/calibration.h"
 
 /* The usable labels by group: those of group i are label[first[i]] .. label[first[i + 1] - 1]. */
 typedef struct Grouped
@@ -115,11 +117,24 @@ hold_out(Grouped *grouped, Split *split, int i)
 	return group_size(grouped, group);
 }
 
+int
+split_wanted(int identities, const SplitRequest *request)
+{
+	int			wanted = (int) rint(identities * request->share);
+
+	if (!request->asked)
+	{
+		wanted = Max(wanted, Min(CALIBRATION_FEW, identities / 4));
+		wanted = Max(wanted, Min(BOOTSTRAP_LEAST_GROUPS, identities / 3));
+	}
+	return Max(2, Min(identities - 2, wanted));
+}
+
 /* Chooses the groups to hold out; returns how many identities they have. */
 static int
-choose_groups(const Examples *examples, Grouped *grouped, double share, int most_samples, Split *split)
+choose_groups(const Examples *examples, Grouped *grouped, const SplitRequest *request, Split *split)
 {
-	int			wanted = Max(2, Min(grouped->count - 2, (int) rint(grouped->count * share)));
+	int			wanted = split_wanted(grouped->count, request);
 	int			held = 0;
 	int64		samples = 0;
 
@@ -130,7 +145,7 @@ choose_groups(const Examples *examples, Grouped *grouped, double share, int most
 		if (abs(held + size - wanted) >= wanted - held || held + size > grouped->count - 2)
 			continue;
 		samples += group_samples(examples, grouped, grouped->order[i]);
-		if (held >= 2 && samples > most_samples)
+		if (held >= 2 && samples > request->most_samples)
 			break;
 		held += hold_out(grouped, split, i);
 	}
@@ -156,7 +171,7 @@ choose_groups(const Examples *examples, Grouped *grouped, double share, int most
 }
 
 Split *
-split_identities(const Examples *examples, double held_out, int most_samples, uint64 seed, bool strict)
+split_identities(const Examples *examples, const SplitRequest *request, uint64 seed)
 {
 	Split	   *split = palloc0(sizeof(Split));
 	Grouped		grouped = {0};
@@ -166,9 +181,9 @@ split_identities(const Examples *examples, double held_out, int most_samples, ui
 	int		   *label;
 
 	gather(examples, &grouped);
-	check_labels(examples, grouped.count, strict);
+	check_labels(examples, grouped.count, request->strict);
 	random_shuffle(&random, grouped.order, grouped.groups);
-	held = choose_groups(examples, &grouped, held_out, most_samples, split);
+	held = choose_groups(examples, &grouped, request, split);
 
 	label = palloc_extended(sizeof(int) * grouped.count, MCXT_ALLOC_HUGE);
 	for (int i = 0, n = 0; i < grouped.groups; i++)
@@ -184,9 +199,9 @@ split_identities(const Examples *examples, double held_out, int most_samples, ui
 	split->held_out_label = label;
 	for (int i = 0; i < held; i++)
 		samples += label_samples(examples, label[i]);
-	if (samples > most_samples)
+	if (samples > request->most_samples)
 		random_shuffle(&random, label, held);
-	while (held > 2 && samples > most_samples)
+	while (held > 2 && samples > request->most_samples)
 	{
 		held--;
 		samples -= label_samples(examples, label[held]);

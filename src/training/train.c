@@ -21,6 +21,7 @@
 #include "training/examples.h"
 #include "training/learner.h"
 #include "training/memory_plan.h"
+#include "training/progress.h"
 #include "training/split.h"
 #include "training/train_options.h"
 #include "training/training.h"
@@ -97,17 +98,21 @@ prepare(Training *training)
 	MemoryPlan	plan;
 	Network    *network;
 	Learner    *learner;
-	int			held_out;
+	int			most_samples;
+	SplitRequest request;
 
 	training->definition = definition_from_jsonb(training->request.options.definition);
 	check_trainable(training->definition);
 	network = create_network(training, &plan);
+	progress_phase(PHASE_READING);
 	training->examples = examples_read(training->request.query, training->definition, plan.examples, plan.most_examples);
 	check_same_examples(training);
-	held_out = network_head(network) != NULL ? VALIDATION_SAMPLES : VALIDATION_VALUES / network_dimensions(network);
-	training->split = split_identities(training->examples, training->definition->training.held_out,
-									   Min(VALIDATION_SAMPLES, held_out),
-									   (uint64) training->request.seed, training->request.options.strict);
+	most_samples = network_head(network) != NULL ? VALIDATION_SAMPLES : VALIDATION_VALUES / network_dimensions(network);
+	request = (SplitRequest) {
+		.share = training->definition->training.held_out, .asked = training->request.options.held_out,
+		.strict = training->request.options.strict, .most_samples = Min(VALIDATION_SAMPLES, most_samples)
+	};
+	training->split = split_identities(training->examples, &request, (uint64) training->request.seed);
 	training->learner = learner = learner_create(training->definition, network, training->examples, training->split,
 												 (uint64) training->request.seed, training->request.options.threads);
 	validation_gather(training);
@@ -129,6 +134,7 @@ train(Training *training)
 	warm_start_resolve(training);
 	prepare(training);
 	learner = training->learner;
+	progress_phase(PHASE_TIMING);
 	if (training->request.options.max_minutes > 0)
 		time_budget_plan(training, training->request.epochs);
 	else if (training->request.epochs == 0)
@@ -154,12 +160,14 @@ resume(Training *training, int version)
 	Learner    *learner;
 
 	resume_read(training, version);
+	progress_elapsed(training->resumed.elapsed);
 	caller = MemoryContextSwitchTo(training->context);
 	prepare(training);
 	MemoryContextSwitchTo(caller);
 	learner = training->learner;
 	learner->progress.steps = learner->progress.epoch_steps * training->request.epochs;
 	checkpoint_load(training);
+	progress_phase(PHASE_REPEATING);
 	while (!learner_skip_to(learner, learner->progress.epoch_steps * training->version.epoch))
 		CHECK_FOR_INTERRUPTS();
 	ereport(NOTICE,
@@ -188,7 +196,7 @@ add_error_context(void *argument)
 	if (code == ERRCODE_QUERY_CANCELED || code == ERRCODE_ADMIN_SHUTDOWN)
 	{
 		errdetail("The training of \"%s\" stops after epoch %d of %d.", model, version->epoch, training->request.epochs);
-		errhint("CALL siamese.resume('%s') continues from there; until then \"%s@%d\" names its best epoch.",
+		errhint("CALL siamese.resume('%s') continues from there; until then \"%s@%d\" names the epoch that it kept.",
 				model, model, version->number);
 	}
 	else
@@ -206,6 +214,7 @@ run(Training *training, bool resumed, int version)
 	model_lock_name(training->request.model, true); /* for the session, since the procedure commits */
 	PG_TRY();
 	{
+		progress_begin(training->request.model);
 		SPI_connect_ext(SPI_OPT_NONATOMIC);
 		if (!resumed)
 			training->version.owner = MemoryContextStrdup(training->context, model_check_owner(training->request.model));
@@ -217,6 +226,7 @@ run(Training *training, bool resumed, int version)
 	}
 	PG_FINALLY();
 	{
+		progress_end();
 		model_unlock_name();
 	}
 	PG_END_TRY();

@@ -196,6 +196,17 @@ read_option(const char *name, const JsonbValue *value, TrainOptions *options)
 	return false;
 }
 
+/* Whether {"training": {"held_out": ...}} is among the options. */
+static bool
+asks_held_out(Jsonb *given)
+{
+	JsonbValue	training = text_value("training");
+	JsonbValue	held_out = text_value("held_out");
+	JsonbValue *value = find_member(&given->root, &training);
+
+	return is_object(value) && find_member(value->val.binary.data, &held_out) != NULL;
+}
+
 void
 train_options_read(Jsonb *given, Jsonb *network_definition, TrainOptions *options)
 {
@@ -239,6 +250,7 @@ train_options_read(Jsonb *given, Jsonb *network_definition, TrainOptions *option
 	}
 	change = JsonbValueToJsonb(pushJsonbValue(&changes, WJB_END_OBJECT, NULL));
 	options->definition = JsonbValueToJsonb(push_merged(&merged, &network_definition->root, &change->root));
+	options->held_out = asks_held_out(given);
 	more = find_member(&given->root, &self_forgeries);
 	if (more != NULL)
 	{
@@ -258,6 +270,7 @@ train_options_resume(TrainOptions *options)
 	options->strict = value == NULL || value->type != jbvBool || value->val.boolean;
 	value = find_member(&options->given->root, &minutes);
 	options->max_minutes = value != NULL ? number_of(value) : 0;
+	options->held_out = asks_held_out(options->given);
 	options->start = NULL;
 }
 

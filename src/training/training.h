@@ -1,7 +1,7 @@
 /*
  * training.h: one training, shared by the files that run it: train.c (the SQL procedures), resume.c (reads the checkpoint of an
  * earlier one), warm_start.c, time_budget.c, loop.c (the epochs), validation.c (the scores of an epoch), commit_epoch.c (what
- * it commits) and checkpoint.c (of that, what resume() needs).
+ * it commits, and which weights are kept) and checkpoint.c (of that, what resume() needs).
  */
 #ifndef SIAMESE_TRAINING_H
 #define SIAMESE_TRAINING_H
@@ -11,6 +11,7 @@
 #include "common/clock.h"
 #include "model/stored_calibration.h"
 #include "training/examples.h"
+#include "training/held_out_error.h"
 #include "training/learner.h"
 #include "training/split.h"
 #include "training/train_options.h"
@@ -42,9 +43,10 @@ typedef struct TrainedVersion
 	char	   *owner;			/* of the model's name */
 	int			number;			/* 0 until the first epoch */
 	int			epoch;			/* the last one that was committed */
-	int			best_epoch;
-	double		best_error;
-	uint64		fingerprint;	/* of the best epoch */
+	int			kept_epoch;
+	uint64		fingerprint;	/* of the kept epoch */
+	double		least_eer;		/* of all epochs so far */
+	float		least_replicate[BOOTSTRAP_REPLICATES];	/* of that epoch's error */
 } TrainedVersion;
 
 /* What a resumed training has to do as the one before; zero in a new one. */
@@ -61,6 +63,7 @@ typedef struct TrainingClock
 	instr_time	start;			/* of this call */
 	instr_time	loop_start;		/* of its first epoch, ... */
 	int			loop_epoch;		/* ... which came after this one */
+	double		after_steps;	/* seconds from the last step of the last epoch until it was committed; 0 in the first */
 } TrainingClock;
 
 typedef struct Training
@@ -84,10 +87,9 @@ typedef struct EpochResult
 {
 	int			epoch;
 	double		loss;
-	double		eer;			/* mean of random and skilled where there are forgeries */
-	double		auc;
-	double		error;			/* the best epoch has the least: EER, and AUC between equal ones */
+	HeldOutError error;
 	double		images_per_second;
+	instr_time	learned;		/* when its last step was done */
 	double		elapsed;		/* seconds since the training began, interruptions not counted */
 	double		remaining;
 	ModelCalibration calibration;
@@ -115,7 +117,7 @@ extern void validation_gather(Training *training);
  */
 extern bool validation_trial(Training *training, double *share);
 
-/* Fills eer, auc, error, calibration, references (NULL with a head) and scores.  False as above. */
+/* Fills error, calibration, references (NULL with a head) and scores.  False as above. */
 extern bool validation_score(Training *training, EpochResult *result);
 
 /* ---- commit_epoch.c ------------------------------------------------------------------------------------------------ */
@@ -125,7 +127,9 @@ extern bool validation_score(Training *training, EpochResult *result);
  * then computed again.
  */
 extern void commit_epoch(Training *training, EpochResult *result);
-extern void commit_finished(Training *training);
+
+/* Returns the scores of the epoch that was kept, which a call before this one may have committed; in the training's context. */
+extern Jsonb *commit_finished(Training *training);
 
 /* ---- checkpoint.c -------------------------------------------------------------------------------------------------- */
 

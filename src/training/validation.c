@@ -11,7 +11,9 @@
 #include "training/embed_examples.h"
 #include "training/example_pairs.h"
 #include "training/examples.h"
+#include "training/held_out_error.h"
 #include "training/learner.h"
+#include "training/progress.h"
 #include "training/reference_calibration_fit.h"
 #include "training/split.h"
 #include "training/training.h"
@@ -61,7 +63,7 @@ held_out_examples(const Training *training)
 }
 
 static Jsonb *
-scores_to_jsonb(const Training *training, const Score *random, const Score *skilled, int epoch)
+scores_to_jsonb(const Training *training, const HeldOutError *error, int epoch)
 {
 	StringInfoData text;
 
@@ -69,10 +71,8 @@ scores_to_jsonb(const Training *training, const Score *random, const Score *skil
 	appendStringInfo(&text, "{\"epoch\": %d, \"held_out_identities\": %d, ", epoch, training->split->held_out);
 	if (training->examples->grouped)
 		appendStringInfo(&text, "\"held_out_groups\": %d, ", training->split->held_out_groups);
-	appendStringInfo(&text, "\"held_out_samples\": %d, \"random\": {\"eer\": %.6g, \"auc\": %.6g}",
-					 training->validation.count, random->eer, random->auc);
-	if (skilled != NULL)
-		appendStringInfo(&text, ", \"skilled\": {\"eer\": %.6g, \"auc\": %.6g}", skilled->eer, skilled->auc);
+	appendStringInfo(&text, "\"held_out_samples\": %d", training->validation.count);
+	held_out_error_append(&text, error);
 	appendStringInfoChar(&text, '}');
 	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text.data)));
 }
@@ -149,26 +149,14 @@ validation_score(Training *training, EpochResult *result)
 	EmbeddedExamples held_out = held_out_examples(training);
 	uint64		seed = (uint64) training->request.seed;
 	PairDistances pairs;
-	Score		random;
-	Score		skilled;
-	bool		forgeries;
 
+	progress_phase(PHASE_MEASURING);
 	if (!head && !embed_first(training, training->validation.count))
 		return false;
 	held_out_pairs(training, VALIDATION_PAIRS, &pairs);
-	random = score_pairs(&pairs.set[PAIR_GENUINE], &pairs.set[PAIR_RANDOM]);
-	result->eer = random.eer;
-	result->auc = random.auc;
-	forgeries = pairs.set[PAIR_SKILLED].count > 0;
-	if (forgeries)
-	{
-		skilled = score_pairs(&pairs.set[PAIR_GENUINE], &pairs.set[PAIR_SKILLED]);
-		result->eer = (random.eer + skilled.eer) / 2;
-		result->auc = (random.auc + skilled.auc) / 2;
-	}
-	result->error = result->eer + (1 - result->auc) * 1e-3;
+	held_out_error(&pairs, seed, &result->error);
 	calibration_fit(&pairs, seed, &result->calibration);
 	result->references = head ? NULL : reference_calibration_fit(&held_out, elastic_table(training, &held_out), seed, &pairs);
-	result->scores = scores_to_jsonb(training, &random, forgeries ? &skilled : NULL, result->epoch);
+	result->scores = scores_to_jsonb(training, &result->error, result->epoch);
 	return true;
 }

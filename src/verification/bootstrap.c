@@ -323,3 +323,14 @@ bootstrap_rate_interval(const Bootstrap *resampled, PairKind kind, double thresh
 
 	return score_interval(rate, bootstrap_deviation(value), resampled->groups[kind], kind == PAIR_RANDOM);
 }
+
+ScoreInterval
+difference_interval(double difference, double deviation, int groups)
+{
+	double		half;
+
+	if (groups < BOOTSTRAP_LEAST_GROUPS || isnan(difference) || isnan(deviation))
+		return (ScoreInterval) {NAN, NAN};
+	half = student_975(groups - 1) * deviation;
+	return (ScoreInterval) {difference - half, difference + half};
+}

@@ -68,4 +68,7 @@ extern ScoreInterval score_interval(double rate, double deviation, int groups, b
 /* The same for the share of a kind accepted at one of the thresholds. */
 extern ScoreInterval bootstrap_rate_interval(const Bootstrap *resampled, PairKind kind, double threshold, double rate);
 
+/* 95 % interval of the difference of two rates of the same groups, by its standard error and Student's quantile; NaN for too few. */
+extern ScoreInterval difference_interval(double difference, double deviation, int groups);
+
 #endif

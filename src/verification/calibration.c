@@ -29,6 +29,26 @@ calibration_warn_of_chance(const char *model, const ModelCalibration *calibratio
 						 " calibrate on more identities.")));
 }
 
+void
+calibration_warn_of_few(const char *model, const ModelCalibration *calibration)
+{
+	const CalibrationSource *source = &calibration->fitted_on;
+	bool		grouped = source->groups > 0;
+	int			units = grouped ? source->groups : source->identities;
+
+	if (units < CALIBRATION_FEW && !calibration_is_chance(calibration))
+		ereport(WARNING,
+				(grouped ? errmsg("the thresholds of model \"%s\" rest on %d identities of %d group%s", model, source->identities,
+								  units, units > 1 ? "s" : "")
+				 : errmsg("the thresholds of model \"%s\" rest on %d identities", model, units),
+				 units < BOOTSTRAP_LEAST_GROUPS ?
+				 errdetail("Among others the error rates may be quite different; with fewer than %d no interval can be given.",
+						   BOOTSTRAP_LEAST_GROUPS) :
+				 errdetail("Among others the error rates may be quite different; siamese.evaluate() gives intervals."),
+				 errhint("Train with more identities, hold out more of them with the option {\"training\": {\"held_out\": ...}}, or"
+						 " calibrate on more with siamese.calibrate().")));
+}
+
 double
 calibration_probability(const ModelCalibration *calibration, double distance, double prior)
 {

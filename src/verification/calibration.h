@@ -31,6 +31,14 @@ extern void calibration_fit(const PairDistances *pairs, uint64 seed, ModelCalibr
 /* Warns if the model is no better than chance: nothing else would show it. */
 extern void calibration_warn_of_chance(const char *model, const ModelCalibration *calibration);
 
+/*
+ * Warns if the thresholds rest on fewer than CALIBRATION_FEW identities, or groups of them; not if the model is no better than
+ * chance, since it has no thresholds then.
+ */
+#define CALIBRATION_FEW 10
+
+extern void calibration_warn_of_few(const char *model, const ModelCalibration *calibration);
+
 /* Probability of "the same identity" at this distance, if a share prior (0 to 1, excluded) of the pairs is genuine. */
 extern double calibration_probability(const ModelCalibration *calibration, double distance, double prior);
 

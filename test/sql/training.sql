@@ -68,7 +68,7 @@ CALL siamese.train('blemished', 'SELECT image, label FROM blemished ORDER BY lab
 CALL siamese.train('m', 'SELECT image, signer, genuine FROM specimen', 'tiny', epochs => 6, seed => 5);
 SELECT name, version, network, metric, dimensions, seed, epochs, created_by = current_user AS mine, finished_at IS NOT NULL AS finished,
 	scores ? 'random' AS random, scores ? 'skilled' AS skilled FROM siamese.model WHERE name = 'm';
-SELECT count(*), count(*) FILTER (WHERE best) > 0 AS improved, min(held_out_auc) > 0.4 AND max(held_out_auc) > 0.6 AS learns,
+SELECT count(*), max(epoch) FILTER (WHERE kept) AS kept, min(held_out_auc) > 0.4 AND max(held_out_auc) > 0.6 AS learns,
 	bool_and(images_per_second > 0) AS timed, (max(remaining) FILTER (WHERE epoch = 6)) AS remaining FROM siamese.training WHERE model = 'm';
 SELECT count(DISTINCT m.fingerprint) AS models, count(DISTINCT w.fingerprint) AS weights
 	FROM siamese.model m FULL JOIN siamese.model_weights w USING (fingerprint);
@@ -133,7 +133,7 @@ SELECT bool_and((v).same = ((v).distance <= (v).threshold)) AS decided, bool_and
 SELECT bool_and(p <= before) AS falls FROM
 	(SELECT p, lag(p, 1, 1) OVER (ORDER BY d) AS before FROM
 		(SELECT (verify(a.e, b.e)).probability AS p, a.e <-> b.e AS d FROM print a, print b WHERE a.signer = 1) s) t;
-SELECT (verify(e, e, 0.1)).threshold <= (verify(e, e, 0.5)).threshold AS stricter FROM print LIMIT 1;
+SELECT (verify(e, e, 0.4)).threshold <= (verify(e, e, 0.5)).threshold AS stricter FROM print LIMIT 1;
 \set VERBOSITY terse
 SELECT verify(e, e, 0.0000001) IS NULL FROM print LIMIT 1;
 \set VERBOSITY default

@@ -48,6 +48,17 @@ ok($node->poll_query_until('postgres', q{SELECT max(epoch) >= 2 FROM siamese.tra
 is($node->safe_psql('postgres', q{SELECT remaining > '1 second' FROM siamese.training WHERE model = 'first' AND epoch = 1}),
 	't', 'with an estimate of the rest');
 is($node->safe_psql('postgres', q{SELECT finished_at IS NULL FROM siamese.model WHERE name = 'first'}), 't', 'the version is not finished');
+ok($node->poll_query_until('postgres', q{SELECT model = 'first' AND version = 1 AND phase = 'learning' AND epochs = 100000 AND epoch > 2
+		AND step BETWEEN 1 AND steps AND steps = 20 AND loss > 0 AND images_per_second > 0 AND elapsed BETWEEN '0' AND '1 hour' AND remaining > '1 second'
+	FROM siamese.training_progress}), 'a step within an epoch, too');
+ok($node->poll_query_until('postgres', q{SELECT phase = 'measuring held-out examples' AND examples = 48 FROM siamese.training_progress}),
+	'and the held-out examples that were measured');
+is($node->safe_psql('postgres', q{SELECT p.pid = a.pid FROM siamese.training_progress p, pg_stat_activity a WHERE a.query LIKE 'CALL siamese.train(%'}),
+	't', 'by its process');
+$node->safe_psql('postgres', q{CREATE ROLE stranger; CREATE ROLE monitor IN ROLE pg_read_all_stats; GRANT USAGE ON SCHEMA siamese TO stranger, monitor});
+is($node->safe_psql('postgres', q{SET ROLE stranger; SELECT count(*) FROM siamese.training_progress}), '0', 'not to strangers');
+is($node->safe_psql('postgres', q{SET ROLE monitor; SELECT count(*) FROM siamese.training_progress}), '1', 'but to who watches the server');
+is($node->safe_psql('template1', q{CREATE EXTENSION siamese; SELECT count(*) FROM siamese.training_progress}), '0', 'nor in other databases');
 my ($status, $out, $err) = $node->psql('postgres', q{SELECT embed(image, 'first') FROM specimen LIMIT 1});
 like($err, qr/model "first" has no finished version/, 'so its plain name does not mean it');
 is($node->safe_psql('postgres', q{SELECT dimensions(embed(image, 'first@1')) FROM specimen LIMIT 1}), '16', 'but name@version does');
@@ -67,8 +78,9 @@ like($message, qr/training of "first" stops after epoch \d+ of 100000/, 'a cance
 like($message, qr/canceling statement due to user request/, 'and is reported');
 is($node->safe_psql('postgres', q{
 	SELECT m.finished_at IS NULL AND model(embed(s.image, 'first@1')) = m.fingerprint
-	FROM siamese.model m, specimen s WHERE m.name = 'first' LIMIT 1}), 't', 'the best epoch is there');
+	FROM siamese.model m, specimen s WHERE m.name = 'first' LIMIT 1}), 't', 'the epoch that was kept is there');
 is($node->safe_psql('postgres', q{SELECT count(DISTINCT fingerprint) FROM siamese.model_weights}), '1', 'weights of earlier epochs are gone');
+is($node->safe_psql('postgres', q{SELECT count(*) FROM siamese.training_progress}), '0', 'and it is shown no more');
 
 # statement_timeout, before the first epoch: nothing is kept, nothing is left
 ($status, $out, $err) = $node->psql('postgres',

@@ -67,7 +67,7 @@ sub result
 	return $node->safe_psql('postgres', qq{
 		SET extra_float_digits = 3;
 		SELECT fingerprint, scores, calibration FROM siamese.model WHERE name = '$model' AND finished_at IS NOT NULL;
-		SELECT epoch, loss, held_out_eer, held_out_auc, best FROM siamese.training WHERE model = '$model' ORDER BY 1});
+		SELECT epoch, loss, held_out_eer, held_out_auc, kept FROM siamese.training WHERE model = '$model' ORDER BY 1});
 }
 my $nothing_left = 'SELECT (SELECT count(*) FROM siamese.training_state) + (SELECT count(*) FROM siamese.training_state_part)';
 
@@ -84,7 +84,7 @@ my $call = start(train_sql('cancelled'));
 is(end('cancel', 'cancelled', 3), 't', 'a second one is cancelled');
 my $message = finish($call);
 like($message, qr/DETAIL:  The training of "cancelled" stops after epoch \d+ of 12/, 'a cancel says where it stops');
-like($message, qr/HINT:  CALL siamese\.resume\('cancelled'\) continues from there; until then "cancelled\@1" names its best epoch/, 'and what can be done');
+like($message, qr/HINT:  CALL siamese\.resume\('cancelled'\) continues from there; until then "cancelled\@1" names the epoch that it kept/, 'and what can be done');
 like($message, qr/ERROR:  canceling statement due to user request/, 'and is an error');
 is($node->safe_psql('postgres', q{SELECT count(*) FROM siamese.training_state WHERE name = 'cancelled'}), '1', 'the state is kept');
 my (undef, undef, $error) = $node->psql('postgres', q{SELECT embed(image, 'cancelled') FROM specimen LIMIT 1});
@@ -135,6 +135,29 @@ is(end('cancel', 'cancelled_pairs', 2), 't', 'a training of pairs is cancelled')
 like(finish($call), qr/stops after epoch \d+ of 6/, 'and says where');
 $node->safe_psql('postgres', q{CALL siamese.resume('cancelled_pairs')});
 is(result('cancelled_pairs'), result('whole_pairs'), 'which leaves no trace either');
+
+# ---- one that gets worse, so that the least error so far decides what is kept: it draws different people together
+
+$node->safe_psql('postgres', q{
+	CREATE TABLE many AS SELECT signer, image FROM siamese.sample_signatures(40, 6, 3) WHERE genuine;
+	INSERT INTO siamese.network (name, definition) SELECT 'normalised', jsonb_set(jsonb_set(definition, '{optimizer,average}', '0'), '{layers}', '[
+		{"type": "conv", "maps": 8, "kernel": 3, "padding": 1}, {"type": "batch_norm"}, {"type": "relu"}, {"type": "max_pool", "size": 2},
+		{"type": "dense", "units": 16, "bias": false}, {"type": "batch_norm"}, {"type": "l2_norm"}]') FROM siamese.network WHERE name = 'tiny';
+	CALL siamese.train('good', 'SELECT image, signer FROM many', 'normalised', 6, 2)});
+sub unlearn_sql
+{
+	my ($model) = @_;
+	return "CALL siamese.train('$model', 'SELECT image, signer FROM many', 'normalised', 16, 2, '" . q({"start": "good", "training": {"epoch_samples": 320},
+		"loss": {"type": "cosine_target", "genuine_target": -1, "forged_target": 1}, "optimizer": {"rate": 0.005}}') . ')';
+}
+$node->safe_psql('postgres', unlearn_sql('whole_unlearns'));
+my $kept = $node->safe_psql('postgres', q{SELECT max(epoch) FILTER (WHERE kept) FROM siamese.training WHERE model = 'whole_unlearns'});
+cmp_ok($kept, '<', 10, "a training that unlearns keeps an early epoch ($kept of 16)");
+$call = start(unlearn_sql('cancelled_unlearns'));
+is(end('cancel', 'cancelled_unlearns', 2), 't', 'another one is cancelled');
+like(finish($call), qr/stops after epoch \d+ of 16/, 'and says where');
+$node->safe_psql('postgres', q{CALL siamese.resume('cancelled_unlearns')});
+is(result('cancelled_unlearns'), result('whole_unlearns'), 'resumed it keeps the same one');
 
 # ---- kill -9
 

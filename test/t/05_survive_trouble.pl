@@ -71,7 +71,7 @@ sub result
 	return $server->safe_psql('postgres', qq{
 		SET extra_float_digits = 3;
 		SELECT fingerprint, scores, calibration FROM siamese.model WHERE name = '$model' AND finished_at IS NOT NULL;
-		SELECT epoch, loss, held_out_eer, held_out_auc, best FROM siamese.training WHERE model = '$model' ORDER BY 1});
+		SELECT epoch, loss, held_out_eer, held_out_auc, kept FROM siamese.training WHERE model = '$model' ORDER BY 1});
 }
 sub temporary_files { return join ' ', glob($node->data_dir . '/base/pgsql_tmp/pgsql_tmp*'); }
 
