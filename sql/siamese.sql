@@ -881,7 +881,7 @@ COMMENT ON FUNCTION siamese.drift(text, text, bigint) IS
 CREATE FUNCTION siamese.calibrate(model text, examples text, seed bigint DEFAULT 1) RETURNS text
 	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'siamese_calibrate';
 COMMENT ON FUNCTION siamese.calibrate(text, text, bigint) IS
-	'fits thresholds and probabilities again on your own people, who must not be among those that the model learned from (this cannot be checked): makes the next version of a model of your own, with the same network and fingerprint, so embeddings remain valid and verify() and ~= use the new calibration; returns its "name@version"; if the query has a fourth column, group, intervals and supported rates are over groups; an error for fewer than 5 identities or groups';
+	'fits thresholds and probabilities again on your own people, who must not be among those that the model learned from (this cannot be checked): makes the next version of a model of your own, with the same network and fingerprint, so embeddings remain valid and verify() and ~= use the new calibration; returns its "name@version"; if the query has a fourth column, group, intervals and supported rates are over groups; an error for fewer than 5 identities or groups.  Without forgeries among the examples, those that the version was calibrated with are assumed: its probabilities are moved by half of what genuine samples have moved, its thresholds of false-accept rates stay or come nearer, and a NOTICE says by how much';
 REVOKE ALL ON FUNCTION siamese.calibrate(text, text, bigint) FROM PUBLIC;
 
 CREATE FUNCTION siamese.report(model text, examples text, seed bigint DEFAULT 1, refs integer DEFAULT 0) RETURNS text

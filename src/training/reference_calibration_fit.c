@@ -13,6 +13,7 @@
 #include "model/stored_calibration.h"
 #include "training/example_pairs.h"
 #include "training/reference_calibration_fit.h"
+#include "verification/calibration.h"
 #include "verification/fusion.h"
 #include "verification/reference_calibration.h"
 #include "verification/score.h"
@@ -28,6 +29,7 @@ typedef struct Fit
 	const IdentitySamples *identity;
 	int			identities;
 	const float *variance;		/* [dimensions] */
+	const ReferenceCalibration *own;	/* NULL, or to be moved */
 } Fit;
 
 /* Pooled variance of each component within an identity, with one degree of freedom less for each mean. */
@@ -89,6 +91,40 @@ compare_all(const Fit *fit, const IdentitySamples *identity, int set, int size, 
 	pfree(reference);
 }
 
+/* The distance beyond which half of the genuine samples lie; 0 if there are too few of them to tell. */
+static double
+median_of(const ReferenceScores *scores)
+{
+	return scores->rejected > 0 && scores->rate[0] == 0.5 ? scores->threshold[0] : 0;
+}
+
+/* The ratio of the medians of genuine distances; 0 if one of them is not known. */
+static double
+ratio_of_medians(const ReferenceScores *own, const ReferenceScores *here)
+{
+	return median_of(own) > 0 ? median_of(here) / median_of(own) : 0;
+}
+
+/* Fits the scores; of people without forgeries it moves the model's own.  False if there are no genuine comparisons or no impostors. */
+static bool
+fit_scores(const Fit *fit, PairDistances *pairs, int size, bool fused, uint64 seed, ReferenceScores *scores)
+{
+	for (int kind = 0; kind < PAIR_KINDS; kind++)
+		pair_set_sort(&pairs->set[kind]);
+	if (pairs->set[PAIR_GENUINE].count == 0 || pairs->set[PAIR_RANDOM].count + pairs->set[PAIR_SKILLED].count == 0)
+		return false;
+	reference_scores_fit(pairs, size, seed, scores);
+	if (fit->own != NULL && (fused ? fit->own->elastic_sizes : fit->own->sizes) > 0)
+	{
+		const ReferenceScores *own = reference_scores_of(fit->own, size, fused);
+		double		ratio = ratio_of_medians(own, scores);
+
+		if (ratio > 0)
+			calibration_transfer(&own->scores, ratio, &scores->scores);
+	}
+	return true;
+}
+
 /* False if there are no genuine comparisons or no impostors. */
 static bool
 fit_size(const Fit *fit, int size, uint64 seed, const PairDistances *numbering, ReferenceScores *scores)
@@ -112,12 +148,7 @@ fit_size(const Fit *fit, int size, uint64 seed, const PairDistances *numbering, 
 		for (int s = 0; identity->genuine > size && s < sets; s++)
 			compare_all(fit, identity, identity->first + s * size, size, RANDOM_IMPOSTORS / Max(comparisons, 1), &random, &pairs);
 	}
-	for (int kind = 0; kind < PAIR_KINDS; kind++)
-		pair_set_sort(&pairs.set[kind]);
-	if (pairs.set[PAIR_GENUINE].count == 0 || pairs.set[PAIR_RANDOM].count + pairs.set[PAIR_SKILLED].count == 0)
-		return false;
-	reference_scores_fit(&pairs, size, seed, scores);
-	return true;
+	return fit_scores(fit, &pairs, size, false, seed, scores);
 }
 
 /* ---- with elastic matching ------------------------------------------------------------------------------------------ */
@@ -143,7 +174,7 @@ add_fusion_sample(FusionSamples *samples, FusionSample sample)
 
 /* Makes one reference of size samples on file, from number first on, and compares all questions with it. */
 static void
-fuse_all(const Fit *fit, const ElasticTable *table, const ElasticIdentity *row, int first, int size, FusionSamples *samples)
+fuse_all(const Fit *fit, double usual, const ElasticIdentity *row, int first, int size, FusionSamples *samples)
 {
 	int			set = fit->identity[row->identity].first + first;
 	Reference  *reference = reference_of_points(fit->point + (Size) set * fit->dimensions, size, fit->dimensions,
@@ -164,14 +195,15 @@ fuse_all(const Fit *fit, const ElasticTable *table, const ElasticIdentity *row, 
 		for (int i = 0; i < size; i++)
 			distance[i] = row->distance[(first + i) * row->questions + q];
 		add_fusion_sample(samples, (FusionSample) {row->kind[q], set, row->question[q],
-							  reference_distance(reference, point, fit->variance), elastic_score(distance, size, own, table->usual)});
+							  reference_distance(reference, point, fit->variance), elastic_score(distance, size, own, usual)});
 	}
 	pfree(reference);
 }
 
 /* False if there are no genuine comparisons or no impostors. */
 static bool
-fit_elastic_size(const Fit *fit, const ElasticTable *table, int size, uint64 seed, const PairDistances *numbering, ReferenceScores *scores)
+fit_elastic_size(const Fit *fit, const ElasticTable *table, double usual, int size, uint64 seed, const PairDistances *numbering,
+				 ReferenceScores *scores)
 {
 	PairDistances pairs = *numbering;	/* for its identities and groups */
 	FusionSamples samples = {0};
@@ -184,9 +216,10 @@ fit_elastic_size(const Fit *fit, const ElasticTable *table, int size, uint64 see
 
 		identities += sets > 0;
 		for (int s = 0; s < sets; s++)
-			fuse_all(fit, table, row, s * size, size, &samples);
+			fuse_all(fit, usual, row, s * size, size, &samples);
 	}
-	scores->weight = fusion_weight(samples.sample, samples.count, identities);
+	scores->weight = fit->own != NULL && fit->own->elastic_sizes > 0 ? reference_scores_of(fit->own, size, true)->weight
+		: fusion_weight(samples.sample, samples.count, identities);
 	for (int kind = 0; kind < PAIR_KINDS; kind++)
 		pair_set_init(&pairs.set[kind]);
 	for (int64 i = 0; i < samples.count; i++)
@@ -196,16 +229,12 @@ fit_elastic_size(const Fit *fit, const ElasticTable *table, int size, uint64 see
 		pair_set_add(&pairs.set[sample->kind], reference_fused_distance(sample->distance, sample->elastic, scores->weight),
 					 sample->reference, sample->question);
 	}
-	for (int kind = 0; kind < PAIR_KINDS; kind++)
-		pair_set_sort(&pairs.set[kind]);
-	if (pairs.set[PAIR_GENUINE].count == 0 || pairs.set[PAIR_RANDOM].count + pairs.set[PAIR_SKILLED].count == 0)
-		return false;
-	reference_scores_fit(&pairs, size, seed, scores);
-	return true;
+	return fit_scores(fit, &pairs, size, true, seed, scores);
 }
 
 ReferenceCalibration *
-reference_calibration_fit(const EmbeddedExamples *embedded, const ElasticTable *elastic, uint64 seed, const PairDistances *pairs)
+reference_calibration_fit(const EmbeddedExamples *embedded, const ElasticTable *elastic, const ReferenceCalibration *own, uint64 seed,
+						  const PairDistances *pairs)
 {
 	ReferenceCalibration *calibration = palloc0(sizeof(ReferenceCalibration));
 	int			dimensions = embedded->dimensions;
@@ -219,7 +248,11 @@ reference_calibration_fit(const EmbeddedExamples *embedded, const ElasticTable *
 	fit.point = point;
 	calibration->dimensions = dimensions;
 	calibration->variance = palloc(sizeof(float) * dimensions);
-	pool_variance(&fit, calibration->variance);
+	if (own != NULL)
+		memcpy(calibration->variance, own->variance, sizeof(float) * dimensions);
+	else
+		pool_variance(&fit, calibration->variance);
+	fit.own = own;
 	fit.variance = calibration->variance;
 	for (int i = 0; i < REFERENCE_SIZES; i++)
 	{
@@ -228,14 +261,25 @@ reference_calibration_fit(const EmbeddedExamples *embedded, const ElasticTable *
 	}
 	if (elastic != NULL && elastic->usual > 0)
 	{
-		calibration->usual = elastic->usual;
+		calibration->usual = own != NULL && own->elastic_sizes > 0 ? own->usual : elastic->usual;
 		for (int i = 0; i < REFERENCE_SIZES; i++)
 		{
-			if (fit_elastic_size(&fit, elastic, reference_sizes[i], seed, pairs, &calibration->elastic[calibration->elastic_sizes]))
+			if (fit_elastic_size(&fit, elastic, calibration->usual, reference_sizes[i], seed, pairs,
+								 &calibration->elastic[calibration->elastic_sizes]))
 				calibration->elastic_sizes++;
 		}
 	}
 	pfree(point);
 	pfree(identity);
 	return calibration;
+}
+
+double
+reference_calibration_ratio(const ReferenceCalibration *own, const ReferenceCalibration *here)
+{
+	double		ratio = 0;
+
+	if (here->sizes > 0)
+		ratio = ratio_of_medians(reference_scores_of(own, here->size[0].references, false), &here->size[0]);
+	return ratio > 0 ? ratio : 1;
 }

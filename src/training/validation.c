@@ -156,7 +156,7 @@ validation_score(Training *training, EpochResult *result)
 	held_out_pairs(training, VALIDATION_PAIRS, &pairs);
 	held_out_error(&pairs, seed, &result->error);
 	calibration_fit(&pairs, seed, &result->calibration);
-	result->references = head ? NULL : reference_calibration_fit(&held_out, elastic_table(training, &held_out), seed, &pairs);
+	result->references = head ? NULL : reference_calibration_fit(&held_out, elastic_table(training, &held_out), NULL, seed, &pairs);
 	result->scores = scores_to_jsonb(training, &result->error, result->epoch);
 	return true;
 }

@@ -26,6 +26,16 @@
 
 extern void calibration_fit(const PairDistances *pairs, uint64 seed, ModelCalibration *calibration);
 
+/*
+ * The calibration for people of whom no forgeries are known: calibration, which was fitted to their genuine samples and random impostors,
+ * becomes the model's own one, moved.  ratio: of the median distances of genuine samples, here and in the own one.  What forgeries do here is
+ * not known, so half of the logarithm of the ratio moves the probability (as between two kinds of which one has moved), the more the more
+ * people there are, whose number also flattens it; thresholds of rates stay, or are nearer if random impostors here ask for it.
+ * Measured with "pen", trained on 400 synthetic signers: the expected calibration error on SVC2004 with one and five references was 20.3 and
+ * 5.3 %; moved by 10 people, on the others, about 6 and 2 %.  Nothing is changed where either is no better than chance.
+ */
+extern void calibration_transfer(const ModelCalibration *own, double ratio, ModelCalibration *calibration);
+
 /* ---- deciding (calibration.c) -------------------------------------------------------------------------------------- */
 
 /* Warns if the model is no better than chance: nothing else would show it. */

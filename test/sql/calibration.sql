@@ -44,7 +44,10 @@ SELECT bool_and(abs(relative_error * rate / se - 1) < 0.15) AS standard_error FR
 			(SELECT avg((d <= r.threshold)::int) AS share FROM pair WHERE kind = 'skilled') f WHERE kind = 'skilled' GROUP BY a) i) AS se
 	FROM rate r WHERE rate >= 0.1) x;
 -- random impostors: an identity moves a pair on either side
+-- (of a model that was calibrated without forgeries: else they would be assumed here)
+UPDATE siamese.model SET calibration = jsonb_set(calibration, '{pairs,skilled}', '0') WHERE name = 'm' AND version = 2;
 SELECT siamese.calibrate('m', 'SELECT image, signer FROM specimen WHERE genuine AND signer > 20', 7);
+UPDATE siamese.model SET calibration = jsonb_set(calibration, '{pairs,skilled}', '800') WHERE name = 'm' AND version = 2;
 CREATE VIEW random_rate AS SELECT (r->>'rate')::float8 AS rate, (r->>'threshold')::float8 AS threshold, (r->>'relative_error')::float8 AS relative_error
 	FROM siamese.model, jsonb_array_elements(calibration->'rates') r WHERE name = 'm' AND version = 3;
 SELECT bool_and(abs(relative_error * rate / se - 1) < 0.2) AS standard_error FROM (
@@ -153,6 +156,22 @@ SELECT share, drifted, observed > share AS beyond FROM siamese.drift('m', 'SELEC
 SELECT * FROM siamese.evaluate('m', 'SELECT image, signer, genuine FROM other', refs => 4);
 SELECT * FROM siamese.evaluate('m', 'SELECT image, signer, genuine FROM other', refs => -1);
 
+-- people without forgeries: the model's own calibration, moved
+SET client_min_messages = notice;
+SELECT siamese.calibrate('m@2', 'SELECT image, signer FROM other WHERE genuine AND signer <= 20');
+SET client_min_messages = warning;
+CREATE TABLE moved AS SELECT version, calibration AS c, scores FROM siamese.model WHERE name = 'm' AND version IN (2, (SELECT max(version) FROM siamese.model WHERE name = 'm'));
+SELECT (n.c #> '{pairs,skilled}') = (o.c #> '{pairs,skilled}') AS forgeries, n.c #> '{references,variance}' = o.c #> '{references,variance}' AS variances, n.c ->> 'identities' AS identities
+	FROM moved n, moved o WHERE n.version > o.version;
+-- by half of the ratio's logarithm, and flattened, by 20 people
+WITH size AS (SELECT version, (s ->> 'references')::int AS refs, s, ((s #>> '{scores,threshold}'))::float8 AS threshold, (s #>> '{scores,log_odds,-1,0}')::float8 AS last, (s #>> '{scores,log_odds,-1,1}')::float8 AS odds,
+		(SELECT (r ->> 1)::float8 FROM jsonb_array_elements(s -> 'rejected') r WHERE (r ->> 0)::float8 = 0.5) AS median FROM moved, jsonb_array_elements(c #> '{references,sizes}') s)
+SELECT refs, abs(n.threshold / o.threshold / (n.median / o.median) ^ (0.5 * 20 / 22) - 1) < 1e-2 AS moved, abs(n.last / o.last - n.threshold / o.threshold) < 1e-4 AS all_of_it, abs(n.odds / o.odds - 20 / 21.0) < 1e-4 AS flattened
+	FROM size n JOIN size o USING (refs) WHERE n.version > o.version ORDER BY 1;
+SELECT count(*) FILTER (WHERE (n ->> 'threshold')::float8 > (o ->> 'threshold')::float8) AS farther, count(*) > 0 AS rates
+	FROM moved a, moved b, jsonb_array_elements(a.c -> 'rates') n, jsonb_array_elements(b.c -> 'rates') o WHERE a.version > b.version AND n -> 'rate' = o -> 'rate';
+DELETE FROM siamese.model WHERE name = 'm' AND version > 2;
+
 -- errors
 SELECT siamese.calibrate('m', 'SELECT image, signer FROM other WHERE signer < 5');
 SELECT siamese.calibrate('nothing', 'SELECT image, signer FROM other');
@@ -181,7 +200,7 @@ SET ROLE siamese_reader;
 SELECT siamese.calibrate('m', 'SELECT 1, 2');
 RESET ROLE;
 DROP ROLE siamese_reader;
-DROP TABLE asked, bins, decision, left_out, ranked, other_pair, other_print, other, pair;
+DROP TABLE asked, bins, decision, left_out, moved, ranked, other_pair, other_print, other, pair;
 DROP VIEW rate, random_rate, calibration;
 DROP EXTENSION siamese CASCADE;
 DROP TABLE print, specimen;
