@@ -472,7 +472,7 @@ COMMENT ON COLUMN siamese.model.fingerprint IS '64 bits of a SHA-256 over defini
 COMMENT ON COLUMN siamese.model.definition IS 'the definition of the network as it was trained, with the changes by train()''s options';
 COMMENT ON COLUMN siamese.model.metric IS 'distance of its embeddings; NULL, as are the dimensions, for a network with a layer "pair", which has no embeddings';
 COMMENT ON COLUMN siamese.model.calibration IS 'fitted on held-out identities: threshold of ~=, log odds by distance (at "prior"), thresholds by false-accept rate with 95 % intervals, and the numbers of identities, groups, samples and pairs behind them; to embeddings applies the calibration of the version that the setting siamese.model names, if it has their fingerprint; else that of the newest finished version with the fingerprint, under the name that has had it longest on this server';
-COMMENT ON COLUMN siamese.model.scores IS 'error rates of the epoch that was kept, on held-out identities, with 95 % intervals over them (null for fewer than five)';
+COMMENT ON COLUMN siamese.model.scores IS 'error rates of the epoch that was kept, on held-out identities, or of siamese.calibrate() on its own, with 95 % intervals over them (null for fewer than five)';
 COMMENT ON COLUMN siamese.model.created_by IS 'owner of the name, the same for all of its versions: this role, its members and superusers may make versions of the name, rename it and drop it';
 COMMENT ON COLUMN siamese.model.options IS 'the options of train(); "start" names the version that was used';
 COMMENT ON COLUMN siamese.model.finished_at IS 'NULL while the version is being trained: until then only name@version refers to it';

@@ -18,10 +18,10 @@
 #include "model/stored_calibration.h"
 #include "training/example_pairs.h"
 #include "training/examples.h"
+#include "training/held_out_error.h"
 #include "training/reference_calibration_fit.h"
 #include "verification/bootstrap.h"
 #include "verification/calibration.h"
-#include "verification/score.h"
 
 /* With fewer labels of two genuine samples, or groups of them, nothing can be said about how they differ. */
 static void
@@ -59,6 +59,7 @@ static Jsonb *
 scores_to_jsonb(const Evaluation *evaluation)
 {
 	const PairDistances *pairs = &evaluation->pairs;
+	HeldOutError error;
 	StringInfoData text;
 
 	initStringInfo(&text);
@@ -66,14 +67,8 @@ scores_to_jsonb(const Evaluation *evaluation)
 	if (evaluation->examples->grouped)
 		appendStringInfo(&text, "\"calibrated_groups\": %d, ", pairs->groups);
 	appendStringInfo(&text, "\"calibrated_samples\": %d", pairs->samples);
-	for (int kind = PAIR_RANDOM; kind <= PAIR_SKILLED; kind++)
-		if (pairs->set[kind].count > 0)
-		{
-			Score		score = score_pairs(&pairs->set[PAIR_GENUINE], &pairs->set[kind]);
-
-			appendStringInfo(&text, ", \"%s\": {\"eer\": %.6g, \"auc\": %.6g}", pair_kind_name((PairKind) kind),
-							 score.eer, score.auc);
-		}
+	held_out_error(pairs, evaluation->seed, &error);
+	held_out_error_append(&text, &error);
 	appendStringInfoChar(&text, '}');
 	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text.data)));
 }

@@ -85,7 +85,7 @@ model_lock_name(const char *name, bool session)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_IN_USE),
 				 errmsg("model \"%s\" is being trained by another session", name),
-				 errhint("siamese.training shows its progress.")));
+				 errhint("siamese.training_progress shows how far it is.")));
 	if (session)
 		session_tag = tag;
 }

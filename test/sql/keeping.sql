@@ -53,5 +53,10 @@ CALL siamese.train('groups', 'SELECT image, signer, true, signer % 20 FROM speci
 SELECT siamese.calibrate('three', 'SELECT image, signer FROM specimen WHERE genuine AND signer BETWEEN 21 AND 26');
 SELECT siamese.calibrate('three', 'SELECT image, signer FROM specimen WHERE genuine AND signer BETWEEN 21 AND 30');
 
+-- its scores have the intervals that evaluate() gives for the same people
+SELECT bool_and(abs((scores #>> '{random,eer}')::float8 - eer) < 1e-5) AS eer, bool_and(abs((scores #>> '{random,eer_low}')::float8 - eer_low) < 0.01) AS low,
+	bool_and(abs((scores #>> '{random,eer_high}')::float8 - eer_high) < 0.01) AS high
+	FROM siamese.model, siamese.evaluate('three', 'SELECT image, signer FROM specimen WHERE genuine AND signer BETWEEN 21 AND 30') WHERE name = 'three' AND version = 3;
+
 DROP EXTENSION siamese CASCADE;
 DROP TABLE specimen, person;
