@@ -4,8 +4,7 @@
  * The sigma-lognormal model (O'Reilly and Plamondon 2009): stroke i begins at t0; its speed is D times the log-normal density of
  * (t - t0) with parameters mu and sigma; its direction turns from one angle to another in proportion to the distance covered; the
  * velocity of the pen is the sum over all strokes.  Such a stroke is an arc of a circle, so that the position has a closed form
- * and no velocity is integrated.  mu and sigma follow from the stroke's duration and asymmetry as in Berio, Akten, Leymarie,
- * Grierson and Plamondon 2017; the log-normal is truncated at three standard deviations, which span the "duration".
+ * and no velocity is integrated.  The log-normal is truncated at three standard deviations, which span the stroke's time.
  */
 #include "sample/sample_internal.h"
 
@@ -29,6 +28,12 @@ typedef struct Arc
 	double		across;			/* end minus beginning, x and y */
 	double		up;
 } Arc;
+
+double
+sample_stroke_seconds(const SampleStroke *stroke)
+{
+	return 2.0 * exp(stroke->mu) * sinh(CUT * stroke->sigma);
+}
 
 static double
 arc_middle(const Arc *arc)
@@ -65,12 +70,12 @@ arcs_prepare(const SampleMotion *motion, Arc *arc)
 		const SampleStroke *stroke = &motion->stroke[i];
 
 		if (i > 0)
-			begin += motion->stroke[i - 1].duration * stroke->onset;
+			begin += sample_stroke_seconds(stroke - 1) * stroke->onset;
 		begin += stroke->pause;
-		arc[i].sigma = sqrt(-log(1.0 - stroke->asymmetry));
-		arc[i].mu = log(stroke->duration / (2.0 * sinh(CUT * arc[i].sigma)));
+		arc[i].sigma = stroke->sigma;
+		arc[i].mu = stroke->mu;
 		arc[i].begin = begin;
-		arc[i].end = begin + stroke->duration;
+		arc[i].end = begin + sample_stroke_seconds(stroke);
 		arc[i].origin = begin - exp(arc[i].mu - CUT * arc[i].sigma);
 		arc_shape(&arc[i], x, y, stroke);
 		x = stroke->x;
@@ -192,39 +197,33 @@ track_tremble(SampleTrack *track, double tremor, Random *random)
 	}
 }
 
+/* How much of its pressure a pen has that came down, or will be lifted, so many points from here. */
+static double
+ramp_at(int points, int ramp)
+{
+	return points < ramp ? 0.3 + 0.7 * sin(M_PI / 2.0 * points / ramp) : 1.0;
+}
+
 /* Pressure rises after the pen comes down and falls before it is lifted; it decreases with speed and varies slowly. */
 static void
-track_press(SampleTrack *track, double fade, Random *random)
+track_press(SampleTrack *track, const SampleManner *manner, Random *random)
 {
-	const int	ramp = SAMPLE_RATE * 3 / 100;
+	int			ramp = (int) (manner->ramp * SAMPLE_RATE) + 1;
 	double		waver = 0.0;
 	int			since = 0;
 
 	for (int k = 0; k < track->points; k++)
 	{
 		waver = 0.97 * waver + 0.008 * sample_normal(random, 1.0);
-		if (track->pressure[k] <= 0.0)
-		{
-			since = 0;
-			continue;
-		}
-		since++;
-		track->pressure[k] *= 1.0 + waver - fade * track->speed[k] / (track->speed[k] + 80.0);
-		if (since < ramp)
-			track->pressure[k] *= 0.35 + 0.65 * since / ramp;
+		since = track->pressure[k] > 0.0 ? since + 1 : 0;
+		track->pressure[k] *= (1.0 + waver - manner->fade * track->speed[k] / (track->speed[k] + 80.0)) * ramp_at(since, ramp);
 	}
 	since = 0;
 	for (int k = track->points - 1; k >= 0; k--)
 	{
-		if (track->pressure[k] <= 0.0)
-		{
-			since = 0;
-			continue;
-		}
-		since++;
-		if (since < ramp)
-			track->pressure[k] *= 0.25 + 0.75 * since / ramp;
-		track->pressure[k] = clamp(track->pressure[k], 0.03, 1.0);
+		since = track->pressure[k] > 0.0 ? since + 1 : 0;
+		if (since > 0)
+			track->pressure[k] = clamp(track->pressure[k] * ramp_at(since, ramp / 2), 0.03, 1.0);
 	}
 }
 
@@ -242,7 +241,7 @@ motion_limit(SampleMotion *motion, const Arc *arc)
 	faster = SAMPLE_SECONDS / seconds;
 	for (int i = 0; i < motion->strokes; i++)
 	{
-		motion->stroke[i].duration *= faster;
+		motion->stroke[i].mu += log(faster);
 		motion->stroke[i].pause *= faster;
 	}
 	return SAMPLE_SECONDS;
@@ -333,7 +332,7 @@ sample_motion_track(SampleMotion *motion, const SampleManner *manner, Random *ra
 	}
 	host_release(host, air);
 	track_tremble(track, manner->tremor, random);
-	track_press(track, manner->fade, random);
+	track_press(track, manner, random);
 	return true;
 }
 

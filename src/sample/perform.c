@@ -1,23 +1,50 @@
 /*
  * perform.c: a plan written once, by its signer or by a forger.
  *
- * Signers repeat their own movements: targets, turns and timing vary by their variability.  Forgers know the shape but not the
- * movements: they aim at the same corners with their own rhythm, pressure and fluency, slower, with more tremor and hesitation.
- * Their errors are of two kinds: in how they perceive the shape (the same each time: proportions, slant, letters), and in writing
- * it (different each time).
+ * What differs between two signatures of a person is mostly common to all of a signature, or changes slowly along it: one draw of
+ * tempo, fluency and size for all strokes, and slow waves (Galbally, Fierrez, Ortega-Garcia, Plamondon 2012, "Synthetic on-line
+ * signature generation", part I).  Noise that is independent from stroke to stroke looks like damage.
+ *
+ * Forgers know the shape but not the movements: they aim at the same corners with rhythm, pressure and fluency between their own
+ * and the signer's, mostly slower, with hesitation.  Their errors are of two kinds: in how they perceive the shape (the same each
+ * time: proportions, slant, letters), and in writing it (different each time, as for everybody).
  */
 #include "sample/sample_internal.h"
 
 #include <string.h>
 
-/* Errors of a performance, relative to those of an average signer. */
+/* A slow sine along the signature. */
+typedef struct Wave
+{
+	double		strength;
+	double		cycles;			/* from the first stroke to the last */
+	double		phase;
+} Wave;
+
+static Wave
+wave_draw(Random *random, double strength)
+{
+	Wave		wave;
+
+	wave.strength = strength;
+	wave.cycles = random_range(random, 0.5, 2.0);
+	wave.phase = random_range(random, 0.0, 2.0 * M_PI);
+	return wave;
+}
+
+static double
+wave_at(const Wave *wave, double along)
+{
+	return wave->strength * sin(2.0 * M_PI * wave->cycles * along + wave->phase);
+}
+
+/* Errors of shape in a performance, relative to those of an average signer. */
 typedef struct Errors
 {
 	double		whole;			/* size, slant, rotation, baseline */
 	double		group;			/* letters: proportions and gaps */
 	double		corner;
 	double		turn;
-	double		timing;
 } Errors;
 
 /* Distorts the targets: the whole, then letters, then corners.  height: the x-height. */
@@ -29,7 +56,7 @@ motion_distort(SampleMotion *motion, double height, const Errors *errors, Random
 	double		shear = sample_normal(random, 0.055 * errors->whole);
 	double		slope = sample_normal(random, 0.03 * errors->whole);
 	double		arch = sample_normal(random, 0.0006 * errors->whole);
-	double		corner = 0.066 * height;
+	double		corner = 0.1 * height;
 	double		gap = 0.0;
 	double		lift = 0.0;
 	double		group_x = 1.0;
@@ -55,36 +82,48 @@ motion_distort(SampleMotion *motion, double height, const Errors *errors, Random
 		{
 			group = motion->stroke[i].group;
 			origin = *x;
-			gap += sample_normal(random, 1.8 * corner * errors->group);
-			lift = 0.6 * lift + sample_normal(random, 1.1 * corner * errors->group);
-			group_x = sample_factor(random, 0.08 * errors->group);
-			group_y = sample_factor(random, 0.06 * errors->group);
+			gap += sample_normal(random, 1.45 * corner * errors->group);
+			lift = 0.6 * lift + sample_normal(random, 0.9 * corner * errors->group);
+			group_x = sample_factor(random, 0.095 * errors->group);
+			group_y = sample_factor(random, 0.07 * errors->group);
 		}
-		wander_x = 0.4 * wander_x + sample_normal(random, error);
-		wander_y = 0.4 * wander_y + sample_normal(random, error);
+		wander_x = 0.7 * wander_x + sample_normal(random, 0.75 * error);
+		wander_y = 0.7 * wander_y + sample_normal(random, 0.75 * error);
 		new_x = origin + (*x - origin) * group_x + gap + wander_x;
 		*y = *y * group_y + lift + wander_y;
 		*x = new_x * scale_x + shear * *y;
 		*y = *y * scale_y + slope * new_x + arch * new_x * new_x;
 		if (i >= 0)
-			motion->stroke[i].bend += sample_normal(random, 0.09 * errors->turn);
+			motion->stroke[i].bend += sample_normal(random, 0.12 * errors->turn);
 	}
 }
 
+/*
+ * How a performance changes the movements: a share of the range within which duplicates still look like the same hand's
+ * (README.md), with one draw of each for all strokes, and slow waves.
+ */
 static void
-motion_retime(SampleMotion *motion, double timing, Random *random)
+motion_retime(SampleMotion *motion, double share, Random *random)
 {
-	double		tempo = sample_factor(random, 0.06 * timing);
-	double		press = sample_factor(random, 0.07 * timing);
+	double		mu = share * random_range(random, -0.25, 0.26);
+	double		sigma = share * random_range(random, -0.29, 0.33);
+	double		onset = share * random_range(random, -0.085, 0.083);
+	double		pause = sample_factor(random, 1.2 * share);
+	double		press = sample_factor(random, 0.35 * share);
+	Wave		tempo = wave_draw(random, 0.075);
+	Wave		pressure = wave_draw(random, 0.075);
 
 	for (int i = 0; i < motion->strokes; i++)
 	{
 		SampleStroke *stroke = &motion->stroke[i];
+		double		along = (i + 0.5) / motion->strokes;
 
-		stroke->duration *= tempo * sample_factor(random, 0.06 * timing);
-		stroke->onset = clamp(stroke->onset + sample_normal(random, 0.015 * timing), 0.3, 0.95);
-		stroke->asymmetry = clamp(stroke->asymmetry * sample_factor(random, 0.1 * timing), 0.02, 0.4);
-		stroke->pressure = clamp(press * stroke->pressure + sample_normal(random, 0.03 * timing), 0.12, 1.0);
+		stroke->mu = stroke->mu * (1.0 + mu) + wave_at(&tempo, along) + sample_normal(random, 0.08);
+		stroke->sigma = clamp(stroke->sigma * (1.0 + sigma), SAMPLE_SIGMA_LEAST, SAMPLE_SIGMA_MOST);
+		stroke->onset = clamp(stroke->onset + onset, 0.3, 0.95);
+		stroke->pause *= pause;
+		stroke->pressure = clamp(press * stroke->pressure * exp(wave_at(&pressure, along)) + sample_normal(random, 0.04),
+								 0.12, 1.0);
 	}
 }
 
@@ -126,22 +165,23 @@ motion_add(SampleMotion *motion, double height, double probability, Random *rand
 	stroke->y = (stroke[-1].y + stroke[1].y) / 2.0 + sample_normal(random, 0.15 * height);
 	stroke->bend /= 2.0;
 	stroke[1].bend /= 2.0;
-	stroke->duration *= 0.8;
-	stroke[1].duration *= 0.8;
+	stroke->mu -= 0.2;
+	stroke[1].mu -= 0.2;
 }
 
 static void
 perform_genuine(const SamplePlan *plan, SampleMotion *motion, SampleManner *manner, Random *random)
 {
-	double		own = plan->variability * sample_factor(random, 0.3);
-	Errors		errors = {sqrt(own), own, own, own, own};
+	double		own = plan->variability * sample_factor(random, 0.2);
+	Errors		errors = {sqrt(own), own, own, own};
 
 	motion_omit(motion, plan->omission, random);
 	motion_distort(motion, plan->height, &errors, random);
-	motion_retime(motion, own, random);
+	motion_retime(motion, random_range(random, 0.0, 0.25) * own, random);
 	motion_add(motion, plan->height, 0.06 * own, random);
 	manner->tremor = plan->hand.tremor * sample_factor(random, 0.2);
 	manner->fade = plan->hand.fade;
+	manner->ramp = plan->hand.ramp;
 }
 
 /* Forgers pause before the next letter, or lift the pen. */
@@ -163,22 +203,54 @@ motion_hesitate(SampleMotion *motion, double caution, Random *random)
 	}
 }
 
+/* The hand that a forger takes on: own habits, the share "fluency" of the way to the signer's. */
+static void
+hand_blend(SampleHand *hand, const SampleHand *signer, double fluency)
+{
+	hand->mu += fluency * (signer->mu - hand->mu);
+	hand->sigma += fluency * (signer->sigma - hand->sigma);
+	hand->growth += fluency * (signer->growth - hand->growth);
+	hand->onset += fluency * (signer->onset - hand->onset);
+	hand->pause += fluency * (signer->pause - hand->pause);
+	hand->pressure += fluency * (signer->pressure - hand->pressure);
+	hand->contrast += fluency * (signer->contrast - hand->contrast);
+	hand->drift += fluency * (signer->drift - hand->drift);
+	hand->fade += fluency * (signer->fade - hand->fade);
+	hand->ramp += fluency * (signer->ramp - hand->ramp);
+}
+
+/* Timing and pressure of strokes as the forger writes them, partly with what marks the signer's own. */
+static void
+motion_imitate(SampleMotion *motion, const SampleHand *hand, const SamplePlan *plan, double fluency, Random *random)
+{
+	sample_time(motion, hand, plan->height, random);
+	for (int i = 0; i < motion->strokes; i++)
+	{
+		SampleStroke *stroke = &motion->stroke[i];
+		const SampleStroke *model = &plan->motion.stroke[i];
+
+		stroke->mu += fluency * (model->mu - plan->hand.mu - (stroke->mu - hand->mu));
+		stroke->sigma += fluency * (model->sigma - stroke->sigma);
+		stroke->pressure += fluency * (model->pressure - stroke->pressure);
+	}
+}
+
 static void
 perform_forged(const SamplePlan *plan, uint64_t seed, int signer, int sample, SampleMotion *motion, SampleManner *manner,
 			   Random *random)
 {
 	Random		forger = sample_stream(seed, SAMPLE_FOR_FORGER, signer, sample % SAMPLE_FORGERS);
 	SampleHand	hand;
-	double		skill = random_range(&forger, 2.0, 3.5);
-	double		caution = random_range(&forger, 0.2, 1.0);
-	double		slowness = random_range(&forger, 1.0, 1.6);
+	double		skill = random_range(&forger, 1.25, 2.5);
+	double		caution = random_range(&forger, 0.0, 1.0);
+	double		slowness = random_range(&forger, 0.9, 1.3);
 	double		steadiness = 0.5 + 0.5 * plan->variability;	/* a variable signature is harder to copy */
-	double		own = skill * steadiness * sample_factor(random, 0.15);
-	Errors		perceived = {0.6 * skill, 0.5 * skill, 0.4 * skill, 0.5 * skill, 0.0};
-	Errors		executed = {0.45 * own, 0.4 * own, 0.35 * own, 0.4 * own, 1.0};
+	double		own = steadiness * sample_factor(random, 0.15);
+	Errors		perceived = {skill, 0.8 * skill, 0.7 * skill, 0.8 * skill};
+	Errors		executed = {0.5 * own, own, own, own};
 	double		goal_x[SAMPLE_STROKES];
 	double		goal_y[SAMPLE_STROKES];
-	double		fluency = random_range(&forger, 0.3, 0.7);
+	double		fluency = random_range(&forger, 0.2, 0.7);
 
 	/* the shape as perceived: the visible corners, with systematic errors */
 	sample_motion_corners(motion, goal_x, goal_y);
@@ -191,15 +263,17 @@ perform_forged(const SamplePlan *plan, uint64_t seed, int signer, int sample, Sa
 
 	/* the forger's own timing and pressure */
 	sample_hand(&forger, &hand);
-	hand.tempo = slowness * (0.5 * hand.tempo + 0.5 * plan->hand.tempo);
-	hand.onset = clamp((1.0 - fluency) * hand.onset + fluency * plan->hand.onset + 0.05 * caution, 0.4, 0.75);
-	hand.tremor *= 1.0 + 2.0 * caution;
-	sample_time(motion, &hand, plan->height, &forger);
+	hand_blend(&hand, &plan->hand, fluency);
+	hand.mu += log(slowness);
+	hand.onset += 0.05 * caution;
+	hand.tremor *= 1.0 + caution;
+	motion_imitate(motion, &hand, plan, fluency, &forger);
+	motion_retime(motion, random_range(&forger, 0.4, 0.65), &forger);
 
 	/* this performance */
 	motion_omit(motion, plan->omission, random);
 	motion_distort(motion, plan->height, &executed, random);
-	motion_retime(motion, executed.timing, random);
+	motion_retime(motion, random_range(random, 0.0, 0.25) * own, random);
 	motion_hesitate(motion, caution, random);
 	for (int i = 0; i < motion->strokes; i++)
 	{
@@ -207,9 +281,10 @@ perform_forged(const SamplePlan *plan, uint64_t seed, int signer, int sample, Sa
 		goal_y[i] = motion->stroke[i].y;
 	}
 	sample_motion_fit(motion, goal_x, goal_y, 3);
-	motion_add(motion, plan->height, 0.06 * skill, random);
+	motion_add(motion, plan->height, 0.12 * skill, random);
 	manner->tremor = hand.tremor * sample_factor(random, 0.2);
 	manner->fade = hand.fade;
+	manner->ramp = hand.ramp;
 }
 
 void

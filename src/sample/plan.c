@@ -12,147 +12,16 @@
 #define CLUSTERS 40
 #define PLAN_STROKES (SAMPLE_STROKES - 8)	/* a performance may add some; surplus strokes replace the last one */
 
-typedef enum Layout
-{
-	LAYOUT_NAME,				/* one name */
-	LAYOUT_INITIAL_NAME,		/* an initial and a name */
-	LAYOUT_TWO_NAMES,
-	LAYOUT_MONOGRAM,			/* two or three initials */
-	LAYOUT_WAVE,				/* a capital followed by a wave */
-	LAYOUTS
-} Layout;
-
-typedef enum Paraph
-{
-	PARAPH_NONE,
-	PARAPH_TAIL,				/* the last stroke is prolonged */
-	PARAPH_UNDERLINE,			/* back below the name and forth again, without lifting */
-	PARAPH_RULE,				/* a separate line below the name */
-	PARAPH_ZIGZAG,
-	PARAPH_LOOP,				/* around and through the name */
-	PARAPH_POINTS,
-	PARAPHS
-} Paraph;
-
-/* The style of writing: first that of the family, then mixed with the signer's own. */
-typedef struct Style
-{
-	double		slant;			/* tangent */
-	double		width;			/* of letters, relative */
-	double		spacing;
-	double		round;			/* factor for bends */
-	double		tall;			/* factor for ascenders and descenders */
-	double		capital;		/* size of capitals, relative */
-	double		wear;			/* how much lower-case letters are flattened towards the end, 0 to 1 */
-	double		rise;			/* of the baseline, tangent */
-	double		joined;			/* probability that a letter is joined to the previous one */
-	Layout		layout;
-	Paraph		paraph;
-	char		name[2][10];	/* capital first; "" for none */
-} Style;
-
 typedef struct Builder
 {
 	SampleMotion *motion;
-	Style		style;
+	SampleStyle		style;
 	double		x;				/* start of the next letter, letter units */
 	uint64_t	seed;
 	uint64_t	signer;
 	uint64_t	cluster;
 	Random		random;
 } Builder;
-
-static void
-name_draw(Random *random, char *name, int length)
-{
-	static const char consonants[] = "bcdfghhjkllmmnnnpqrrrsssttvwxyz";
-	static const char vowels[] = "aaaeeeeiiioouuy";
-	bool		vowel = random_uniform(random) < 0.65;
-
-	name[0] = (char) ('A' + random_below(random, 26));
-	for (int i = 1; i < length; i++)
-	{
-		name[i] = vowel ? vowels[random_below(random, sizeof vowels - 1)]
-			: consonants[random_below(random, sizeof consonants - 1)];
-		vowel = random_uniform(random) < (vowel ? 0.15 : 0.8);
-	}
-	name[length] = '\0';
-}
-
-static void
-style_names(Random *random, Style *style)
-{
-	memset(style->name, 0, sizeof style->name);
-	switch (style->layout)
-	{
-		case LAYOUT_NAME:
-			name_draw(random, style->name[0], 5 + (int) random_below(random, 4));
-			break;
-		case LAYOUT_INITIAL_NAME:
-			name_draw(random, style->name[0], 1);
-			name_draw(random, style->name[1], 4 + (int) random_below(random, 4));
-			break;
-		case LAYOUT_TWO_NAMES:
-			name_draw(random, style->name[0], 3 + (int) random_below(random, 3));
-			name_draw(random, style->name[1], 4 + (int) random_below(random, 3));
-			break;
-		case LAYOUT_MONOGRAM:
-			name_draw(random, style->name[0], 1);
-			name_draw(random, style->name[1], 1 + (int) random_below(random, 2));
-			break;
-		default:
-			name_draw(random, style->name[0], 2 + (int) random_below(random, 2));
-			break;
-	}
-}
-
-static void
-style_draw(Random *random, Style *style)
-{
-	static const Layout layouts[] = {LAYOUT_NAME, LAYOUT_NAME, LAYOUT_NAME, LAYOUT_INITIAL_NAME, LAYOUT_INITIAL_NAME,
-		LAYOUT_TWO_NAMES, LAYOUT_TWO_NAMES, LAYOUT_MONOGRAM, LAYOUT_WAVE, LAYOUT_WAVE};
-	static const Paraph paraphs[] = {PARAPH_NONE, PARAPH_NONE, PARAPH_NONE, PARAPH_NONE, PARAPH_TAIL, PARAPH_TAIL,
-		PARAPH_TAIL, PARAPH_UNDERLINE, PARAPH_UNDERLINE, PARAPH_RULE, PARAPH_ZIGZAG, PARAPH_LOOP, PARAPH_POINTS};
-
-	style->slant = 0.28 + sample_normal(random, 0.26);
-	style->width = 1.05 * sample_factor(random, 0.2);
-	style->spacing = sample_normal(random, 1.6);
-	style->round = clamp(1.0 + sample_normal(random, 0.2), 0.55, 1.4);
-	style->tall = 0.95 * sample_factor(random, 0.18);
-	style->capital = 1.15 * sample_factor(random, 0.24);
-	style->wear = clamp(random_range(random, -0.2, 1.1), 0.0, 0.95);
-	style->rise = 0.04 + sample_normal(random, 0.07);
-	style->joined = random_uniform(random) < 0.7 ? 1.0 : random_range(random, 0.3, 0.9);
-	style->layout = layouts[random_below(random, sizeof layouts / sizeof layouts[0])];
-	style->paraph = paraphs[random_below(random, sizeof paraphs / sizeof paraphs[0])];
-	style_names(random, style);
-}
-
-/* A signer's style is a mixture of the family's and an individual one. */
-static void
-style_mix(Random *random, const Style *own, Style *style)
-{
-	double		keep = random_range(random, 0.35, 0.75);
-
-	style->slant = keep * style->slant + (1.0 - keep) * own->slant;
-	style->width = keep * style->width + (1.0 - keep) * own->width;
-	style->spacing = keep * style->spacing + (1.0 - keep) * own->spacing;
-	style->round = keep * style->round + (1.0 - keep) * own->round;
-	style->tall = keep * style->tall + (1.0 - keep) * own->tall;
-	style->capital = keep * style->capital + (1.0 - keep) * own->capital;
-	style->wear = keep * style->wear + (1.0 - keep) * own->wear;
-	style->rise = keep * style->rise + (1.0 - keep) * own->rise;
-	if (random_uniform(random) < 0.5)
-		style->joined = own->joined;
-	if (random_uniform(random) < 0.45)
-		style->paraph = own->paraph;
-	if (random_uniform(random) >= 0.06)
-	{
-		if (random_uniform(random) < 0.45)
-			style->layout = own->layout;
-		style_names(random, style);
-	}
-}
 
 /* Adds a stroke to (x, y), in letter units before slanting. */
 static SampleStroke *
@@ -196,7 +65,7 @@ builder_letter(Builder *builder, char letter, double wear, bool join)
 {
 	const SampleGlyph *glyph = sample_glyph(letter);
 	bool		capital = letter < 'a';
-	const Style *style = &builder->style;
+	const SampleStyle *style = &builder->style;
 	double		width = style->width * (1.0 - 0.25 * wear) * (capital ? style->capital : 1.0);
 	double		form[SAMPLE_GLYPH_POINTS][3];
 	int			body = glyph->count - glyph->late;
@@ -254,7 +123,7 @@ builder_postpone(Builder *builder, int first)
 static void
 builder_word(Builder *builder, const char *name)
 {
-	const Style *style = &builder->style;
+	const SampleStyle *style = &builder->style;
 	int			first = builder->motion->strokes;
 	int			length = (int) strlen(name);
 	bool		late = random_uniform(&builder->random) < 0.7;
@@ -308,6 +177,77 @@ builder_wave(Builder *builder)
 	builder->x += pitch;
 }
 
+/* Strokes of square characters, in tenths of the square, bends in degrees. */
+typedef struct SquareStroke
+{
+	int8_t		from_x;
+	int8_t		from_y;
+	int8_t		to_x;
+	int8_t		to_y;
+	int8_t		bend;
+	int8_t		then_x;			/* a second part, from there; 0 and 0: none */
+	int8_t		then_y;
+	int8_t		then_bend;
+} SquareStroke;
+
+static const SquareStroke square_strokes[] = {
+	{1, 8, 9, 9, 0, 0, 0, 0},	/* horizontal */
+	{2, 5, 8, 6, 0, 0, 0, 0},
+	{0, 1, 10, 1, 0, 0, 0, 0},
+	{5, 10, 5, 0, 0, 0, 0, 0},	/* vertical */
+	{2, 8, 2, 1, 0, 0, 0, 0},
+	{5, 10, 5, 0, 0, -2, 1, -20},	/* with a hook */
+	{5, 9, 1, 0, -25, 0, 0, 0}, /* falling to the left */
+	{6, 6, 3, 3, -20, 0, 0, 0},
+	{5, 6, 10, 0, 25, 0, 0, 0}, /* falling to the right */
+	{2, 8, 8, 8, 0, 0, -6, 0},	/* a corner */
+	{2, 6, 7, 6, 0, -3, -4, -40},
+	{4, 10, 6, 9, 0, 0, 0, 0},	/* a dot */
+	{2, 4, 3, 3, 0, 0, 0, 0},
+	{2, 9, 2, 3, 0, 7, 0, 60},	/* down and around */
+};
+
+/* A square character: some strokes, from above to below, each but the first lifted or linked to the one before. */
+static void
+builder_character(Builder *builder, double size)
+{
+	Random	   *random = &builder->random;
+	int			count = 4 + (int) random_below(random, 5);
+	double		unit = 2.2 * size;
+	double		width = builder->style.width * unit;
+
+	for (int i = 0; i < count; i++)
+	{
+		uint32_t	kind = random_below(random, sizeof square_strokes / sizeof square_strokes[0]);
+		const SquareStroke *stroke = &square_strokes[kind];
+		double		down = 3.0 - 6.0 * i / (count - 1) + sample_normal(random, 1.0);	/* earlier ones lie higher */
+		double		over = sample_normal(random, 1.0);
+		double		length = random_range(random, 0.5, 0.9);
+		bool		linked = i > 0 && random_uniform(random) < 0.35 * builder->style.joined;
+		double		x = 5.0 + over + length * (stroke->from_x - 5.0);
+		double		y = 5.0 + down + length * (stroke->from_y - 5.0);
+		double		end_x = 5.0 + over + length * (stroke->to_x - 5.0);
+		double		end_y = 5.0 + down + length * (stroke->to_y - 5.0);
+
+		builder_add(builder, builder->x + width * x, unit * y, 0.0, !linked);
+		builder_add(builder, builder->x + width * end_x, unit * end_y, stroke->bend + sample_normal(random, 8.0), false);
+		if (stroke->then_x != 0 || stroke->then_y != 0)
+			builder_add(builder, builder->x + width * (end_x + length * stroke->then_x),
+						unit * (end_y + length * stroke->then_y), stroke->then_bend + sample_normal(random, 8.0), false);
+	}
+	builder->x += width * random_range(random, 10.0, 13.0);
+	builder->motion->groups++;
+}
+
+static void
+builder_characters(Builder *builder)
+{
+	int			count = 2 + (int) random_below(&builder->random, 2);
+
+	for (int i = 0; i < count; i++)
+		builder_character(builder, builder->style.capital);
+}
+
 static void
 builder_paraph(Builder *builder)
 {
@@ -319,19 +259,19 @@ builder_paraph(Builder *builder)
 
 	switch (builder->style.paraph)
 	{
-		case PARAPH_TAIL:
+		case SAMPLE_PARAPH_TAIL:
 			builder_range(builder, right + 12.0, right + 40.0, -8.0, 14.0, -60.0, 70.0);
 			break;
-		case PARAPH_UNDERLINE:
+		case SAMPLE_PARAPH_UNDERLINE:
 			builder_range(builder, right + 3.0, right + 10.0, 2.0, 8.0, 60.0, 60.0);
 			builder_range(builder, 0.0, 0.4 * right, low, low, -110.0, -20.0);
 			builder_range(builder, 0.7 * right, 1.15 * right, low - 3.0, low + 4.0, 30.0, 150.0);
 			break;
-		case PARAPH_RULE:
+		case SAMPLE_PARAPH_RULE:
 			builder_range(builder, -0.1 * right, 0.3 * right, low, low, 0.0, 0.0)->lift = true;
 			builder_range(builder, 0.8 * right, 1.15 * right, low, low + 6.0, -25.0, 25.0);
 			break;
-		case PARAPH_ZIGZAG:
+		case SAMPLE_PARAPH_ZIGZAG:
 			builder_range(builder, 0.9 * right, 1.1 * right, low, low, -90.0, -90.0);
 			turns = 2 + (int) random_below(random, 2);
 			for (int i = 0; i < turns; i++)
@@ -341,13 +281,13 @@ builder_paraph(Builder *builder)
 				builder_range(builder, 0.6 * right, 1.1 * right, low - 3.0, low + 1.0, -20.0, 90.0);
 			}
 			break;
-		case PARAPH_LOOP:
+		case SAMPLE_PARAPH_LOOP:
 			builder_range(builder, right + 4.0, right + 14.0, 10.0, 20.0, 70.0, 70.0);
 			builder_range(builder, 0.2 * right, 0.5 * right, 20.0, 30.0, 60.0, 60.0);
 			builder_range(builder, -0.15 * right, 0.1 * right, -2.0, 8.0, 80.0, 80.0);
 			builder_range(builder, 0.9 * right, 1.3 * right, -4.0, 8.0, 20.0, 110.0);
 			break;
-		case PARAPH_POINTS:
+		case SAMPLE_PARAPH_POINTS:
 			for (int i = 0; i < 2; i++)
 			{
 				double		x = right + 4.0 + 5.0 * i;
@@ -387,13 +327,39 @@ builder_scale(Builder *builder, double height)
 	memmove(motion->stroke, motion->stroke + 1, motion->strokes * sizeof *motion->stroke);
 }
 
+static void
+builder_names(Builder *builder)
+{
+	Random	   *random = &builder->random;
+	SampleStroke *first = builder->motion->stroke;
+	bool		flourish = random_uniform(random) < 0.2;
+
+	if (flourish)
+	{
+		builder_range(builder, -15.0, -3.0, 0.0, 20.0, 0.0, 0.0)->lift = true;
+		builder->motion->groups++;
+	}
+	builder_word(builder, builder->style.name[0]);
+	if (flourish)
+	{
+		/* the pen stays down on its way to the capital */
+		first[1].lift = false;
+		first[1].bend = random_range(random, -2.4, 2.4);
+	}
+	if (builder->style.name[1][0] != '\0')
+	{
+		builder->x += random_range(random, -2.0, 7.0);
+		builder_word(builder, builder->style.name[1]);
+	}
+	if (builder->style.layout == SAMPLE_LAYOUT_WAVE)
+		builder_wave(builder);
+}
+
 void
 sample_plan(uint64_t seed, int signer, SamplePlan *plan)
 {
 	Builder		builder;
-	Style		own;
 	Random		family;
-	bool		flourish;
 	double		goal_x[SAMPLE_STROKES];
 	double		goal_y[SAMPLE_STROKES];
 
@@ -405,34 +371,16 @@ sample_plan(uint64_t seed, int signer, SamplePlan *plan)
 	builder.random = sample_stream(seed, SAMPLE_FOR_SIGNER, builder.signer, 0);
 	builder.cluster = random_below(&builder.random, CLUSTERS);
 	family = sample_stream(seed, SAMPLE_FOR_CLUSTER, builder.cluster, 0);
-	style_draw(&family, &builder.style);
-	style_draw(&builder.random, &own);
-	style_mix(&builder.random, &own, &builder.style);
+	sample_style(&family, &builder.random, &builder.style);
 	sample_hand(&builder.random, &plan->hand);
 	plan->height = 3.1 * sample_factor(&builder.random, 0.2);
-	plan->variability = clamp(sample_factor(&builder.random, 0.35), 0.5, 2.0);
+	plan->variability = clamp(sample_factor(&builder.random, 0.25), 0.5, 2.0);
 	plan->omission = random_range(&builder.random, 0.0, 0.12);
 
-	flourish = random_uniform(&builder.random) < 0.2;
-	if (flourish)
-	{
-		builder_range(&builder, -15.0, -3.0, 0.0, 20.0, 0.0, 0.0)->lift = true;
-		plan->motion.groups++;
-	}
-	builder_word(&builder, builder.style.name[0]);
-	if (flourish)
-	{
-		/* the pen stays down on its way to the capital */
-		plan->motion.stroke[1].lift = false;
-		plan->motion.stroke[1].bend = random_range(&builder.random, -2.4, 2.4);
-	}
-	if (builder.style.name[1][0] != '\0')
-	{
-		builder.x += random_range(&builder.random, -2.0, 7.0);
-		builder_word(&builder, builder.style.name[1]);
-	}
-	if (builder.style.layout == LAYOUT_WAVE)
-		builder_wave(&builder);
+	if (builder.style.layout == SAMPLE_LAYOUT_CHARACTERS)
+		builder_characters(&builder);
+	else
+		builder_names(&builder);
 	builder_paraph(&builder);
 	builder_scale(&builder, plan->height);
 
@@ -442,5 +390,5 @@ sample_plan(uint64_t seed, int signer, SamplePlan *plan)
 		goal_x[i] = plan->motion.stroke[i].x;
 		goal_y[i] = plan->motion.stroke[i].y;
 	}
-	sample_motion_fit(&plan->motion, goal_x, goal_y, 2);
+	sample_motion_fit(&plan->motion, goal_x, goal_y, 4);
 }

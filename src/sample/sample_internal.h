@@ -35,19 +35,62 @@ typedef struct SampleGlyph
 	SampleGlyphPoint point[SAMPLE_GLYPH_POINTS];
 } SampleGlyph;
 
+/* What a signature consists of; the names are in the style. */
+typedef enum SampleLayout
+{
+	SAMPLE_LAYOUT_NAME,				/* one name */
+	SAMPLE_LAYOUT_INITIAL_NAME,		/* an initial and a name */
+	SAMPLE_LAYOUT_TWO_NAMES,
+	SAMPLE_LAYOUT_MONOGRAM,			/* two or three initials */
+	SAMPLE_LAYOUT_WAVE,				/* a capital followed by a wave */
+	SAMPLE_LAYOUT_CHARACTERS,			/* two or three square characters of several strokes */
+	SAMPLE_LAYOUTS
+} SampleLayout;
+
+typedef enum SampleParaph
+{
+	SAMPLE_PARAPH_NONE,
+	SAMPLE_PARAPH_TAIL,				/* the last stroke is prolonged */
+	SAMPLE_PARAPH_UNDERLINE,			/* back below the name and forth again, without lifting */
+	SAMPLE_PARAPH_RULE,				/* a separate line below the name */
+	SAMPLE_PARAPH_ZIGZAG,
+	SAMPLE_PARAPH_LOOP,				/* around and through the name */
+	SAMPLE_PARAPH_POINTS,
+	SAMPLE_PARAPHS
+} SampleParaph;
+
+/* The style of writing: first that of the family, then mixed with the signer's own. */
+typedef struct SampleStyle
+{
+	double		slant;			/* tangent */
+	double		width;			/* of letters, relative */
+	double		spacing;
+	double		round;			/* factor for bends */
+	double		tall;			/* factor for ascenders and descenders */
+	double		capital;		/* size of capitals, relative */
+	double		wear;			/* how much lower-case letters are flattened towards the end, 0 to 1 */
+	double		rise;			/* of the baseline, tangent */
+	double		joined;			/* probability that a letter is joined to the previous one */
+	SampleLayout layout;
+	SampleParaph paraph;
+	char		name[2][10];	/* capital first; "" for none */
+} SampleStyle;
+
 /* How a person moves a pen; the shape that is written is in the plan. */
 typedef struct SampleHand
 {
-	double		tempo;			/* duration of a stroke as long as the x-height */
+	double		mu;				/* of the velocity profile of a stroke as long as the x-height */
+	double		sigma;			/* small: bell-shaped and short, large: a fast start and a long end */
 	double		growth;			/* exponent of duration over length of a stroke; 0: all strokes take equally long */
-	double		asymmetry;		/* of the velocity profile, 0.05 (bell-shaped) to 0.3 (fast start) */
 	double		onset;			/* share of a stroke after which the next one begins: small is fluent, large is angular */
-	double		irregular;		/* standard deviation of the logarithm of a stroke's duration */
+	double		irregular;		/* standard deviation of a stroke's mu */
+	double		pause;			/* seconds, median of the rests with the pen in the air */
 	double		tremor;			/* mm, root mean square, at 8 to 12 Hz */
 	double		pressure;		/* mean, 0 to 1 */
 	double		contrast;		/* how much heavier down strokes are than up strokes */
 	double		drift;			/* change of pressure from the first to the last stroke */
 	double		fade;			/* loss of pressure with speed */
+	double		ramp;			/* seconds in which the pressure rises after the pen comes down; it falls in half of that */
 } SampleHand;
 
 typedef struct SampleStroke
@@ -55,15 +98,21 @@ typedef struct SampleStroke
 	double		x;				/* target of the stroke, mm */
 	double		y;
 	double		bend;			/* turn, radians, counterclockwise */
-	double		duration;
+	double		mu;				/* of the log-normal velocity profile */
+	double		sigma;
 	double		onset;			/* share of the previous stroke after which this one begins */
 	double		pause;			/* before it */
-	double		asymmetry;
 	double		pressure;
 	int			group;			/* letter, or other part of the signature */
 	bool		lift;			/* pen-up */
 	bool		spare;			/* may be omitted sometimes (dots, crossings, ornaments) */
 } SampleStroke;
+
+/* The limits of mu and sigma of a hand's strokes. */
+#define SAMPLE_MU_LEAST (-2.2)
+#define SAMPLE_MU_MOST (-1.6)
+#define SAMPLE_SIGMA_LEAST 0.10
+#define SAMPLE_SIGMA_MOST 0.45
 
 /* A signature as movements: the signer's plan, or one performance of it. */
 typedef struct SampleMotion
@@ -80,6 +129,7 @@ typedef struct SampleManner
 {
 	double		tremor;			/* mm, root mean square, at 8 to 12 Hz */
 	double		fade;			/* loss of pressure with speed */
+	double		ramp;			/* seconds in which the pressure rises after the pen comes down */
 } SampleManner;
 
 typedef struct SamplePlan
@@ -111,8 +161,17 @@ typedef enum SamplePurpose
 	SAMPLE_FOR_GENUINE,			/* one performance */
 	SAMPLE_FOR_FORGED,
 	SAMPLE_FOR_PAPER,			/* pen, paper and scan of one sample */
+	SAMPLE_FOR_TABLET,			/* on which a signer and the forgers write */
 	SAMPLE_PURPOSES
 } SamplePurpose;
+
+/* A tablet, which records the pen 100 times a second. */
+typedef struct SampleTablet
+{
+	bool		hover;			/* it sees the pen in the air; if not, the record goes straight from one stroke to the next */
+	double		noise;			/* mm, standard deviation of a coordinate */
+	double		gamma;			/* of its pressure */
+} SampleTablet;
 
 /* stream.c */
 extern Random sample_stream(uint64_t seed, SamplePurpose purpose, uint64_t first, uint64_t second);
@@ -131,6 +190,9 @@ sample_noise(uint32_t bits)
 /* glyph.c; letter: 'a' to 'z' or 'A' to 'Z' */
 extern const SampleGlyph *sample_glyph(char letter);
 
+/* style.c */
+extern void sample_style(Random *family, Random *own, SampleStyle *style);
+
 /* plan.c */
 extern void sample_plan(uint64_t seed, int signer, SamplePlan *plan);
 
@@ -143,11 +205,17 @@ extern void sample_perform(const SamplePlan *plan, uint64_t seed, int signer, in
 						   SampleMotion *motion, SampleManner *manner, Random *random);
 
 /* motion.c */
+extern double sample_stroke_seconds(const SampleStroke *stroke);
 extern void sample_motion_corners(const SampleMotion *motion, double *x, double *y);	/* double [strokes] each */
 extern void sample_motion_fit(SampleMotion *motion, const double *x, const double *y, int rounds);
 extern bool sample_motion_track(SampleMotion *motion, const SampleManner *manner, Random *random, const Host *host,
 								SampleTrack *track, Status *status);
 extern void sample_track_release(const Host *host, SampleTrack *track);
+
+/* tablet.c */
+extern void sample_tablet(Random *random, SampleTablet *tablet);
+extern bool sample_record(const SampleTrack *track, const SampleTablet *tablet, Random *random, const Host *host,
+						  SampleSignature *result, Status *status);
 
 /* render.c */
 extern bool sample_render(const SampleTrack *track, Random *random, const Host *host, SampleSignature *result,

@@ -110,11 +110,11 @@ SELECT rate, impostors, threshold = (SELECT threshold FROM rate r WHERE r.rate =
 	far BETWEEN far_low AND far_high AND frr BETWEEN frr_low AND frr_high AS intervals
 	FROM siamese.thresholds('m', 'SELECT image, signer, genuine FROM other') t WHERE rate > 0.05;
 SELECT rate, threshold IS NULL AS refused, impostors IS NULL AND far IS NULL AS no_examples FROM siamese.thresholds('m') WHERE rate < 0.005;
-CREATE TABLE bins AS SELECT * FROM siamese.reliability('m', 'SELECT image, signer, genuine FROM other', 4);
+CREATE TABLE bins AS SELECT * FROM siamese.reliability('m', 'SELECT image, signer, genuine FROM other', 7);
 SELECT count(*) AS bins, abs(sum(weight) - 1) < 1e-9 AS whole, sum(pairs) = (SELECT count(*) FROM other_pair) AS pairs,
 	abs(max(ece) - sum(weight * abs(predicted - observed))) < 1e-12 AS ece, bool_and(observed BETWEEN observed_low AND observed_high) AS intervals FROM bins;
 WITH weighted AS (SELECT d, kind, p, CASE kind WHEN 'genuine' THEN 0.5 ELSE 0.25 END / count(*) OVER (PARTITION BY kind) AS w FROM other_pair),
-	binned AS (SELECT *, least(floor(4 * (sum(w) OVER (ORDER BY d) - w) + 1e-9), 3) + 1 AS bin FROM weighted)
+	binned AS (SELECT *, least(floor(7 * (sum(w) OVER (ORDER BY d) - w) + 1e-9), 6) + 1 AS bin FROM weighted)
 SELECT bool_and(abs(b.predicted - x.predicted) < 1e-6) AS predicted, bool_and(abs(b.observed - x.observed) < 1e-9) AS observed FROM bins b
 	JOIN (SELECT bin, sum(w * p) / sum(w) AS predicted, sum(w) FILTER (WHERE kind = 'genuine') / sum(w) AS observed FROM binned GROUP BY bin) x USING (bin);
 SELECT * FROM siamese.reliability('m', 'SELECT image, signer FROM other', 1);

@@ -125,7 +125,7 @@ static void
 test_stroke_is_sigma_lognormal(void **state)
 {
 	static const double bends[] = {0.0, 1.0, -2.6, 4.0};
-	const SampleManner steady = {0.0, 0.0};
+	const SampleManner steady = {0.0, 0.0, 0.0};
 
 	for (int i = 0; i < 4; i++)
 	{
@@ -146,7 +146,7 @@ test_stroke_is_sigma_lognormal(void **state)
 		double		covered = 0.0;
 		int			steps = 200;	/* between two points of the track */
 
-		*stroke = (SampleStroke) {.x = 9.0, .y = -1.0, .bend = bends[i], .duration = 0.4, .asymmetry = 0.15,
+		*stroke = (SampleStroke) {.x = 9.0, .y = -1.0, .bend = bends[i], .mu = mu, .sigma = sigma,
 			.pressure = 0.5};
 		assert_true(sample_motion_track(&motion, &steady, &random, host, &track, &status));
 		assert_true(fabs(track.x[track.points - 1] - 9.0) < 1e-9 && fabs(track.y[track.points - 1] + 1.0) < 1e-9);
@@ -270,6 +270,98 @@ shapes_apart(const double *a, const double *b)
 	for (int i = 0; i < 2 * SHAPE; i++)
 		sum += (a[i] - b[i]) * (a[i] - b[i]);
 	return sqrt(sum);
+}
+
+/*
+ * When a signer writes again, the strokes' tempo changes mostly for all alike, or slowly: the change of a stroke says much of
+ * that of the next one.  The limits of mu and sigma hold for every plan.
+ */
+static void
+test_a_day_is_common_to_all_strokes(void **state)
+{
+	double		square = 0.0;
+	double		product = 0.0;
+	int			performances = 0;
+
+	for (int i = 0; i < 300; i++)
+	{
+		static SamplePlan plan;
+		static SampleMotion motion;
+		SampleManner manner;
+		Random		random = random_stream(SEED, i);
+		double		change[SAMPLE_STROKES];
+
+		sample_plan(SEED, i, &plan);
+		sample_perform(&plan, SEED, i, 3, true, &motion, &manner, &random);
+		for (int k = 0; k < plan.motion.strokes; k++)
+		{
+			const SampleStroke *stroke = &plan.motion.stroke[k];
+
+			assert_true(stroke->mu >= SAMPLE_MU_LEAST && stroke->mu <= SAMPLE_MU_MOST);
+			assert_true(stroke->sigma >= SAMPLE_SIGMA_LEAST && stroke->sigma <= SAMPLE_SIGMA_MOST);
+		}
+		/* nothing left out or added */
+		if (motion.strokes != plan.motion.strokes)
+			continue;
+		for (int k = 0; k < motion.strokes; k++)
+			change[k] = motion.stroke[k].mu - plan.motion.stroke[k].mu;
+		for (int k = 1; k < motion.strokes; k++)
+		{
+			square += (change[k] * change[k] + change[k - 1] * change[k - 1]) / 2.0;
+			product += change[k] * change[k - 1];
+		}
+		performances++;
+	}
+	assert_true(performances >= 200);
+	assert_true(product > 0.25 * square && product < 0.75 * square);
+}
+
+/* Some tablets see the pen in the air; from others comes a straight line.  A signer's forgers write on the same one. */
+static void
+test_tablets(void **state)
+{
+	int			straight[2] = {0, 0};
+	int			lifted = 0;
+
+	for (int signer = 0; signer < 100; signer++)
+	{
+		double		off[2] = {0.0, 0.0};	/* greatest distance from the straight line, forged and genuine */
+
+		for (int genuine = 0; genuine < 2; genuine++)
+		{
+			SampleSignature s;
+			int			down = 0;
+
+			make(SEED, signer, 1, genuine, &s);
+			for (int i = 1; i < s.points; i++)
+			{
+				const float *from = &s.pen[4 * down];
+				const float *to = &s.pen[4 * i];
+
+				if (to[2] == 0.0F)
+					continue;
+				for (int k = down + 1; k < i; k++)
+				{
+					double		share = (double) (k - down) / (i - down);
+					double		x = from[0] + share * (to[0] - from[0]);
+					double		y = from[1] + share * (to[1] - from[1]);
+
+					off[genuine] = fmax(off[genuine], hypot(s.pen[4 * k] - x, s.pen[4 * k + 1] - y));
+				}
+				if (i > down + 4)
+					off[genuine] = fmax(off[genuine], 1e-9);	/* it was up */
+				down = i;
+			}
+			sample_signature_release(host, &s);
+		}
+		if (off[0] == 0.0 || off[1] == 0.0)
+			continue;
+		lifted++;
+		assert_true((off[0] < 0.01) == (off[1] < 0.01));
+		straight[off[0] < 0.01]++;
+	}
+	assert_true(lifted >= 50);
+	assert_true(straight[0] >= lifted / 4 && straight[1] >= lifted / 4);
 }
 
 /* On the average: samples of the same signer nearest, forgeries next, impostors far, and not all equally far. */
@@ -473,6 +565,8 @@ main(void)
 		TEST(test_bounds),
 		TEST(test_stroke_is_sigma_lognormal),
 		TEST(test_picture_shows_the_pen),
+		TEST(test_a_day_is_common_to_all_strokes),
+		TEST(test_tablets),
 		TEST(test_own_forged_strange),
 		TEST(test_paper_tells_nothing),
 		TEST(test_forgers_take_longer),
