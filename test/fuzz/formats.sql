@@ -95,9 +95,22 @@ CREATE FUNCTION some_embedding() RETURNS embedding LANGUAGE sql VOLATILE AS $$
 		one_of('{"",@l1,@cosine,@l2:0123456789abcdef,@l1:0123456789abcdef,@cosine:fedcba9876543210}'::text[]))::embedding
 	FROM generate_series(1, 1 + below(12))
 $$;
-CREATE FUNCTION some_reference() RETURNS reference LANGUAGE sql VOLATILE AS $$
+CREATE FUNCTION plain_reference() RETURNS reference LANGUAGE sql VOLATILE AS $$
 	SELECT reference(to_embedding(ARRAY[random(), -random(), n, random()]::real[], metric), 6) FROM one_of('{l1,l2,cosine}'::text[]) metric, generate_series(1, 1 + below(8)) n
 $$;
+-- of 16 to 20 points, with values from 0 to 127
+CREATE FUNCTION some_trajectory() RETURNS text LANGUAGE sql VOLATILE AS $$
+	SELECT string_agg(lpad(to_hex(below(128)), 2, '0'), '') FROM generate_series(1, 5 * (16 + below(5)))
+$$;
+CREATE FUNCTION some_reference() RETURNS reference LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+	plain reference := plain_reference();
+BEGIN
+	IF below(2) = 0 THEN
+		RETURN plain;
+	END IF;
+	RETURN (regexp_replace(plain::text, '\)$', '') || ',{' || (SELECT string_agg(some_trajectory(), ',') FROM generate_series(1, embeddings(plain))) || '})')::reference;
+END $$;
 
 CREATE PROCEDURE fuzz_text(kind text, number int) LANGUAGE plpgsql AS $$
 DECLARE
