@@ -67,7 +67,7 @@ int openblas_get_parallel(void) { return KIND; }
 int openblas_get_num_threads(void) { return THREADS; }
 void cblas_sgemm(void) {}
 }) unless -e $source;
-	if (defined $kind) { system_or_bail($ENV{CC} // 'cc', '-shared', '-fPIC', "-DKIND=$kind", "-DTHREADS=$threads", '-o', $library, $source); }
+	if (defined $kind) { system_or_bail(split(' ', $ENV{CC} // 'cc'), '-shared', '-fPIC', "-DKIND=$kind", "-DTHREADS=$threads", '-o', $library, $source); }
 	else { unlink $library; append_to_file($library, 'not a library'); }
 	local $ENV{LD_LIBRARY_PATH} = $folder;
 	$node->restart;
