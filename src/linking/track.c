@@ -91,8 +91,10 @@ read_rows(WindowObject window, int64 rows, DetectionList *list, Looks *looks, in
 		bool		isnull[4];
 
 		CHECK_FOR_INTERRUPTS();
-		for (int i = FRAME; i <= SCORE; i++)
-			value[i] = argument(window, i, row, &isnull[i]);
+		/* the box last: each argument() may free what the one before pointed to */
+		value[FRAME] = argument(window, FRAME, row, &isnull[FRAME]);
+		value[SCORE] = argument(window, SCORE, row, &isnull[SCORE]);
+		value[REGION] = argument(window, REGION, row, &isnull[REGION]);
 		if (isnull[FRAME] || isnull[REGION] || isnull[SCORE])
 			continue;
 		row_of[list->count] = (int) row;

@@ -36,6 +36,10 @@ SELECT round(idf1::numeric, 1) > 0.9 AS idf1, switches < 3 AS switches FROM siam
 	'SELECT frame, track, region FROM tracked WHERE video = ''c'' AND track IS NOT NULL');
 SELECT count(*) FROM (SELECT id, siamese.track(frame, region, score, NULL, 'imported', 25) OVER (PARTITION BY video) AS track
 	FROM (SELECT * FROM seen ORDER BY noise(id::text)) s) s JOIN tracked USING (id) WHERE s.track IS DISTINCT FROM tracked.track;
+-- nor does it matter that a partition does not fit into memory
+SET work_mem = '64kB';
+SELECT count(*) FROM (SELECT id, siamese.track(frame, region, score, NULL, 'walkers') OVER (PARTITION BY video) AS track FROM seen) s JOIN tracked USING (id) WHERE s.track IS DISTINCT FROM tracked.track;
+RESET work_mem;
 -- rows without a frame, a region or a score are no detections
 SELECT count(track), count(*) FROM (SELECT siamese.track(CASE WHEN id % 3 <> 0 THEN frame END, CASE WHEN id % 3 <> 1 THEN region END,
 	CASE WHEN id % 3 <> 2 THEN score END, NULL, 'walkers') OVER () AS track FROM seen WHERE video = 'c') t;
