@@ -202,12 +202,16 @@ reference_deviations(const Reference *reference, const float *point, const float
 }
 
 Reference *
-reference_updated(const Reference *old, const float *point)
+reference_updated(const Reference *old, const Embedding *embedding)
 {
 	int			dimensions = old->dimensions;
-	Reference  *reference = reference_make(dimensions, (Metric) old->metric, old->model, old->window);
+	float	   *point = palloc(sizeof(float) * dimensions);
+	Reference  *reference;
 	double		weight;
 
+	reference_check_comparable(old, embedding);
+	reference_point((Metric) old->metric, embedding->x, dimensions, point);
+	reference = reference_make(dimensions, (Metric) old->metric, old->model, old->window);
 	reference->count = (uint16) Min(old->count + 1, old->window);
 	weight = 1.0 / reference->count;
 	for (int i = 0; i < dimensions; i++)
@@ -217,6 +221,7 @@ reference_updated(const Reference *old, const float *point)
 		reference->x[i] = (float) (old->x[i] + weight * difference);
 		reference->x[dimensions + i] = (float) ((1 - weight) * (reference_variance(old)[i] + weight * difference * difference));
 	}
+	pfree(point);
 	reference_finish(reference);
 	return reference;
 }
@@ -270,12 +275,9 @@ Datum
 siamese_reference_update(PG_FUNCTION_ARGS)
 {
 	Reference  *old = PG_GETARG_REFERENCE(0);
-	Embedding  *embedding = PG_GETARG_EMBEDDING(1);
-	float	   *point = palloc(sizeof(float) * old->dimensions);
+	Reference  *updated = reference_updated(old, PG_GETARG_EMBEDDING(1));
 
-	reference_check_comparable(old, embedding);
 	if (reference_sequences(old) > 0)
 		check_raise_needs_trajectory();
-	reference_point((Metric) old->metric, embedding->x, old->dimensions, point);
-	PG_RETURN_POINTER(reference_updated(old, point));
+	PG_RETURN_POINTER(updated);
 }

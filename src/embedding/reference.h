@@ -95,8 +95,8 @@ extern ReferenceState *reference_state_add(ReferenceState *state, MemoryContext 
 /* Argument n, the default where it is absent or NULL; raises if it is out of range. */
 extern int	reference_window_argument(FunctionCallInfo fcinfo, int n);
 
-/* The reference with one more point [dimensions]; without its sequences. */
-extern Reference *reference_updated(const Reference *old, const float *point);
+/* The reference with one more embedding, without its sequences.  Raises unless they are comparable. */
+extern Reference *reference_updated(const Reference *old, const Embedding *embedding);
 
 /* ---- sequences (reference_sequences.c) ----------------------------------------------------------------------------- */
 
@@ -123,7 +123,8 @@ extern Reference *reference_with_sequences(const Reference *reference, const Ela
 /* Whether what stands behind the variances is nothing or sequences. */
 extern bool reference_tail_is_valid(const Reference *reference);
 
-/* elastic_distance() for the main thread; raises if there is no memory. */
+/* elastic_sequence_of_sample() and elastic_distance() for the main thread; raise if there is no memory. */
+extern void reference_sequence_of_sample(const float *sample, int length, ElasticSequence *sequence);
 extern double reference_sequence_distance(const ElasticSequence *a, const ElasticSequence *b);
 
 /*

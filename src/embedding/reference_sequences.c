@@ -103,6 +103,15 @@ own_distance(const ElasticSequence *sequence, int count)
 	return count > 1 ? sum / (count * (count - 1)) : 0;
 }
 
+void
+reference_sequence_of_sample(const float *sample, int length, ElasticSequence *sequence)
+{
+	Status		status;
+
+	if (!elastic_sequence_of_sample(sample, length, host_server(), sequence, &status))
+		check_raise_status(&status);
+}
+
 double
 reference_sequence_distance(const ElasticSequence *a, const ElasticSequence *b)
 {

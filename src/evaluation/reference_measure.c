@@ -48,12 +48,9 @@ static void
 sequence_of(const ReferenceMeasure *measure, int example, ElasticSequence *sequence)
 {
 	const uint8 *raster;
-	Status		status;
 
 	examples_fetch(measure->evaluation->examples, &example, 1, measure->buffer, &raster);
-	if (!elastic_sequence_of_sample((const float *) (const void *) raster, measure->evaluation->model->definition->pen.length,
-									host_server(), sequence, &status))
-		check_raise_status(&status);
+	reference_sequence_of_sample((const float *) (const void *) raster, measure->evaluation->model->definition->pen.length, sequence);
 }
 
 Reference *

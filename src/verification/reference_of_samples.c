@@ -75,14 +75,9 @@ update_with_sample(FunctionCallInfo fcinfo, NetworkInputKind kind)
 {
 	Reference  *old = PG_GETARG_REFERENCE(0);
 	Model	   *model = verify_model_of(old, kind);
-	Embedding  *embedding = model_embed_datum(model, PG_GETARG_DATUM(1));
-	float	   *point = palloc(sizeof(float) * old->dimensions);
-	Reference  *updated;
+	Reference  *updated = reference_updated(old, model_embed_datum(model, PG_GETARG_DATUM(1)));
 	ElasticSequence sequence;
 
-	reference_check_comparable(old, embedding);
-	reference_point(model->metric, embedding->x, old->dimensions, point);
-	updated = reference_updated(old, point);
 	if (reference_sequences(old) == 0)
 		PG_RETURN_POINTER(updated);
 	verify_sequence_of_sample(model, &sequence);

@@ -12,7 +12,6 @@
 #include "utils/builtins.h"
 
 #include "common/check.h"
-#include "common/host.h"
 #include "common/settings.h"
 #include "model/embed.h"
 #include "model/model.h"
@@ -51,10 +50,7 @@ verify_model_of(const Reference *reference, NetworkInputKind kind)
 void
 verify_sequence_of_sample(const Model *model, ElasticSequence *sequence)
 {
-	Status		status;
-
-	if (!elastic_sequence_of_sample((const float *) model->raster, model->definition->pen.length, host_server(), sequence, &status))
-		check_raise_status(&status);
+	reference_sequence_of_sample((const float *) model->raster, model->definition->pen.length, sequence);
 }
 
 static double
