@@ -151,8 +151,6 @@ siamese_drift(PG_FUNCTION_ARGS)
 	evaluation_run(text_to_cstring(PG_GETARG_TEXT_PP(0)), text_to_cstring(PG_GETARG_TEXT_PP(1)),
 				   (uint64) PG_GETARG_INT64(2), &evaluation);
 	drift = (Drift) {.measure = reference_measure(&evaluation), .pairs = evaluation.pairs};
-	for (int kind = 0; kind < PAIR_KINDS; kind++)
-		pair_set_init(&drift.pairs.set[kind]);
 	find_support(&drift);
 	if (drift.supported == 0)
 		ereport(ERROR,

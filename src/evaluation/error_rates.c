@@ -86,10 +86,11 @@ siamese_evaluate(PG_FUNCTION_ARGS)
 	scratch = evaluation_enter(&caller);
 	evaluation_run(text_to_cstring(PG_GETARG_TEXT_PP(0)), text_to_cstring(PG_GETARG_TEXT_PP(1)),
 					 (uint64) PG_GETARG_INT64(3), &evaluation);
+	evaluation_pairs(&evaluation);
 	put_scores(result, &evaluation.pairs, "pair", evaluation.calibration.threshold, evaluation.seed);
 	if (refs > 0)
 	{
-		evaluation_of_references(&evaluation, refs);
+		evaluation_decide(&evaluation, refs);
 		put_scores(result, &evaluation.pairs, "reference", evaluation.calibration.threshold, evaluation.seed);
 	}
 	evaluation_leave(scratch, caller);
@@ -120,8 +121,7 @@ siamese_roc(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	scratch = evaluation_enter(&caller);
 	evaluation_run(text_to_cstring(PG_GETARG_TEXT_PP(0)), text_to_cstring(PG_GETARG_TEXT_PP(1)), ROC_SEED, &evaluation);
-	if (refs > 0)
-		evaluation_of_references(&evaluation, refs);
+	evaluation_decide(&evaluation, refs);
 	if (impostor->count == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),

@@ -114,17 +114,31 @@ evaluation_run(const char *model, const char *query, uint64 seed, Evaluation *ev
 	evaluation->examples = examples_read(query, evaluation->model->definition, (Size) maintenance_work_mem * 1024, 0);
 	embed_all(evaluation);
 	embedded = evaluation_embedded(evaluation);
-	example_pairs(&embedded, evaluation_most_pairs(evaluation), seed, &evaluation->pairs);
+	example_identities(&embedded, &evaluation->pairs);
 	MemoryContextSwitchTo(inner);
 	SPI_finish();
-	if (evaluation->pairs.set[PAIR_GENUINE].count == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("the examples have no pair of genuine samples of one label"),
-				 errhint("The second column of the examples tells who or what a sample shows.")));
+}
+
+void
+evaluation_need_impostors(const Evaluation *evaluation)
+{
 	if (evaluation->pairs.set[PAIR_RANDOM].count == 0 && evaluation->pairs.set[PAIR_SKILLED].count == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("the examples have no pair of different identities"),
 				 errdetail("All %d samples have the same label.", evaluation->examples->count)));
+}
+
+void
+evaluation_pairs(Evaluation *evaluation)
+{
+	EmbeddedExamples embedded = evaluation_embedded(evaluation);
+
+	example_pairs(&embedded, evaluation_most_pairs(evaluation), evaluation->seed, &evaluation->pairs);
+	if (evaluation->pairs.set[PAIR_GENUINE].count == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("the examples have no pair of genuine samples of one label"),
+				 errhint("The second column of the examples tells who or what a sample shows.")));
+	evaluation_need_impostors(evaluation);
 }

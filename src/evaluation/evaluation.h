@@ -26,11 +26,14 @@ typedef struct Evaluation
 	uint64		seed;
 } Evaluation;
 
-/*
- * Reads, embeds and pairs the examples, in the current memory context; inside no SPI connection.  Raises if there is no
- * genuine pair or no impostor.
- */
+/* Reads and embeds the examples, in the current memory context; inside no SPI connection.  There are no pairs yet. */
 extern void evaluation_run(const char *model, const char *query, uint64 seed, Evaluation *evaluation);
+
+/* Makes pairs of all examples.  Raises if there is no genuine pair or no impostor. */
+extern void evaluation_pairs(Evaluation *evaluation);
+
+/* Raises if the pairs have no impostors, random or skilled. */
+extern void evaluation_need_impostors(const Evaluation *evaluation);
 
 /* How many pairs of a kind are measured at most. */
 extern int64 evaluation_most_pairs(const Evaluation *evaluation);

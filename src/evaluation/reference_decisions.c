@@ -105,14 +105,20 @@ count_references(const Examples *examples, int refs, double *impostors)
 }
 
 void
-evaluation_of_references(Evaluation *evaluation, int refs)
+evaluation_decide(Evaluation *evaluation, int refs)
 {
 	const Examples *examples = evaluation->examples;
-	Decisions	decisions = {.measure = reference_measure(evaluation), .refs = refs, .pairs = evaluation->pairs};
+	Decisions	decisions = {.refs = refs, .pairs = evaluation->pairs};
 	Random		random = random_stream(evaluation->seed, 5);
 	double		impostors;
 	double		most;
 
+	if (refs == 0)
+	{
+		evaluation_pairs(evaluation);
+		return;
+	}
+	decisions.measure = reference_measure(evaluation);
 	if (count_references(examples, refs, &impostors) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
@@ -130,6 +136,7 @@ evaluation_of_references(Evaluation *evaluation, int refs)
 	for (int kind = 0; kind < PAIR_KINDS; kind++)
 		pair_set_sort(&decisions.pairs.set[kind]);
 	evaluation->pairs = decisions.pairs;
+	evaluation_need_impostors(evaluation);
 	evaluation->calibration = reference_scores_of(decisions.measure.calibration, refs, decisions.measure.elastic)->scores;
 }
 

@@ -12,12 +12,12 @@
 extern int	evaluation_refs_argument(int refs);
 
 /*
- * What evaluation->pairs and evaluation->calibration are afterwards: of each label with more than refs genuine samples a reference of the
+ * For refs 0 evaluation_pairs(); else evaluation->calibration become: of each label with more than refs genuine samples a reference of the
  * first refs, in the order of the query's rows, against its other genuine samples, its forgeries, and genuine samples of all other
  * labels; and the calibration by which verify(reference, sample) decides with that many.  Raises if the model has none (or compares pairs)
  * or if no label has enough samples.
  */
-extern void evaluation_of_references(Evaluation *evaluation, int refs);
+extern void evaluation_decide(Evaluation *evaluation, int refs);
 
 /* The label's genuine samples, in the order of the query's rows; palloc'd. */
 extern int *evaluation_in_row_order(const Examples *examples, int label);

@@ -132,8 +132,7 @@ siamese_reliability(PG_FUNCTION_ARGS)
 	scratch = evaluation_enter(&caller);
 	evaluation_run(text_to_cstring(PG_GETARG_TEXT_PP(0)), text_to_cstring(PG_GETARG_TEXT_PP(1)),
 					 (uint64) PG_GETARG_INT64(3), &evaluation);
-	if (refs > 0)
-		evaluation_of_references(&evaluation, refs);
+	evaluation_decide(&evaluation, refs);
 	reliability_measure(&evaluation, &evaluation.calibration, setting_prior, bins, &reliability);
 	for (int i = 0; i < reliability.bins; i++)
 	{

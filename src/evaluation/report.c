@@ -298,8 +298,7 @@ siamese_report(PG_FUNCTION_ARGS)
 	text	   *result;
 
 	evaluation_run(text_to_cstring(PG_GETARG_TEXT_PP(0)), query, (uint64) PG_GETARG_INT64(2), &report.evaluation);
-	if (report.refs > 0)
-		evaluation_of_references(&report.evaluation, report.refs);
+	evaluation_decide(&report.evaluation, report.refs);
 	gather_numbers(&report);
 	initStringInfo(&out);
 	report.out = &out;

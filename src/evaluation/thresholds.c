@@ -113,8 +113,7 @@ siamese_thresholds(PG_FUNCTION_ARGS)
 	if (examples)
 	{
 		evaluation_run(name, text_to_cstring(PG_GETARG_TEXT_PP(1)), (uint64) PG_GETARG_INT64(2), &evaluation);
-		if (refs > 0)
-			evaluation_of_references(&evaluation, refs);
+		evaluation_decide(&evaluation, refs);
 	}
 	else
 		evaluation_stated(name, refs, &evaluation);

@@ -136,9 +136,26 @@ number_groups(const EmbeddedExamples *embedded, PairDistances *pairs)
 }
 
 void
-example_pairs(const EmbeddedExamples *embedded, int64 limit, uint64 seed, PairDistances *pairs)
+example_identities(const EmbeddedExamples *embedded, PairDistances *pairs)
 {
 	IdentitySamples *identity = identity_samples(embedded, &pairs->samples);
+
+	pairs->identities = embedded->labels;
+	pairs->identity = palloc_extended(sizeof(int32) * Max(pairs->samples, 1), MCXT_ALLOC_HUGE);
+	for (int i = 0; i < embedded->labels; i++)
+		for (int k = 0; k < identity[i].genuine + identity[i].forged; k++)
+			pairs->identity[identity[i].first + k] = i;
+	number_groups(embedded, pairs);
+	for (int kind = 0; kind < PAIR_KINDS; kind++)
+		pair_set_init(&pairs->set[kind]);
+	pfree(identity);
+}
+
+void
+example_pairs(const EmbeddedExamples *embedded, int64 limit, uint64 seed, PairDistances *pairs)
+{
+	int			samples;
+	IdentitySamples *identity = identity_samples(embedded, &samples);
 	PairWalk	walk = {embedded, identity, 0};
 	Random		random = random_stream(seed, 3);
 	int64		genuine_pairs = 0;
@@ -147,6 +164,7 @@ example_pairs(const EmbeddedExamples *embedded, int64 limit, uint64 seed, PairDi
 	int		   *owner;
 	int		   *genuine_index;
 
+	example_identities(embedded, pairs);
 	for (int i = 0; i < embedded->labels; i++)
 	{
 		genuine_total += identity[i].genuine;
@@ -156,15 +174,6 @@ example_pairs(const EmbeddedExamples *embedded, int64 limit, uint64 seed, PairDi
 	owner = palloc_extended(sizeof(int) * (genuine_total + 1), MCXT_ALLOC_HUGE);
 	genuine_index = palloc_extended(sizeof(int) * (genuine_total + 1), MCXT_ALLOC_HUGE);
 	genuine_total = 0;
-	pairs->identities = embedded->labels;
-	pairs->identity = palloc_extended(sizeof(int32) * Max(pairs->samples, 1), MCXT_ALLOC_HUGE);
-	for (int i = 0; i < embedded->labels; i++)
-		for (int k = 0; k < identity[i].genuine + identity[i].forged; k++)
-			pairs->identity[identity[i].first + k] = i;
-	number_groups(embedded, pairs);
-	for (int kind = 0; kind < PAIR_KINDS; kind++)
-		pair_set_init(&pairs->set[kind]);
-
 	for (int i = 0; i < embedded->labels; i++)
 		for (int a = 0; a < identity[i].genuine; a++)
 		{

@@ -35,6 +35,9 @@ typedef struct IdentitySamples
 /* palloc'd [labels]; *samples: how many they are in all. */
 extern IdentitySamples *identity_samples(const EmbeddedExamples *embedded, int *samples);
 
+/* All of pairs but its sets, which are empty: whose each sample is, and in which group. */
+extern void example_identities(const EmbeddedExamples *embedded, PairDistances *pairs);
+
 /* Distances of all pairs, sorted; where a kind has more than limit pairs, of a sample of them drawn by seed. */
 extern void example_pairs(const EmbeddedExamples *embedded, int64 limit, uint64 seed, PairDistances *pairs);
 
