@@ -48,6 +48,7 @@ candidates_release(const Host *host, Candidates *candidates)
 {
 	host_release(host, candidates->link);
 	host_release(host, candidates->x);
+	*candidates = (Candidates) {0};
 }
 
 /* ---- of the first pass ---------------------------------------------------------------------------------------------- */

@@ -9,7 +9,7 @@
 
 #include "tracking/tracker_internal.h"
 
-#define PLAIN 9
+#define PLAIN 8
 #define FORESTS 4
 #define FOREST_PLAIN 4
 #define NODE_NUMBERS 5
@@ -66,7 +66,6 @@ tracker_pack(const Tracker *tracker, float *packed)
 	*packed++ = (float) tracker->gap;
 	*packed++ = (float) tracker->reach;
 	*packed++ = (float) tracker->frame_rate;
-	*packed++ = (float) tracker->miss_rate;
 	*packed++ = (float) tracker->tracklet_margin;
 	*packed++ = (float) tracker->join_margin;
 	*packed++ = (float) tracker->enter_cost;
@@ -149,7 +148,6 @@ tracker_unpack(const Host *host, const float *packed, size_t count, Tracker *tra
 	tracker->gap = take(&source, 0, 1e6);
 	tracker->reach = take(&source, 0, 1e6);
 	tracker->frame_rate = take(&source, 1e-6, 1e6);
-	tracker->miss_rate = take(&source, 0, 1);
 	tracker->tracklet_margin = take(&source, -1e3, 1e3);
 	tracker->join_margin = take(&source, -1e3, 1e3);
 	tracker->enter_cost = take(&source, -1e3, 1e3);

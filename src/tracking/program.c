@@ -114,7 +114,6 @@ solve_window(Window *window, int first, int core, int last, Status *status)
 			latest[track[i]] = i;
 		}
 	candidates_release(host, &window->kept);
-	window->kept = (Candidates) {0};
 	host_release(host, cost);
 	host_release(host, track);
 	host_release(host, latest);
@@ -160,11 +159,19 @@ link_detections(const Scene *scene, const Boost *link, double margin, int *numbe
 bool
 judge_joins(const Tracklets *tracklets, const Boost *join, double gap, Candidates *joins, Status *status)
 {
-	if (!join_candidates(tracklets, gap, joins, status))
-		return false;
-	for (int i = 0; i < joins->links; i++)
-		joins->link[i].cost = -boost_log_odds(join, joins->x + (size_t) i * joins->features);
-	return true;
+	const Scene *scene = tracklets->scene;
+	float	   *x = host_allocate(scene->host, JOIN_FEATURES + 2 * (size_t) scene->values, sizeof(float), status);
+	bool		done = x != NULL && join_candidates(tracklets, gap, joins, status);
+
+	for (int i = 0; i < joins->links && done; i++)
+	{
+		memcpy(x, joins->x + (size_t) i * JOIN_FEATURES, JOIN_FEATURES * sizeof(float));
+		done = !host_interrupted(scene->host, status) && join_looks(tracklets, &joins->link[i], x + JOIN_FEATURES, status);
+		if (done)
+			joins->link[i].cost = -boost_log_odds(join, x);
+	}
+	host_release(scene->host, x);
+	return done;
 }
 
 /* The joins that may pay: two tracks in one cost one entering and one leaving less. */
@@ -249,8 +256,7 @@ tracker_run_scene(const Tracker *tracker, const Scene *scene, int *track, int *t
 		track[i] = joined[track[i]];
 	candidates_release(host, &joins);
 	host_release(host, joined);
-	if (tracklets.tracklet != NULL)
-		tracklets_release(&tracklets);
+	tracklets_release(&tracklets);
 	return done;
 }
 

@@ -350,6 +350,8 @@ scene_create(const Host *host, const Video *video, double reach, int values, Sce
 void
 scene_release(Scene *scene)
 {
+	if (scene->host == NULL)
+		return;
 	host_release(scene->host, scene->look_origin);
 	host_release(scene->host, scene->look_unit);
 	host_release(scene->host, scene->first);
@@ -360,4 +362,5 @@ scene_release(Scene *scene)
 	host_release(scene->host, scene->before);
 	host_release(scene->host, scene->after);
 	host_release(scene->host, scene->log_odds);
+	*scene = (Scene) {0};
 }

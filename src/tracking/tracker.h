@@ -65,7 +65,6 @@ typedef struct Tracker
 	double		gap;			/* seconds */
 	double		reach;			/* how far a track may move: heights over (TRACKER_REACH_SECONDS + seconds) */
 	double		frame_rate;		/* of the examples, their mean */
-	double		miss_rate;		/* share of the frames within a true track that have no detection */
 	double		tracklet_margin;	/* log odds above which detections are linked in the first pass */
 	double		join_margin;	/* the same in the second pass */
 	double		enter_cost;		/* of a track: -log P, as the next two */

@@ -9,6 +9,8 @@
 #define LINK_SECONDS 0.3		/* of the first pass' longest gap, at least two frames */
 #define CHAIN_SECONDS 0.6		/* of the neighbours that tell velocity and support */
 
+/* Each _release() empties what it releases, and does nothing with what is empty: who made it only in part has released it already. */
+
 /* ---- scene.c: what is known of each detection from the others of its video ---- */
 
 typedef struct Scene
@@ -145,8 +147,14 @@ extern void tracklets_release(Tracklets *tracklets);
 #define TRACKLET_FEATURES (DETECTION_FEATURES + 6)
 extern void tracklet_features(const Tracklets *tracklets, int tracklet, float *x);
 
-#define JOIN_FEATURES 21		/* and twice the values of the appearance: means and least */
+#define JOIN_FEATURES 21		/* and join_looks() */
 extern bool join_candidates(const Tracklets *tracklets, double gap, Candidates *candidates, Status *status);
+
+/*
+ * The appearance's values between some detections of both tracklets, value [2, scene->values]: means, then the least.  Not among the
+ * candidates' features, since there may be thousands of them.
+ */
+extern bool join_looks(const Tracklets *tracklets, const FlowLink *link, float *value, Status *status);
 
 /* ---- the passes ----------------------------------------------------------------------------------------------------- */
 

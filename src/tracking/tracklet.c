@@ -133,9 +133,12 @@ tracklets_create(const Scene *scene, const int *number, int count, Tracklets *tr
 void
 tracklets_release(Tracklets *tracklets)
 {
+	if (tracklets->scene == NULL)
+		return;
 	host_release(tracklets->scene->host, tracklets->tracklet);
 	host_release(tracklets->scene->host, tracklets->next);
 	host_release(tracklets->scene->host, tracklets->of);
+	*tracklets = (Tracklets) {0};
 }
 
 /* ---- is it true? ---------------------------------------------------------------------------------------------------- */
@@ -366,45 +369,44 @@ choose_compared(const Tracklets *tracklets, const Tracklet *tracklet, bool end, 
 	return count;
 }
 
-/* Means and least of the appearance's values between some detections of both tracklets. */
-static bool
-add_looks(const Tracklets *tracklets, Candidates *candidates, Status *status)
+bool
+join_looks(const Tracklets *tracklets, const FlowLink *link, float *value, Status *status)
 {
 	const Scene *scene = tracklets->scene;
 	int			values = scene->values;
-	float	   *value = host_allocate(scene->host, (size_t) COMPARED * COMPARED * values, sizeof(float), status);
-	bool		done = value != NULL;
+	DetectionPair pair[COMPARED * COMPARED];
+	int			a[COMPARED];
+	int			b[COMPARED];
+	int			as;
+	int			bs;
+	float	   *one;
+	bool		done;
 
-	for (int link = 0; link < candidates->links && done; link++)
+	if (values == 0)
+		return true;
+	one = host_allocate(scene->host, (size_t) COMPARED * COMPARED * values, sizeof(float), status);
+	as = choose_compared(tracklets, &tracklets->tracklet[link->from], true, a);
+	bs = choose_compared(tracklets, &tracklets->tracklet[link->to], false, b);
+	for (int i = 0; i < as * bs; i++)
+		pair[i] = (DetectionPair) {a[i / bs], b[i % bs]};
+	done = one != NULL && scene_compare(scene, pair, as * bs, one, status);
+	for (int k = 0; k < values && done; k++)
 	{
-		float	   *x = candidates->x + (size_t) link * candidates->features + JOIN_FEATURES;
-		DetectionPair pair[COMPARED * COMPARED];
-		int			a[COMPARED];
-		int			b[COMPARED];
-		int			as = choose_compared(tracklets, &tracklets->tracklet[candidates->link[link].from], true, a);
-		int			bs = choose_compared(tracklets, &tracklets->tracklet[candidates->link[link].to], false, b);
+		int			known = 0;
 
+		value[k] = 0;
+		value[values + k] = INFINITY;
 		for (int i = 0; i < as * bs; i++)
-			pair[i] = (DetectionPair) {a[i / bs], b[i % bs]};
-		done = scene_compare(scene, pair, as * bs, value, status);
-		for (int k = 0; k < values && done; k++)
-		{
-			int			known = 0;
-
-			x[k] = 0;
-			x[values + k] = INFINITY;
-			for (int i = 0; i < as * bs; i++)
-				if (!isnan(value[(size_t) i * values + k]))
-				{
-					known++;
-					x[k] += value[(size_t) i * values + k];
-					x[values + k] = fminf(x[values + k], value[(size_t) i * values + k]);
-				}
-			x[k] = known > 0 ? x[k] / (float) known : NAN;
-			x[values + k] = known > 0 ? x[values + k] : NAN;
-		}
+			if (!isnan(one[(size_t) i * values + k]))
+			{
+				known++;
+				value[k] += one[(size_t) i * values + k];
+				value[values + k] = fminf(value[values + k], one[(size_t) i * values + k]);
+			}
+		value[k] = known > 0 ? value[k] / (float) known : NAN;
+		value[values + k] = known > 0 ? value[values + k] : NAN;
 	}
-	host_release(scene->host, value);
+	host_release(scene->host, one);
 	return done;
 }
 
@@ -424,7 +426,7 @@ join_candidates(const Tracklets *tracklets, double gap, Candidates *candidates, 
 	const Scene *scene = tracklets->scene;
 	int			most = scene_frames(scene, gap, 2);
 
-	candidates->features = JOIN_FEATURES + 2 * scene->values;
+	candidates->features = JOIN_FEATURES;
 	for (int i = 0; i < tracklets->count; i++)
 	{
 		const Tracklet *from = &tracklets->tracklet[i];
@@ -445,5 +447,5 @@ join_candidates(const Tracklets *tracklets, double gap, Candidates *candidates, 
 			join_features(tracklets, i, j, candidates->x + (size_t) (candidates->links - 1) * candidates->features);
 		}
 	}
-	return add_rivals(tracklets, candidates, status) && (scene->values == 0 || add_looks(tracklets, candidates, status));
+	return add_rivals(tracklets, candidates, status);
 }

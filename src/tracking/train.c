@@ -208,10 +208,8 @@ release_views(Teacher *teacher)
 {
 	for (int i = 0; i < teacher->views; i++)
 	{
-		if (teacher->view[i].tracklets.scene != NULL)
-			tracklets_release(&teacher->view[i].tracklets);
-		if (teacher->view[i].scene.host != NULL)
-			scene_release(&teacher->view[i].scene);
+		tracklets_release(&teacher->view[i].tracklets);
+		scene_release(&teacher->view[i].scene);
 		host_release(teacher->host, teacher->view[i].detection);
 	}
 	host_release(teacher->host, teacher->view);
@@ -388,9 +386,9 @@ learn_joins(Teacher *teacher, Boost *forest, Status *status)
 			float	   *x = rows_add(teacher->host, &rows, is_next(&view->tracklets, candidates.link[j].from, candidates.link[j].to), view,
 									 status);
 
-			done = x != NULL;
+			done = x != NULL && join_looks(&view->tracklets, &candidates.link[j], x + JOIN_FEATURES, status);
 			if (done)
-				memcpy(x, candidates.x + (size_t) j * candidates.features, sizeof(float) * rows.features);
+				memcpy(x, candidates.x + (size_t) j * JOIN_FEATURES, JOIN_FEATURES * sizeof(float));
 		}
 		candidates_release(teacher->host, &candidates);
 	}
@@ -401,15 +399,12 @@ learn_joins(Teacher *teacher, Boost *forest, Status *status)
 
 /* ---- plain numbers ---------------------------------------------------------------------------------------------------- */
 
-/* Reach and miss rate. */
+/* How far true tracks move. */
 static bool
-measure(const Host *host, const Video *video, int videos, double gap, Tracker *tracker, Status *status)
+measure_reach(const Host *host, const Video *video, int videos, double gap, Tracker *tracker, Status *status)
 {
 	int			most = 0;
 	int			steps = 0;
-	double		frames = 0;
-	double		seen = 0;
-	int			tracks = 0;
 	double	   *step;
 	int		   *next;
 	bool		done = true;
@@ -432,13 +427,8 @@ measure(const Host *host, const Video *video, int videos, double gap, Tracker *t
 		{
 			double		seconds;
 
-			seen += video[i].detection[j].track >= 0;
 			if (next[j] < 0)
-			{
-				tracks += video[i].detection[j].track >= 0;
 				continue;
-			}
-			frames += video[i].detection[next[j]].frame - video[i].detection[j].frame;
 			seconds = (video[i].detection[next[j]].frame - video[i].detection[j].frame) / video[i].frame_rate;
 			if (seconds <= gap)
 				step[steps++] = scene_offset(&video[i].detection[j].region, &video[i].detection[next[j]].region) /
@@ -452,7 +442,6 @@ measure(const Host *host, const Video *video, int videos, double gap, Tracker *t
 	{
 		qsort(step, steps, sizeof(double), compare_doubles);
 		tracker->reach = REACH_FACTOR * step[(int) ((steps - 1) * REACH_SHARE)] + 1e-3;
-		tracker->miss_rate = 1 - seen / (frames + tracks);
 	}
 	host_release(host, step);
 	host_release(host, next);
@@ -564,7 +553,7 @@ tracker_train(const Host *host, const TrackerSettings *settings, const Video *vi
 	for (int i = 0; i < videos; i++)
 		tracker->frame_rate += video[i].frame_rate / videos;
 	tracker->appearance_values = video[0].appearance != NULL ? video[0].appearance->values : 0;
-	if (!measure(host, video, videos, settings->gap, tracker, status))
+	if (!measure_reach(host, video, videos, settings->gap, tracker, status))
 		return false;
 	if (videos > 1)
 		return train(host, settings, video, videos, tracker, scores, status);
