@@ -11,6 +11,7 @@
 #   make check-sanitize-server   test/sql, and mutated values of the formats, on a server with the sanitizers
 #   make check-neon          the pure rooms' unit tests for 64-bit ARM, with a cross compiler and qemu
 #   make shell               psql on a throw-away server with the extension
+#   make reference           writes sql/REFERENCE.md from the comments in the catalog
 #   make packages            installs the Debian packages that are missing; the goals above from "make check" on do this first
 #   make help                this
 #
@@ -20,7 +21,7 @@
 # CONF='debug_discard_caches = 1' adds a line to the configuration of check-regress, check-valgrind and check-sanitize-server; it takes a
 # server with assertions, which PG_CONFIG names.  V=1 shows the commands.
 
-STAGED := $(filter check check-% demo bench bench-% lint shell,$(MAKECMDGOALS))
+STAGED := $(filter check check-% demo bench bench-% lint shell reference,$(MAKECMDGOALS))
 
 ifneq ($(STAGED),)
 
@@ -97,7 +98,7 @@ endif
 .DEFAULT_GOAL = all
 .PHONY: help packages run-check run-check-changed run-check-unit run-check-fuzz run-check-regress run-check-isolation run-check-tap run-check-sanitize
 .PHONY: run-check-neon run-check-valgrind run-check-valgrind-short run-check-sanitize-server
-.PHONY: run-lint run-demo run-bench run-shell
+.PHONY: run-lint run-demo run-bench run-shell run-reference
 .DELETE_ON_ERROR:
 
 packages:
@@ -225,6 +226,9 @@ run-demo: all
 
 run-shell: all
 	@test/with-server --shell psql
+
+run-reference: all
+	@test/with-server psql -XAtqf test/reference.sql > sql/REFERENCE.md.new && mv sql/REFERENCE.md.new sql/REFERENCE.md
 
 build/network_speed: build/float/test/bench/network_speed.o $(PURE_OBJECTS)
 	$(CC) $(TEST_CFLAGS) $^ -o $@ $(LIBRARIES)
