@@ -1,6 +1,5 @@
 /*
- * definition_layers.c: "layers" of a definition: the table of their types, their settings, and how they follow each other:
- * shapes, counts, limits.
+ * definition_layers.c: "layers" of a definition: the table of their types, and their settings.
  */
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +11,7 @@
 static const LayerType *const layer_types[] = {
 	&layer_conv, &layer_dense, &layer_max_pool, &layer_mean_pool, &layer_global_mean, &layer_attention_pool, &layer_batch_norm,
 	&layer_local_response_norm, &layer_relu, &layer_prelu, &layer_sigmoid, &layer_tanh, &layer_dropout, &layer_add,
-	&layer_flatten, &layer_l2_norm, &layer_pair, NULL
+	&layer_multiply, &layer_concat, &layer_flatten, &layer_l2_norm, &layer_pair, NULL
 };
 
 /* ---- settings ------------------------------------------------------------------------------------------------------ */
@@ -89,7 +88,6 @@ layers_read_types(const NetworkSetting *settings, int count, NetworkDefinition *
 	for (int i = 0; i < definition->layer_count; i++)
 	{
 		definition->layers[i].number = i + 1;
-		definition->layers[i].source = -1;
 		definition->layers[i].rate_factor = 1;
 	}
 	for (int i = 0; i < count; i++)
@@ -122,6 +120,7 @@ layer_store(const char *key, const NetworkSetting *setting, NetworkLayer *layer,
 	static const SettingRule common[] = {
 		{"type", RULE_NAME, 0, 0, 0, NULL},		/* read before */
 		{"name", RULE_NAME, offsetof(NetworkLayer, name), 0, 0, NULL},
+		{"input", RULE_REFERENCE, offsetof(NetworkLayer, reads), 0, 1e6, NULL},
 		{NULL, 0, 0, 0, 0, NULL}
 	};
 	char		where[64];
@@ -134,8 +133,6 @@ layer_store(const char *key, const NetworkSetting *setting, NetworkLayer *layer,
 	return setting_store(layer->type->rules, common, where, key, setting, layer, status);
 }
 
-/* ---- shapes -------------------------------------------------------------------------------------------------------- */
-
 /* Layers have room for it. */
 void
 layers_append(NetworkDefinition *definition, const LayerType *type, double rate_factor)
@@ -144,71 +141,5 @@ layers_append(NetworkDefinition *definition, const LayerType *type, double rate_
 
 	layer->type = type;
 	layer->number = definition->layer_count;
-	layer->source = -1;
 	layer->rate_factor = rate_factor;
-}
-
-/* A head has layers that learn, reads nothing of the twin but its output, and ends in one logit or two. */
-static bool
-check_head(const NetworkDefinition *definition, uint64_t parameters, Status *status)
-{
-	const NetworkLayer *pair = &definition->layers[definition->pair];
-	const NetworkLayer *last = &definition->layers[definition->layer_count - 1];
-	const char *hint = "End with a dense layer of 1 unit, the log odds of \"the same\", or of 2, \"different\" and \"the same\".";
-	uint64_t	twin = 0;
-
-	for (int i = 0; i < definition->pair; i++)
-		twin += definition->layers[i].parameter_count;
-	if (parameters == twin)
-		return layer_error(pair, status, hint, "no layer after it learns.");
-	for (int i = definition->pair + 1; i < definition->layer_count; i++)
-		if (definition->layers[i].source >= 0 && definition->layers[i].source <= definition->pair)
-			return layer_error(&definition->layers[i], status, "", "it stands after the pair and reads layer %d, which does not.",
-							   definition->layers[i].source + 1);
-	if (shape_values(last->out) > 2)
-		return layer_error(last, status, hint, "its %zu outputs are more than the 2 that a head can end in.",
-						   shape_values(last->out));
-	return true;
-}
-
-bool
-layers_connect(NetworkDefinition *definition, Status *status)
-{
-	NetworkShape shape = definition->input->shape(definition);
-	uint64_t	parameters = 0;
-	uint64_t	statistics = 0;
-
-	for (int i = 0; i < definition->layer_count; i++)
-	{
-		NetworkLayer *layer = &definition->layers[i];
-		int			next = i + 1;
-
-		layer->in = layer->out = shape;
-		if (layer->type->shape != NULL && !layer->type->shape(layer, status))
-			return false;
-		if (layer->type->connect != NULL && !layer->type->connect(definition->layers, layer, status))
-			return false;
-		if (shape_values(layer->out) > LIMIT_ACTIVATIONS)
-			return layer_error(layer, status, "", "its output of %d x %d x %d has more than %d values.",
-							   layer->out.height, layer->out.width, layer->out.channels, LIMIT_ACTIVATIONS);
-		parameters += layer->parameter_count;
-		statistics += layer->statistic_count;
-		if (parameters + statistics > LIMIT_PARAMETERS)
-			return layer_error(layer, status, "", "up to here the network has %llu parameters, more than %d.",
-							   (unsigned long long) (parameters + statistics), LIMIT_PARAMETERS);
-		while (next < definition->layer_count && definition->layers[next].type->fold != NULL)
-			next++;
-		layer->rectifier_follows = next < definition->layer_count && definition->layers[next].type->rectifier;
-		shape = layer->out;
-	}
-	if (definition->pair >= 0)
-		return check_head(definition, parameters, status);
-	if (shape_values(shape) > LIMIT_DIMENSIONS)
-		return layer_error(&definition->layers[definition->layer_count - 1], status,
-						   "End with a dense layer of some hundred units.",
-						   "the embedding would have %zu dimensions, more than %d.", shape_values(shape),
-						   LIMIT_DIMENSIONS);
-	if (parameters == 0)
-		return status_set(status, STATUS_DEFINITION, "", "The network has no parameters to learn.");
-	return true;
 }

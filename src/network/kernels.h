@@ -109,6 +109,12 @@ typedef struct NetworkKernels
 	/* y += factor x */
 	void		(*add_scaled) (const real *x, real factor, size_t count, real *y);
 
+	/* y = x factor, or y += x factor; factor [count], or of product_rows() [channels] */
+	void		(*product) (const real *x, const real *factor, size_t count, bool add, real *y);
+	void		(*product_rows) (const real *x, const real *factor, size_t rows, int channels, bool add, real *y);
+	/* sums [channels] += the rows of x dy */
+	void		(*column_products) (const real *x, const real *dy, size_t rows, int channels, real *sums);
+
 	/* sums [channels] += the rows of x */
 	void		(*column_sums) (const real *x, size_t rows, int channels, real *sums);
 	/* sums += (x - mean)^2 */

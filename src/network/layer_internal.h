@@ -20,6 +20,13 @@ typedef struct NetworkShape
 	int			channels;
 } NetworkShape;
 
+/* What a layer reads beside its input. */
+typedef struct LayerSource
+{
+	int			layer;			/* index of an earlier one; -1: the network's input */
+	NetworkShape shape;
+} LayerSource;
+
 typedef struct LayerType LayerType;
 
 /* ---- settings, by type --------------------------------------------------------------------------------------------- */
@@ -96,8 +103,8 @@ typedef union LayerSettings
 	}			dropout;
 	struct
 	{
-		LayerReference from;
-	}			add;
+		LayerReference from[MOST_REFERENCES];
+	}			combine;
 } LayerSettings;
 
 /* ---- a layer ------------------------------------------------------------------------------------------------------- */
@@ -112,9 +119,15 @@ typedef struct LayerPlan
 	bool		folded;			/* at inference, a batch norm that the preceding layer applies */
 	bool		folds_norm;
 	bool		folds_relu;		/* at inference, the ReLU after that batch norm too */
-	bool		read_later;		/* a later add reads the output */
-	int			source;			/* of an add: the layer's source, counted within the twin or the head; else -1 */
+	bool		learns;			/* it or what it reads has weights: a gradient of its output is wanted */
+	bool		branches;		/* others than the next layer read the output: the gradient is summed in a buffer of its own */
 	int			slot;			/* buffer of the output at inference */
+
+	/* the graph, counted within the twin or the head, whose input is -1 */
+	int			input;			/* the layer's input */
+	int			source[MOST_REFERENCES];	/* the layer's sources */
+	int			reader;			/* the only layer that reads the output; -1: there are several, or none */
+	int			last_reader;	/* the last one; of the last layer the number that follows it */
 
 	/* set by the type's plan() */
 	size_t		state_bytes;	/* kept for the backward pass: state_fixed + n * state_bytes */
@@ -130,12 +143,15 @@ struct NetworkLayer
 	int			number;			/* from 1 */
 	char		name[LAYER_NAME];
 	double		rate_factor;	/* times the optimizer's rate: LeCun et al. 1998, Efficient BackProp, section 4.7 */
+	LayerReference reads;		/* "input"; not given: the layer before */
 	LayerSettings settings;
 
 	/* worked out by network_define() */
 	NetworkShape in;
 	NetworkShape out;
-	int			source;			/* index of the earlier layer that add reads too; else -1 */
+	int			input;			/* index of the layer whose output is its input; -1: the network's input */
+	int			source_count;
+	LayerSource source[MOST_REFERENCES];
 	bool		rectifier_follows;	/* directly or after a batch norm */
 	size_t		parameter_count;
 	size_t		parameter_offset;
@@ -151,7 +167,7 @@ typedef struct LayerPass
 {
 	const Host *host;			/* checked for interrupts */
 	const NetworkLayer *layer;
-	const NetworkLayer *next;	/* NULL after the last */
+	const NetworkLayer *next;	/* the only one that reads its output; NULL: there are several, or none */
 	const NetworkKernels *kernels;
 	int			n;
 	bool		training;
@@ -159,7 +175,7 @@ typedef struct LayerPass
 	const real *weights;		/* all of the network */
 	const real *packed;			/* the layer's packed weights */
 	const real *input;			/* [n, in] */
-	const real *other;			/* [n, out] of the source of add */
+	const real *other[MOST_REFERENCES];	/* [n, shape] of each source */
 	real	   *output;			/* [n, out] */
 	char	   *state;			/* kept from the forward pass to the backward pass */
 	real	   *scratch;
@@ -209,8 +225,8 @@ struct LayerType
 	void		(*defaults) (NetworkLayer *layer);
 	/* out, parameter_count, decay_count and statistic_count from in and the settings; NULL: out is in, no parameters */
 	bool		(*shape) (NetworkLayer *layer, Status *status);
-	/* of a layer that also reads an earlier one: finds it in layers and sets source */
-	bool		(*connect) (const NetworkLayer *layers, NetworkLayer *layer, Status *status);
+	/* of a layer with a setting "from", settings.combine: out from in and the sources; NULL: it reads its input alone */
+	bool		(*combine) (NetworkLayer *layer, Status *status);
 	void		(*describe) (const NetworkLayer *layer, char *text, size_t size);	/* NULL: the name alone */
 	bool		(*same_weights) (const NetworkLayer *a, const NetworkLayer *b); /* with equal counts and channels; NULL: yes */
 	void		(*initialize) (const InitializePass *pass);
@@ -226,6 +242,8 @@ struct LayerType
 	/* running it */
 	void		(*forward) (const LayerPass *pass);
 	void		(*backward) (const LayerPass *pass);
+	/* the gradient of a source [n, shape]: added to, or set; runs before backward() */
+	void		(*backward_source) (const LayerPass *pass, int source, bool add, real *gradient);
 	/* averages those of the last forward pass in training, of n samples, into the running ones */
 	void		(*update_statistics) (const NetworkLayer *layer, const char *state, int n, real *statistics);
 };
@@ -244,6 +262,8 @@ extern const LayerType layer_sigmoid;
 extern const LayerType layer_tanh;
 extern const LayerType layer_dropout;
 extern const LayerType layer_add;
+extern const LayerType layer_multiply;
+extern const LayerType layer_concat;
 extern const LayerType layer_flatten;
 extern const LayerType layer_l2_norm;
 extern const LayerType layer_pair;	/* no pass runs it: it divides the layers, see pair.c */
@@ -254,14 +274,16 @@ extern bool layer_error(const NetworkLayer *layer, Status *status, const char *h
 			__attribute__((format(printf, 4, 5)));
 
 /*
- * "layers" of a definition; definition_layers.c.  First how many there are, then their types, then each setting, then shapes
- * and counts.  The index of a path is -1 if it is not of the form "layers[12].kernel"; *rest is what follows the dot.
+ * "layers" of a definition; definition_layers.c.  First how many there are, then their types, then each setting.  The index of
+ * a path is -1 if it is not of the form "layers[12].kernel"; *rest is what follows the dot.
  */
 extern bool layers_count(const NetworkSetting *settings, int count, int *layers, Status *status);
 extern bool layers_read_types(const NetworkSetting *settings, int count, NetworkDefinition *definition, Status *status);
 extern int	layer_index(const char *path, const char **rest);
 extern bool layer_store(const char *key, const NetworkSetting *setting, NetworkLayer *layer, Status *status);
 extern void layers_append(NetworkDefinition *definition, const LayerType *type, double rate_factor);
+
+/* Which layers each one reads, shapes and counts: definition_graph.c. */
 extern bool layers_connect(NetworkDefinition *definition, Status *status);
 
 /* Sets out.height and out.width of a convolution or a pooling.  Where stride is 0 it becomes the kernel. */

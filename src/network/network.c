@@ -1,5 +1,5 @@
 /*
- * network.c: a definition -> a network: offsets of the weights, which layers work in place, are fused or share buffers.
+ * network.c: a definition -> a network: its parts, the offsets of their weights, initial and packed weights.
  */
 #include <stdio.h>
 #include <string.h>
@@ -7,9 +7,6 @@
 #include "network/input_internal.h"
 #include "network/loss_internal.h"
 #include "network/network_internal.h"
-
-#define GROUP_VALUES (256 * 1024)	/* of a layer's input and output in a group: a common size of the second-level cache */
-#define GROUP_WEIGHTS (256 * 1024)	/* that are read again for each group */
 
 /* Parameters in the order of the layers, then the loss's, then the statistics. */
 static void
@@ -31,125 +28,6 @@ place_weights(Network *network, NetworkDefinition *definition)
 		offset += definition->layers[i].statistic_count;
 	}
 	network->weight_count = offset;
-}
-
-/*
- * Which layers are done together with the one before.  Nothing may overwrite an output that a later add reads, nor, in
- * training, one that the layer's own backward pass reads.
- */
-static void
-fuse_layers(Network *network)
-{
-	NetworkLayer *layers = network->layers;
-
-	for (int i = 0; i < network->layer_count; i++)
-	{
-		layers[i].plan.source = layers[i].source >= 0 ? layers[i].source - (int) (layers - network->definition->layers) : -1;
-		if (layers[i].plan.source >= 0)
-			layers[layers[i].plan.source].plan.read_later = true;
-	}
-	for (int i = 0; i < network->layer_count; i++)
-	{
-		NetworkLayer *layer = &layers[i];
-		NetworkLayer *before = i > 0 ? layer - 1 : NULL;
-
-		if (layer->type->plan != NULL)
-			layer->type->plan(layer, network->definition->spare_memory);
-		layer->plan.packed_offset = network->packed_count;
-		network->packed_count += (layer->plan.packed_count + 15) / 16 * 16;	/* aligned to cache lines */
-		if (before == NULL || before->plan.read_later)
-			continue;
-		layer->plan.in_place = layer->type->in_place && !before->type->needs_output;
-		layer->plan.in_place_inference = layer->type->in_place || layer->type->in_place_inference;
-		if (layer->type->is_relu && before->type->applies_relu)
-			layer->plan.fused = before->plan.fuses_relu = true;
-		if (layer->type->fold != NULL && before->type->applies_scale)
-			layer->plan.folded = before->plan.folds_norm = true;
-	}
-	for (int i = 0; i + 1 < network->layer_count; i++)
-		layers[i].plan.folds_relu = layers[i].plan.folds_norm && layers[i + 1].plan.fuses_relu;
-}
-
-/* Whether the layers from i on need nothing of those before but the output of i - 1, which lies in a buffer of its own. */
-static bool
-can_split(const Network *network, int i)
-{
-	const NetworkLayer *layers = network->layers;
-
-	if (layers[i - 1].plan.in_place_inference || layers[i].plan.in_place_inference)
-		return false;
-	for (int j = i; j < network->layer_count; j++)
-	{
-		if (layers[j].plan.source >= 0 && layers[j].plan.source < i)
-			return false;
-	}
-	return true;
-}
-
-/*
- * At inference the first layers, whose maps are large and whose weights are small, process a batch in groups of samples, so
- * that what one layer writes is still in the cache when the next one reads it.  In a head they end before the hidden layer.
- */
-static void
-group_samples(Network *network)
-{
-	const NetworkLayer *layers = network->layers;
-	size_t		largest = 0;
-	size_t		weights = 0;
-
-	for (int i = 1; i < network->layer_count && i <= network->hidden; i++)
-	{
-		size_t		values = shape_values(layers[i - 1].in) + shape_values(layers[i - 1].out);
-
-		if (!layers[i - 1].plan.fused && !layers[i - 1].plan.folded && values > largest)
-			largest = values;
-		weights += layers[i - 1].plan.packed_count > 0 ? layers[i - 1].plan.packed_count : layers[i - 1].parameter_count;
-		if (weights > GROUP_WEIGHTS)
-			break;
-		if (can_split(network, i))
-		{
-			network->grouped = i;
-			network->group = GROUP_VALUES / largest > 1 ? (int) (GROUP_VALUES / largest) : 1;
-		}
-	}
-}
-
-/*
- * Buffers of the outputs at inference: each layer takes the first one that no later layer reads any more.  busy [slots] is
- * the last layer that reads what is in the buffer.  The output of the grouped layers has a buffer that none of them uses.
- */
-static void
-share_buffers(Network *network, int *busy)
-{
-	NetworkLayer *layers = network->layers;
-
-	network->slot_count = 0;
-	for (int i = 0; i < network->layer_count; i++)
-	{
-		int			slot = i + 1 == network->grouped ? network->slot_count : 0;
-		int			last = i + 1;
-
-		for (int j = i + 1; layers[i].plan.read_later && j < network->layer_count; j++)
-		{
-			if (layers[j].plan.source == i)
-				last = j;
-		}
-		if (layers[i].plan.in_place_inference)
-			slot = layers[i - 1].plan.slot;
-		else
-		{
-			while (slot < network->slot_count && busy[slot] >= i)
-				slot++;
-		}
-		if (slot == network->slot_count)
-			network->slot_count++;
-		if (i + 1 < network->grouped && network->group_slot_values[slot] < shape_values(layers[i].out))
-			network->group_slot_values[slot] = shape_values(layers[i].out);
-		if (i + 1 >= network->grouped && network->slot_values[slot] < shape_values(layers[i].out))
-			network->slot_values[slot] = shape_values(layers[i].out);
-		busy[slot] = last;
-		layers[i].plan.slot = slot;
-	}
 }
 
 void
@@ -188,13 +66,7 @@ make_part(Network *network, int first, int count, size_t *slot_values, int *busy
 	network->dimensions = (int) shape_values(count > 0 ? network->layers[count - 1].out : network->in);
 	network->slot_values = slot_values;
 	network->group_slot_values = slot_values + count;
-	network->first_learning = count;
-	for (int i = count - 1; i >= 0; i--)
-		if (network->layers[i].parameter_count > 0)
-			network->first_learning = i;
-	fuse_layers(network);
-	group_samples(network);
-	share_buffers(network, busy);
+	plan_layers(network, busy);
 }
 
 /* The twin and its head.  Packed weights of the head follow those of the twin. */
@@ -217,12 +89,8 @@ make_parts(Network *network, size_t *slot_values, int *busy)
 	head->layer_count = definition->layer_count - first;
 	head->hidden = hidden_layer(head);
 	head->grouped = 0;
+	head->gives_gradient = network_learns(network);
 	make_part(head, first, head->layer_count, slot_values + 2 * definition->pair, busy);
-	if (network_learns(network))
-	{
-		head->gives_gradient = true;
-		head->first_learning = 0;
-	}
 	network->packed_count = head->packed_count;
 	network->head = head;
 }
@@ -288,7 +156,7 @@ network_embedding_places(const Network *network)
 {
 	if (!network->definition->input->sequence || network->definition->pair >= 0)
 		return 1;
-	for (int i = network->layer_count - 1; i >= 0; i--)
+	for (int i = network->layer_count - 1; i >= 0; i = network->layers[i].plan.input)
 	{
 		const NetworkLayer *layer = &network->layers[i];
 
@@ -317,7 +185,7 @@ network_weight_count(const Network *network)
 bool
 network_learns(const Network *network)
 {
-	return network->first_learning < network->layer_count;
+	return network->layer_count > 0 && network->layers[network->layer_count - 1].plan.learns;
 }
 
 uint64_t
@@ -364,7 +232,7 @@ bool
 network_describe_layer(const Network *network, int layer, char *line, size_t size)
 {
 	const NetworkLayer *described;
-	char		text[96];
+	char		text[128];
 
 	if (layer < 0 || layer >= network->definition->layer_count)
 		return false;
@@ -373,6 +241,10 @@ network_describe_layer(const Network *network, int layer, char *line, size_t siz
 		described->type->describe(described, text, sizeof(text));
 	else
 		snprintf(text, sizeof(text), "%s", described->type->name);
+	if (described->input < 0 && layer > 0)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), ", of the input");
+	else if (described->input != layer - 1)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), ", of layer %d", described->input + 1);
 	snprintf(line, size, "%-32s -> %4d x %4d x %5d %12zu", text, described->out.height, described->out.width,
 			 described->out.channels, described->parameter_count);
 	return true;

@@ -22,8 +22,8 @@ struct Network
 	NetworkLayer *layers;		/* in the definition */
 	NetworkShape in;
 	int			dimensions;		/* of the output */
-	int			first_learning; /* first layer with weights: the backward pass ends here ... */
-	bool		gives_gradient; /* ... unless it goes on to the input, as a head's does whose twin learns */
+	bool		gives_gradient; /* the backward pass goes on to the input, as a head's does whose twin learns */
+	bool		branches;		/* others than the first layer read the input: LayerPlan has the same of each output */
 	int			hidden;			/* of a head: the layer whose input network_compare() can give */
 
 	/* of the whole definition */
@@ -40,6 +40,12 @@ struct Network
 	size_t	   *slot_values;	/* [slot_count], a sample */
 	size_t	   *group_slot_values;	/* [slot_count], a sample of a group: of the grouped layers but the last */
 };
+
+/* How the layers of a network or of a head run: their plans, groups and buffers (plan.c).  busy is for layer_count. */
+extern void plan_layers(Network *network, int *busy);
+
+/* Whether a gradient is wanted of the output of layer i; -1: of the network's input. */
+extern bool network_wants_gradient(const Network *network, int i);
 
 /* Of an inference workspace: what network_compare() works with (workspace.c). */
 typedef struct PairBuffers

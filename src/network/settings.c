@@ -41,7 +41,7 @@ is_element(const char *text, int *element)
 	return text[0] == ']' && text[1] == '\0';
 }
 
-/* The rule for a key, and for RULE_SIDES which side, -1: both; for RULE_CHOICES which element.  NULL if there is none. */
+/* The rule for a key, and for RULE_SIDES which side, -1: both; for arrays which element.  NULL if there is none. */
 static const SettingRule *
 find_rule(const SettingRule *rules, const char *key, int *side)
 {
@@ -58,7 +58,8 @@ find_rule(const SettingRule *rules, const char *key, int *side)
 			*side = key[length + 1] - '0';
 			return rules;
 		}
-		if (rules->kind == RULE_CHOICES && strncmp(rules->key, key, length) == 0 && is_element(key + length, side))
+		if ((rules->kind == RULE_CHOICES || rules->kind == RULE_REFERENCES) && strncmp(rules->key, key, length) == 0 &&
+			is_element(key + length, side))
 			return rules;
 	}
 	return NULL;
@@ -105,8 +106,6 @@ store_number(const SettingRule *rule, int side, const char *where, const char *k
 						  where, key, number);
 	if (rule->kind == RULE_INTEGER)
 		((int *) place)[0] = (int) number;
-	else if (rule->kind == RULE_REFERENCE)
-		((LayerReference *) place)->number = (int) number;
 	else
 	{
 		if (side != 1)
@@ -194,6 +193,30 @@ store_name(const char *where, const char *key, const char *text, char *place, St
 	return true;
 }
 
+static bool
+store_reference(const SettingRule *rule, const char *where, const char *key, const NetworkSetting *setting,
+				LayerReference *reference, Status *status)
+{
+	SettingRule number = *rule;
+
+	reference->given = true;
+	if (setting->kind == SETTING_TEXT)
+		return store_name(where, key, setting->text, reference->name, status);
+	number.kind = RULE_INTEGER;
+	return store_number(&number, -1, where, key, setting, (char *) &reference->number, status);
+}
+
+/* An element of an array, or the only one, not in an array. */
+static bool
+store_references(const SettingRule *rule, int element, const char *where, const char *key, const NetworkSetting *setting,
+				 LayerReference *list, Status *status)
+{
+	if (element >= MOST_REFERENCES)
+		return status_set(status, STATUS_DEFINITION, "", "%s: \"%s\" has more than %d elements.", where, rule->key,
+						  MOST_REFERENCES);
+	return store_reference(rule, where, key, setting, &list[element > 0 ? element : 0], status);
+}
+
 bool
 setting_store(const SettingRule *rules, const SettingRule *common, const char *where, const char *key,
 			  const NetworkSetting *setting, void *target, Status *status)
@@ -240,9 +263,9 @@ setting_store(const SettingRule *rules, const SettingRule *common, const char *w
 				return wrong_kind(where, key, "a text", status);
 			return store_name(where, key, setting->text, place, status);
 		case RULE_REFERENCE:
-			if (setting->kind == SETTING_TEXT)
-				return store_name(where, key, setting->text, ((LayerReference *) place)->name, status);
-			return store_number(rule, side, where, key, setting, place, status);
+			return store_reference(rule, where, key, setting, (LayerReference *) place, status);
+		case RULE_REFERENCES:
+			return store_references(rule, side, where, key, setting, (LayerReference *) place, status);
 		case RULE_INTEGER:
 		case RULE_SIDES:
 		case RULE_REAL:

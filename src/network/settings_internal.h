@@ -16,7 +16,8 @@ typedef enum RuleKind
 	RULE_CHOICES,				/* SettingChoices: an array of them */
 	RULE_TYPE,					/* pointer to one of a table of types */
 	RULE_NAME,					/* char [LAYER_NAME] */
-	RULE_REFERENCE				/* LayerReference: the number or the name of a layer */
+	RULE_REFERENCE,				/* LayerReference: the number or the name of a layer */
+	RULE_REFERENCES				/* LayerReference [MOST_REFERENCES]: one of them, or an array */
 } RuleKind;
 
 /* A list of rules ends with a NULL key. */
@@ -40,11 +41,13 @@ typedef struct SettingChoices
 } SettingChoices;
 
 #define LAYER_NAME 32
+#define MOST_REFERENCES 8
 
 typedef struct LayerReference
 {
-	int			number;			/* from 1; 0: see name */
-	char		name[LAYER_NAME];
+	bool		given;
+	int			number;			/* from 1; 0: the network's input */
+	char		name[LAYER_NAME];	/* unless it is "": instead of the number */
 } LayerReference;
 
 /*

@@ -436,19 +436,21 @@ time_layers(const char *name, int n)
 		size_t		scratch = layer->type->scratch != NULL ? layer->type->scratch(layer, n, true) : 0;
 		double		best[2] = {INFINITY, INFINITY};
 		LayerPass	pass = {
-			.host = &host, .layer = layer, .next = layer + 1, .kernels = network_kernels(), .n = n, .training = true,
-			.weights = weights, .packed = packed + layer->plan.packed_offset, .input = input,
-			.other = layer->source >= 0 ? outputs[layer->source] : NULL, .output = reals(n * shape_values(layer->out)),
+			.host = &host, .layer = layer, .kernels = network_kernels(), .n = n, .training = true,
+			.weights = weights, .packed = packed + layer->plan.packed_offset,
+			.input = layer->input >= 0 ? outputs[layer->input] : input, .output = reals(n * shape_values(layer->out)),
 			.state = (char *) reals((layer->plan.state_fixed + n * layer->plan.state_bytes) / sizeof(real)),
 			.scratch = reals(scratch), .output_gradient = reals(n * shape_values(layer->out)),
-			.input_gradient = i > 0 ? reals(n * shape_values(layer->in)) : NULL, .gradient = gradient
+			.input_gradient = layer->input >= 0 ? reals(n * shape_values(layer->in)) : NULL, .gradient = gradient
 		};
 
 		outputs[i] = pass.output;
+		for (int k = 0; k < layer->source_count; k++)
+			pass.other[k] = layer->source[k].layer >= 0 ? outputs[layer->source[k].layer] : input;
 		fill((real *) pass.output_gradient, n * shape_values(layer->out), 5, 1, 0);
 		if (layer->plan.fused)
 		{
-			memcpy(pass.output, input, n * shape_values(layer->out) * sizeof(real));
+			memcpy(pass.output, pass.input, n * shape_values(layer->out) * sizeof(real));
 			best[0] = best[1] = 0;
 		}
 		for (double end = now() + SECONDS / 4; now() < end && !layer->plan.fused;)
@@ -462,7 +464,6 @@ time_layers(const char *name, int n)
 			best[0] = fmin(best[0], middle - start);
 			best[1] = fmin(best[1], now() - middle);
 		}
-		input = pass.output;
 		printf("%9.3f %9.3f  %-10s %s\n", best[0] * 1e3, best[1] * 1e3,
 			   layer->plan.method != NULL ? layer->plan.method->name : "", line);
 	}

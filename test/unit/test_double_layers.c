@@ -66,6 +66,40 @@ static const Case cases[] = {
 		"{'type':'conv','maps':3,'kernel':3,'padding':1},{'type':'batch_norm'},{'type':'add','from':2},{'type':'relu'},"
 	"{'type':'conv','maps':3,'kernel':3,'padding':1},{'type':'add','from':'start'},{'type':'add','from':2}" DENSE, "l2"},
 	{"add of itself", WIDE, "{'type':'conv','maps':3,'kernel':3},{'type':'add','from':1},{'type':'tanh'}" DENSE, "l2"},
+	{"add of one pixel", WIDE,
+		"{'type':'conv','maps':3,'kernel':3,'name':'map'},{'type':'global_mean'},{'type':'tanh','name':'one'},"
+	"{'type':'add','from':'map'},{'type':'tanh'},{'type':'add','from':'one'}" DENSE, "l2"},
+	{"multiply", WIDE,
+		"{'type':'conv','maps':3,'kernel':3,'padding':1},{'type':'tanh'},{'type':'conv','maps':3,'kernel':1},"
+	"{'type':'multiply','from':1},{'type':'multiply','from':2},{'type':'multiply','from':4}" DENSE, "l2"},
+	{"squeeze and excitation", WIDE,
+		"{'type':'conv','maps':4,'kernel':3,'name':'map'},{'type':'global_mean'},{'type':'dense','units':2},{'type':'relu'},"
+		"{'type':'dense','units':4},{'type':'sigmoid','name':'gate'},{'type':'multiply','from':'map'},"
+	"{'type':'conv','maps':4,'kernel':2,'padding':1},{'type':'multiply','from':'gate'},{'type':'batch_norm'}" DENSE, "l2"},
+	{"multiply of itself", WIDE, "{'type':'conv','maps':3,'kernel':3},{'type':'multiply','from':1},{'type':'tanh'}" DENSE, "l2"},
+	{"concat", WIDE,
+		"{'type':'conv','maps':3,'kernel':3,'padding':1,'name':'a'},{'type':'relu'},{'type':'conv','maps':2,'kernel':1},"
+	"{'type':'concat','from':['a',2,0,'a']},{'type':'conv','maps':2,'kernel':1},{'type':'concat','from':1}" DENSE, "l2"},
+	{"three readers", WIDE,
+		"{'type':'conv','maps':3,'kernel':3,'padding':1,'name':'a'},{'type':'tanh'},{'type':'conv','maps':3,'kernel':1,'input':'a'},"
+	"{'type':'conv','maps':3,'kernel':3,'padding':1,'input':'a'},{'type':'add','from':2},{'type':'multiply','from':3}" DENSE, "l2"},
+	{"fork before a ReLU", WIDE,
+		"{'type':'conv','maps':3,'kernel':3,'padding':1,'name':'a'},{'type':'relu'},{'type':'conv','maps':3,'kernel':1,'input':'a'},"
+	"{'type':'batch_norm','name':'b'},{'type':'relu'},{'type':'add','from':'b'},{'type':'add','from':2}" DENSE, "l2"},
+	{"ReLU fused further on", WIDE,
+		"{'type':'conv','maps':3,'kernel':3,'padding':1,'bias':false},{'type':'batch_norm','name':'norm'},"
+		"{'type':'conv','maps':3,'kernel':3,'padding':1,'input':0},{'type':'tanh','name':'other'},{'type':'relu','input':'norm'},"
+	"{'type':'add','from':'other'},{'type':'relu'}" DENSE, "l2"},
+	{"fork from the input", WIDE,
+		"{'type':'conv','maps':3,'kernel':3,'padding':1,'name':'left'},{'type':'relu','name':'a'},"
+		"{'type':'max_pool','size':[5,6],'input':0},{'type':'dense','units':3,'input':0},{'type':'concat','from':3},"
+	"{'type':'dense','units':3},{'type':'multiply','from':'a'}" DENSE, "l2"},
+	{"projection", WIDE,
+		"{'type':'conv','maps':3,'kernel':3,'padding':1,'bias':false},{'type':'batch_norm'},{'type':'relu','name':'start'},"
+		"{'type':'conv','maps':4,'kernel':1,'stride':2,'bias':false},{'type':'batch_norm','name':'short'},"
+		"{'type':'conv','maps':4,'kernel':3,'padding':1,'stride':2,'bias':false,'input':'start'},{'type':'batch_norm'},{'type':'relu'},"
+		"{'type':'conv','maps':4,'kernel':3,'padding':1,'bias':false},{'type':'batch_norm'},{'type':'add','from':'short'},{'type':'relu'}"
+	DENSE, "l2"},
 	{"flatten", WIDE, "{'type':'flatten'},{'type':'dense','units':4},{'type':'flatten'}" DENSE, "l2"},
 	{"flatten and pool", WIDE, "{'type':'max_pool'},{'type':'conv','maps':2,'kernel':2},{'type':'flatten'},{'type':'batch_norm'}", "l2"},
 	{"l2_norm", WIDE, "{'type':'dense','units':6},{'type':'l2_norm'}" DENSE ",{'type':'l2_norm'}", "l2"},
@@ -89,7 +123,7 @@ value_of(const Network *network, const real *weights, NetworkWorkspace *workspac
 static void
 check_case(const Case *one)
 {
-	char		text[1024];
+	char		text[2048];
 	Status		status;
 	Network    *network;
 	Host	   *host = test_host();

@@ -35,6 +35,10 @@ static const char *const definitions[] = {
 	(INPUT "{'type':'conv','maps':2,'kernel':3,'padding':1},{'type':'add','from':1},{'type':'pair'},"
 	"{'type':'conv','maps':4,'kernel':3,'padding':1},{'type':'relu'},{'type':'conv','maps':4,'kernel':3,'padding':1},{'type':'add','from':5},"
 	"{'type':'dense','units':2}]}"),
+	(INPUT "{'type':'conv','maps':2,'kernel':3,'padding':1},{'type':'tanh'},{'type':'dense','units':3,'input':0},{'type':'concat','from':3},"
+	"{'type':'dense','units':2},{'type':'multiply','from':2},{'type':'pair','name':'both'},{'type':'conv','maps':3,'kernel':1},{'type':'tanh'},"
+	"{'type':'conv','maps':3,'kernel':3,'padding':1,'input':'both'},{'type':'add','from':9},{'type':'concat','from':['both',7,9]},"
+	"{'type':'dense','units':2}]}"),
 	/* a twin that learns nothing */
 	(INPUT "{'type':'max_pool'},{'type':'pair'},{'type':'dense','units':3},{'type':'tanh'},{'type':'dense','units':2}]}")
 };

@@ -110,6 +110,38 @@ check_rows(const NetworkKernels *k, int rows, int channels, bool relu)
 }
 
 static void
+check_products(const NetworkKernels *k, int rows, int channels)
+{
+	size_t		count = (size_t) rows * channels;
+
+	y[count] = s[channels] = 99;
+	k->product(x, dy, count, false, y);
+	for (size_t i = 0; i < count; i++)
+		assert_true(y[i] == x[i] * dy[i]);
+	k->product(x, x, count, true, y);
+	for (size_t i = 0; i < count; i++)
+		check("product, added", channels, i, (double) x[i] * dy[i] + (double) x[i] * x[i], y[i], 1);
+	k->product_rows(x, a, rows, channels, false, y);
+	for (size_t i = 0; i < count; i++)
+		assert_true(y[i] == x[i] * a[i % channels]);
+	k->product_rows(dy, b, rows, channels, true, y);
+	for (size_t i = 0; i < count; i++)
+		check("product_rows, added", channels, i, (double) x[i] * a[i % channels] + (double) dy[i] * b[i % channels], y[i], 1);
+	for (int c = 0; c < channels; c++)
+		s[c] = (real) c;
+	k->column_products(x, dy, rows, channels, s);
+	for (int c = 0; c < channels; c++)
+	{
+		double		sum = c;
+
+		for (int row = 0; row < rows; row++)
+			sum += (double) x[row * channels + c] * dy[row * channels + c];
+		check("column_products", channels, c, sum, s[c], rows + c);
+	}
+	assert_true(y[count] == 99 && s[channels] == 99);
+}
+
+static void
 check_elements(const NetworkKernels *k, size_t count)
 {
 	double		sum = 0;
@@ -216,6 +248,7 @@ test_levels(void **state)
 				help_fill(t, MOST_CHANNELS, 7);
 				check_rows(k, row_counts[r], channel_counts[c], true);
 				check_elements(k, (size_t) row_counts[r] * channel_counts[c]);
+				check_products(k, row_counts[r], channel_counts[c]);
 			}
 			check_pool(k, channel_counts[c], 2, 2);
 			check_pool(k, channel_counts[c], 3, 2);

@@ -28,6 +28,11 @@ static const char *const definitions[] = {
 	("{" INPUT ",'layers':[{'type':'conv','maps':5,'kernel':2},{'type':'relu'},{'type':'max_pool'},{'type':'pair'},"
 	"{'type':'conv','maps':6,'kernel':3,'padding':1,'name':'start'},{'type':'batch_norm'},{'type':'relu'},"
 	"{'type':'conv','maps':6,'kernel':3,'padding':1},{'type':'add','from':'start'},{'type':'dense','units':1}]}"),
+	/* branches in twin and head, straight from what each one reads */
+	("{" INPUT ",'layers':[{'type':'conv','maps':3,'kernel':3,'padding':1},{'type':'relu'},{'type':'conv','maps':2,'kernel':1,'input':0},"
+	"{'type':'concat','from':2},{'type':'pair','name':'both'},{'type':'conv','maps':6,'kernel':3,'padding':1},{'type':'batch_norm'},"
+	"{'type':'relu','name':'a'},{'type':'global_mean','input':'both'},{'type':'dense','units':6},{'type':'sigmoid'},"
+	"{'type':'multiply','from':'a'},{'type':'concat','from':['both','a']},{'type':'dense','units':1}]}"),
 	/* flat outputs, the pair goes straight into the logits */
 	("{" INPUT ",'layers':[{'type':'dense','units':4},{'type':'tanh'},{'type':'pair'},{'type':'dense','units':2}]}"),
 	/* a twin that learns nothing, a head without a dense layer */
@@ -286,7 +291,7 @@ test_bits(void **state)
 static void
 test_hidden(void **state)
 {
-	static const int width[] = {6, 72, 8, 16, 14 * 17 * 5, 6 * 5 * 3, 54};
+	static const int width[] = {6, 72, 9 * 8 * 22, 8, 16, 14 * 17 * 5, 6 * 5 * 3, 54};
 	NetworkPair pair[SAMPLES * SAMPLES];
 	double		log_odds[SAMPLES * SAMPLES];
 	int			n = all_pairs(pair);
@@ -467,8 +472,8 @@ test_refused(void **state)
 		{HEAD "{'type':'conv','maps':2,'kernel':3,'padding':1},{'type':'pair'},{'type':'conv','maps':2,'kernel':3,'padding':1},"
 			"{'type':'add','from':1},{'type':'dense','units':1}]}",
 		"Layer 4 (\"add\"): it stands after the pair and reads layer 1, which does not."},
-		{HEAD "{'type':'pair'},{'type':'conv','maps':2,'kernel':1},{'type':'add','from':1},{'type':'dense','units':1}]}",
-		"Layer 3 (\"add\"): it stands after the pair and reads layer 1, which does not."},
+		{HEAD "{'type':'pair'},{'type':'conv','maps':2,'kernel':1},{'type':'add','from':0},{'type':'dense','units':1}]}",
+		"Layer 3 (\"add\"): \"from\" is 0, the network's input, but the layer stands after the pair."},
 		{HEAD "{'type':'pair'},{'type':'dense','units':1}],'join':'l2'}",
 		"The join \"l2\" compares embeddings, of which a network with a layer \"pair\" has none."},
 		{HEAD "{'type':'pair'},{'type':'dense','units':1}],'loss':{'type':'contrastive'}}",
