@@ -56,6 +56,13 @@ typedef struct ImagePreparation
 extern bool image_prepare(const uint8_t *bytes, size_t length, const ImagePreparation *preparation,
 						  int64_t max_pixels, const Host *host, uint8_t *raster, Status *status);
 
+/*
+ * Whether an image is rather a photograph than ink on paper: hardly half of it is near one colour, or much of it is of other colours.  Decodes
+ * it; fails as image_prepare() does.
+ */
+extern bool image_is_photograph(const uint8_t *bytes, size_t length, int64_t max_pixels, const Host *host, bool *photograph,
+								Status *status);
+
 /* In pixels, from the upper left corner; left <= right, top <= bottom.  May extend beyond the image. */
 typedef struct ImageRegion
 {

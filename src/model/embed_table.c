@@ -28,6 +28,7 @@
 #include "common/spi.h"
 #include "model/embed.h"
 #include "model/embedder.h"
+#include "model/ink_check.h"
 #include "model/model.h"
 #include "model/sql_samples.h"
 
@@ -74,6 +75,7 @@ typedef struct TableFill
 	Embedder   *embedder;
 	FillBatch	batch;
 	FillProgress progress;
+	InkCheck	ink_check;
 } TableFill;
 
 /* ---- the table ------------------------------------------------------------------------------------------------------ */
@@ -174,7 +176,10 @@ prepare_rows(TableFill *fill, SPITupleTable *fetched, uint64 count)
 		fill->batch.sample[waiting] = fill->batch.samples + bytes * waiting;
 		if (model_try_prepare_sample(definition, SPI_getbinval(tuple, fetched->tupdesc, 3, &isnull),
 									 fill->batch.samples + bytes * waiting, &status))
+		{
+			ink_check_add(&fill->ink_check, definition, SPI_getbinval(tuple, fetched->tupdesc, 3, &isnull));
 			waiting++;
+		}
 		else if (status.code == STATUS_NO_MEMORY || status.code == STATUS_INTERRUPTED)
 			check_raise_status(&status);
 		else
@@ -302,6 +307,7 @@ fill_part(TableFill *fill, Oid part)
 		blocks = count_blocks(part);
 		fill->progress.blocks += (int64) blocks - known;
 		record_progress(fill, false);
+		ink_check_warn(&fill->ink_check);
 		SPI_commit();
 		CHECK_FOR_INTERRUPTS();
 		pages = written == 0 ? pages * 2 : (BlockNumber) (pages * (double) fill->batch.batch / written);

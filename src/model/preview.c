@@ -9,6 +9,7 @@
 #include "common/check.h"
 #include "common/host.h"
 #include "image/image.h"
+#include "model/ink_check.h"
 #include "model/model.h"
 #include "model/sql_samples.h"
 #include "pen/pen.h"
@@ -21,12 +22,15 @@ siamese_preview(PG_FUNCTION_ARGS)
 	Model	   *model;
 	uint8_t    *png;
 	size_t		length;
+	InkCheck	check = {0};
 	Status		status;
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	model = model_argument(fcinfo, 1, INPUT_IMAGE);
 	model_prepare_image(model->definition, PG_GETARG_BYTEA_PP(0), model->raster);
+	ink_check_add(&check, model->definition, PG_GETARG_DATUM(0));
+	ink_check_warn(&check);
 	if (!image_encode_png(model->raster, model->definition->image.width, model->definition->image.height,
 						  model->definition->image.channels, host_server(), &png, &length, &status))
 		check_raise_status(&status);

@@ -252,6 +252,7 @@ read_row(void *argument, HeapTuple tuple, TupleDesc descriptor)
 		}
 		return;
 	}
+	ink_check_add(&reader->ink_check, reader->definition, sample);
 	if (examples->count == reader->room)
 	{
 		if (reader->room > PG_INT32_MAX / 2)
@@ -326,6 +327,7 @@ examples_read(const char *query, const NetworkDefinition *definition, Size memor
 	reader.examples->label = palloc(sizeof(ExampleLabel) * reader.label_room);
 
 	read_query(&form, query, check_columns, read_row, &reader);
+	ink_check_warn(&reader.ink_check);
 	MemoryContextSwitchTo(reader.context);	/* SPI has switched to its own, which ends with the connection */
 	keep_within_memory(&reader);
 	examples_sort(&reader);

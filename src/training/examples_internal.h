@@ -6,6 +6,7 @@
 
 #include "common/cryptohash.h"
 
+#include "model/ink_check.h"
 #include "training/examples.h"
 #include "training/numbered_names.h"
 
@@ -43,6 +44,7 @@ typedef struct ExamplesReader
 	int			frame_column;
 	Oid			frame_type;
 	int64		row;
+	InkCheck	ink_check;
 } ExamplesReader;
 
 /*

@@ -32,7 +32,22 @@ SELECT dimensions(embed(convert_to('P3 4 4 255' || repeat(' 200 10 10', 8) || re
 -- settings that have no meaning together
 INSERT INTO siamese.network (name, definition) VALUES ('photo ink', '{"input": {"width": 8, "height": 8, "colour": "luv", "polarity": "dark"}, "layers": [{"type": "dense", "units": 4}]}');
 INSERT INTO siamese.network (name, definition) VALUES ('photo grey', '{"input": {"width": 8, "height": 8}, "layers": [{"type": "dense", "units": 4}], "training": {"distortion": {"hue": 5}}}');
+-- a network for ink says that these are none, wherever it meets them; it says nothing of ink
+INSERT INTO siamese.network (name, definition) VALUES ('photo for ink', '{"input": {"width": 24, "height": 12, "polarity": "auto", "crop": "ink"},
+	"layers": [{"type": "conv", "maps": 8, "kernel": 3}, {"type": "batch_norm"}, {"type": "relu"}, {"type": "max_pool"}, {"type": "dense", "units": 16}, {"type": "l2_norm"}],
+	"join": "cosine", "loss": {"type": "supervised_contrastive"}, "optimizer": {"type": "adamw", "rate": 0.005},
+	"training": {"classes": 8, "samples": 4, "epoch_samples": 640, "held_out": 0.3}}');
+CREATE TABLE scan AS SELECT signer, image, NULL::embedding AS e FROM siamese.sample_signatures(40, 6) WHERE genuine;
+CALL siamese.train('ink', 'SELECT image, signer FROM scan', 'photo for ink', 3, 1);
+SELECT (scores #>> '{random,auc}')::float8 > 0.8 AS good FROM siamese.model WHERE name = 'ink';
+CALL siamese.embed_table('scan', 'image', 'e', 'ink');
+SELECT length(siamese.preview(image, 'ink')) > 0 AS seen FROM scan LIMIT 1;
+SELECT count(*) FROM siamese.evaluate('ink', 'SELECT image, person FROM photograph');
+SELECT length(siamese.preview(image, 'ink')) > 0 AS seen FROM photograph LIMIT 1;
+ALTER TABLE photograph ADD e embedding;
+CALL siamese.embed_table('photograph', 'image', 'e', 'ink');
+DROP TABLE scan;
 DROP TABLE photograph;
 DROP FUNCTION figure;
-DELETE FROM siamese.model WHERE name IN ('rgb', 'luv');
+DELETE FROM siamese.model WHERE name IN ('rgb', 'luv', 'ink');
 DELETE FROM siamese.network WHERE name LIKE 'photo %';

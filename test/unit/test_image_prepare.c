@@ -561,6 +561,85 @@ bad_preparations_are_named(void **state)
 	free(picture.bytes);
 }
 
+static bool
+is_photograph(const Picture *picture)
+{
+	Host	   *host = test_host();
+	bool		photograph;
+	Status		status = {0};
+
+	assert_true(image_is_photograph(picture->bytes, picture->length, PIXELS, host, &photograph, &status));
+	assert_int_equal(test_host_outstanding(), 0);
+	return photograph;
+}
+
+static void
+set_pixel(Picture *picture, int x, int y, int red, int green, int blue)
+{
+	uint8_t    *pixel = picture->pixels + (size_t) (y * picture->width + x) * 3;
+
+	pixel[0] = (uint8_t) red;
+	pixel[1] = (uint8_t) green;
+	pixel[2] = (uint8_t) blue;
+}
+
+/* Ink on any paper is none; what has no ground, or much of other colours, is. */
+static void
+photographs_are_recognised(void **state)
+{
+	Random		random = random_stream(7, 0);
+	Picture		scan = new_picture(300, 120, 3, 0);
+	Picture		digit = new_picture(28, 28, 1, 0);
+	Picture		grey = new_picture(200, 200, 1, 0);
+	Picture		coat = new_picture(60, 120, 3, 0);
+	Status		status = {0};
+	bool		photograph;
+
+	/* blue ink on yellow, noisy paper that is darker to one side */
+	for (int y = 0; y < 120; y++)
+		for (int x = 0; x < 300; x++)
+		{
+			int			noise = (int) random_range(&random, -6, 6) - x / 20;
+
+			if ((x + 2 * y) % 40 < 4)
+				set_pixel(&scan, x, y, 40, 50, 160);
+			else
+				set_pixel(&scan, x, y, 240 + noise, 230 + noise, 190 + noise);
+		}
+	draw_box(&digit, 8, 4, 20, 8, 255);
+	draw_box(&digit, 8, 4, 12, 24, 200);
+	/* a grey landscape: all levels occur alike */
+	for (int i = 0; i < 200 * 200; i++)
+		grey.pixels[i] = (uint8_t) (i / 200 + (i % 200) / 5);
+	/* a coat of another colour than the wall behind */
+	for (int y = 0; y < 120; y++)
+		for (int x = 0; x < 60; x++)
+			if (x > 18 && x < 42 && y > 20)
+				set_pixel(&coat, x, y, 160, 40, 30);
+			else
+				set_pixel(&coat, x, y, 200, 200, 205);
+	assert_false(is_photograph(&scan));
+	assert_false(is_photograph(&digit));
+	assert_true(is_photograph(&grey));
+	assert_true(is_photograph(&coat));
+	for (int i = 0; ; i++)
+	{
+		Host	   *host = test_host();
+
+		test_host_fail_after(i);
+		if (image_is_photograph(coat.bytes, coat.length, PIXELS, host, &photograph, &status))
+			break;
+		assert_int_equal(status.code, STATUS_NO_MEMORY);
+		assert_int_equal(test_host_outstanding(), 0);
+	}
+	assert_false(image_is_photograph(coat.bytes, 40, PIXELS, test_host(), &photograph, &status));
+	assert_int_equal(status.code, STATUS_IMAGE_BROKEN);
+	free(scan.bytes);
+	free(digit.bytes);
+	free(grey.bytes);
+	free(coat.bytes);
+}
+
 int
 main(void)
 {
@@ -579,6 +658,7 @@ main(void)
 		cmocka_unit_test(normalising_uses_the_range),
 		cmocka_unit_test(smoothing_spreads_a_point),
 		cmocka_unit_test(bad_preparations_are_named),
+		cmocka_unit_test(photographs_are_recognised),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
