@@ -410,6 +410,9 @@ $json$),
 ('patch', 'for photographs of people and things, such as detections in a video: colours in three stripes of 24 x 16, 128 dimensions', true, $json$
 -- include network/patch.json
 $json$),
+('photo', 'for photographs of anything: residual, 112 x 112 in colour, 128 dimensions, trains from nothing in an hour', true, $json$
+-- include network/photo.json
+$json$),
 ('bromley', 'Bromley et al. 1993, network A: signatures from a pen, 304 outputs of a time delay network, cosine target', true, $json$
 -- include network/bromley.json
 $json$),

@@ -41,5 +41,5 @@ ink_check_warn(InkCheck *check)
 	ereport(WARNING,
 			(check->images == 1 ? errmsg("the image looks like a photograph, but the network is for ink on paper") :
 			 errmsg("%d of the first %d images look like photographs, but the network is for ink on paper", check->photographs, check->images),
-			 errhint("For photographs take the network \"patch\", or one with the polarity \"none\"; siamese.preview() shows what a model's network sees.")));
+			 errhint("For photographs take the network \"photo\", or another one with the polarity \"none\"; siamese.preview() shows what a model's network sees.")));
 }

@@ -102,6 +102,7 @@ typedef struct NetworkDistortion
 	double		hue;			/* degrees; for colour only */
 	double		blur;			/* standard deviation of a Gaussian, pixels */
 	double		flip;			/* probability of left and right exchanged */
+	double		erase;			/* share of the area: a rectangle of the input's mean     Zhong et al. 2020, Random erasing, section 3 */
 
 	/* pens only, which have no shift, contrast and noise; their warp is in units of the spread of y (PenDistortion), and a
 	 * forgery's time_warp is multiplied like its warp */

@@ -57,6 +57,10 @@ colours_draw(const NetworkDistortion *d, Random *random, ImageColours *colours)
 	exponent = exp(draw_strength(&later, d->probability, d->gamma));
 	saturation = 1 + draw_strength(&later, d->probability, d->saturation);
 	turn = draw_strength(&later, d->probability, d->hue) * M_PI / 180;
+	colours->erase = fabs(draw_strength(&later, d->probability, d->erase));
+	colours->erase_shape = exp(random_range(&later, -1, 1));
+	colours->erase_place[0] = random_uniform(&later);
+	colours->erase_place[1] = random_uniform(&later);
 	colours->recoloured = d->brightness > 0 || d->gamma > 0 || d->saturation > 0 || d->hue > 0;
 	draw_curve(colours->contrast, brightness, exponent, colours->curve);
 	draw_mix(saturation, turn, colours->mix);
@@ -101,6 +105,23 @@ blur(real *values, const ImagePreparation *image, double deviation)
 		for (int x = 0; x < image->width; x++)
 			blur_line(values + x * image->channels + channel, image->height, row, weight, radius);
 	}
+}
+
+/* ---- erasing ------------------------------------------------------------------------------------------------------- */
+
+/* The input's mean is 0 for the network. */
+static void
+erase(real *values, const ImagePreparation *image, const ImageColours *colours)
+{
+	double		area = colours->erase * image->width * image->height;
+	int			width = (int) fmin(sqrt(area * colours->erase_shape), image->width);
+	int			height = (int) fmin(sqrt(area / colours->erase_shape), image->height);
+	int			left = (int) (colours->erase_place[0] * (image->width - width + 1));
+	int			top = (int) (colours->erase_place[1] * (image->height - height + 1));
+
+	for (int y = top; y < top + height; y++)
+		for (int i = left * image->channels; i < (left + width) * image->channels; i++)
+			values[(size_t) y * image->width * image->channels + i] = 0;
 }
 
 /* ---- values -------------------------------------------------------------------------------------------------------- */
@@ -212,4 +233,6 @@ colours_apply(const NetworkDefinition *definition, const ImageColours *shared, c
 	if (colours->noise > 0)
 		for (size_t i = 0; i < count; i++)
 			values[i] += colours->noise * quick_normal(random) / (float) definition->deviation;
+	if (colours->erase > 0)
+		erase(values, image, colours);
 }

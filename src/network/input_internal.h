@@ -70,6 +70,9 @@ typedef struct ImageColours
 	float		noise;			/* standard deviation */
 	bool		flip;			/* left and right exchanged: the only place among them */
 	double		blur;			/* standard deviation in pixels; 0: none */
+	double		erase;			/* share of the area; 0: nothing */
+	double		erase_shape;	/* width to height of what is erased */
+	double		erase_place[2]; /* across and down, 0 to 1 */
 	bool		recoloured;		/* by any of the following */
 	float		curve[257];		/* of the levels 0 to 255, the last once more: gamma, contrast and brightness */
 	float		mix[3][3];		/* red, green and blue of these: saturation and hue */

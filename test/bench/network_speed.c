@@ -41,7 +41,7 @@ typedef struct Preset
 
 #define PRESET(name) {#name, name##_settings, sizeof(name##_settings) / sizeof(NetworkSetting)}
 static const Preset presets[] = {PRESET(compact), PRESET(signature), PRESET(koch), PRESET(signet), PRESET(hollaender),
-	PRESET(patch), PRESET(tracking_joint)};
+	PRESET(patch), PRESET(photo), PRESET(tracking_joint)};
 
 typedef struct Share
 {

@@ -24,6 +24,6 @@ for my $block (@blocks)
 is($node->safe_psql('postgres', 'SELECT pg_column_size(fingerprint::text::embedding) FROM specimen LIMIT 1'),
 	'528', 'bytes a row');
 is($node->safe_psql('postgres', 'SELECT string_agg(name, \' \' ORDER BY name) FROM siamese.network WHERE built_in'),
-	'bromley bromley_b compact hollaender koch patch pen signature signet tracking_cost tracking_in_network tracking_in_network_plain tracking_joint tracking_joint_plain', 'networks');
+	'bromley bromley_b compact hollaender koch patch pen photo signature signet tracking_cost tracking_in_network tracking_in_network_plain tracking_joint tracking_joint_plain', 'networks');
 $node->stop;
 done_testing();

@@ -160,6 +160,57 @@ test_flip(void **state)
 	host_release(test_host(), often);
 }
 
+/* One rectangle of the mean, up to the share of the area, anywhere; what is around it stays. */
+static void
+test_erase(void **state)
+{
+	NetworkDefinition *never = define("colour", "'distortion':{}");
+	NetworkDefinition *erase = define("colour", "'distortion':{'erase':0.5}");
+	uint8_t		raster[VALUES];
+	double		plain[VALUES];
+	double		other[VALUES];
+	double		total = 0;
+	bool		corner[2] = {false, false};
+
+	for (int i = 0; i < VALUES; i++)
+		raster[i] = (uint8_t) (i * 37 % 100);	/* nowhere the mean, 127.5 */
+	distorted(never, raster, 1, 0, plain);
+	for (int seed = 0; seed < 400; seed++)
+	{
+		int			left = WIDTH;
+		int			right = -1;
+		int			top = HEIGHT;
+		int			bottom = -1;
+		int			erased = 0;
+
+		distorted(erase, raster, seed, 0, other);
+		for (int i = 0; i < PIXELS; i++)
+		{
+			bool		gone = fabs(other[3 * i] - 127.5) < 1e-4;
+
+			for (int k = 0; k < 3; k++)
+				assert_true(fabs(other[3 * i + k] - (gone ? 127.5 : plain[3 * i + k])) < 1e-3);
+			if (!gone)
+				continue;
+			erased++;
+			left = i % WIDTH < left ? i % WIDTH : left;
+			right = i % WIDTH > right ? i % WIDTH : right;
+			top = i / WIDTH < top ? i / WIDTH : top;
+			bottom = i / WIDTH > bottom ? i / WIDTH : bottom;
+		}
+		assert_true(erased == 0 || erased == (right - left + 1) * (bottom - top + 1));
+		assert_true(erased <= PIXELS / 2);
+		total += erased;
+		corner[0] = corner[0] || (left == 0 && top == 0);
+		corner[1] = corner[1] || (right == WIDTH - 1 && bottom == HEIGHT - 1);
+	}
+	/* the mean share is a quarter, less what whole pixels and the picture's sides cut off */
+	assert_true(total / 400 > 0.12 * PIXELS && total / 400 < 0.25 * PIXELS);
+	assert_true(corner[0] && corner[1]);
+	host_release(test_host(), never);
+	host_release(test_host(), erase);
+}
+
 /* Each pixel's mean stays, its distance from grey grows or shrinks by at most the share, or turns by at most the angle. */
 static void
 test_saturation_and_hue(void **state)
@@ -313,7 +364,7 @@ test_streams(void **state)
 {
 	NetworkDefinition *older = define("colour", "'distortion':{'rotation':9,'shift':0.1,'warp':0.1,'contrast':0.1}");
 	NetworkDefinition *later = define("colour", "'distortion':{'rotation':9,'shift':0.1,'warp':0.1,'contrast':0.1,'hue':1e-9,"
-									  "'blur':1e-200,'flip':1e-9}");
+									  "'blur':1e-200,'flip':1e-9,'erase':1e-9}");
 	uint8_t		raster[VALUES];
 	double		copy[2][VALUES];
 
@@ -337,6 +388,7 @@ main(void)
 		cmocka_unit_test(test_luv),
 		cmocka_unit_test(test_input),
 		cmocka_unit_test(test_flip),
+		cmocka_unit_test(test_erase),
 		cmocka_unit_test(test_saturation_and_hue),
 		cmocka_unit_test(test_brightness_and_gamma),
 		cmocka_unit_test(test_blur),

@@ -48,7 +48,7 @@ def sides(value):
 def prepare(layers, shape, weights):
     """Shapes and parameters first, since the statistics lie behind the last parameter."""
     channels, height, width = shape
-    steps = []
+    steps, names = [], {}
     for layer in layers:
         kind = layer["type"]
         if kind == "conv":
@@ -77,6 +77,13 @@ def prepare(layers, shape, weights):
         elif kind == "pair":
             steps.append(("pair",))
             channels *= 2
+        elif kind == "add":
+            steps.append(("add", names[layer["from"]]))
+        elif kind == "attention_pool":
+            heads = layer.get("heads", 8)
+            steps.append((kind, weights.take(channels * heads, 0.1).reshape(channels, heads),
+                          weights.take(height * width * heads, 0.1).reshape(height * width, heads)))
+            channels, height, width = channels * heads, 1, 1
         elif kind in ("max_pool", "mean_pool"):
             size = sides(layer.get("size", 2))
             stride = sides(layer.get("stride", size))
@@ -87,6 +94,8 @@ def prepare(layers, shape, weights):
             steps.append((kind, layer["size"], layer["alpha"], layer["beta"], layer["constant"]))
         else:
             steps.append((kind,))
+        if "name" in layer:
+            names[layer["name"]] = len(steps) - 1
     return steps, channels * height * width
 
 
@@ -95,6 +104,7 @@ def flat(x):
 
 
 def run(steps, x):
+    outputs = []
     for step in steps:
         kind = step[0]
         if kind == "conv":
@@ -120,10 +130,17 @@ def run(steps, x):
             x = functional.local_response_norm(x, *step[1:])
         elif kind == "l2_norm":
             x = functional.normalize(x.flatten(1))[:, :, None, None]
+        elif kind == "add":
+            x = x + outputs[step[1]]
+        elif kind == "attention_pool":
+            rows = x.permute(0, 2, 3, 1).flatten(1, 2)
+            attention = torch.softmax(rows @ step[1] + step[2], dim=1)
+            x = torch.einsum("nph,npc->nhc", attention, rows).flatten(1)[:, :, None, None]
         elif kind == "weights":
             x = x * functional.softplus(step[1])[None, :, None, None]
         elif kind != "dropout":
             raise SystemExit("unknown layer " + kind)
+        outputs.append(x)
     return x
 
 
