@@ -464,6 +464,7 @@ CREATE TABLE siamese.model (
 	created_by name NOT NULL DEFAULT current_user,
 	created_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
 	finished_at timestamptz,
+	promoted_at timestamptz DEFAULT pg_catalog.clock_timestamp(),
 	PRIMARY KEY (name, version),
 	-- a tracker embeds nothing; a network with a layer "pair" compares samples without embeddings
 	CHECK (CASE WHEN pg_catalog.jsonb_extract_path_text(definition, 'kind') IS NOT DISTINCT FROM 'tracker'
@@ -479,6 +480,7 @@ COMMENT ON COLUMN siamese.model.scores IS 'error rates of the epoch that was kep
 COMMENT ON COLUMN siamese.model.created_by IS 'owner of the name, the same for all of its versions: this role, its members and superusers may make versions of the name, rename it and drop it';
 COMMENT ON COLUMN siamese.model.options IS 'the options of train(); "start" names the version that was used';
 COMMENT ON COLUMN siamese.model.finished_at IS 'NULL while the version is being trained: until then only name@version refers to it';
+COMMENT ON COLUMN siamese.model.promoted_at IS 'when the name alone began to mean this version: it means the finished one that was promoted last; NULL: only name@version refers to it, until siamese.promote()';
 CREATE INDEX model_fingerprint ON siamese.model (fingerprint);
 -- Whoever may read a row here may use the model.  Only the tables' owner may write: functions do that as the owner.
 GRANT SELECT ON siamese.model TO PUBLIC;
@@ -618,6 +620,12 @@ COMMENT ON FUNCTION siamese.rename_model(text, text) IS
 	'renames all versions of a model of your own; embeddings do not change; settings and triggers with the old name must be changed';
 REVOKE ALL ON FUNCTION siamese.rename_model(text, text) FROM PUBLIC;
 
+CREATE FUNCTION siamese.promote(model text) RETURNS text LANGUAGE c VOLATILE STRICT
+	AS 'MODULE_PATHNAME', 'siamese_promote';
+COMMENT ON FUNCTION siamese.promote(text) IS
+	'makes a finished version ("name@version") of a model of your own the one that the name alone means, from the commit on, and returns the one that it meant before (NULL: none), so that promoting that one again goes back; a NOTICE names the indexes with embeddings of the version before and the triggers siamese.embed_on_write that name the model: they need the new version''s embeddings';
+REVOKE ALL ON FUNCTION siamese.promote(text) FROM PUBLIC;
+
 -- ---- embed, verify: in the extension's schema ------------------------------------------------------------------------
 
 CREATE FUNCTION @extschema@.embed(image bytea, model text DEFAULT NULL) RETURNS @extschema@.embedding LANGUAGE c STABLE PARALLEL SAFE COST 10000
@@ -753,6 +761,10 @@ CREATE FUNCTION siamese.index_stats(index regclass, OUT model text, OUT metric t
 	LANGUAGE c VOLATILE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'siamese_index_stats';
 COMMENT ON FUNCTION siamese.index_stats(regclass) IS
 	'what a siamese index consists of (reads all of it); axes: dimensions of a row''s code if the rows lie near a subspace, else NULL; fill: share of the leaves'' space in use; badly_coded: share of rows outside of what their region or the axes were built for; reindex_pays: many of those, more than half of the rows newer than the build, or most of the space free; for the table''s owner and those who may maintain it';
+CREATE FUNCTION siamese.index_model(index regclass) RETURNS text
+	LANGUAGE c VOLATILE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'siamese_index_model';
+COMMENT ON FUNCTION siamese.index_model(regclass) IS
+	'fingerprint of the model whose embeddings a siamese index holds, by its first page alone; NULL for an index without rows, with embeddings of no model, or whose first page is damaged';
 CREATE FUNCTION siamese.index_check(index regclass, heap boolean DEFAULT false, OUT block bigint, OUT problem text) RETURNS SETOF record
 	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'siamese_index_check';
 COMMENT ON FUNCTION siamese.index_check(regclass, boolean) IS

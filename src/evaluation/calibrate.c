@@ -13,6 +13,7 @@
 #include "common/spi.h"
 #include "evaluation/evaluation.h"
 #include "model/names.h"
+#include "model/promote.h"
 #include "model/rights.h"
 #include "model/row_lookup.h"
 #include "model/stored_calibration.h"
@@ -86,11 +87,11 @@ store_version(const char *name, int version, const char *query, Jsonb *calibrati
 
 	model_act_as_owner(&caller);
 	if (spi_execute("INSERT INTO siamese.model (name, version, network, fingerprint, definition, metric, dimensions,"
-					" created_by, seed, epochs, threads, scores, calibration, finished_at)"
+					" created_by, seed, epochs, threads, scores, calibration, finished_at, promoted_at)"
 					" SELECT name, (SELECT pg_catalog.max(n.version) FROM siamese.model n"
 					" WHERE n.name OPERATOR(pg_catalog.=) $1) OPERATOR(pg_catalog.+) 1, network, fingerprint,"
 					" definition, metric, dimensions, created_by, seed, epochs, threads, $4, $3,"
-					" pg_catalog.clock_timestamp()"
+					" pg_catalog.clock_timestamp(), NULL"
 					" FROM " MODEL_ROW_OF_NAME " RETURNING version", 4, types, values, SPI_OK_INSERT_RETURNING) != 1)
 		elog(ERROR, "siamese.model has no version %d of \"%s\"", version, name);
 	version = spi_int(1);
@@ -135,6 +136,7 @@ siamese_calibrate(PG_FUNCTION_ARGS)
 	ReferenceCalibration *own;
 	ElasticTable *elastic = NULL;
 	ReferenceCalibration *references = NULL;
+	PromotionResult promotion;
 	Jsonb	   *fitted;
 	char	   *result;
 
@@ -165,6 +167,7 @@ siamese_calibrate(PG_FUNCTION_ARGS)
 	SPI_connect();
 	from = version;
 	version = store_version(plain, version, query, fitted, scores_to_jsonb(&evaluation));
+	promotion = model_promote_version(plain, version, PROMOTE_SAME_WEIGHTS, scratch);
 	SPI_finish();
 	MemoryContextSwitchTo(caller);
 	result = psprintf("%s@%d", plain, version);
@@ -176,6 +179,7 @@ siamese_calibrate(PG_FUNCTION_ARGS)
 						   " are kept unless random impostors ask for less.", ratio),
 				 errhint("With forgeries of a dozen people, siamese.calibrate() would measure them.")));
 	calibration_warn_of_few(result, &calibration);
+	model_report_promotion(plain, version, &promotion);
 	evaluation_leave(scratch, caller);
 	PG_RETURN_TEXT_P(cstring_to_text(result));
 }

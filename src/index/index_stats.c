@@ -1,11 +1,14 @@
 /*
- * index_stats.c: siamese.index_stats(): what an index consists of.
+ * index_stats.c: siamese.index_stats(): what an index consists of; siamese.index_model(): whose embeddings it holds.
  */
 #include "postgres.h"
 
 #include <math.h>
 
 #include "access/htup_details.h"
+#include "access/relation.h"
+#include "catalog/pg_class.h"
+#include "commands/defrem.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -138,4 +141,38 @@ siamese_index_stats(PG_FUNCTION_ARGS)
 							  (totals.leaves > 100 && totals.rows < capacity * 0.4));
 	index_inspect_end(&inspection);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor), values, nulls)));
+}
+
+PG_FUNCTION_INFO_V1(siamese_index_model);
+
+/*
+ * Reads the meta page, and opens neither the table nor an expression of it, so everybody may ask.  No lock is kept: it is asked
+ * of all indexes of a database in turn.  A damaged page is no error here, where a training may wait for the answer.
+ */
+Datum
+siamese_index_model(PG_FUNCTION_ARGS)
+{
+	Relation	index = try_relation_open(PG_GETARG_OID(0), AccessShareLock);
+	uint64		model = 0;
+
+	if (index == NULL)
+		PG_RETURN_NULL();
+	if (index->rd_rel->relkind != RELKIND_INDEX || index->rd_rel->relam != get_index_am_oid("siamese", false))
+		check_index_kind(RelationGetRelationName(index));
+	if (!RELATION_IS_OTHER_TEMP(index) && RelationGetNumberOfBlocks(index) > 0)
+	{
+		Buffer		buffer = ReadBuffer(index, INDEX_META_BLOCK);
+		Page		page = BufferGetPage(buffer);
+
+		LockBuffer(buffer, BUFFER_LOCK_SHARE);
+		if (!PageIsNew(page) && PageGetSpecialSize(page) == MAXALIGN(sizeof(IndexSpecial)) &&
+			INDEX_SPECIAL(page)->magic == INDEX_PAGE_MAGIC && INDEX_SPECIAL(page)->kind == INDEX_PAGE_META &&
+			INDEX_META(page)->magic == INDEX_MAGIC)
+			model = INDEX_META(page)->model;
+		UnlockReleaseBuffer(buffer);
+	}
+	relation_close(index, AccessShareLock);
+	if (model == 0)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(psprintf("%016llx", (unsigned long long) model)));
 }

@@ -79,9 +79,9 @@ tracker_store(const char *name, const char *owner, const char *query, const Trac
 	model_act_as_owner(&caller);
 	model_store_weights(fingerprint, packed, count);
 	spi_execute("INSERT INTO siamese.model (name, version, network, fingerprint, definition, created_by, seed, epochs, threads, scores,"
-				" options, finished_at)"
+				" options, finished_at, promoted_at)"
 				" SELECT $1, coalesce(pg_catalog.max(version), 0) OPERATOR(pg_catalog.+) 1, 'tracker', $2, $3, $4, 0, 1, 1, $5, $6,"
-				" pg_catalog.now() FROM siamese.model WHERE name OPERATOR(pg_catalog.=) $1 RETURNING version",
+				" pg_catalog.now(), NULL FROM siamese.model WHERE name OPERATOR(pg_catalog.=) $1 RETURNING version",
 				6, types, values, SPI_OK_INSERT_RETURNING);
 	version = spi_int(1);
 	query_values[0] = values[0];

@@ -23,6 +23,7 @@
 #include "linking/options.h"
 #include "linking/stored_tracker.h"
 #include "model/names.h"
+#include "model/promote.h"
 #include "model/rights.h"
 #include "model/row_lookup.h"
 #include "model/sql_samples.h"
@@ -299,6 +300,7 @@ train_tracker(TrackerTraining *training)
 {
 	Tracker		tracker;
 	TrackerScores scores;
+	PromotionResult promotion;
 	char	   *owner;
 	int			version;
 
@@ -314,12 +316,14 @@ train_tracker(TrackerTraining *training)
 	version = tracker_store(training->name, owner, training->query, &tracker,
 							tracker_definition(&training->looks_model, &training->settings), scores_jsonb(training, &scores),
 							training->options);
+	promotion = model_promote_version(training->name, version, PROMOTE_IF_HARMLESS, training->context);
 	SPI_commit();
 	SPI_finish();
 	ereport(NOTICE,
 			(errmsg("tracker \"%s@%d\": %d detections in %d sequences", training->name, version, training->rows,
 					training->sequence_names->count),
 			 errdetail("Each sequence linked by what the others taught: MOTA %.3f, IDF1 %.3f.", scores.mota, scores.idf1)));
+	model_report_promotion(training->name, version, &promotion);
 }
 
 /* Runs it with the model's name locked: for the session, since the procedure commits. */

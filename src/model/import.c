@@ -24,6 +24,7 @@
 #include "model/definition_jsonb.h"
 #include "model/exported.h"
 #include "model/names.h"
+#include "model/promote.h"
 #include "model/rights.h"
 #include "model/row_lookup.h"
 #include "model/server_network.h"
@@ -274,11 +275,11 @@ insert_version(const Imported *imported, const char *name, const char *owner)
 	values[10] = JsonbPGetDatum(imported->calibration);
 	values[11] = CStringGetTextDatum(owner);
 	spi_execute("INSERT INTO siamese.model (name, version, network, fingerprint, definition, metric, dimensions,"
-				" seed, epochs, threads, scores, calibration, created_by, finished_at)"
+				" seed, epochs, threads, scores, calibration, created_by, finished_at, promoted_at)"
 				" SELECT $1, coalesce(pg_catalog.max(version), 0) OPERATOR(pg_catalog.+) 1, $2, $3, $4,"
 				" CASE WHEN $5 OPERATOR(pg_catalog.<>) '' THEN $5 END, CASE WHEN $6 OPERATOR(pg_catalog.>) 0 THEN $6 END,"
 				" $7, $8, $9, $10, CASE WHEN pg_catalog.jsonb_extract_path_text($4, 'kind') IS DISTINCT FROM 'tracker' THEN $11 END,"
-				" $12, pg_catalog.now()"
+				" $12, pg_catalog.now(), NULL"
 				" FROM siamese.model WHERE name OPERATOR(pg_catalog.=) $1 RETURNING version",
 				12, types, values, SPI_OK_INSERT_RETURNING);
 	return spi_int(1);
@@ -296,6 +297,8 @@ siamese_import_model(PG_FUNCTION_ARGS)
 	char	   *owner;
 	char	   *other;
 	int			version;
+	MemoryContext context = CurrentMemoryContext;
+	PromotionResult promotion;
 
 	check_may_write("siamese.import_model()");
 	model_plain_name(name);
@@ -308,6 +311,7 @@ siamese_import_model(PG_FUNCTION_ARGS)
 	model_store_weights(imported.fingerprint, imported.weights, imported.count);
 	version = insert_version(&imported, name, owner);
 	model_act_as_caller(&caller);
+	promotion = model_promote_version(name, version, PROMOTE_IF_HARMLESS, context);
 	if (other != NULL)
 		ereport(NOTICE,
 				(errmsg("the calibration of \"%s\" still applies to embeddings of this model", other),
@@ -315,6 +319,7 @@ siamese_import_model(PG_FUNCTION_ARGS)
 						   " differs from it.", model_fingerprint_text(imported.fingerprint)),
 				 errhint("SET siamese.model = '%s@%d' makes the imported one apply.", name, version)));
 	SPI_finish();
+	model_report_promotion(name, version, &promotion);
 	host_release(host_server(), imported.weights);
 	PG_FREE_IF_COPY(exported, 1);
 	PG_RETURN_TEXT_P(cstring_to_text(psprintf("%s@%d", name, version)));

@@ -65,21 +65,24 @@ model_plain_name(const char *name)
 
 static LOCKTAG session_tag;		/* a session makes one version at a time */
 
-/* A hash of the name as an object of the table siamese.model: no advisory lock of a user's can conflict with it. */
+/*
+ * A hash of the name as an object of the table siamese.model: no advisory lock of a user's can conflict with it.  part: 1 to make
+ * the next version, 2 to promote one.
+ */
 static LOCKTAG
-name_tag(const char *name)
+name_tag(const char *name, uint16 part)
 {
 	Oid			relation = get_relname_relid("model", get_namespace_oid("siamese", false));
 	LOCKTAG		tag;
 
-	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, relation, DatumGetUInt32(hash_any((const unsigned char *) name, strlen(name))), 1);
+	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, relation, DatumGetUInt32(hash_any((const unsigned char *) name, strlen(name))), part);
 	return tag;
 }
 
 void
 model_lock_name(const char *name, bool session)
 {
-	LOCKTAG		tag = name_tag(name);
+	LOCKTAG		tag = name_tag(name, 1);
 
 	if (LockAcquire(&tag, ExclusiveLock, session, true) == LOCKACQUIRE_NOT_AVAIL)
 		ereport(ERROR,
@@ -95,4 +98,12 @@ void
 model_unlock_name(void)
 {
 	LockRelease(&session_tag, ExclusiveLock, true);
+}
+
+void
+model_lock_promotion(const char *name)
+{
+	LOCKTAG		tag = name_tag(name, 2);
+
+	LockAcquire(&tag, ExclusiveLock, false, false);
 }

@@ -6,7 +6,7 @@
 
 #include "postgres.h"
 
-/* Splits name[@version]; version 0: the newest.  plain: char [LIMIT_MODEL_NAME + 1].  Raises if it is malformed. */
+/* Splits name[@version]; version 0: the promoted one.  plain: char [LIMIT_MODEL_NAME + 1].  Raises if it is malformed. */
 extern void model_parse_name(const char *name, char *plain, int *version);
 
 /* The same, but false if it is malformed; *version is -1 if that is what is wrong. */
@@ -15,12 +15,15 @@ extern bool model_try_parse_name(const char *name, char *plain, int *version);
 /* Raises unless it is a name without a version, as new versions are made under. */
 extern void model_plain_name(const char *name);
 
-/* The row that a name means, as the end of a query: $1 the plain name (text), $2 the version (integer), 0: the newest. */
+/*
+ * The row that a name means, as the end of a query: $1 the plain name (text), $2 the version (integer), 0: the one that was
+ * promoted last.
+ */
 #define MODEL_ROW_OF_NAME \
 	"siamese.model WHERE name OPERATOR(pg_catalog.=) $1 AND" \
-	" CASE WHEN $2 OPERATOR(pg_catalog.=) 0 THEN finished_at IS NOT NULL" \
+	" CASE WHEN $2 OPERATOR(pg_catalog.=) 0 THEN finished_at IS NOT NULL AND promoted_at IS NOT NULL" \
 	" ELSE version OPERATOR(pg_catalog.=) $2 END" \
-	" ORDER BY finished_at USING OPERATOR(pg_catalog.>), version USING OPERATOR(pg_catalog.>) LIMIT 1"
+	" ORDER BY promoted_at USING OPERATOR(pg_catalog.>), version USING OPERATOR(pg_catalog.>) LIMIT 1"
 
 /*
  * One session at a time makes a version of a name: until the end of the transaction, or, with session, until
@@ -28,5 +31,8 @@ extern void model_plain_name(const char *name);
  */
 extern void model_lock_name(const char *name, bool session);
 extern void model_unlock_name(void);
+
+/* One transaction at a time decides which version a name means; waits for the others, which are short. */
+extern void model_lock_promotion(const char *name);
 
 #endif

@@ -46,16 +46,24 @@ read_rows(SPIPlanPtr *kept, const char *query, int arguments, Oid *types, Datum 
 		elog(ERROR, "could not execute \"%s\"", query);
 }
 
-/* Raises if a plain name has versions, but none that is finished.  Inside an SPI connection. */
+/* Raises if a plain name has versions, but none that is finished and promoted.  Inside an SPI connection. */
 static void
 raise_unfinished(const char *name, int version)
 {
 	Oid			type = TEXTOID;
 	Datum		value = CStringGetTextDatum(name);
+	bool		unfinished;
 
-	if (version != 0 || spi_read("SELECT version FROM siamese.model WHERE name OPERATOR(pg_catalog.=) $1"
-								 " ORDER BY version USING OPERATOR(pg_catalog.>) LIMIT 1", 1, &type, &value, 1) == 0)
+	if (version != 0 || spi_read("SELECT version, finished_at FROM siamese.model WHERE name OPERATOR(pg_catalog.=) $1"
+								 " ORDER BY finished_at USING OPERATOR(pg_catalog.>) NULLS LAST,"
+								 " version USING OPERATOR(pg_catalog.>) LIMIT 1", 1, &type, &value, 1) == 0)
 		return;
+	spi_datum(2, &unfinished);
+	if (!unfinished)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("model \"%s\" has no promoted version", name),
+				 errhint("SELECT siamese.promote('%s@%s') makes the name mean its version %s.", name, spi_text(1), spi_text(1))));
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			 errmsg("model \"%s\" has no finished version", name),
@@ -106,6 +114,7 @@ model_find(const char *name, int *version)
 	" AND n.version OPERATOR(pg_catalog.=) m.version) USING OPERATOR(pg_catalog.>)," \
 	" (name OPERATOR(pg_catalog.=) (SELECT h.name FROM siamese.model h WHERE h.fingerprint OPERATOR(pg_catalog.=) $3" \
 	" ORDER BY h.created_at USING OPERATOR(pg_catalog.<), h.name USING OPERATOR(pg_catalog.<) LIMIT 1)) USING OPERATOR(pg_catalog.>)," \
+	" promoted_at USING OPERATOR(pg_catalog.>) NULLS LAST," \
 	" finished_at USING OPERATOR(pg_catalog.>) NULLS LAST, version USING OPERATOR(pg_catalog.>) LIMIT 1"
 
 bool

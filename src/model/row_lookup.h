@@ -13,7 +13,7 @@
 #include "model/stored_calibration.h"
 
 /*
- * The fingerprint of a version; *version 0 means the newest finished one and is set to its number.  Raises if there is none that
+ * The fingerprint of a version; *version 0 means the promoted one and is set to its number.  Raises if there is none that
  * the user may read.
  */
 extern uint64 model_find(const char *name, int *version);

@@ -3,7 +3,7 @@
  *
  * One transaction writes a row of siamese.training_epoch, the checkpoint that siamese.resume() continues from (checkpoint.c)
  * and, if the epoch is kept, the version's weights, scores and calibration.  So the version in siamese.model is always
- * complete: the epoch that was kept last.  It is final once finished_at is set; only then does the model's plain name mean it.
+ * complete: the epoch that was kept last.  It is final once finished_at is set; only then may the model's plain name mean it.
  */
 #include "postgres.h"
 
@@ -68,10 +68,10 @@ create_version(Training *training, const EpochResult *result)
 	values[11] = Int32GetDatum(training->request.options.threads);
 	values[12] = JsonbPGetDatum(training->request.options.given);
 	spi_execute("INSERT INTO siamese.model (name, version, network, fingerprint, definition, metric, dimensions, created_by, seed,"
-				" epochs, scores, calibration, threads, options)"
+				" epochs, scores, calibration, threads, options, promoted_at)"
 				" SELECT $1, coalesce(pg_catalog.max(version), 0) OPERATOR(pg_catalog.+) 1, $2, $3, $4,"
 				" CASE WHEN $5 OPERATOR(pg_catalog.<>) '' THEN $5 END, CASE WHEN $6 OPERATOR(pg_catalog.>) 0 THEN $6 END, $7, $8,"
-				" $9, $10, $11, $12, $13 FROM siamese.model WHERE name OPERATOR(pg_catalog.=) $1 RETURNING version",
+				" $9, $10, $11, $12, $13, NULL FROM siamese.model WHERE name OPERATOR(pg_catalog.=) $1 RETURNING version",
 				13, types, values, SPI_OK_INSERT_RETURNING);
 	training->version.number = spi_int(1);
 	query_values[0] = values[0];
@@ -210,7 +210,7 @@ commit_epoch(Training *training, EpochResult *result)
 }
 
 Jsonb *
-commit_finished(Training *training)
+commit_finished(Training *training, PromotionResult *promotion)
 {
 	Oid			types[2] = {TEXTOID, INT4OID};
 	Datum		values[2] = {CStringGetTextDatum(training->request.model), Int32GetDatum(training->version.number)};
@@ -228,6 +228,8 @@ commit_finished(Training *training)
 	MemoryContextSwitchTo(context);
 	checkpoint_drop(training);
 	model_act_as_caller(&caller);
+	*promotion = model_promote_version(training->request.model, training->version.number, training->request.options.promotion,
+									   training->context);
 	SPI_commit();
 	return scores;
 }

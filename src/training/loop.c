@@ -147,7 +147,7 @@ void
 loop_run(Training *training)
 {
 	MemoryContext scratch = AllocSetContextCreate(training->context, "siamese epoch", ALLOCSET_DEFAULT_SIZES);
-
+	PromotionResult promotion;
 	Jsonb	   *scores;
 
 	INSTR_TIME_SET_CURRENT(training->clock.loop_start);
@@ -171,11 +171,12 @@ loop_run(Training *training)
 						psprintf(", not kept: too far above the least EER, %.2f %%", 100 * training->version.least_eer))));
 		MemoryContextReset(scratch);
 	}
-	scores = commit_finished(training);
+	scores = commit_finished(training, &promotion);
 	ereport(NOTICE,
 			(errmsg("version %d of model \"%s\" is ready: epoch %d, %s among %d held out, fingerprint %s",
 					training->version.number, training->request.model, training->version.kept_epoch, errors_text(scores),
 					training->split->held_out, model_fingerprint_text(training->version.fingerprint))));
+	model_report_promotion(training->request.model, training->version.number, &promotion);
 	warn_of_calibration(training);
 }
 

@@ -159,6 +159,13 @@ read_option(const char *name, const JsonbValue *value, TrainOptions *options)
 		options->strict = value->val.boolean;
 		return true;
 	}
+	if (strcmp(name, "promote") == 0)
+	{
+		if (value->type != jbvBool)
+			bad_option(name, "true or false");
+		options->promotion = value->val.boolean ? PROMOTE_ALWAYS : PROMOTE_NEVER;
+		return true;
+	}
 	if (strcmp(name, "max_minutes") == 0)
 	{
 		double		number = number_of(value);
@@ -192,7 +199,7 @@ read_option(const char *name, const JsonbValue *value, TrainOptions *options)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("unknown option \"%s\"", name),
-				 errhint("The options are threads, strict, max_minutes, start, self_forgeries, join, loss, optimizer and training.")));
+				 errhint("The options are threads, strict, promote, max_minutes, start, self_forgeries, join, loss, optimizer and training.")));
 	return false;
 }
 
@@ -223,6 +230,7 @@ train_options_read(Jsonb *given, Jsonb *network_definition, TrainOptions *option
 	options->threads = setting_training_threads;
 	options->given = given;
 	options->strict = true;
+	options->promotion = PROMOTE_IF_HARMLESS;
 	options->max_minutes = 0;
 	options->start = NULL;
 	if (!JB_ROOT_IS_OBJECT(given))
@@ -264,12 +272,16 @@ train_options_resume(TrainOptions *options)
 {
 	JsonbValue	strict = text_value("strict");
 	JsonbValue	minutes = text_value("max_minutes");
+	JsonbValue	promote = text_value("promote");
 	JsonbValue *value;
 
 	value = find_member(&options->given->root, &strict);
 	options->strict = value == NULL || value->type != jbvBool || value->val.boolean;
 	value = find_member(&options->given->root, &minutes);
 	options->max_minutes = value != NULL ? number_of(value) : 0;
+	value = find_member(&options->given->root, &promote);
+	options->promotion = value == NULL || value->type != jbvBool ? PROMOTE_IF_HARMLESS
+		: value->val.boolean ? PROMOTE_ALWAYS : PROMOTE_NEVER;
 	options->held_out = asks_held_out(options->given);
 	options->start = NULL;
 }

@@ -8,11 +8,14 @@
 
 #include "utils/jsonb.h"
 
+#include "model/promote.h"
+
 typedef struct TrainOptions
 {
 	int			threads;
 	bool		strict;
 	bool		held_out;		/* the share of held-out identities was asked for, not the definition's */
+	Promotion	promotion;		/* whether the name shall mean the version once it is finished */
 	double		max_minutes;	/* 0: no limit, as many epochs as were asked for */
 	char	   *start;			/* the model to begin from, or NULL */
 	Jsonb	   *given;			/* as the caller wrote them */

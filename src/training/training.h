@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "common/clock.h"
+#include "model/promote.h"
 #include "model/stored_calibration.h"
 #include "training/examples.h"
 #include "training/held_out_error.h"
@@ -128,8 +129,11 @@ extern bool validation_score(Training *training, EpochResult *result);
  */
 extern void commit_epoch(Training *training, EpochResult *result);
 
-/* Returns the scores of the epoch that was kept, which a call before this one may have committed; in the training's context. */
-extern Jsonb *commit_finished(Training *training);
+/*
+ * Finishes the version, and promotes it if that is asked for.  Returns the scores of the epoch that was kept, which a call
+ * before this one may have committed; in the training's context.
+ */
+extern Jsonb *commit_finished(Training *training, PromotionResult *promotion);
 
 /* ---- checkpoint.c -------------------------------------------------------------------------------------------------- */
 
