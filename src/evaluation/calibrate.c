@@ -167,7 +167,7 @@ siamese_calibrate(PG_FUNCTION_ARGS)
 	SPI_connect();
 	from = version;
 	version = store_version(plain, version, query, fitted, scores_to_jsonb(&evaluation));
-	promotion = model_promote_version(plain, version, PROMOTE_SAME_WEIGHTS, scratch);
+	promotion = model_promote_version(plain, version, PROMOTE_SAME_WEIGHTS, InvalidOid, scratch);
 	SPI_finish();
 	MemoryContextSwitchTo(caller);
 	result = psprintf("%s@%d", plain, version);

@@ -316,7 +316,7 @@ train_tracker(TrackerTraining *training)
 	version = tracker_store(training->name, owner, training->query, &tracker,
 							tracker_definition(&training->looks_model, &training->settings), scores_jsonb(training, &scores),
 							training->options);
-	promotion = model_promote_version(training->name, version, PROMOTE_IF_HARMLESS, training->context);
+	promotion = model_promote_version(training->name, version, PROMOTE_IF_HARMLESS, InvalidOid, training->context);
 	SPI_commit();
 	SPI_finish();
 	ereport(NOTICE,

@@ -2,9 +2,11 @@
  * embed_table.c: CALL siamese.embed_table(target, source, destination, model, batch): fills a column with embeddings.
  *
  * One pass over the table, some pages in each transaction: rows that have a source and no embedding of this model yet are
- * read, embedded on all threads, and updated.  A row that another session changed in between is left as it is; the same
- * pages are then scanned again, and row versions that were appended behind them are found when the scan gets there.  After an
- * interruption the next call continues.
+ * read, embedded on all threads, and updated.  A row that another session changed in between, or has locked, is left as it is;
+ * the same pages are then scanned again, and row versions that were appended behind them are found when the scan gets there.
+ * After an interruption the next call continues.
+ *
+ * It waits for a row that is locked only while it has locked none itself, so that it is in no deadlock with whoever writes.
  */
 #include "postgres.h"
 
@@ -27,6 +29,7 @@
 #include "common/settings.h"
 #include "common/spi.h"
 #include "model/embed.h"
+#include "model/embed_table.h"
 #include "model/embedder.h"
 #include "model/ink_check.h"
 #include "model/model.h"
@@ -190,9 +193,13 @@ prepare_rows(TableFill *fill, SPITupleTable *fetched, uint64 count)
 	return waiting;
 }
 
-/* Scans the pages first .. end - 1 of a part; returns how many rows were updated; *changed: how many changed meanwhile. */
+/*
+ * Scans the pages first .. end - 1 of a part; returns how many rows were updated; *changed: how many were changed or locked
+ * meanwhile; *waiting_for: one of them.
+ */
 static int64
-fill_pages(TableFill *fill, SPIPlanPtr select, SPIPlanPtr update, BlockNumber first, BlockNumber end, int64 *changed)
+fill_pages(TableFill *fill, SPIPlanPtr select, SPIPlanPtr update, BlockNumber first, BlockNumber end, int64 *changed,
+		   ItemPointer waiting_for)
 {
 	ItemPointerData bound[2];
 	Datum		bounds[2] = {PointerGetDatum(&bound[0]), PointerGetDatum(&bound[1])};
@@ -227,7 +234,10 @@ fill_pages(TableFill *fill, SPIPlanPtr select, SPIPlanPtr update, BlockNumber fi
 			if (SPI_processed > 0)
 				written++;
 			else
+			{
 				(*changed)++;
+				*waiting_for = batch->tid[i];
+			}
 			pfree(embedding);
 		}
 	}
@@ -280,8 +290,11 @@ fill_part(TableFill *fill, Oid part)
 	SPIPlanPtr	select = keep_plan(psprintf("SELECT ctid, xmin, %s, %s FROM ONLY %s WHERE ctid OPERATOR(pg_catalog.>=) $1"
 											" AND ctid OPERATOR(pg_catalog.<) $2 AND %s IS NOT NULL",
 											source, destination, table, source), 2, bound_types);
-	SPIPlanPtr	update = keep_plan(psprintf("UPDATE ONLY %s SET %s = $1 WHERE ctid OPERATOR(pg_catalog.=) $2"
-											" AND xmin OPERATOR(pg_catalog.=) $3", table, destination), 3, update_types);
+	SPIPlanPtr	update = keep_plan(psprintf("UPDATE ONLY %s SET %s = $1 WHERE ctid OPERATOR(pg_catalog.=) (SELECT ctid FROM ONLY %s"
+											" WHERE ctid OPERATOR(pg_catalog.=) $2 AND xmin OPERATOR(pg_catalog.=) $3"
+											" FOR NO KEY UPDATE SKIP LOCKED)", table, destination, table), 3, update_types);
+	SPIPlanPtr	wait = keep_plan(psprintf("SELECT FROM ONLY %s WHERE ctid OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE", table), 1,
+								 bound_types);
 	BlockNumber pages = 16;		/* in one transaction; later as many as have about a batch of rows */
 	BlockNumber blocks = count_blocks(part);
 	int			again = 0;
@@ -291,7 +304,8 @@ fill_part(TableFill *fill, Oid part)
 		BlockNumber end = Min((uint64) first + pages, blocks);
 		int64		failed = fill->progress.failed;
 		int64		changed;
-		int64		written = fill_pages(fill, select, update, first, end, &changed);
+		ItemPointerData waiting_for;
+		int64		written = fill_pages(fill, select, update, first, end, &changed, &waiting_for);
 		BlockNumber known = blocks;
 
 		fill->progress.rows += written;
@@ -309,12 +323,22 @@ fill_part(TableFill *fill, Oid part)
 		record_progress(fill, false);
 		ink_check_warn(&fill->ink_check);
 		SPI_commit();
+		if (changed > 0)
+		{
+			Datum		value = PointerGetDatum(&waiting_for);
+
+			/* in a transaction of its own */
+			if (SPI_execute_plan(wait, &value, NULL, false, 1) != SPI_OK_SELECT)
+				elog(ERROR, "could not wait for a row");
+			SPI_commit();
+		}
 		CHECK_FOR_INTERRUPTS();
 		pages = written == 0 ? pages * 2 : (BlockNumber) (pages * (double) fill->batch.batch / written);
 		pages = Max(Min(pages, MOST_PAGES), 1);
 	}
 	SPI_freeplan(select);
 	SPI_freeplan(update);
+	SPI_freeplan(wait);
 }
 
 static void
@@ -377,36 +401,21 @@ check_call(FunctionCallInfo fcinfo)
 					 errdetail("Its argument \"%s\" is.", argument[i])));
 }
 
-PG_FUNCTION_INFO_V1(siamese_embed_table);
-
-Datum
-siamese_embed_table(PG_FUNCTION_ARGS)
+void
+embed_table(Oid table, const char *source, const char *destination, const char *model, int batch, EmbedTableResult *result)
 {
-	MemoryContext outer = CurrentMemoryContext;
-	MemoryContext context;
+	MemoryContext context = AllocSetContextCreate(PortalContext, "siamese embed_table", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(context);
 	TableFill	fill = {0};
 	LOCKTAG		tag;
-	double		seconds;
 
-	check_call(fcinfo);
 	INSTR_TIME_SET_CURRENT(fill.progress.start);
-	context = AllocSetContextCreate(PortalContext, "siamese embed_table", ALLOCSET_DEFAULT_SIZES);
-	MemoryContextSwitchTo(context);
-	fill.target.table = PG_GETARG_OID(0);
-	fill.target.source = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	fill.target.destination = text_to_cstring(PG_GETARG_TEXT_PP(2));
-	fill.batch.batch = PG_GETARG_INT32(4);
-	if (get_rel_name(fill.target.table) == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("there is no table with the OID %u", fill.target.table)));
-	if (fill.batch.batch < 1 || fill.batch.batch > MOST_BATCH)
-		ereport(ERROR,
-				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("batch of %d rows is out of range", fill.batch.batch),
-				 errdetail("It must be from 1 to %d.", MOST_BATCH)));
+	fill.target.table = table;
+	fill.target.source = pstrdup(source);
+	fill.target.destination = pstrdup(destination);
+	fill.batch.batch = batch;
 	fill.target.name = qualified_name(fill.target.table);
-	fill.model_name = PG_ARGISNULL(3) ? pstrdup(setting_model == NULL ? "" : setting_model) : text_to_cstring(PG_GETARG_TEXT_PP(3));
+	fill.model_name = pstrdup(model);
 	prepare_fill(&fill);
 
 	/* one call at a time for a column; a session lock, since the procedure commits */
@@ -426,11 +435,36 @@ siamese_embed_table(PG_FUNCTION_ARGS)
 		LockRelease(&tag, ExclusiveLock, true);
 	}
 	PG_END_TRY();
-	seconds = seconds_since(fill.progress.start);
-	ereport(NOTICE,
-			(errmsg("%lld rows embedded, %lld left out, %.0f a second", (long long) fill.progress.rows, (long long) fill.progress.failed,
-					(double) fill.progress.rows / Max(seconds, 1e-9))));
-	MemoryContextSwitchTo(outer);
+	*result = (EmbedTableResult) {
+		.rows = fill.progress.rows, .failed = fill.progress.failed, .seconds = seconds_since(fill.progress.start)
+	};
+	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);
+}
+
+PG_FUNCTION_INFO_V1(siamese_embed_table);
+
+Datum
+siamese_embed_table(PG_FUNCTION_ARGS)
+{
+	int			batch;
+	EmbedTableResult result;
+
+	check_call(fcinfo);
+	batch = PG_GETARG_INT32(4);
+	if (get_rel_name(PG_GETARG_OID(0)) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("there is no table with the OID %u", PG_GETARG_OID(0))));
+	if (batch < 1 || batch > MOST_BATCH)
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("batch of %d rows is out of range", batch),
+				 errdetail("It must be from 1 to %d.", MOST_BATCH)));
+	embed_table(PG_GETARG_OID(0), text_to_cstring(PG_GETARG_TEXT_PP(1)), text_to_cstring(PG_GETARG_TEXT_PP(2)),
+				PG_ARGISNULL(3) ? (setting_model == NULL ? "" : setting_model) : text_to_cstring(PG_GETARG_TEXT_PP(3)), batch, &result);
+	ereport(NOTICE,
+			(errmsg("%lld rows embedded, %lld left out, %.0f a second", (long long) result.rows, (long long) result.failed,
+					(double) result.rows / Max(result.seconds, 1e-9))));
 	return (Datum) 0;
 }

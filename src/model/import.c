@@ -311,7 +311,7 @@ siamese_import_model(PG_FUNCTION_ARGS)
 	model_store_weights(imported.fingerprint, imported.weights, imported.count);
 	version = insert_version(&imported, name, owner);
 	model_act_as_caller(&caller);
-	promotion = model_promote_version(name, version, PROMOTE_IF_HARMLESS, context);
+	promotion = model_promote_version(name, version, PROMOTE_IF_HARMLESS, InvalidOid, context);
 	if (other != NULL)
 		ereport(NOTICE,
 				(errmsg("the calibration of \"%s\" still applies to embeddings of this model", other),

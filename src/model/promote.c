@@ -72,16 +72,19 @@ names_model(bytea *arguments, int count, const char *name)
 }
 
 static void
-add_triggers(StringInfo list, int *count, const char *name)
+add_triggers(StringInfo list, int *count, const char *name, Oid migrated)
 {
+	Oid			type = OIDOID;
+	Datum		value = ObjectIdGetDatum(migrated);
 	uint64		found;
 
 	found = spi_execute("SELECT t.tgname, t.tgrelid::pg_catalog.regclass::pg_catalog.text, t.tgargs, t.tgnargs"
 						" FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid OPERATOR(pg_catalog.=) t.tgfoid"
 						" WHERE p.prosrc OPERATOR(pg_catalog.=) 'siamese_embed_on_write'"
+						" AND t.tgrelid OPERATOR(pg_catalog.<>) $1"
 						" AND t.tgenabled OPERATOR(pg_catalog.<>) 'D' AND t.tgparentid OPERATOR(pg_catalog.=) 0"
 						" ORDER BY 2 USING OPERATOR(pg_catalog.<), 1 USING OPERATOR(pg_catalog.<)",
-						0, NULL, NULL, SPI_OK_SELECT);
+						1, &type, &value, SPI_OK_SELECT);
 	for (uint64 i = 0; i < found; i++)
 	{
 		HeapTuple	row = SPI_tuptable->vals[i];
@@ -97,14 +100,14 @@ add_triggers(StringInfo list, int *count, const char *name)
 
 /* As the tables' owner; in the given context. */
 static char *
-find_in_use(const char *name, const char *fingerprint, MemoryContext context)
+find_in_use(const char *name, const char *fingerprint, Oid migrated, MemoryContext context)
 {
 	StringInfoData list;
 	int			count = 0;
 
 	initStringInfo(&list);
 	add_indexes(&list, &count, fingerprint);
-	add_triggers(&list, &count, name);
+	add_triggers(&list, &count, name, migrated);
 	if (count > MOST_NAMED)
 		appendStringInfo(&list, " and %d more", count - MOST_NAMED);
 	return MemoryContextStrdup(context, list.data);
@@ -160,7 +163,7 @@ read_fingerprint(const char *name, int version)
 }
 
 PromotionResult
-model_promote_version(const char *name, int version, Promotion promotion, MemoryContext context)
+model_promote_version(const char *name, int version, Promotion promotion, Oid migrated, MemoryContext context)
 {
 	PromotionResult result = {.in_use = ""};
 	ModelCaller caller;
@@ -174,7 +177,7 @@ model_promote_version(const char *name, int version, Promotion promotion, Memory
 	meant = read_promoted(name, &result.before);
 	same = meant != NULL && strcmp(meant, fingerprint) == 0;
 	if (meant != NULL && !same)
-		result.in_use = find_in_use(name, meant, context);
+		result.in_use = find_in_use(name, meant, migrated, context);
 	result.promoted = promotion == PROMOTE_ALWAYS ||
 		(promotion == PROMOTE_SAME_WEIGHTS && (same || meant == NULL)) ||
 		(promotion == PROMOTE_IF_HARMLESS && result.in_use[0] == '\0');
@@ -203,7 +206,9 @@ model_report_promotion(const char *name, int version, const PromotionResult *res
 		ereport(NOTICE,
 				(errmsg("version %d of model \"%s\" was not promoted: the name still means version %d", version, name, result->before),
 				 result->in_use[0] == '\0' ? 0 : errdetail("In use with version %d: %s.", result->before, result->in_use),
-				 errhint("SELECT siamese.promote('%s@%d') makes the name mean it.", name, version)));
+				 result->in_use[0] == '\0' ? errhint("SELECT siamese.promote('%s@%d') makes the name mean it.", name, version)
+				 : errhint("CALL siamese.migrate_column(table, source, destination, '%s@%d') moves a column with its indexes and"
+						   " promotes the version; SELECT siamese.promote('%s@%d') promotes it at once.", name, version, name, version)));
 }
 
 PG_FUNCTION_INFO_V1(siamese_promote);
@@ -225,7 +230,7 @@ siamese_promote(PG_FUNCTION_ARGS)
 				 errhint("Write name@version, for example \"%s@3\": the one that \"%s\" shall mean.", name, name)));
 	SPI_connect();
 	model_check_owner(name);
-	result = model_promote_version(name, version, PROMOTE_ALWAYS, context);
+	result = model_promote_version(name, version, PROMOTE_ALWAYS, InvalidOid, context);
 	SPI_finish();
 	model_report_promotion(name, version, &result);
 	if (result.before == 0)

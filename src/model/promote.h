@@ -25,9 +25,10 @@ typedef struct PromotionResult
 
 /*
  * Decides that for a finished version, whose promoted_at is NULL if it is new, in the transaction that makes it.  Raises if
- * there is no such version, or if it is not finished.  Inside an SPI connection; runs as the tables' owner by itself.  The strings of the result are allocated in the given context.
+ * there is no such version, or if it is not finished.  Inside an SPI connection; runs as the tables' owner by itself.  migrated: a table whose triggers are no obstacle, or InvalidOid.  The strings of the result are allocated in the given context.
  */
-extern PromotionResult model_promote_version(const char *name, int version, Promotion promotion, MemoryContext context);
+extern PromotionResult model_promote_version(const char *name, int version, Promotion promotion, Oid migrated,
+											 MemoryContext context);
 
 /* A NOTICE if the version was not promoted, or was although something is in use with another. */
 extern void model_report_promotion(const char *name, int version, const PromotionResult *result);

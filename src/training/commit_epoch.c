@@ -229,7 +229,7 @@ commit_finished(Training *training, PromotionResult *promotion)
 	checkpoint_drop(training);
 	model_act_as_caller(&caller);
 	*promotion = model_promote_version(training->request.model, training->version.number, training->request.options.promotion,
-									   training->context);
+									   InvalidOid, training->context);
 	SPI_commit();
 	return scores;
 }
