@@ -11,6 +11,8 @@
 
 #include "network/layer_internal.h"
 
+#define CHUNK_VALUES 4096		/* of a sum, still in the cache for the ReLU after it */
+
 static const SettingRule one_rules[] = {
 	{"from", RULE_REFERENCE, offsetof(NetworkLayer, settings.combine.from), 0, 1e6, NULL},
 	{NULL, 0, 0, 0, 0, NULL}
@@ -98,15 +100,22 @@ static void
 add_forward(const LayerPass *pass)
 {
 	Sides		sides = sides_of(pass->layer);
+	bool		relu = pass->layer->plan.fuses_relu;
 	size_t		count = pass->n * sides.values;
 
 	copy(sides.input_is_map ? pass->input : pass->other[0], count, pass->output);
-	if (sides.whole)
-		pass->kernels->add(pass->other[0], count, pass->output);
+	for (size_t start = 0; sides.whole && start < count; start += CHUNK_VALUES)
+	{
+		size_t		some = count - start < CHUNK_VALUES ? count - start : CHUNK_VALUES;
+
+		pass->kernels->add(pass->other[0] + start, some, pass->output + start);
+		if (relu)
+			pass->kernels->relu(pass->output + start, some, pass->output + start);
+	}
 	for (int i = 0; !sides.whole && i < pass->n; i++)
 		pass->kernels->add_bias(pass->output + i * sides.values,
 								(sides.input_is_map ? pass->other[0] : pass->input) + (size_t) i * sides.channels, sides.rows,
-								sides.channels, false);
+								sides.channels, relu);
 }
 
 /* Each sample's sum of the output's gradient over the pixels. */
@@ -271,6 +280,7 @@ const LayerType layer_add = {
 	.name = "add",
 	.rules = one_rules,
 	.in_place = true,
+	.applies_relu = true,
 	.combine = pair_combine,
 	.describe = describe,
 	.forward = add_forward,

@@ -35,7 +35,8 @@ struct Network
 
 	/* of its passes */
 	int			grouped;		/* at inference, layers before this one process a batch in groups ... */
-	int			group;			/* ... of so many samples */
+	int			group;			/* ... of so many samples ... */
+	int			group_slot;		/* ... and leave their output, of the whole batch, in this buffer */
 	int			slot_count;
 	size_t	   *slot_values;	/* [slot_count], a sample */
 	size_t	   *group_slot_values;	/* [slot_count], a sample of a group: of the grouped layers but the last */

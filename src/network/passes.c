@@ -38,20 +38,34 @@ make_pass(const Network *network, const real *weights, NetworkWorkspace *workspa
 	return pass;
 }
 
-/* The layer that runs, and what it reads: outputs by their layers; that of -1 is the input. */
+/*
+ * The output of layer i from sample first of the batch on.  Of the buffers that a group of samples uses, only the one in which it
+ * leaves its output has a place for each sample of the batch; the others begin with the group's first sample.
+ */
+static real *
+output_of(const Network *network, const NetworkWorkspace *workspace, int i, int first)
+{
+	const NetworkLayer *layer = &network->layers[i];
+	bool		whole = !workspace->training && layer->plan.slot == network->group_slot;
+
+	return workspace->output[i] + (whole ? first * shape_values(layer->out) : 0);
+}
+
+/* The layer that runs, what it reads and where it writes, from sample first on; input is that of sample first. */
 static void
-set_layer(LayerPass *pass, const Network *network, int i, const real *input, const real *const *output)
+set_layer(LayerPass *pass, const Network *network, const NetworkWorkspace *workspace, int i, int first, const real *input)
 {
 	const LayerPlan *plan = &network->layers[i].plan;
 
 	pass->layer = &network->layers[i];
 	pass->next = plan->reader >= 0 ? &network->layers[plan->reader] : NULL;
-	pass->input = plan->input >= 0 ? output[plan->input] : input;
+	pass->input = plan->input >= 0 ? output_of(network, workspace, plan->input, first) : input;
 	for (int k = 0; k < pass->layer->source_count; k++)
-		pass->other[k] = plan->source[k] >= 0 ? output[plan->source[k]] : input;
+		pass->other[k] = plan->source[k] >= 0 ? output_of(network, workspace, plan->source[k], first) : input;
+	pass->output = output_of(network, workspace, i, first);
 }
 
-/* Layers from start to end - 1; the output of the last one goes to sample first of its buffer. */
+/* Layers from start to end - 1. */
 static bool
 run_layers(LayerPass *pass, const Network *network, const NetworkWorkspace *workspace, const real *packed, int start,
 		   int end, int first, const real *input, Status *status)
@@ -64,9 +78,8 @@ run_layers(LayerPass *pass, const Network *network, const NetworkWorkspace *work
 			return false;
 		if (plan->fused || plan->folded)
 			continue;
-		set_layer(pass, network, i, input, (const real *const *) workspace->output);
+		set_layer(pass, network, workspace, i, first, input);
 		pass->packed = packed + plan->packed_offset;
-		pass->output = workspace->output[i] + (i + 1 == end ? first * shape_values(pass->layer->out) : 0);
 		pass->layer->type->forward(pass);
 	}
 	return true;
@@ -198,9 +211,8 @@ network_forward_training(const Network *network, const real *weights, NetworkWor
 	{
 		if (network->layers[i].plan.fused)
 			continue;
-		set_layer(&pass, network, i, input, (const real *const *) workspace->output);
+		set_layer(&pass, network, workspace, i, 0, input);
 		pass.packed = packed + pass.layer->plan.packed_offset;
-		pass.output = workspace->output[i];
 		pass.state = workspace->state[i];
 		pass.layer->type->forward(&pass);
 		if (pass_interrupted(&pass))
@@ -277,8 +289,7 @@ network_backward(const Network *network, const real *weights, NetworkWorkspace *
 
 		if (layer->plan.learns)
 		{
-			set_layer(&pass, network, i, input, (const real *const *) workspace->output);
-			pass.output = workspace->output[i];
+			set_layer(&pass, network, workspace, i, 0, input);
 			pass.state = workspace->state[i];
 			pass.output_gradient = whole_gradient(&pass, workspace, i, shape_values(layer->out), handed, current);
 			run_backward_sources(&pass, network, workspace);

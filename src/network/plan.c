@@ -125,13 +125,16 @@ fuse_layers(Network *network)
 
 /* ---- groups -------------------------------------------------------------------------------------------------------- */
 
-/* Whether the layers from i on read nothing of those before but the output of i - 1, which lies in a buffer of its own. */
+/*
+ * Whether the layers from i on read nothing of those before but the output of i - 1, which lies in a buffer of its own.  Where
+ * several read it, as after a residual block, it may have been worked out in place.
+ */
 static bool
 can_split(const Network *network, int i)
 {
 	const NetworkLayer *layers = network->layers;
 
-	if (layers[i - 1].plan.in_place_inference)
+	if (layers[i - 1].plan.in_place_inference && layers[i - 1].plan.reader >= 0)
 		return false;
 	for (int k = 0; k < i - 1; k++)
 		if (layers[k].plan.last_reader >= i)
@@ -172,6 +175,17 @@ group_samples(Network *network)
 
 /* ---- buffers ------------------------------------------------------------------------------------------------------- */
 
+/* The layer whose output the last of the grouped layers overwrites, itself or by way of others; -1 without groups. */
+static int
+group_root(const Network *network)
+{
+	int			i = network->grouped - 1;
+
+	while (i >= 0 && network->layers[i].plan.in_place_inference)
+		i = network->layers[i].plan.input;
+	return i;
+}
+
 /*
  * Buffers of the outputs at inference: each layer takes the first one that no later layer reads any more.  busy [slots] is
  * the last layer that reads what is in the buffer.  The output of the grouped layers has a buffer that none of them uses.
@@ -180,11 +194,13 @@ static void
 share_buffers(Network *network, int *busy)
 {
 	NetworkLayer *layers = network->layers;
+	int			root = group_root(network);
 
 	network->slot_count = 0;
+	network->group_slot = -1;
 	for (int i = 0; i < network->layer_count; i++)
 	{
-		int			slot = i + 1 == network->grouped ? network->slot_count : 0;
+		int			slot = i == root ? network->slot_count : 0;
 
 		if (layers[i].plan.in_place_inference)
 			slot = layers[layers[i].plan.input].plan.slot;
@@ -195,7 +211,9 @@ share_buffers(Network *network, int *busy)
 		}
 		if (slot == network->slot_count)
 			network->slot_count++;
-		if (i + 1 < network->grouped && network->group_slot_values[slot] < shape_values(layers[i].out))
+		if (i == root)
+			network->group_slot = slot;
+		if (i + 1 < network->grouped && slot != network->group_slot && network->group_slot_values[slot] < shape_values(layers[i].out))
 			network->group_slot_values[slot] = shape_values(layers[i].out);
 		if (i + 1 >= network->grouped && network->slot_values[slot] < shape_values(layers[i].out))
 			network->slot_values[slot] = shape_values(layers[i].out);

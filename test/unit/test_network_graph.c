@@ -264,6 +264,12 @@ test_groups(void **state)
 		/* the last layer before the many weights works in place */
 		{"{'type':'max_pool','size':2},{'type':'conv','maps':4,'kernel':3,'padding':1},{'type':'tanh'},{'type':'dense','units':300},"
 		"{'type':'dense','units':5}", 1},
+		/* they end with a residual block, whose sum and ReLU are worked out in place, and which several read */
+		{"{'type':'conv','maps':8,'kernel':3,'padding':1},{'type':'relu','name':'start'},{'type':'conv','maps':8,'kernel':3,'padding':1},"
+		"{'type':'batch_norm'},{'type':'add','from':'start'},{'type':'relu','name':'end'},{'type':'mean_pool'},{'type':'dense','units':300},"
+		"{'type':'global_mean','input':'end'},{'type':'concat','from':8},{'type':'dense','units':5}", 6},
+		{"{'type':'conv','maps':8,'kernel':3,'padding':1},{'type':'batch_norm'},{'type':'relu'},{'type':'dropout'},{'type':'mean_pool'},"
+		"{'type':'dense','units':300},{'type':'global_mean','input':4},{'type':'concat','from':6},{'type':'dense','units':5}", 4},
 		/* squeeze and excitation within them */
 		{"{'type':'conv','maps':32,'kernel':3,'padding':1,'name':'a'},{'type':'global_mean'},{'type':'dense','units':4},{'type':'relu'},"
 		"{'type':'dense','units':32},{'type':'sigmoid'},{'type':'multiply','from':'a'},{'type':'max_pool'},{'type':'dense','units':5}", 8}
