@@ -265,6 +265,34 @@ run_backward(const LayerPass *pass, const Network *network)
 		memcpy(pass->input_gradient, pass->output_gradient, pass->n * shape_values(pass->layer->in) * sizeof(real));
 }
 
+/*
+ * Where the gradient of the input of layer i goes: to the layer before, in gradient[*current], if that is what it reads; else into
+ * the branch of what it reads, or into the buffer that is free, if others have left something in the branch.  NULL: not wanted.
+ */
+static real *
+place_gradient(const Network *network, const NetworkWorkspace *workspace, int i, int *current)
+{
+	const NetworkLayer *layer = &network->layers[i];
+	int			read = layer->plan.input;
+
+	if (!network_wants_gradient(network, read))
+		return NULL;
+	if (read != i - 1)
+		return workspace->branch_set[read + 1] ? workspace->gradient[1 - *current] : workspace->branch[read + 1];
+	if (!layer->type->in_place || shape_values(layer->in) != shape_values(layer->out))
+		*current = 1 - *current;
+	return workspace->gradient[*current];
+}
+
+/* The gradient of an input that is not the layer before joins what others have left for it. */
+static void
+join_branch(const LayerPass *pass, const NetworkWorkspace *workspace, int read)
+{
+	if (pass->input_gradient != workspace->branch[read + 1])
+		pass->kernels->add(pass->input_gradient, pass->n * shape_values(pass->layer->in), workspace->branch[read + 1]);
+	workspace->branch_set[read + 1] = true;
+}
+
 bool
 network_backward(const Network *network, const real *weights, NetworkWorkspace *workspace,
 				 const real *input, const real *embedding_gradient, real *gradient)
@@ -282,38 +310,22 @@ network_backward(const Network *network, const real *weights, NetworkWorkspace *
 		   (size_t) pass.n * network_dimensions(network) * sizeof(real));
 	for (int i = network->layer_count - 1; i >= 0; i--)
 	{
-		const NetworkLayer *layer = &network->layers[i];
-		int			read = layer->plan.input;
-		real	   *branch = workspace->branch[read + 1];
-		bool	   *branch_set = &workspace->branch_set[read + 1];
+		const LayerPlan *plan = &network->layers[i].plan;
 
-		if (layer->plan.learns)
+		if (plan->learns)
 		{
 			set_layer(&pass, network, workspace, i, 0, input);
 			pass.state = workspace->state[i];
-			pass.output_gradient = whole_gradient(&pass, workspace, i, shape_values(layer->out), handed, current);
+			pass.output_gradient = whole_gradient(&pass, workspace, i, shape_values(pass.layer->out), handed, current);
 			run_backward_sources(&pass, network, workspace);
-			if (!network_wants_gradient(network, read))
-				pass.input_gradient = NULL;
-			else if (read != i - 1)
-				pass.input_gradient = *branch_set ? workspace->gradient[1 - current] : branch;
-			else
-			{
-				if (!layer->type->in_place || shape_values(layer->in) != shape_values(layer->out))
-					current = 1 - current;
-				pass.input_gradient = workspace->gradient[current];
-			}
+			pass.input_gradient = place_gradient(network, workspace, i, &current);
 			run_backward(&pass, network);
 			if (pass_interrupted(&pass))
 				return false;
-			if (read != i - 1 && pass.input_gradient != NULL)
-			{
-				if (*branch_set)
-					pass.kernels->add(pass.input_gradient, pass.n * shape_values(layer->in), branch);
-				*branch_set = true;
-			}
+			if (pass.input_gradient != NULL && plan->input != i - 1)
+				join_branch(&pass, workspace, plan->input);
 		}
-		handed = read == i - 1;
+		handed = plan->input == i - 1;
 	}
 	if (network->gives_gradient)
 		workspace->input_gradient = whole_gradient(&pass, workspace, -1, shape_values(network->in), handed, current);
