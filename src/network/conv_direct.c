@@ -135,6 +135,7 @@ forward(const LayerPass *pass)
 				product.shift = finish.shift != NULL ? finish.shift + start : NULL;
 				kernels->product(&product);
 			}
+			layer_activate_rows(pass, &finish, layer->out.width, output);
 		}
 	}
 }

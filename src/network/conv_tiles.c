@@ -430,6 +430,7 @@ forward(const LayerPass *pass)
 					 output + point * (rows * plan.out_row + PAD), plan.out_row);
 		}
 		transform_tiles(pass, &plan, TILE_OUTPUT, first, samples, &finish, output);
+		layer_activate_rows(pass, &finish, samples * shape_pixels(layer->out), pass->output + first * shape_values(layer->out));
 	}
 }
 

@@ -159,6 +159,7 @@ forward_packed(const LayerPass *pass, const LayerFinish *finish)
 			kernels->product_bf16(&product);
 		}
 	}
+	layer_activate_rows(pass, finish, pass->n, pass->output);
 }
 
 static void

@@ -104,6 +104,17 @@ typedef struct NetworkKernels
 	void		(*prelu) (const real *x, const real *slope, size_t rows, int channels, real *y);
 	/* dslope [channels] += dy x where x <= 0; dx, unless it is NULL, = dy where x > 0, else slope dy */
 	void		(*prelu_backward) (const real *x, const real *slope, const real *dy, size_t rows, int channels, real *dslope, real *dx);
+	/* y = x where x > 0, else slope x; dx = dy where y > 0, else slope dy */
+	void		(*leaky_relu) (const real *x, real slope, size_t count, real *y);
+	void		(*leaky_relu_backward) (const real *y, real slope, const real *dy, size_t count, real *dx);
+	/* y = x, at least low and at most high; dx = factor dy where y is between them, else 0 */
+	void		(*clip) (const real *x, real low, real high, size_t count, real *y);
+	void		(*clip_backward) (const real *y, real low, real high, real factor, const real *dy, size_t count, real *dx);
+	/* y = slope x + offset, at least 0 and at most 1 */
+	void		(*hard_sigmoid) (const real *x, real slope, real offset, size_t count, real *y);
+	/* y = x clip(x + 3, 0, 6) / 6 */
+	void		(*hard_swish) (const real *x, size_t count, real *y);
+	void		(*hard_swish_backward) (const real *x, const real *dy, size_t count, real *dx);
 	/* y += x */
 	void		(*add) (const real *x, size_t count, real *y);
 	/* y += factor x */

@@ -72,13 +72,15 @@ LayerFinish
 layer_finish(const LayerPass *pass, const real *bias, real *fold)
 {
 	const NetworkLayer *layer = pass->layer;
-	LayerFinish finish = {NULL, bias, layer->plan.fuses_relu};
+	LayerFinish finish = {.shift = bias, .relu = layer->plan.fuses_relu};
 
 	if (!pass->training && layer->plan.folds_norm)
 	{
 		pass->next->type->fold(pass->next, pass->weights, bias, fold, fold + layer->out.channels);
-		finish = (LayerFinish) {fold, fold + layer->out.channels, layer->plan.folds_relu};
+		finish = (LayerFinish) {.scale = fold, .shift = fold + layer->out.channels, .relu = layer->plan.folds_relu};
 	}
+	if (!pass->training)
+		finish.activation = layer->plan.activation;
 	return finish;
 }
 
@@ -93,4 +95,12 @@ layer_finish_rows(const LayerPass *pass, const LayerFinish *finish, size_t rows,
 		pass->kernels->add_bias(output, finish->shift, rows, channels, finish->relu);
 	else if (finish->relu)
 		pass->kernels->relu(output, rows * channels, output);
+	layer_activate_rows(pass, finish, rows, output);
+}
+
+void
+layer_activate_rows(const LayerPass *pass, const LayerFinish *finish, size_t rows, real *output)
+{
+	if (finish->activation != NULL)
+		finish->activation->type->activate(finish->activation, pass->kernels, pass->weights, output, rows, output);
 }

@@ -103,6 +103,25 @@ typedef union LayerSettings
 	}			dropout;
 	struct
 	{
+		double		slope;
+	}			leaky_relu;
+	struct
+	{
+		double		low;
+		double		high;
+	}			clip;
+	struct
+	{
+		double		slope;
+		double		offset;
+	}			hard_sigmoid;
+	struct
+	{
+		double		alpha;
+		double		gamma;			/* of elu 1 */
+	}			elu;
+	struct
+	{
 		LayerReference from[MOST_REFERENCES];
 	}			combine;
 } LayerSettings;
@@ -121,6 +140,8 @@ typedef struct LayerPlan
 	bool		folds_relu;		/* at inference, the ReLU after that batch norm too */
 	bool		learns;			/* it or what it reads has weights: a gradient of its output is wanted */
 	bool		branches;		/* others than the next layer read the output: the gradient is summed in a buffer of its own */
+	bool		applied;		/* at inference, an activation that the layer which computes its input applies */
+	const NetworkLayer *activation;	/* at inference, the activation that this layer applies; in the same network */
 	int			slot;			/* buffer of the output at inference */
 
 	/* the graph, counted within the twin or the head, whose input is -1 */
@@ -211,7 +232,7 @@ struct LayerType
 	bool		in_place;		/* both passes can overwrite their input */
 	bool		in_place_inference; /* the forward pass can at inference */
 	bool		needs_output;	/* the backward pass reads the layer's output */
-	bool		applies_scale;	/* at inference, can apply a following layer that has fold(): layer_finish() */
+	bool		applies_scale;	/* at inference, can apply a following layer that has fold(), and activate(): layer_finish() */
 	bool		applies_relu;	/* can apply a following ReLU ... */
 	bool		reverts_relu;	/* ... and its backward pass includes that of the ReLU */
 	bool		is_relu;
@@ -239,6 +260,13 @@ struct LayerType
 	 */
 	void		(*fold) (const NetworkLayer *layer, const real *weights, const real *bias, real *scale, real *shift);
 
+	/*
+	 * Of an activation: y of x, both [rows, channels]; they may be the same memory.  At inference the layer that computes x
+	 * applies it, if it can.
+	 */
+	void		(*activate) (const NetworkLayer *layer, const NetworkKernels *kernels, const real *weights, const real *x,
+							 size_t rows, real *y);
+
 	/* running it */
 	void		(*forward) (const LayerPass *pass);
 	void		(*backward) (const LayerPass *pass);
@@ -258,8 +286,14 @@ extern const LayerType layer_batch_norm;
 extern const LayerType layer_local_response_norm;
 extern const LayerType layer_relu;
 extern const LayerType layer_prelu;
+extern const LayerType layer_leaky_relu;
+extern const LayerType layer_clip;
 extern const LayerType layer_sigmoid;
+extern const LayerType layer_hard_sigmoid;
+extern const LayerType layer_hard_swish;
 extern const LayerType layer_tanh;
+extern const LayerType layer_elu;
+extern const LayerType layer_selu;
 extern const LayerType layer_dropout;
 extern const LayerType layer_add;
 extern const LayerType layer_multiply;
@@ -292,19 +326,21 @@ extern bool layer_window(NetworkLayer *layer, const int *kernel, int *stride, co
 /* Normal numbers for the weight matrix, by initial, else by He or Glorot; then the biases, if there are some. */
 extern void layer_initialize_matrix(const InitializePass *pass, const LayerInitial *initial, size_t fan_in, size_t fan_out);
 
-/* What follows the product of conv or dense: y = scale y + shift, then ReLU; scale and shift may be NULL. */
+/* What follows the product of conv or dense: y = scale y + shift, then ReLU, then an activation; all but ReLU may be NULL. */
 typedef struct LayerFinish
 {
 	const real *scale;			/* [channels] */
 	const real *shift;
 	bool		relu;
+	const NetworkLayer *activation;
 } LayerFinish;
 
 /* bias may be NULL; fold [2, channels]: memory for a folded batch norm. */
 extern LayerFinish layer_finish(const LayerPass *pass, const real *bias, real *fold);
 
-/* Applies it to rows of the output. */
+/* Applies it to rows of the output; layer_activate_rows() the activation alone, after a kernel that did the rest. */
 extern void layer_finish_rows(const LayerPass *pass, const LayerFinish *finish, size_t rows, real *output);
+extern void layer_activate_rows(const LayerPass *pass, const LayerFinish *finish, size_t rows, real *output);
 
 static inline size_t
 shape_values(NetworkShape shape)

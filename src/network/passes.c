@@ -76,7 +76,7 @@ run_layers(LayerPass *pass, const Network *network, const NetworkWorkspace *work
 
 		if (host_interrupted(workspace->host, status))
 			return false;
-		if (plan->fused || plan->folded)
+		if (plan->fused || plan->folded || plan->applied)
 			continue;
 		set_layer(pass, network, workspace, i, first, input);
 		pass->packed = packed + plan->packed_offset;

@@ -92,6 +92,16 @@ find_learning(Network *network)
 
 /* ---- fusion -------------------------------------------------------------------------------------------------------- */
 
+/* At inference an activation is applied by the layer that computes its input, unless network_compare() gives that input. */
+static void
+apply_activation(const Network *network, NetworkLayer *layer, NetworkLayer *by)
+{
+	if (layer->type->activate == NULL || !by->type->applies_scale || layer == network->layers + network->hidden)
+		return;
+	by->plan.activation = layer;
+	layer->plan.applied = true;
+}
+
 /*
  * Which layers are done together with the one that they read.  Nothing may overwrite an output that others read, nor, in
  * training, one that the layer's own backward pass reads.
@@ -118,6 +128,7 @@ fuse_layers(Network *network)
 			layer->plan.fused = read->plan.fuses_relu = true;
 		if (layer->type->fold != NULL && read->type->applies_scale)
 			layer->plan.folded = read->plan.folds_norm = true;
+		apply_activation(network, layer, read->plan.folded ? &layers[read->plan.input] : read);
 	}
 	for (int i = 0; i < network->layer_count; i++)
 		layers[i].plan.folds_relu = layers[i].plan.folds_norm && layers[layers[i].plan.reader].plan.fuses_relu;

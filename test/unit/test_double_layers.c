@@ -58,6 +58,14 @@ static const Case cases[] = {
 	{"relu", WIDE, "{'type':'conv','maps':3,'kernel':2},{'type':'relu'}" DENSE ",{'type':'relu'}" DENSE, "l2"},
 	{"relu after a pool", WIDE, "{'type':'conv','maps':3,'kernel':2},{'type':'max_pool'},{'type':'relu'}" DENSE, "l2"},
 	{"prelu", WIDE, "{'type':'conv','maps':3,'kernel':2},{'type':'prelu'}" DENSE ",{'type':'prelu'}", "l2"},
+	{"leaky_relu", WIDE, "{'type':'conv','maps':3,'kernel':2},{'type':'leaky_relu','slope':0.3}" DENSE ",{'type':'leaky_relu'}", "l2"},
+	{"clip", WIDE, "{'type':'conv','maps':3,'kernel':2},{'type':'clip','low':-0.4,'high':0.5}" DENSE ",{'type':'clip'}" DENSE, "l2"},
+	{"hard_sigmoid", WIDE, "{'type':'dense','units':6},{'type':'hard_sigmoid'}" DENSE
+	",{'type':'hard_sigmoid','slope':0.9,'offset':0.3}", "l2"},
+	{"hard_swish", WIDE, "{'type':'conv','maps':3,'kernel':2,'initial':{'deviation':4}},{'type':'hard_swish'}" DENSE
+	",{'type':'hard_swish'}", "l2"},
+	{"elu", WIDE, "{'type':'conv','maps':3,'kernel':2},{'type':'elu','alpha':0.7}" DENSE ",{'type':'elu'}", "l2"},
+	{"selu", WIDE, "{'type':'conv','maps':3,'kernel':2},{'type':'selu'}" DENSE ",{'type':'selu','alpha':2,'gamma':0.6}", "l2"},
 	{"sigmoid", WIDE, "{'type':'dense','units':6},{'type':'sigmoid'}" DENSE ",{'type':'sigmoid'}", "l2"},
 	{"tanh", WIDE, "{'type':'conv','maps':2,'kernel':2},{'type':'tanh'}" DENSE ",{'type':'tanh'}", "l2"},
 	{"dropout", WIDE, "{'type':'dense','units':9},{'type':'relu'},{'type':'dropout','rate':0.4}" DENSE ",{'type':'dropout'}", "l2"},

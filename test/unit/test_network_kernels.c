@@ -142,6 +142,42 @@ check_products(const NetworkKernels *k, int rows, int channels)
 }
 
 static void
+check_activations(const NetworkKernels *k, size_t count)
+{
+	y[count] = 99;
+	k->leaky_relu(x, (real) 0.125, count, y);
+	for (size_t i = 0; i < count; i++)
+		assert_true(y[i] == (x[i] > 0 ? x[i] : x[i] / 8));
+	k->leaky_relu_backward(x, (real) 0.125, dy, count, y);
+	for (size_t i = 0; i < count; i++)
+		assert_true(y[i] == (x[i] > 0 ? dy[i] : dy[i] / 8));
+	k->clip(x, (real) -0.25, (real) 0.5, count, y);
+	for (size_t i = 0; i < count; i++)
+		assert_true(y[i] == (real) fmin(fmax(x[i], -0.25), 0.5));
+	k->clip_backward(y, (real) -0.25, (real) 0.5, 2, dy, count, y);
+	for (size_t i = 0; i < count; i++)
+		assert_true(y[i] == (x[i] > -0.25 && x[i] < 0.5 ? 2 * dy[i] : 0));
+	k->hard_sigmoid(x, 2, (real) 0.75, count, y);
+	for (size_t i = 0; i < count; i++)
+		check("hard_sigmoid", 1, i, fmin(fmax(2.0 * x[i] + 0.75, 0), 1), y[i], 1);
+	for (size_t i = 0; i < count; i++)
+		y[i] = 5 * x[i];
+	k->hard_swish_backward(y, dy, count, y);
+	for (size_t i = 0; i < count; i++)
+	{
+		double		value = (real) (5 * x[i]);
+
+		check("hard_swish_backward", 1, i, value < -3 ? 0 : value > 3 ? dy[i] : dy[i] * (2 * value + 3) / 6, y[i], 3);
+	}
+	for (size_t i = 0; i < count; i++)
+		y[i] = 5 * x[i];
+	k->hard_swish(y, count, y);
+	for (size_t i = 0; i < count; i++)
+		check("hard_swish", 1, i, 5.0 * x[i] * fmin(fmax(5.0 * x[i] + 3, 0), 6) / 6, y[i], 5);
+	assert_true(y[count] == 99);
+}
+
+static void
 check_elements(const NetworkKernels *k, size_t count)
 {
 	double		sum = 0;
@@ -249,6 +285,7 @@ test_levels(void **state)
 				check_rows(k, row_counts[r], channel_counts[c], true);
 				check_elements(k, (size_t) row_counts[r] * channel_counts[c]);
 				check_products(k, row_counts[r], channel_counts[c]);
+				check_activations(k, (size_t) row_counts[r] * channel_counts[c]);
 			}
 			check_pool(k, channel_counts[c], 2, 2);
 			check_pool(k, channel_counts[c], 3, 2);

@@ -335,8 +335,10 @@ test_pools(void **state)
 }
 
 static double
-naive_point(const char *name, double x, double slope)
+naive_point(const NetworkLayer *layer, double x, double slope)
 {
+	const char *name = layer->type->name;
+
 	if (strcmp(name, "relu") == 0)
 		return x > 0 ? x : 0;
 	if (strcmp(name, "prelu") == 0)
@@ -345,6 +347,18 @@ naive_point(const char *name, double x, double slope)
 		return 1 / (1 + exp(-x));
 	if (strcmp(name, "tanh") == 0)
 		return tanh(x);
+	if (strcmp(name, "leaky_relu") == 0)
+		return x > 0 ? x : layer->settings.leaky_relu.slope * x;
+	if (strcmp(name, "clip") == 0)
+		return fmin(fmax(x, layer->settings.clip.low), layer->settings.clip.high);
+	if (strcmp(name, "hard_sigmoid") == 0)
+		return fmin(fmax(layer->settings.hard_sigmoid.slope * x + layer->settings.hard_sigmoid.offset, 0), 1);
+	if (strcmp(name, "hard_swish") == 0)
+		return x * fmin(fmax(x + 3, 0), 6) / 6;
+	if (strcmp(name, "elu") == 0)
+		return x > 0 ? x : layer->settings.elu.alpha * (exp(x) - 1);
+	if (strcmp(name, "selu") == 0)
+		return layer->settings.elu.gamma * (x > 0 ? x : layer->settings.elu.alpha * (exp(x) - 1));
 	return x;
 }
 
@@ -353,7 +367,11 @@ test_points(void **state)
 {
 	static const char *const cases[] = {
 		THROUGH("{'type':'relu'}"), THROUGH("{'type':'prelu'}"), THROUGH("{'type':'sigmoid'}"), THROUGH("{'type':'tanh'}"),
-		THROUGH("{'type':'dropout'}"), THROUGH("{'type':'flatten'}")
+		THROUGH("{'type':'dropout'}"), THROUGH("{'type':'flatten'}"), THROUGH("{'type':'leaky_relu'}"),
+		THROUGH("{'type':'leaky_relu','slope':0.3}"), THROUGH("{'type':'clip'}"), THROUGH("{'type':'clip','low':-3,'high':2.5}"),
+		THROUGH("{'type':'hard_sigmoid'}"), THROUGH("{'type':'hard_sigmoid','slope':0.2,'offset':0.4}"),
+		THROUGH("{'type':'hard_swish'}"), THROUGH("{'type':'elu'}"), THROUGH("{'type':'elu','alpha':2}"),
+		THROUGH("{'type':'selu'}"), THROUGH("{'type':'selu','alpha':1.5,'gamma':2}")
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
@@ -362,10 +380,13 @@ test_points(void **state)
 		const NetworkLayer *layer = &run.network->layers[1];
 
 		pass_through(&run);
+		for (size_t o = 0; o < SAMPLES * shape_values(layer->in); o++)
+			run.input[o] *= 7;
 		infer(&run);
+		assert_true(layer->type->activate == NULL || layer->plan.applied);
 		for (size_t o = 0; o < SAMPLES * shape_values(layer->out); o++)
-			check(cases[i], o, naive_point(layer->type->name, run.input[o],
-												layer->type == &layer_prelu ? run.weights[9 + o % 3] : 0), run.output[o]);
+			check(cases[i], o, naive_point(layer, run.input[o], layer->type == &layer_prelu ? run.weights[9 + o % 3] : 0),
+				  run.output[o]);
 		finish(&run);
 	}
 }
@@ -487,7 +508,12 @@ test_folding(void **state)
 		"{'type':'conv','maps':5,'kernel':3},{'type':'max_pool'},{'type':'batch_norm'},{'type':'relu'}",
 		"{'type':'conv','maps':5,'kernel':3},{'type':'batch_norm'},{'type':'add','from':1},{'type':'relu'}",
 		"{'type':'conv','maps':5,'kernel':3},{'type':'batch_norm'},{'type':'relu'},{'type':'add','from':2}",
-		"{'type':'conv','maps':5,'kernel':3},{'type':'relu'},{'type':'batch_norm'},{'type':'add','from':1},{'type':'add','from':2}"
+		"{'type':'conv','maps':5,'kernel':3},{'type':'relu'},{'type':'batch_norm'},{'type':'add','from':1},{'type':'add','from':2}",
+		"{'type':'conv','maps':5,'kernel':3},{'type':'batch_norm'},{'type':'hard_swish'}",
+		"{'type':'dense','units':5},{'type':'batch_norm'},{'type':'prelu'},{'type':'clip','high':0.7}",
+		"{'type':'conv','maps':5,'kernel':3},{'type':'batch_norm'},{'type':'clip','high':0.9},{'type':'add','from':3}",
+		"{'type':'conv','maps':5,'kernel':3},{'type':'batch_norm'},{'type':'leaky_relu'},{'type':'add','from':2}",
+		"{'type':'conv','maps':5,'kernel':3},{'type':'elu'},{'type':'batch_norm'},{'type':'relu'},{'type':'clip','high':0.9}"
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
@@ -518,6 +544,43 @@ test_folding(void **state)
 		infer(&run);
 		for (size_t o = 0; o < count; o++)
 			check(cases[i], o, trained[o], run.output[o]);
+		free(trained);
+		finish(&run);
+	}
+}
+
+/* An activation that the layer before applies at inference, whatever computes that, against training, where it stands alone. */
+static void
+test_applied(void **state)
+{
+	static const char *const activations[] = {"prelu", "leaky_relu", "clip", "sigmoid", "hard_sigmoid", "hard_swish", "tanh", "elu",
+	"selu"};
+	static const char *const before[] = {
+		"{'type':'conv','maps':5,'kernel':3,'padding':1}", "{'type':'conv','maps':64,'kernel':1},{'type':'conv','maps':32,'kernel':3}",
+		"{'type':'conv','maps':64,'kernel':1},{'type':'conv','maps':32,'kernel':7}",
+		"{'type':'conv','maps':6,'kernel':1},{'type':'conv','maps':6,'kernel':3,'groups':2}",
+		"{'type':'dense','units':9}", "{'type':'dense','units':9,'weights':'bf16'}"
+	};
+
+	for (size_t i = 0; i < 9 * 6; i++)
+	{
+		char		text[512];
+		Run			run;
+		real	   *trained;
+		size_t		count;
+		bool		rounded = strstr(before[i / 9], "bf16") != NULL;
+
+		snprintf(text, sizeof(text), "{'input':{'width':18,'height':17},'layers':[%s,{'type':'%s'},{'type':'global_mean'}]}",
+				 before[i / 9], activations[i % 9]);
+		run = start(text);
+		assert_true(run.network->layers[run.network->layer_count - 2].plan.applied);
+		count = (size_t) SAMPLES * network_dimensions(run.network);
+		trained = calloc(count, sizeof(real));
+		network_forward_training(run.network, run.weights, run.workspace, run.input, SAMPLES, 1, trained);
+		infer(&run);
+		for (size_t o = 0; o < count; o++)
+			if (fabs(trained[o] - run.output[o]) > (rounded ? 0.05 : 1e-5) * fmax(1, fabs(trained[o])))
+				fail_msg("%s: value %zu is %g, in training %g", text, o, run.output[o], trained[o]);
 		free(trained);
 		finish(&run);
 	}
@@ -623,6 +686,7 @@ main(void)
 		cmocka_unit_test(test_response_norm),
 		cmocka_unit_test(test_batch_norm),
 		cmocka_unit_test(test_folding),
+		cmocka_unit_test(test_applied),
 		cmocka_unit_test(test_dropout),
 		cmocka_unit_test(test_ends),
 		cmocka_unit_test(test_initial)
