@@ -142,7 +142,7 @@ build/neon/%: LEPTONICA = -l:$(LEPTONICA_SONAME)
 build/neon/%: CMOCKA = -l:libcmocka.so.0
 
 # The built-in networks as C.
-build/presets.h: test/unit/settings.pl $(sort $(wildcard sql/network/*.json))
+build/presets.h: test/unit/settings.pl $(sort $(wildcard sql/network/*.json test/unit/network/*.json))
 	@mkdir -p $(@D)
 	perl $^ > $@.new && mv $@.new $@
 

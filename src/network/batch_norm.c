@@ -48,10 +48,16 @@ initialize(const InitializePass *pass)
 }
 
 /* Six sums in double and two in real, for each channel. */
+size_t
+norm_scratch(const NetworkLayer *layer)
+{
+	return 8 * (size_t) layer->in.channels * (sizeof(double) / sizeof(real));
+}
+
 static size_t
 scratch(const NetworkLayer *layer, int samples, bool training)
 {
-	return 8 * (size_t) layer->in.channels * (sizeof(double) / sizeof(real));
+	return norm_scratch(layer);
 }
 
 static void
@@ -82,20 +88,25 @@ fold(const NetworkLayer *norm, const real *weights, const real *bias, real *scal
  * Mean and variance of each channel.  Each chunk's mean and squared deviations are merged into the total (Chan, Golub,
  * LeVeque 1983), so that a mean far from zero costs no precision.
  */
-static void
-measure(const LayerPass *pass, size_t rows, real *mean, real *variance)
+void
+norm_measure(const LayerPass *pass, const real *x, size_t rows, double epsilon, const real *parameters, real *statistics)
 {
 	int			channels = pass->layer->in.channels;
+	const real *gamma = parameters;
+	const real *beta = gamma + channels;
+	real	   *mean = statistics;
+	real	   *variance = mean + channels;
+	real	   *scale = variance + channels;
+	real	   *shift = scale + channels;
 	double	   *total_mean = (double *) pass->scratch;
 	double	   *total_squares = total_mean + channels;
 	real	   *chunk_mean = (real *) (total_squares + channels);
 	real	   *chunk_squares = chunk_mean + channels;
 
 	memset(total_mean, 0, 2 * channels * sizeof(double));
-	for (size_t start = 0; start < rows; start += CHUNK_ROWS)
+	for (size_t start = 0; start < rows; start += CHUNK_ROWS, x += CHUNK_ROWS * (size_t) channels)
 	{
 		size_t		count = rows - start < CHUNK_ROWS ? rows - start : CHUNK_ROWS;
-		const real *x = pass->input + start * channels;
 		double		share = (double) count / (start + count);
 
 		memset(chunk_mean, 0, 2 * channels * sizeof(real));
@@ -114,6 +125,8 @@ measure(const LayerPass *pass, size_t rows, real *mean, real *variance)
 	{
 		mean[c] = (real) total_mean[c];
 		variance[c] = (real) (total_squares[c] / rows);
+		scale[c] = (real) (gamma[c] / sqrt(variance[c] + epsilon));
+		shift[c] = beta[c] - mean[c] * scale[c];
 	}
 }
 
@@ -123,12 +136,8 @@ forward(const LayerPass *pass)
 	const NetworkLayer *layer = pass->layer;
 	int			channels = layer->in.channels;
 	size_t		rows = pass->n * shape_pixels(layer->in);
-	real	   *mean = (real *) pass->state;
-	real	   *variance = mean + channels;
-	real	   *scale = mean + 2 * channels;
-	real	   *shift = mean + 3 * channels;
-	const real *gamma = pass->weights + layer->parameter_offset;
-	const real *beta = gamma + channels;
+	real	   *scale = (real *) pass->state + 2 * channels;
+	real	   *shift = (real *) pass->state + 3 * channels;
 
 	if (!pass->training)
 	{
@@ -137,27 +146,22 @@ forward(const LayerPass *pass)
 		fold(layer, pass->weights, NULL, scale, shift);
 	}
 	else
-	{
-		measure(pass, rows, mean, variance);
-		for (int c = 0; c < channels; c++)
-		{
-			scale[c] = (real) (gamma[c] / sqrt(variance[c] + layer->settings.batch_norm.epsilon));
-			shift[c] = beta[c] - mean[c] * scale[c];
-		}
-	}
+		norm_measure(pass, pass->input, rows, layer->settings.batch_norm.epsilon, pass->weights + layer->parameter_offset,
+					 (real *) pass->state);
 	pass->kernels->scale_shift(pass->input, scale, shift, rows, channels, layer->plan.fuses_relu, pass->output);
 }
 
-static void
-backward(const LayerPass *pass)
+/* gradient [2, channels], of gamma and beta, is added to; dx may be NULL */
+void
+norm_revert(const LayerPass *pass, const real *x, const real *dy, size_t rows, double epsilon, const real *statistics,
+			real *gradient, real *dx)
 {
 	const NetworkLayer *layer = pass->layer;
 	int			channels = layer->in.channels;
-	size_t		rows = pass->n * shape_pixels(layer->in);
-	const real *mean = (const real *) pass->state;
+	const real *mean = statistics;
 	const real *variance = mean + channels;
 	NormPass	norm = {channels, layer->plan.fuses_relu, mean + 2 * channels, mean + 3 * channels, mean};
-	real	   *gamma_gradient = pass->gradient + layer->parameter_offset;
+	real	   *gamma_gradient = gradient;
 	real	   *beta_gradient = gamma_gradient + channels;
 	double	   *total = (double *) pass->scratch;	/* of the gradient; then of gradient times (x - mean) */
 	real	   *sums = (real *) (total + 2 * channels);
@@ -170,23 +174,29 @@ backward(const LayerPass *pass)
 		size_t		count = rows - start < CHUNK_ROWS ? rows - start : CHUNK_ROWS;
 
 		memset(sums, 0, 2 * channels * sizeof(real));
-		pass->kernels->norm_sums(&norm, pass->input + start * channels, pass->output_gradient + start * channels,
-								 count, sums, sums + channels);
+		pass->kernels->norm_sums(&norm, x + start * channels, dy + start * channels, count, sums, sums + channels);
 		for (int c = 0; c < 2 * channels; c++)
 			total[c] += sums[c];
 	}
 	for (int c = 0; c < channels; c++)
 	{
-		double		square = variance[c] + layer->settings.batch_norm.epsilon;
+		double		square = variance[c] + epsilon;
 
 		beta_gradient[c] += (real) total[c];
 		gamma_gradient[c] += (real) (total[channels + c] / sqrt(square));
 		correction[c] = (real) (norm.scale[c] * total[channels + c] / square / rows);
 		mean_gradient[c] = (real) (norm.scale[c] * total[c] / rows);
 	}
-	if (pass->input_gradient != NULL)
-		pass->kernels->norm_backward(&norm, pass->input, pass->output_gradient, correction, mean_gradient, rows,
-									 pass->input_gradient);
+	if (dx != NULL)
+		pass->kernels->norm_backward(&norm, x, dy, correction, mean_gradient, rows, dx);
+}
+
+static void
+backward(const LayerPass *pass)
+{
+	norm_revert(pass, pass->input, pass->output_gradient, pass->n * shape_pixels(pass->layer->in),
+				pass->layer->settings.batch_norm.epsilon, (const real *) pass->state,
+				pass->gradient + pass->layer->parameter_offset, pass->input_gradient);
 }
 
 static void

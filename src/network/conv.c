@@ -20,7 +20,8 @@ static const SettingRule rules[] = {
 	{"maps", RULE_INTEGER, offsetof(NetworkLayer, settings.conv.maps), 1, LIMIT_MAPS, NULL},
 	{"kernel", RULE_SIDES, offsetof(NetworkLayer, settings.conv.kernel), 1, LIMIT_KERNEL, NULL},
 	{"stride", RULE_SIDES, offsetof(NetworkLayer, settings.conv.stride), 1, LIMIT_KERNEL, NULL},
-	{"padding", RULE_SIDES, offsetof(NetworkLayer, settings.conv.padding), 0, LIMIT_KERNEL, NULL},
+	{"dilation", RULE_SIDES, offsetof(NetworkLayer, settings.conv.dilation), 1, LIMIT_KERNEL, NULL},
+	{"padding", RULE_MARGINS, offsetof(NetworkLayer, settings.conv.given_padding), 0, LIMIT_INPUT_SIDE, NULL},
 	{"groups", RULE_INTEGER, offsetof(NetworkLayer, settings.conv.groups), 1, LIMIT_MAPS, NULL},
 	{"bias", RULE_BOOLEAN, offsetof(NetworkLayer, settings.conv.bias), 0, 0, NULL},
 	{"rate_factor", RULE_REAL, offsetof(NetworkLayer, rate_factor), 0, 1e6, NULL},
@@ -36,6 +37,7 @@ defaults(NetworkLayer *layer)
 	ConvSettings *conv = &layer->settings.conv;
 
 	conv->stride[0] = conv->stride[1] = 1;
+	conv->dilation[0] = conv->dilation[1] = 1;
 	conv->groups = 1;
 	conv->bias = true;
 	conv->initial.deviation = NAN;
@@ -45,6 +47,7 @@ static bool
 shape(NetworkLayer *layer, Status *status)
 {
 	ConvSettings *conv = &layer->settings.conv;
+	int			covered[2];
 
 	if (conv->maps == 0)
 		return layer_error(layer, status, "", "\"maps\" is missing.");
@@ -53,7 +56,10 @@ shape(NetworkLayer *layer, Status *status)
 	if (conv->maps % conv->groups != 0 || layer->in.channels % conv->groups != 0)
 		return layer_error(layer, status, "", "%d groups do not divide its %d maps and the %d channels of its input.",
 						   conv->groups, conv->maps, layer->in.channels);
-	if (!layer_window(layer, conv->kernel, conv->stride, conv->padding, status))
+	for (int side = 0; side < 2; side++)
+		covered[side] = (conv->kernel[side] - 1) * conv->dilation[side] + 1;
+	if (!layer_padding(layer, &conv->given_padding, conv->padding, status) ||
+		!layer_window(layer, covered, conv->stride, conv->padding, false, status))
 		return false;
 	layer->out.channels = conv->maps;
 	layer->decay_count = patch_values(layer) * conv->maps;
@@ -75,8 +81,10 @@ describe(const NetworkLayer *layer, char *text, size_t size)
 
 	if (conv->stride[0] != 1 || conv->stride[1] != 1)
 		length += snprintf(text + length, size - length, ", stride %d", conv->stride[0]);
-	if (conv->padding[0] != 0 || conv->padding[1] != 0)
-		length += snprintf(text + length, size - length, ", padding %d", conv->padding[0]);
+	if (conv->dilation[0] != 1 || conv->dilation[1] != 1)
+		length += snprintf(text + length, size - length, ", dilation %d", conv->dilation[0]);
+	layer_describe_padding(conv->padding, text + length, size - length);
+	length += strlen(text + length);
 	if (conv->groups != 1)
 		snprintf(text + length, size - length, ", %d groups", conv->groups);
 }
@@ -103,6 +111,8 @@ choose_method(const NetworkLayer *layer, bool spare_memory)
 	double		fourier = conv_fourier_work(layer);
 	double		winograd = conv_winograd_work(layer);
 
+	if (conv_depthwise.fits(layer))
+		return &conv_depthwise;
 	if (!spare_memory && layer->in.channels >= PANEL && conv->maps >= PANEL)
 	{
 		if (winograd <= fourier && winograd * 1.5 < plain)

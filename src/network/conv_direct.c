@@ -16,7 +16,9 @@
 static bool
 fits(const NetworkLayer *layer)
 {
-	return layer->settings.conv.groups == 1;
+	const ConvSettings *conv = &layer->settings.conv;
+
+	return conv->groups == 1 && conv->dilation[0] == 1 && conv->dilation[1] == 1;
 }
 
 static bool
@@ -24,7 +26,16 @@ is_padded(const NetworkLayer *layer)
 {
 	const ConvSettings *conv = &layer->settings.conv;
 
-	return conv->padding[0] > 0 || conv->padding[1] > 0;
+	return conv->padding[0] > 0 || conv->padding[1] > 0 || conv->padding[2] > 0 || conv->padding[3] > 0;
+}
+
+/* Reals of a line with its padding. */
+static size_t
+padded_line(const NetworkLayer *layer)
+{
+	const ConvSettings *conv = &layer->settings.conv;
+
+	return (size_t) (layer->in.width + conv->padding[1] + conv->padding[3]) * layer->in.channels;
 }
 
 /* Of a sample with its padding; no padding: 0. */
@@ -33,8 +44,7 @@ padded_values(const NetworkLayer *layer)
 {
 	const ConvSettings *conv = &layer->settings.conv;
 
-	return is_padded(layer) ? (size_t) (layer->in.height + 2 * conv->padding[0]) *
-		(layer->in.width + 2 * conv->padding[1]) * layer->in.channels : 0;
+	return is_padded(layer) ? (layer->in.height + conv->padding[0] + conv->padding[2]) * padded_line(layer) : 0;
 }
 
 /* Whether its own backward pass can be used: it reads the gradient in whole panels. */
@@ -87,7 +97,7 @@ pad_sample(const NetworkLayer *layer, const real *sample, real *room)
 {
 	const ConvSettings *conv = &layer->settings.conv;
 	size_t		channels = layer->in.channels;
-	size_t		line = (layer->in.width + 2 * conv->padding[1]) * channels;
+	size_t		line = padded_line(layer);
 	real	   *to = room + conv->padding[0] * line + conv->padding[1] * channels;
 
 	if (!is_padded(layer))
@@ -105,7 +115,7 @@ forward(const LayerPass *pass)
 	const ConvSettings *conv = &layer->settings.conv;
 	const real *weights = pass->weights + layer->parameter_offset;
 	size_t		channels = layer->in.channels;
-	size_t		line = (layer->in.width + 2 * conv->padding[1]) * channels;
+	size_t		line = padded_line(layer);
 	size_t		panel_size = (size_t) conv->kernel[0] * conv->kernel[1] * channels * PANEL;
 	real	   *room = pass->scratch + 2 * conv->maps;
 	LayerFinish finish = layer_finish(pass, conv->bias ? weights + layer->decay_count : NULL, pass->scratch);
@@ -147,7 +157,7 @@ backward(const LayerPass *pass)
 	const NetworkLayer *layer = pass->layer;
 	const ConvSettings *conv = &layer->settings.conv;
 	size_t		channels = layer->in.channels;
-	size_t		line = (layer->in.width + 2 * conv->padding[1]) * channels;
+	size_t		line = padded_line(layer);
 	real	   *gradient = pass->gradient + layer->parameter_offset;
 	real	   *room = pass->scratch;
 	const MatrixKernels *kernels = matrix_kernels();

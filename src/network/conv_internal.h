@@ -22,6 +22,7 @@ typedef struct ConvMethod
 
 extern const ConvMethod conv_patches;
 extern const ConvMethod conv_direct;
+extern const ConvMethod conv_depthwise;
 extern const ConvMethod conv_fourier;
 extern const ConvMethod conv_winograd;
 

@@ -1,5 +1,5 @@
 /*
- * conv_patches.c: convolution as a product of matrices, whatever its window, stride, padding and groups.
+ * conv_patches.c: convolution as a product of matrices, whatever its window, stride, dilation, padding and groups.
  *
  * The patches under the window (im2col) of as many output pixels as fit into the second-level cache are laid out as rows of
  * a matrix, which is multiplied with the weights; then comes the next chunk.  The backward pass lays the patches out again
@@ -18,6 +18,7 @@ typedef struct ConvPlan
 	size_t		patch;			/* values of a patch in a group */
 	size_t		pixels;			/* of the output, a sample */
 	size_t		chunk;			/* output pixels at once */
+	bool		gaps;			/* values side by side in a patch are not in the input */
 	bool		plain;			/* a 1 x 1 window on each pixel: the input is its own patches */
 } ConvPlan;
 
@@ -35,7 +36,8 @@ make_plan(const NetworkLayer *layer)
 	if (plan.chunk < 16)
 		plan.chunk = 16;
 	plan.plain = conv->groups == 1 && conv->kernel[0] == 1 && conv->kernel[1] == 1 && conv->stride[0] == 1 &&
-		conv->stride[1] == 1 && conv->padding[0] == 0 && conv->padding[1] == 0;
+		conv->stride[1] == 1 && conv->padding[0] == 0 && conv->padding[1] == 0 && conv->padding[2] == 0 && conv->padding[3] == 0;
+	plan.gaps = conv->groups > 1 || conv->dilation[1] > 1;
 	return plan;
 }
 
@@ -69,8 +71,21 @@ place_window(const NetworkLayer *layer, Window *window)
 
 	window->top = window->y * conv->stride[0] - conv->padding[0];
 	window->left = window->x * conv->stride[1] - conv->padding[1];
-	window->first = window->left < 0 ? -window->left : 0;
-	window->last = window->left + conv->kernel[1] > width ? width - window->left : conv->kernel[1];
+	if (conv->dilation[1] == 1)
+	{
+		window->first = window->left < 0 ? -window->left : 0;
+		window->last = window->left + conv->kernel[1] > width ? width - window->left : conv->kernel[1];
+	}
+	else
+	{
+		int			room = width - 1 - window->left;
+
+		window->first = window->left < 0 ? (conv->dilation[1] - 1 - window->left) / conv->dilation[1] : 0;
+		window->last = room < 0 ? 0 : room / conv->dilation[1] + 1;
+		window->last = window->last < conv->kernel[1] ? window->last : conv->kernel[1];
+	}
+	if (window->first > conv->kernel[1])
+		window->first = conv->kernel[1];
 	if (window->last < window->first)
 		window->last = window->first;
 }
@@ -133,7 +148,7 @@ take_patches(const NetworkLayer *layer, const ConvPlan *plan, const real *input,
 
 		for (int ky = 0; ky < conv->kernel[0]; ky++, patches += line)
 		{
-			int			y = window.top + ky;
+			int			y = window.top + ky * conv->dilation[0];
 			const real *from = sample + ((ptrdiff_t) y * layer->in.width + window.left) * (ptrdiff_t) channels;
 			int			first = window.first;
 			int			last = window.last;
@@ -142,12 +157,12 @@ take_patches(const NetworkLayer *layer, const ConvPlan *plan, const real *input,
 				first = last = 0;
 			if (first > 0)
 				memset(patches, 0, first * run * sizeof(real));
-			if (conv->groups == 1)
+			if (!plan->gaps)
 				copy_values(patches + first * run, from + first * run, (last - first) * run);
 			else
 			{
 				for (int kx = first; kx < last; kx++)
-					copy_values(patches + kx * run, from + kx * channels, run);
+					copy_values(patches + kx * run, from + kx * conv->dilation[1] * channels, run);
 			}
 			if (last < conv->kernel[1])
 				memset(patches + last * run, 0, (conv->kernel[1] - last) * run * sizeof(real));
@@ -172,18 +187,18 @@ add_patches(const LayerPass *pass, const ConvPlan *plan, int group, size_t start
 
 		for (int ky = 0; ky < conv->kernel[0]; ky++, patches += line)
 		{
-			int			y = window.top + ky;
+			int			y = window.top + ky * conv->dilation[0];
 			real	   *to = sample + ((ptrdiff_t) y * layer->in.width + window.left) * (ptrdiff_t) channels;
 
 			if (y < 0 || y >= layer->in.height)
 				continue;
-			if (conv->groups == 1)
+			if (!plan->gaps)
 				pass->kernels->add(patches + window.first * run, (window.last - window.first) * run,
 								   to + window.first * run);
 			else
 			{
 				for (int kx = window.first; kx < window.last; kx++)
-					pass->kernels->add(patches + kx * run, run, to + kx * channels);
+					pass->kernels->add(patches + kx * run, run, to + kx * conv->dilation[1] * channels);
 			}
 		}
 	}

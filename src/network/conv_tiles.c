@@ -73,7 +73,7 @@ static const int fourier_sides[] = {FOURIER_SIDE, 0};
 static const int *
 sides(const ConvSettings *conv, bool fourier)
 {
-	if (conv->groups != 1 || conv->stride[0] != 1 || conv->stride[1] != 1)
+	if (conv->groups != 1 || conv->stride[0] != 1 || conv->stride[1] != 1 || conv->dilation[0] != 1 || conv->dilation[1] != 1)
 		return NULL;
 	if (fourier)
 		return conv->kernel[0] <= FOURIER_SIDE / 2 + 1 && conv->kernel[1] <= FOURIER_SIDE / 2 + 1 ? fourier_sides : NULL;

@@ -37,7 +37,79 @@ typedef struct PoolPass
 	int			out_width;
 	int			kernel[2];
 	int			stride[2];
+	int			padding[4];		/* top, left, bottom, right: what lies there is in no window's maximum or sum */
+	bool		count_padding;	/* but a mean is divided by what it has of the padded map */
 } PoolPass;
+
+/* What of an output's window lies in the map: its lines top to bottom - 1, columns left to right - 1. */
+typedef struct PoolWindow
+{
+	int			top;
+	int			bottom;
+	int			left;
+	int			right;
+	size_t		first;			/* pixel of the map: the first one of these */
+} PoolWindow;
+
+static inline PoolWindow
+pool_window(const PoolPass *pool, int oy, int ox)
+{
+	int			top = oy * pool->stride[0] - pool->padding[0];
+	int			left = ox * pool->stride[1] - pool->padding[1];
+	PoolWindow	window = {
+		.top = top < 0 ? -top : 0,
+		.bottom = top + pool->kernel[0] > pool->height ? pool->height - top : pool->kernel[0],
+		.left = left < 0 ? -left : 0,
+		.right = left + pool->kernel[1] > pool->width ? pool->width - left : pool->kernel[1]
+	};
+
+	window.first = (size_t) (top + window.top) * pool->width + left + window.left;
+	return window;
+}
+
+/* Whether all windows lie in the map. */
+static inline bool
+pool_is_inside(const PoolPass *pool)
+{
+	return pool->padding[0] == 0 && pool->padding[1] == 0 &&
+		(pool->out_height - 1) * pool->stride[0] + pool->kernel[0] <= pool->height &&
+		(pool->out_width - 1) * pool->stride[1] + pool->kernel[1] <= pool->width;
+}
+
+/* 1 / what a mean's sum is divided by. */
+static inline real
+pool_share(const PoolPass *pool, const PoolWindow *window, int oy, int ox)
+{
+	int			rows = window->bottom - window->top;
+	int			columns = window->right - window->left;
+
+	if (pool->count_padding)
+	{
+		int			below = pool->height + pool->padding[0] + pool->padding[2] - oy * pool->stride[0];
+		int			right = pool->width + pool->padding[1] + pool->padding[3] - ox * pool->stride[1];
+
+		rows = below < pool->kernel[0] ? below : pool->kernel[0];
+		columns = right < pool->kernel[1] ? right : pool->kernel[1];
+	}
+	return (real) 1 / (rows * columns);
+}
+
+/* A convolution of each channel by itself; padding by what lies beyond the map, which is [height, width, channels]. */
+typedef struct DepthwisePass
+{
+	int			height;
+	int			width;
+	int			channels;
+	int			out_width;
+	int			kernel[2];
+	int			stride[2];
+	int			dilation[2];
+	int			top;			/* padding */
+	int			left;
+	const real *scale;			/* what follows: y = scale y + shift, then ReLU; scale, or both, may be NULL */
+	const real *shift;
+	bool		relu;
+} DepthwisePass;
 
 typedef struct OptimizerPass
 {
@@ -91,6 +163,12 @@ typedef struct NetworkKernels
 	/* v = the transform of x; x = the transposed transform of v */
 	void		(*winograd) (const TilePass *pass, const real *x, real *v);
 	void		(*winograd_transposed) (const TilePass *pass, const real *v, real *x);
+
+	/* line of the outputs y of the maps x; weights [kernel height, kernel width, channels] */
+	void		(*depthwise) (const DepthwisePass *pass, int line, const real *x, const real *weights, real *y);
+	/* of the gradient dy of that line: dx, of the maps, and gradient, of the weights; added to both */
+	void		(*depthwise_spread) (const DepthwisePass *pass, int line, const real *dy, const real *weights, real *dx);
+	void		(*depthwise_gradient) (const DepthwisePass *pass, int line, const real *x, const real *dy, real *gradient);
 
 	/* y = y + bias, then optionally ReLU */
 	void		(*add_bias) (real *y, const real *bias, size_t rows, int channels, bool relu);

@@ -23,26 +23,48 @@ layer_error(const NetworkLayer *layer, Status *status, const char *hint, const c
 }
 
 bool
-layer_window(NetworkLayer *layer, const int *kernel, int *stride, const int *padding, Status *status)
+layer_padding(NetworkLayer *layer, const SettingMargins *given, int *padding, Status *status)
+{
+	if (given->count == 1 || given->count == 3)
+		return layer_error(layer, status, "Give a number, [height, width], or [top, left, bottom, right].",
+						   "\"padding\" has %d numbers.", given->count);
+	for (int side = 0; side < 4; side++)
+		padding[side] = given->side[given->count == 2 ? side % 2 : side];
+	return true;
+}
+
+void
+layer_describe_padding(const int *padding, char *text, size_t size)
+{
+	if (padding[0] != padding[2] || padding[1] != padding[3])
+		snprintf(text, size, ", padding %d,%d,%d,%d", padding[0], padding[1], padding[2], padding[3]);
+	else if (padding[0] != 0 || padding[1] != 0)
+		snprintf(text, size, ", padding %d", padding[0]);
+}
+
+bool
+layer_window(NetworkLayer *layer, const int *kernel, int *stride, const int *padding, bool ceil, Status *status)
 {
 	int			size[2] = {layer->in.height, layer->in.width};
 	int			out[2];
 
 	for (int side = 0; side < 2; side++)
 	{
-		int			room = size[side] + 2 * padding[side];
+		int			room = size[side] + padding[side] + padding[side + 2];
+		int			most = padding[side] > padding[side + 2] ? padding[side] : padding[side + 2];
 
 		if (kernel[side] == 0)
 			return layer_error(layer, status, "", "its window has no %s.", side == 0 ? "height" : "width");
 		if (stride[side] == 0)
 			stride[side] = kernel[side];
-		if (padding[side] >= kernel[side])
-			return layer_error(layer, status, "", "padding %d is not less than the window's %d.",
-							   padding[side], kernel[side]);
+		if (most >= kernel[side])
+			return layer_error(layer, status, "", "padding %d is not less than the window's %d.", most, kernel[side]);
 		if (kernel[side] > room)
 			return layer_error(layer, status, "", "a window of %d x %d is larger than the map of %d x %d.",
 							   kernel[0], kernel[1], layer->in.height, layer->in.width);
 		out[side] = (room - kernel[side]) / stride[side] + 1;
+		if (ceil && (room - kernel[side]) % stride[side] != 0 && out[side] * stride[side] < size[side] + padding[side])
+			out[side]++;
 	}
 	layer->out.height = out[0];
 	layer->out.width = out[1];

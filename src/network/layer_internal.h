@@ -45,7 +45,9 @@ typedef struct ConvSettings
 	int			maps;
 	int			kernel[2];
 	int			stride[2];
-	int			padding[2];
+	int			dilation[2];	/* pixels from a value under the window to the next */
+	SettingMargins given_padding;
+	int			padding[4];		/* top, left, bottom, right */
 	int			groups;
 	bool		bias;
 	LayerInitial initial;
@@ -68,8 +70,12 @@ typedef struct DenseSettings
 
 typedef struct PoolSettings
 {
-	int			kernel[2];
+	int			kernel[2];		/* of adaptive_mean_pool: the size of its output */
 	int			stride[2];
+	SettingMargins given_padding;
+	int			padding[4];		/* top, left, bottom, right */
+	bool		ceil;			/* also windows that reach over the border, if they begin before it */
+	bool		count_padding;	/* of a mean: as zeros */
 } PoolSettings;
 
 typedef struct AttentionSettings
@@ -280,9 +286,12 @@ extern const LayerType layer_conv;
 extern const LayerType layer_dense;
 extern const LayerType layer_max_pool;
 extern const LayerType layer_mean_pool;
+extern const LayerType layer_adaptive_mean_pool;
 extern const LayerType layer_global_mean;
+extern const LayerType layer_global_max;
 extern const LayerType layer_attention_pool;
 extern const LayerType layer_batch_norm;
+extern const LayerType layer_instance_norm;
 extern const LayerType layer_local_response_norm;
 extern const LayerType layer_relu;
 extern const LayerType layer_prelu;
@@ -320,8 +329,25 @@ extern void layers_append(NetworkDefinition *definition, const LayerType *type, 
 /* Which layers each one reads, shapes and counts: definition_graph.c. */
 extern bool layers_connect(NetworkDefinition *definition, Status *status);
 
-/* Sets out.height and out.width of a convolution or a pooling.  Where stride is 0 it becomes the kernel. */
-extern bool layer_window(NetworkLayer *layer, const int *kernel, int *stride, const int *padding, Status *status);
+/* Top, left, bottom and right of what was given. */
+extern bool layer_padding(NetworkLayer *layer, const SettingMargins *given, int *padding, Status *status);
+
+/*
+ * Sets out.height and out.width of a convolution or a pooling with windows of kernel [2], dilated ones as large as what they
+ * cover, and padding [4].  Where stride is 0 it becomes the kernel.  Windows lie within the padded map; with ceil one more
+ * reaches over its end, unless it would begin after the map (PyTorch's ceil_mode).
+ */
+extern bool layer_window(NetworkLayer *layer, const int *kernel, int *stride, const int *padding, bool ceil, Status *status);
+
+/* "padding 1" or "padding 0,1,2,2", for a description. */
+extern void layer_describe_padding(const int *padding, char *text, size_t size);
+
+/* Sums of batch norm and instance norm; batch_norm.c.  statistics [4, channels]: mean, variance, scale, shift. */
+extern size_t norm_scratch(const NetworkLayer *layer);
+extern void norm_measure(const LayerPass *pass, const real *x, size_t rows, double epsilon, const real *parameters,
+						 real *statistics);
+extern void norm_revert(const LayerPass *pass, const real *x, const real *dy, size_t rows, double epsilon, const real *statistics,
+						real *gradient, real *dx);
 
 /* Normal numbers for the weight matrix, by initial, else by He or Glorot; then the biases, if there are some. */
 extern void layer_initialize_matrix(const InitializePass *pass, const LayerInitial *initial, size_t fan_in, size_t fan_out);

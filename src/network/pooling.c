@@ -1,6 +1,8 @@
 /*
- * pooling.c: max_pool, mean_pool and global_mean.  Windows lie wholly inside the map; what is left over at the right
- * and at the bottom is ignored.
+ * pooling.c: max_pool, mean_pool, adaptive_mean_pool, global_mean and global_max.
+ *
+ * Windows lie within the map and its padding, which is in no maximum and no sum; what is left over at the right and at the
+ * bottom is ignored, or with "ceil" has windows of its own.
  */
 #include <stdio.h>
 #include <string.h>
@@ -8,9 +10,20 @@
 #include "common/limits.h"
 #include "network/layer_internal.h"
 
-static const SettingRule rules[] = {
-	{"size", RULE_SIDES, offsetof(NetworkLayer, settings.pool.kernel), 1, LIMIT_KERNEL, NULL},
-	{"stride", RULE_SIDES, offsetof(NetworkLayer, settings.pool.stride), 1, LIMIT_KERNEL, NULL},
+#define WINDOW_RULES \
+	{"size", RULE_SIDES, offsetof(NetworkLayer, settings.pool.kernel), 1, LIMIT_KERNEL, NULL}, \
+	{"stride", RULE_SIDES, offsetof(NetworkLayer, settings.pool.stride), 1, LIMIT_KERNEL, NULL}, \
+	{"padding", RULE_MARGINS, offsetof(NetworkLayer, settings.pool.given_padding), 0, LIMIT_KERNEL, NULL}, \
+	{"ceil", RULE_BOOLEAN, offsetof(NetworkLayer, settings.pool.ceil), 0, 0, NULL}
+
+static const SettingRule max_rules[] = {
+	WINDOW_RULES,
+	{NULL, 0, 0, 0, 0, NULL}
+};
+
+static const SettingRule mean_rules[] = {
+	WINDOW_RULES,
+	{"count_padding", RULE_BOOLEAN, offsetof(NetworkLayer, settings.pool.count_padding), 0, 0, NULL},
 	{NULL, 0, 0, 0, 0, NULL}
 };
 
@@ -25,10 +38,10 @@ defaults(NetworkLayer *layer)
 static bool
 pool_shape(NetworkLayer *layer, Status *status)
 {
-	static const int padding[2] = {0, 0};
 	PoolSettings *settings = &layer->settings.pool;
 
-	return layer_window(layer, settings->kernel, settings->stride, padding, status);
+	return layer_padding(layer, &settings->given_padding, settings->padding, status) &&
+		layer_window(layer, settings->kernel, settings->stride, settings->padding, settings->ceil, status);
 }
 
 static void
@@ -38,7 +51,8 @@ describe_pool(const NetworkLayer *layer, char *text, size_t size)
 	int			length = snprintf(text, size, "%s %dx%d", layer->type->name, settings->kernel[0], settings->kernel[1]);
 
 	if (settings->stride[0] != settings->kernel[0] || settings->stride[1] != settings->kernel[1])
-		snprintf(text + length, size - length, ", stride %d", settings->stride[0]);
+		length += snprintf(text + length, size - length, ", stride %d", settings->stride[0]);
+	layer_describe_padding(settings->padding, text + length, size - length);
 }
 
 static PoolPass
@@ -48,10 +62,29 @@ make_pass(const NetworkLayer *layer)
 	PoolPass	pool = {
 		.height = layer->in.height, .width = layer->in.width, .channels = layer->in.channels,
 		.out_height = layer->out.height, .out_width = layer->out.width,
-		.kernel = {settings->kernel[0], settings->kernel[1]}, .stride = {settings->stride[0], settings->stride[1]}
+		.kernel = {settings->kernel[0], settings->kernel[1]}, .stride = {settings->stride[0], settings->stride[1]},
+		.count_padding = settings->count_padding
 	};
 
+	memcpy(pool.padding, settings->padding, sizeof(pool.padding));
 	return pool;
+}
+
+/* The window of global_max. */
+static PoolPass
+make_global_pass(const NetworkLayer *layer)
+{
+	return (PoolPass) {
+		.height = layer->in.height, .width = layer->in.width, .channels = layer->in.channels, .out_height = 1, .out_width = 1,
+		.kernel = {layer->in.height, layer->in.width}, .stride = {layer->in.height, layer->in.width}
+	};
+}
+
+/* Of max_pool or global_max. */
+static PoolPass
+pass_of(const NetworkLayer *layer)
+{
+	return layer->type == &layer_global_max ? make_global_pass(layer) : make_pass(layer);
 }
 
 /* The place of each maximum: int32 [n, out]. */
@@ -64,7 +97,7 @@ max_plan(NetworkLayer *layer, bool spare_memory)
 static void
 max_forward(const LayerPass *pass)
 {
-	PoolPass	pool = make_pass(pass->layer);
+	PoolPass	pool = pass_of(pass->layer);
 	size_t		in = shape_values(pass->layer->in);
 	size_t		out = shape_values(pass->layer->out);
 
@@ -76,7 +109,7 @@ max_forward(const LayerPass *pass)
 static void
 max_backward(const LayerPass *pass)
 {
-	PoolPass	pool = make_pass(pass->layer);
+	PoolPass	pool = pass_of(pass->layer);
 	size_t		in = shape_values(pass->layer->in);
 	size_t		out = shape_values(pass->layer->out);
 
@@ -101,9 +134,8 @@ static void
 mean_backward(const LayerPass *pass)
 {
 	const NetworkLayer *layer = pass->layer;
-	const PoolSettings *settings = &layer->settings.pool;
+	PoolPass	pool = make_pass(layer);
 	int			channels = layer->in.channels;
-	real		share = (real) 1 / (settings->kernel[0] * settings->kernel[1]);
 	const real *output_gradient = pass->output_gradient;
 
 	if (pass->input_gradient == NULL)
@@ -115,18 +147,115 @@ mean_backward(const LayerPass *pass)
 
 		for (int pixel = 0; pixel < (int) shape_pixels(layer->out); pixel++, output_gradient += channels)
 		{
-			int			y = pixel / layer->out.width * settings->stride[0];
-			int			x = pixel % layer->out.width * settings->stride[1];
+			int			oy = pixel / layer->out.width;
+			int			ox = pixel % layer->out.width;
+			PoolWindow	window = pool_window(&pool, oy, ox);
+			real		share = pool_share(&pool, &window, oy, ox);
 
-			for (int ky = 0; ky < settings->kernel[0]; ky++)
+			for (int ky = 0; ky < window.bottom - window.top; ky++)
 			{
-				for (int kx = 0; kx < settings->kernel[1]; kx++)
+				for (int kx = 0; kx < window.right - window.left; kx++)
 					pass->kernels->add_scaled(output_gradient, share, channels,
-											  sample + ((size_t) (y + ky) * layer->in.width + x + kx) * channels);
+											  sample + (window.first + (size_t) ky * layer->in.width + kx) * channels);
 			}
 		}
 	}
 }
+
+/* ---- adaptive_mean_pool: a map of a given size; windows from floor(i in / out) to ceil((i + 1) in / out) (PyTorch's) --- */
+
+static const SettingRule adaptive_rules[] = {
+	{"size", RULE_SIDES, offsetof(NetworkLayer, settings.pool.kernel), 1, LIMIT_INPUT_SIDE, NULL},
+	{NULL, 0, 0, 0, 0, NULL}
+};
+
+static bool
+adaptive_shape(NetworkLayer *layer, Status *status)
+{
+	PoolSettings *settings = &layer->settings.pool;
+
+	if (settings->kernel[0] == 0 || settings->kernel[1] == 0)
+		return layer_error(layer, status, "", "\"size\" is missing: the height and the width of its output.");
+	layer->out = (NetworkShape) {settings->kernel[0], settings->kernel[1], layer->in.channels};
+	return true;
+}
+
+static void
+adaptive_describe(const NetworkLayer *layer, char *text, size_t size)
+{
+	snprintf(text, size, "adaptive_mean_pool to %dx%d", layer->out.height, layer->out.width);
+}
+
+static PoolWindow
+adaptive_window(const NetworkLayer *layer, int oy, int ox)
+{
+	PoolWindow	window = {
+		.top = oy * layer->in.height / layer->out.height,
+		.bottom = ((oy + 1) * layer->in.height + layer->out.height - 1) / layer->out.height,
+		.left = ox * layer->in.width / layer->out.width,
+		.right = ((ox + 1) * layer->in.width + layer->out.width - 1) / layer->out.width
+	};
+
+	window.first = (size_t) window.top * layer->in.width + window.left;
+	return window;
+}
+
+static void
+adaptive_forward(const LayerPass *pass)
+{
+	const NetworkLayer *layer = pass->layer;
+	int			channels = layer->in.channels;
+	real	   *y = pass->output;
+
+	for (int i = 0; i < pass->n && !pass_interrupted(pass); i++)
+	{
+		const real *sample = pass->input + i * shape_values(layer->in);
+
+		for (int pixel = 0; pixel < (int) shape_pixels(layer->out); pixel++, y += channels)
+		{
+			PoolWindow	window = adaptive_window(layer, pixel / layer->out.width, pixel % layer->out.width);
+			int			columns = window.right - window.left;
+
+			memset(y, 0, channels * sizeof(real));
+			for (int line = 0; line < window.bottom - window.top; line++)
+				pass->kernels->column_sums(sample + (window.first + (size_t) line * layer->in.width) * channels, columns, channels,
+										   y);
+			pass->kernels->scale((real) 1 / (columns * (window.bottom - window.top)), channels, y);
+		}
+	}
+}
+
+static void
+adaptive_backward(const LayerPass *pass)
+{
+	const NetworkLayer *layer = pass->layer;
+	int			channels = layer->in.channels;
+	const real *output_gradient = pass->output_gradient;
+
+	if (pass->input_gradient == NULL)
+		return;
+	memset(pass->input_gradient, 0, pass->n * shape_values(layer->in) * sizeof(real));
+	for (int i = 0; i < pass->n && !pass_interrupted(pass); i++)
+	{
+		real	   *sample = pass->input_gradient + i * shape_values(layer->in);
+
+		for (int pixel = 0; pixel < (int) shape_pixels(layer->out); pixel++, output_gradient += channels)
+		{
+			PoolWindow	window = adaptive_window(layer, pixel / layer->out.width, pixel % layer->out.width);
+			int			columns = window.right - window.left;
+			int			lines = window.bottom - window.top;
+
+			for (int place = 0; place < lines * columns; place++)
+			{
+				size_t		from = window.first + (size_t) (place / columns) * layer->in.width + place % columns;
+
+				pass->kernels->add_scaled(output_gradient, (real) 1 / (lines * columns), channels, sample + from * channels);
+			}
+		}
+	}
+}
+
+/* ---- global_mean and global_max: one window, as large as the map ------------------------------------------------------ */
 
 static bool
 global_shape(NetworkLayer *layer, Status *status)
@@ -164,7 +293,7 @@ global_backward(const LayerPass *pass)
 
 const LayerType layer_max_pool = {
 	.name = "max_pool",
-	.rules = rules,
+	.rules = max_rules,
 	.defaults = defaults,
 	.shape = pool_shape,
 	.describe = describe_pool,
@@ -175,7 +304,7 @@ const LayerType layer_max_pool = {
 
 const LayerType layer_mean_pool = {
 	.name = "mean_pool",
-	.rules = rules,
+	.rules = mean_rules,
 	.defaults = defaults,
 	.shape = pool_shape,
 	.describe = describe_pool,
@@ -183,9 +312,26 @@ const LayerType layer_mean_pool = {
 	.backward = mean_backward
 };
 
+const LayerType layer_adaptive_mean_pool = {
+	.name = "adaptive_mean_pool",
+	.rules = adaptive_rules,
+	.shape = adaptive_shape,
+	.describe = adaptive_describe,
+	.forward = adaptive_forward,
+	.backward = adaptive_backward
+};
+
 const LayerType layer_global_mean = {
 	.name = "global_mean",
 	.shape = global_shape,
 	.forward = global_forward,
 	.backward = global_backward
+};
+
+const LayerType layer_global_max = {
+	.name = "global_max",
+	.shape = global_shape,
+	.plan = max_plan,
+	.forward = max_forward,
+	.backward = max_backward
 };

@@ -58,8 +58,9 @@ find_rule(const SettingRule *rules, const char *key, int *side)
 			*side = key[length + 1] - '0';
 			return rules;
 		}
-		if ((rules->kind == RULE_CHOICES || rules->kind == RULE_REFERENCES) && strncmp(rules->key, key, length) == 0 &&
-			is_element(key + length, side))
+		if ((rules->kind == RULE_CHOICES || rules->kind == RULE_REFERENCES || rules->kind == RULE_MARGINS) &&
+			strncmp(rules->key, key, length) == 0 && is_element(key + length, side) &&
+			(rules->kind != RULE_MARGINS || *side < 4))
 			return rules;
 	}
 	return NULL;
@@ -106,6 +107,18 @@ store_number(const SettingRule *rule, int side, const char *where, const char *k
 						  where, key, number);
 	if (rule->kind == RULE_INTEGER)
 		((int *) place)[0] = (int) number;
+	else if (rule->kind == RULE_MARGINS)
+	{
+		SettingMargins *margins = (SettingMargins *) place;
+
+		for (int i = 0; i < 4; i++)
+			if (side < 0 || side == i)
+				margins->side[i] = (int) number;
+		if (side < 0)
+			margins->count = 4;
+		else if (margins->count <= side)
+			margins->count = side + 1;
+	}
 	else
 	{
 		if (side != 1)
@@ -268,6 +281,7 @@ setting_store(const SettingRule *rules, const SettingRule *common, const char *w
 			return store_references(rule, side, where, key, setting, (LayerReference *) place, status);
 		case RULE_INTEGER:
 		case RULE_SIDES:
+		case RULE_MARGINS:
 		case RULE_REAL:
 			return store_number(rule, side, where, key, setting, place, status);
 	}

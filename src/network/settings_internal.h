@@ -10,6 +10,7 @@ typedef enum RuleKind
 {
 	RULE_INTEGER,				/* int */
 	RULE_SIDES,					/* int [2], height and width: 3 or [3, 5] */
+	RULE_MARGINS,				/* SettingMargins: 1, [1, 2]: height and width, or [1, 2, 3, 4]: top, left, bottom, right */
 	RULE_REAL,					/* double */
 	RULE_BOOLEAN,				/* bool */
 	RULE_CHOICE,				/* int, or an enum: index into choices */
@@ -39,6 +40,12 @@ typedef struct SettingChoices
 	int			count;
 	int			choice[MOST_CHOICES];	/* index into choices, from 1; 0: not given */
 } SettingChoices;
+
+typedef struct SettingMargins
+{
+	int			count;			/* 0: not given; of one number 4; of an array its length, which may be wrong */
+	int			side[4];
+} SettingMargins;
 
 #define LAYER_NAME 32
 #define MOST_REFERENCES 8

@@ -30,7 +30,7 @@
 
 #define BETWEEN(random, least, most) ((int) (least) + (int) random_below(random, (most) - (least) + 1))
 
-static const ConvMethod *const methods[] = {&conv_patches, &conv_direct, &conv_fourier, &conv_winograd};
+static const ConvMethod *const methods[] = {&conv_patches, &conv_direct, &conv_depthwise, &conv_fourier, &conv_winograd};
 
 /* One convolution after one of 1 x 1, which only makes the number of channels. */
 typedef struct Case
@@ -79,8 +79,8 @@ expect(Case *c)
 			}
 			for (int tap = 0; tap < conv->kernel[0] * conv->kernel[1]; tap++)
 			{
-				int			y = place / layer->out.width * conv->stride[0] - conv->padding[0] + tap / conv->kernel[1];
-				int			x = place % layer->out.width * conv->stride[1] - conv->padding[1] + tap % conv->kernel[1];
+				int			y = place / layer->out.width * conv->stride[0] - conv->padding[0] + tap / conv->kernel[1] * conv->dilation[0];
+				int			x = place % layer->out.width * conv->stride[1] - conv->padding[1] + tap % conv->kernel[1] * conv->dilation[1];
 
 				if (y < 0 || y >= layer->in.height || x < 0 || x >= layer->in.width)
 					continue;
@@ -209,6 +209,7 @@ run(const Case *c, const ConvMethod *method)
 
 	/* gradients are added to what is there */
 	pass.training = true;
+	pass.packed = NULL;
 	pass.scratch = training;
 	for (size_t i = 0; i < parameters; i++)
 		pass.gradient[i] = again[i] = 0;
@@ -290,7 +291,26 @@ test_shapes(void **state)
 		{1, 1, 3, "'maps':1,'kernel':1", 1},
 		{1, 9, 4, "'maps':6,'kernel':[1,4],'padding':[0,2]", 2},
 		{13, 17, 12, "'maps':6,'kernel':3,'groups':3,'padding':2", 2},
-		{13, 17, 3, "'maps':4,'kernel':[4,2],'stride':[2,3],'padding':[3,1]", 2}
+		{13, 17, 3, "'maps':4,'kernel':[4,2],'stride':[2,3],'padding':[3,1]", 2},
+		{13, 17, 5, "'maps':4,'kernel':3,'dilation':[2,3],'padding':[2,3]", 2},
+		{13, 17, 6, "'maps':8,'kernel':3,'dilation':2,'groups':2,'padding':[1,2,0,4],'stride':2", 2},
+		{12, 12, 40, "'maps':33,'kernel':3,'padding':[0,0,1,1]", 2},
+		{12, 12, 33, "'maps':32,'kernel':3,'padding':[1,2,0,0],'stride':2", 2},
+		{12, 14, 32, "'maps':32,'kernel':7,'padding':[4,3,2,1]", 2},
+		{9, 11, 8, "'maps':7,'kernel':1,'padding':0", 2},
+		{14, 15, 32, "'maps':32,'kernel':3,'padding':1,'groups':32", 2},
+		{14, 15, 24, "'maps':24,'kernel':3,'padding':[0,0,1,1],'stride':2,'groups':24,'bias':false", 2},
+		{14, 15, 37, "'maps':37,'kernel':5,'padding':2,'groups':37", 2},
+		{14, 15, 8, "'maps':8,'kernel':5,'padding':[1,2,2,1],'stride':2,'groups':8", 3},
+		{14, 15, 3, "'maps':3,'kernel':3,'padding':1,'groups':3", 2},
+		{14, 15, 12, "'maps':24,'kernel':3,'padding':1,'groups':12,'stride':2", 2},
+		{14, 15, 7, "'maps':21,'kernel':3,'padding':1,'groups':7", 2},
+		{14, 15, 20, "'maps':20,'kernel':3,'padding':2,'dilation':2,'groups':20", 2},
+		{14, 15, 20, "'maps':20,'kernel':[2,3],'padding':[1,4,0,5],'dilation':[2,3],'stride':[2,1],'groups':20", 2},
+		{4, 4, 18, "'maps':18,'kernel':[7,4],'padding':[6,3],'groups':18", 2},
+		{2, 3, 33, "'maps':33,'kernel':5,'padding':4,'groups':33", 2},
+		{7, 7, 65, "'maps':65,'kernel':7,'padding':3,'groups':65", 1},
+		{40, 3, 16, "'maps':16,'kernel':[3,1],'groups':16", 1}
 	};
 
 	for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
@@ -307,23 +327,59 @@ test_random(void **state)
 {
 	Random		random = random_stream(7, 1);
 
-	for (int i = 0; i < 60; i++)
+	for (int i = 0; i < 100; i++)
 	{
+		bool		depthwise = i >= 60;
 		int			kernel[2] = {BETWEEN(&random, 1, 11), BETWEEN(&random, 1, 11)};
 		bool		square = BETWEEN(&random, 0, 2) > 0;
 		int			stride = BETWEEN(&random, 0, 3) == 0 ? 2 : 1;
-		int			groups = BETWEEN(&random, 0, 5) == 0 ? 2 : 1;
+		int			groups = depthwise ? BETWEEN(&random, 2, 40) : BETWEEN(&random, 0, 5) == 0 ? 2 : 1;
+		int			dilation = i >= 50 && BETWEEN(&random, 0, 2) == 0 ? 2 : 1;
 		char		conv[200];
 		char		input[64];
 
 		if (square)
 			kernel[1] = kernel[0];
-		snprintf(input, sizeof(input), "'height':%d,'width':%d", kernel[0] + BETWEEN(&random, 0, 14),
-				 kernel[1] + BETWEEN(&random, 0, 14));
-		snprintf(conv, sizeof(conv), "'maps':%d,'kernel':[%d,%d],'stride':%d,'padding':[%d,%d],'groups':%d,'bias':%s",
-				 groups * BETWEEN(&random, 1, 40), kernel[0], kernel[1], stride, BETWEEN(&random, 0, (kernel[0] - 1) / 2),
-				 BETWEEN(&random, 0, (kernel[1] - 1) / 2), groups, BETWEEN(&random, 0, 1) ? "true" : "false");
-		run_all(input, groups * BETWEEN(&random, 1, 40), conv, BETWEEN(&random, 1, 5));
+		snprintf(input, sizeof(input), "'height':%d,'width':%d", (kernel[0] - 1) * dilation + 1 + BETWEEN(&random, 0, 14),
+				 (kernel[1] - 1) * dilation + 1 + BETWEEN(&random, 0, 14));
+		snprintf(conv, sizeof(conv),
+				 "'maps':%d,'kernel':[%d,%d],'stride':%d,'dilation':%d,'padding':[%d,%d,%d,%d],'groups':%d,'bias':%s",
+				 groups * (depthwise ? BETWEEN(&random, 0, 3) / 3 + 1 : BETWEEN(&random, 1, 40)), kernel[0], kernel[1], stride,
+				 dilation, BETWEEN(&random, 0, (kernel[0] - 1) / 2), BETWEEN(&random, 0, (kernel[1] - 1) / 2),
+				 BETWEEN(&random, 0, (kernel[0] - 1) / 2), BETWEEN(&random, 0, (kernel[1] - 1) / 2), groups,
+				 BETWEEN(&random, 0, 1) ? "true" : "false");
+		run_all(input, groups * (depthwise ? 1 : BETWEEN(&random, 1, 40)), conv, BETWEEN(&random, 1, 5));
+	}
+}
+
+/* Which method computes what: depthwise ones never as products of one column, and 1 x 1 without patches. */
+static void
+test_choice(void **state)
+{
+	static const struct
+	{
+		int			side;
+		int			channels;
+		const char *conv;
+		const ConvMethod *method;
+	}			choices[] = {
+		{14, 32, "'maps':32,'kernel':3,'groups':32", &conv_depthwise},
+		{14, 8, "'maps':16,'kernel':5,'groups':8,'stride':2", &conv_depthwise},
+		{14, 32, "'maps':32,'kernel':3,'groups':16", &conv_patches},
+		{14, 3, "'maps':32,'kernel':3,'dilation':2", &conv_patches},
+		{14, 32, "'maps':64,'kernel':1", &conv_direct},
+		{7, 32, "'maps':64,'kernel':1", &conv_patches}
+	};
+
+	for (size_t i = 0; i < sizeof(choices) / sizeof(choices[0]); i++)
+	{
+		Case		c;
+		char		input[64];
+
+		snprintf(input, sizeof(input), "'height':%d,'width':%d", choices[i].side, choices[i].side);
+		start(&c, input, choices[i].channels, choices[i].conv, 1);
+		assert_string_equal(c.layer->plan.method->name, choices[i].method->name);
+		finish(&c);
 	}
 }
 
@@ -332,6 +388,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_shapes),
+		cmocka_unit_test(test_choice),
 		cmocka_unit_test(test_random)
 	};
 

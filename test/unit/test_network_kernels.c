@@ -211,11 +211,11 @@ check_elements(const NetworkKernels *k, size_t count)
 }
 
 static void
-check_pool(const NetworkKernels *k, int channels, int kernel, int stride)
+check_pool(const NetworkKernels *k, int channels, int kernel, int stride, int padding)
 {
 	enum {HEIGHT = 6, WIDTH = 5};
-	PoolPass	pool = {HEIGHT, WIDTH, channels, (HEIGHT - kernel) / stride + 1, (WIDTH - kernel) / stride + 1,
-	{kernel, kernel}, {stride, stride}};
+	PoolPass	pool = {HEIGHT, WIDTH, channels, (HEIGHT + padding - kernel) / stride + 1, (WIDTH + padding - kernel) / stride + 1,
+	{kernel, kernel}, {stride, stride}, {padding, padding, 0, 0}, false};
 	int			out = pool.out_height * pool.out_width * channels;
 	PoolPlace  *where = calloc(out, sizeof(PoolPlace));
 	double		back[HEIGHT * WIDTH * MOST_CHANNELS] = {0};
@@ -228,11 +228,14 @@ check_pool(const NetworkKernels *k, int channels, int kernel, int stride)
 			int			pixel = o / channels;
 			double		largest = -INFINITY;
 			int			place = 0;
-			int			corner = pixel / pool.out_width * stride * WIDTH + pixel % pool.out_width * stride;
+			int			top = pixel / pool.out_width * stride - padding;
+			int			left = pixel % pool.out_width * stride - padding;
 
 			for (int w = 0; w < kernel * kernel; w++)
 			{
-				double		value = x[(corner + w / kernel * WIDTH + w % kernel) * channels + o % channels];
+				int			row = top + w / kernel;
+				int			column = left + w % kernel;
+				double		value = row < 0 || column < 0 ? -INFINITY : x[(row * WIDTH + column) * channels + o % channels];
 
 				if (value > largest)
 				{
@@ -244,7 +247,7 @@ check_pool(const NetworkKernels *k, int channels, int kernel, int stride)
 			if (times > 0)
 				continue;
 			assert_int_equal(where[o], place);
-			back[(corner + place / kernel * WIDTH + place % kernel) * channels + o % channels] += dy[o];
+			back[((top + place / kernel) * WIDTH + left + place % kernel) * channels + o % channels] += dy[o];
 		}
 	}
 	for (int i = 0; i < HEIGHT * WIDTH * channels; i++)
@@ -287,10 +290,12 @@ test_levels(void **state)
 				check_products(k, row_counts[r], channel_counts[c]);
 				check_activations(k, (size_t) row_counts[r] * channel_counts[c]);
 			}
-			check_pool(k, channel_counts[c], 2, 2);
-			check_pool(k, channel_counts[c], 3, 2);
-			check_pool(k, channel_counts[c], 2, 1);
-			check_pool(k, channel_counts[c], 1, 3);
+			check_pool(k, channel_counts[c], 2, 2, 0);
+			check_pool(k, channel_counts[c], 3, 2, 0);
+			check_pool(k, channel_counts[c], 2, 1, 0);
+			check_pool(k, channel_counts[c], 1, 3, 0);
+			check_pool(k, channel_counts[c], 3, 2, 1);
+			check_pool(k, channel_counts[c], 2, 2, 1);
 		}
 	}
 	cpu_unforce_level();

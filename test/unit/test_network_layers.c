@@ -111,8 +111,8 @@ naive_conv(const NetworkLayer *layer, const real *weights, const real *sample, i
 			{
 				size_t		row = (size_t) group * patch + ((size_t) ky * conv->kernel[1] + kx) * in + c;
 
-				sum += at(sample, layer->in, oy * conv->stride[0] - conv->padding[0] + ky,
-						  ox * conv->stride[1] - conv->padding[1] + kx, group * in + c) *
+				sum += at(sample, layer->in, oy * conv->stride[0] - conv->padding[0] + ky * conv->dilation[0],
+						  ox * conv->stride[1] - conv->padding[1] + kx * conv->dilation[1], group * in + c) *
 					weights[row * maps + map % maps];
 			}
 		}
@@ -126,7 +126,8 @@ test_conv(void **state)
 	static const char *const cases[] = {
 		"'maps':5,'kernel':3", "'maps':16,'kernel':3,'padding':1", "'maps':3,'kernel':[4,2],'stride':[2,3],'padding':[3,1]",
 		"'maps':6,'kernel':3,'groups':3,'padding':2", "'maps':3,'kernel':2,'groups':3,'bias':false", "'maps':7,'kernel':1",
-		"'maps':7,'kernel':1,'stride':2", "'maps':4,'kernel':[13,17]"
+		"'maps':7,'kernel':1,'stride':2", "'maps':4,'kernel':[13,17]",
+		"'maps':5,'kernel':[3,2],'dilation':[2,5],'padding':[1,2,0,4]", "'maps':6,'kernel':3,'groups':3,'stride':2,'padding':[0,0,1,1]"
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
@@ -288,47 +289,86 @@ test_dense_bf16_training(void **state)
 #define THROUGH(layer) "{'input':{'width':11,'height':9,'colour':'colour'},'layers':[" \
 	"{'type':'conv','maps':3,'kernel':1,'bias':false}," layer "]}"
 
+/* Windows by their definition: which pixels, and what a mean is divided by. */
+static double
+naive_pool(const NetworkLayer *layer, const real *sample, int oy, int ox, int c)
+{
+	const PoolSettings *pool = &layer->settings.pool;
+	bool		adaptive = layer->type == &layer_adaptive_mean_pool;
+	bool		global = layer->type == &layer_global_mean || layer->type == &layer_global_max;
+	double		top = global ? 0 : adaptive ? floor((double) oy * layer->in.height / layer->out.height) :
+		oy * pool->stride[0] - pool->padding[0];
+	double		bottom = global ? layer->in.height : adaptive ? ceil((oy + 1.0) * layer->in.height / layer->out.height) :
+		top + pool->kernel[0];
+	double		left = global ? 0 : adaptive ? floor((double) ox * layer->in.width / layer->out.width) :
+		ox * pool->stride[1] - pool->padding[1];
+	double		right = global ? layer->in.width : adaptive ? ceil((ox + 1.0) * layer->in.width / layer->out.width) :
+		left + pool->kernel[1];
+	double		largest = -INFINITY;
+	double		sum = 0;
+	int			inside = 0;
+	int			padded = 0;
+
+	for (int y = (int) top; y < bottom; y++)
+	{
+		for (int x = (int) left; x < right; x++)
+		{
+			padded += y < layer->in.height + pool->padding[2] && x < layer->in.width + pool->padding[3];
+			if (y < 0 || x < 0 || y >= layer->in.height || x >= layer->in.width)
+				continue;
+			inside++;
+			largest = fmax(largest, at(sample, layer->in, y, x, c));
+			sum += at(sample, layer->in, y, x, c);
+		}
+	}
+	if (layer->type == &layer_max_pool || layer->type == &layer_global_max)
+		return largest;
+	return sum / (pool->count_padding ? padded : inside);
+}
+
 static void
 test_pools(void **state)
 {
-	static const char *const cases[] = {
-		THROUGH("{'type':'max_pool'}"), THROUGH("{'type':'max_pool','size':3,'stride':2}"),
-		THROUGH("{'type':'max_pool','size':[2,5],'stride':[3,1]}"),
-		THROUGH("{'type':'mean_pool'}"), THROUGH("{'type':'mean_pool','size':[2,5],'stride':[3,1]}"),
-		THROUGH("{'type':'global_mean'}")
+	static const struct
+	{
+		const char *layer;
+		int			height;
+		int			width;
+	}			cases[] = {
+		{THROUGH("{'type':'max_pool'}"), 4, 5}, {THROUGH("{'type':'max_pool','size':3,'stride':2}"), 4, 5},
+		{THROUGH("{'type':'max_pool','size':[2,5],'stride':[3,1]}"), 3, 7},
+		{THROUGH("{'type':'max_pool','ceil':true}"), 5, 6}, {THROUGH("{'type':'max_pool','size':3,'stride':2,'padding':1}"), 5, 6},
+		{THROUGH("{'type':'max_pool','size':3,'stride':3,'padding':[0,0,1,2],'ceil':true}"), 3, 4},
+		/* a window that would begin after the map is left out, also with "ceil" */
+		{THROUGH("{'type':'max_pool','size':2,'stride':4,'padding':1,'ceil':true}"), 3, 3},
+		{THROUGH("{'type':'mean_pool'}"), 4, 5}, {THROUGH("{'type':'mean_pool','size':[2,5],'stride':[3,1]}"), 3, 7},
+		{THROUGH("{'type':'mean_pool','size':3,'stride':2,'padding':1}"), 5, 6},
+		{THROUGH("{'type':'mean_pool','size':3,'stride':2,'padding':1,'count_padding':true}"), 5, 6},
+		{THROUGH("{'type':'mean_pool','size':4,'stride':3,'padding':[1,3,0,2],'count_padding':true,'ceil':true}"), 3, 5},
+		{THROUGH("{'type':'mean_pool','size':[2,3],'ceil':true}"), 5, 4},
+		{THROUGH("{'type':'adaptive_mean_pool','size':4}"), 4, 4}, {THROUGH("{'type':'adaptive_mean_pool','size':[9,13]}"), 9, 13},
+		{THROUGH("{'type':'global_mean'}"), 1, 1}, {THROUGH("{'type':'global_max'}"), 1, 1}
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 	{
-		Run			run = start(cases[i]);
+		Run			run = start(cases[i].layer);
 		const NetworkLayer *layer = &run.network->layers[1];
-		bool		global = layer->type == &layer_global_mean;
-		int			height = global ? 9 : layer->settings.pool.kernel[0];
-		int			width = global ? 11 : layer->settings.pool.kernel[1];
 		size_t		out = shape_values(layer->out);
 
+		assert_int_equal(layer->out.height, cases[i].height);
+		assert_int_equal(layer->out.width, cases[i].width);
 		pass_through(&run);
+		for (size_t o = 0; o < SAMPLES * shape_values(layer->in); o++)
+			run.input[o] -= 2;	/* a zero of the padding would be the maximum */
 		infer(&run);
 		for (size_t o = 0; o < SAMPLES * out; o++)
 		{
 			const real *sample = run.input + o / out * shape_values(layer->in);
 			int			pixel = (int) (o % out / 3);
-			int			y = pixel / layer->out.width * layer->settings.pool.stride[0];
-			int			x = pixel % layer->out.width * layer->settings.pool.stride[1];
-			double		largest = -INFINITY;
-			double		sum = 0;
 
-			for (int ky = 0; ky < height; ky++)
-			{
-				for (int kx = 0; kx < width; kx++)
-				{
-					double		value = at(sample, layer->in, y + ky, x + kx, (int) (o % 3));
-
-					largest = fmax(largest, value);
-					sum += value;
-				}
-			}
-			check(cases[i], o, layer->type == &layer_max_pool ? largest : sum / (height * width), run.output[o]);
+			check(cases[i].layer, o, naive_pool(layer, sample, pixel / layer->out.width, pixel % layer->out.width, (int) (o % 3)),
+				  run.output[o]);
 		}
 		finish(&run);
 	}
@@ -497,6 +537,47 @@ test_batch_norm(void **state)
 	finish(&run);
 }
 
+/* Each sample by itself, in training as at inference, with and without ReLU. */
+static void
+test_instance_norm(void **state)
+{
+	for (int relu = 0; relu < 2; relu++)
+	{
+		Run			run = start(relu ? THROUGH("{'type':'instance_norm','epsilon':0.01},{'type':'relu'}") :
+								THROUGH("{'type':'instance_norm','epsilon':0.01}"));
+		const real *parameters = run.weights + run.network->layers[1].parameter_offset;
+
+		pass_through(&run);
+		for (int i = 0; i < SAMPLES * 297; i++)
+			run.input[i] = run.input[i] * 0.1f + 30 * (i % 3) - i / 297;	/* far from zero */
+		for (int training = 0; training < 2; training++)
+		{
+			if (training)
+				network_forward_training(run.network, run.weights, run.workspace, run.input, SAMPLES, 1, run.output);
+			else
+				infer(&run);
+			for (int i = 0; i < SAMPLES * 3; i++)
+			{
+				const real *sample = run.input + i / 3 * 297 + i % 3;
+				double		mean = 0,
+							variance = 0;
+
+				for (int pixel = 0; pixel < 99; pixel++)
+					mean += sample[pixel * 3] / 99.0;
+				for (int pixel = 0; pixel < 99; pixel++)
+					variance += pow(sample[pixel * 3] - mean, 2) / 99;
+				for (int pixel = 0; pixel < 99; pixel++)
+				{
+					double		value = parameters[i % 3] * (sample[pixel * 3] - mean) / sqrt(variance + 0.01) + parameters[3 + i % 3];
+
+					check("instance norm", i * 99 + pixel, relu ? fmax(value, 0) : value, run.output[i / 3 * 297 + pixel * 3 + i % 3]);
+				}
+			}
+		}
+		finish(&run);
+	}
+}
+
 /* Folded and not: after conv, dense and pool; with and without relu after it; with an add that reads the output in between. */
 static void
 test_folding(void **state)
@@ -510,6 +591,7 @@ test_folding(void **state)
 		"{'type':'conv','maps':5,'kernel':3},{'type':'batch_norm'},{'type':'relu'},{'type':'add','from':2}",
 		"{'type':'conv','maps':5,'kernel':3},{'type':'relu'},{'type':'batch_norm'},{'type':'add','from':1},{'type':'add','from':2}",
 		"{'type':'conv','maps':5,'kernel':3},{'type':'batch_norm'},{'type':'hard_swish'}",
+		"{'type':'conv','maps':20,'kernel':1},{'type':'conv','maps':20,'kernel':3,'groups':20},{'type':'batch_norm'},{'type':'relu'}",
 		"{'type':'dense','units':5},{'type':'batch_norm'},{'type':'prelu'},{'type':'clip','high':0.7}",
 		"{'type':'conv','maps':5,'kernel':3},{'type':'batch_norm'},{'type':'clip','high':0.9},{'type':'add','from':3}",
 		"{'type':'conv','maps':5,'kernel':3},{'type':'batch_norm'},{'type':'leaky_relu'},{'type':'add','from':2}",
@@ -559,10 +641,11 @@ test_applied(void **state)
 		"{'type':'conv','maps':5,'kernel':3,'padding':1}", "{'type':'conv','maps':64,'kernel':1},{'type':'conv','maps':32,'kernel':3}",
 		"{'type':'conv','maps':64,'kernel':1},{'type':'conv','maps':32,'kernel':7}",
 		"{'type':'conv','maps':6,'kernel':1},{'type':'conv','maps':6,'kernel':3,'groups':2}",
+		"{'type':'conv','maps':20,'kernel':1},{'type':'conv','maps':20,'kernel':3,'groups':20}",
 		"{'type':'dense','units':9}", "{'type':'dense','units':9,'weights':'bf16'}"
 	};
 
-	for (size_t i = 0; i < 9 * 6; i++)
+	for (size_t i = 0; i < 9 * 7; i++)
 	{
 		char		text[512];
 		Run			run;
@@ -685,6 +768,7 @@ main(void)
 		cmocka_unit_test(test_attention_pool),
 		cmocka_unit_test(test_response_norm),
 		cmocka_unit_test(test_batch_norm),
+		cmocka_unit_test(test_instance_norm),
 		cmocka_unit_test(test_folding),
 		cmocka_unit_test(test_applied),
 		cmocka_unit_test(test_dropout),

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""Computes the built-in networks in PyTorch, for test_network_forward.c.
+"""Computes the built-in networks, and one of layers that they lack, in PyTorch, for test_network_forward.c.
 
-    /usr/bin/python3 test/unit/network/make_forward.py sql/network/*.json > test/unit/network/forward.h
+    /usr/bin/python3 test/unit/network/make_forward.py sql/network/*.json test/unit/network/*.json > test/unit/network/forward.h
 
 Needs Debian's python3-torch and python3-numpy.  Weights, statistics and inputs are numbers by a formula that both sides
 write down: hash numbers in [-1, 1) of a value's place in the weights, times a factor for its kind.
@@ -45,6 +45,17 @@ def sides(value):
     return value if isinstance(value, list) else [value, value]
 
 
+def margins(value):
+    """top, left, bottom, right"""
+    value = sides(value)
+    return value * 2 if len(value) == 2 else value
+
+
+def window(side, stride, margin, covered, ceil=False):
+    room = side + margin - covered
+    return -(-room // stride) + 1 if ceil else room // stride + 1
+
+
 def prepare(layers, shape, weights):
     """Shapes and parameters first, since the statistics lie behind the last parameter."""
     channels, height, width = shape
@@ -53,15 +64,17 @@ def prepare(layers, shape, weights):
         kind = layer["type"]
         if kind == "conv":
             maps, (kh, kw) = layer["maps"], sides(layer["kernel"])
-            stride, padding = sides(layer.get("stride", 1)), sides(layer.get("padding", 0))
-            patch = kh * kw * channels
+            stride, padding = sides(layer.get("stride", 1)), margins(layer.get("padding", 0))
+            dilation, groups = sides(layer.get("dilation", 1)), layer.get("groups", 1)
+            patch = kh * kw * channels // groups
             matrix = weights.take(patch * maps, (6.0 / patch) ** 0.5)
-            matrix = matrix.reshape(kh, kw, channels, maps).permute(3, 2, 0, 1).contiguous()
+            matrix = matrix.reshape(groups, kh, kw, channels // groups, maps // groups).permute(0, 4, 3, 1, 2)
+            matrix = matrix.reshape(maps, channels // groups, kh, kw).contiguous()
             bias = weights.take(maps, 0.1) if layer.get("bias", True) else None
-            steps.append(("conv", matrix, bias, stride, padding))
+            steps.append(("conv", matrix, bias, stride, padding, dilation, groups))
             channels = maps
-            height = (height + 2 * padding[0] - kh) // stride[0] + 1
-            width = (width + 2 * padding[1] - kw) // stride[1] + 1
+            height = window(height, stride[0], padding[0] + padding[2], (kh - 1) * dilation[0] + 1)
+            width = window(width, stride[1], padding[1] + padding[3], (kw - 1) * dilation[1] + 1)
         elif kind == "dense":
             values, units = channels * height * width, layer["units"]
             matrix = weights.take(values * units, (6.0 / values) ** 0.5).reshape(values, units)
@@ -72,6 +85,8 @@ def prepare(layers, shape, weights):
             step = ["batch_norm", weights.take(channels, 0.3, 1.0), weights.take(channels, 0.3), channels]
             weights.norms.append(step)
             steps.append(step)
+        elif kind == "instance_norm":
+            steps.append((kind, weights.take(channels, 1.0), weights.take(channels, 1.0)))
         elif kind == "prelu":
             steps.append(("prelu", weights.take(channels, 1.0)))
         elif kind == "pair":
@@ -87,9 +102,20 @@ def prepare(layers, shape, weights):
         elif kind in ("max_pool", "mean_pool"):
             size = sides(layer.get("size", 2))
             stride = sides(layer.get("stride", size))
-            steps.append((kind, size, stride))
-            height = (height - size[0]) // stride[0] + 1
-            width = (width - size[1]) // stride[1] + 1
+            padding, ceil = sides(layer.get("padding", 0)), layer.get("ceil", False)
+            steps.append((kind, size, stride, padding, ceil, layer.get("count_padding", False)))
+            height = window(height, stride[0], 2 * padding[0], size[0], ceil)
+            width = window(width, stride[1], 2 * padding[1], size[1], ceil)
+        elif kind == "adaptive_mean_pool":
+            steps.append((kind, sides(layer["size"])))
+            height, width = sides(layer["size"])
+        elif kind == "global_max":
+            steps.append((kind,))
+            height = width = 1
+        elif kind == "leaky_relu":
+            steps.append((kind, layer.get("slope", 0.01)))
+        elif kind == "hard_sigmoid":
+            steps.append((kind, layer.get("slope", 1 / 6), layer.get("offset", 0.5)))
         elif kind == "local_response_norm":
             steps.append((kind, layer["size"], layer["alpha"], layer["beta"], layer["constant"]))
         else:
@@ -108,16 +134,36 @@ def run(steps, x):
     for step in steps:
         kind = step[0]
         if kind == "conv":
-            x = functional.conv2d(x, step[1], step[2], stride=step[3], padding=step[4])
+            top, left, bottom, right = step[4]
+            x = functional.pad(x, (left, right, top, bottom))
+            x = functional.conv2d(x, step[1], step[2], stride=step[3], dilation=step[5], groups=step[6])
         elif kind == "dense":
             x = x.permute(0, 2, 3, 1).reshape(x.shape[0], -1) @ step[1]
             x = (x if step[2] is None else x + step[2])[:, :, None, None]
         elif kind == "batch_norm":
             x = functional.batch_norm(x, step[4], step[5], step[1], step[2], False, 0.1, 1e-5)
         elif kind == "max_pool":
-            x = functional.max_pool2d(x, step[1], step[2])
+            x = functional.max_pool2d(x, step[1], step[2], step[3], ceil_mode=step[4])
         elif kind == "mean_pool":
-            x = functional.avg_pool2d(x, step[1], step[2])
+            x = functional.avg_pool2d(x, step[1], step[2], step[3], step[4], step[5])
+        elif kind == "adaptive_mean_pool":
+            x = functional.adaptive_avg_pool2d(x, step[1])
+        elif kind == "global_max":
+            x = functional.adaptive_max_pool2d(x, 1)
+        elif kind == "instance_norm":
+            x = functional.instance_norm(x, weight=step[1], bias=step[2])
+        elif kind == "hard_swish":
+            x = functional.hardswish(x)
+        elif kind == "clip":
+            x = functional.relu6(x)
+        elif kind == "leaky_relu":
+            x = functional.leaky_relu(x, step[1])
+        elif kind == "hard_sigmoid":
+            x = torch.clamp(x * step[1] + step[2], 0, 1)
+        elif kind == "elu":
+            x = functional.elu(x)
+        elif kind == "selu":
+            x = functional.selu(x)
         elif kind == "tanh":
             x = torch.tanh(x)
         elif kind == "relu":
@@ -191,7 +237,7 @@ def main():
           "\tdouble\t\tchecksum[%d];\t/* product with hash numbers of seed 3 */\n} ForwardNumbers;\n"
           % (FIRST, SAMPLES, SAMPLES))
     print("static const ForwardNumbers forward_numbers[] = {")
-    for path in sorted(sys.argv[1:]):
+    for path in sorted(sys.argv[1:], key=os.path.basename):
         y, parameters = compute(path)
         factors = hash_numbers(0, y.shape[1], 3)
         row = lambda numbers: "{" + ", ".join("%.8g" % number for number in numbers) + "}"
