@@ -49,7 +49,7 @@ DATA = $(filter-out $(DATA_built),$(wildcard sql/siamese--*.sql))
 DATA_built = sql/siamese--1.0.sql
 
 # The pure rooms know no server; the tests of test/unit and test/fuzz are linked with them alone.
-PURE_ROOMS = matrix image pen network distance sample tracking
+PURE_ROOMS = matrix image pen network onnx distance sample tracking
 PURE_SOURCES = src/common/status.c src/common/cpu.c $(sort $(wildcard $(PURE_ROOMS:%=src/%/*.c)))
 SERVER_SOURCES = $(sort $(filter-out $(PURE_SOURCES),$(wildcard src/*.c src/*/*.c)))
 PURE_OBJECTS = $(PURE_SOURCES:.c=.o)
@@ -122,7 +122,7 @@ $(filter src/image/%,$(OBJS)): override CFLAGS += -O3 $(COPT)
 # float one for 64-bit ARM.
 UNIT_NAMES = $(basename $(notdir $(sort $(wildcard test/unit/test_*.c))))
 FUZZ_NAMES = $(basename $(notdir $(sort $(wildcard test/fuzz/fuzz_*.c))))
-FUZZED = src/common/ src/image/ src/pen/ test/unit/host. test/unit/image_
+FUZZED = src/common/ src/image/ src/pen/ src/onnx/ test/unit/host. test/unit/image_
 TEST_HELPERS = $(sort $(filter-out $(wildcard test/unit/test_*.c test/fuzz/fuzz_*.c),$(wildcard test/unit/*.c test/fuzz/*.c)))
 UNIT_PROGRAMS = $(foreach name,$(UNIT_NAMES),build/$(if $(filter test_double_%,$(name)),double,float)/$(name))
 SANITIZED_PROGRAMS = $(foreach name,$(UNIT_NAMES),build/sanitize$(if $(filter test_double_%,$(name)),-double)/$(name))

@@ -469,13 +469,13 @@ CREATE TABLE siamese.model (
 	-- a tracker embeds nothing; a network with a layer "pair" compares samples without embeddings
 	CHECK (CASE WHEN pg_catalog.jsonb_extract_path_text(definition, 'kind') IS NOT DISTINCT FROM 'tracker'
 		THEN metric IS NULL AND dimensions IS NULL AND calibration IS NULL
-		ELSE (metric IS NULL) = (dimensions IS NULL) AND calibration IS NOT NULL END)
+		ELSE (metric IS NULL) = (dimensions IS NULL) AND (calibration IS NOT NULL OR metric IS NOT NULL) END)
 );
 COMMENT ON TABLE siamese.model IS 'versions of trained models; a version never changes: siamese.calibrate() makes a new one with the same fingerprint';
 COMMENT ON COLUMN siamese.model.fingerprint IS '64 bits of a SHA-256 over definition and weights, which its embeddings carry';
 COMMENT ON COLUMN siamese.model.definition IS 'the definition of the network as it was trained, with the changes by train()''s options';
 COMMENT ON COLUMN siamese.model.metric IS 'distance of its embeddings; NULL, as are the dimensions, for a network with a layer "pair", which has no embeddings';
-COMMENT ON COLUMN siamese.model.calibration IS 'fitted on held-out identities: threshold of ~=, log odds by distance (at "prior"), thresholds by false-accept rate with 95 % intervals, and the numbers of identities, groups, samples and pairs behind them; to embeddings applies the calibration of the version that the setting siamese.model names, if it has their fingerprint; else that of the newest finished version with the fingerprint, under the name that has had it longest on this server';
+COMMENT ON COLUMN siamese.model.calibration IS 'NULL until siamese.calibrate() for a model of siamese.import_onnx(); else fitted on held-out identities: threshold of ~=, log odds by distance (at "prior"), thresholds by false-accept rate with 95 % intervals, and the numbers of identities, groups, samples and pairs behind them; to embeddings applies the calibration of the version that the setting siamese.model names, if it has their fingerprint; else that of the newest finished version with the fingerprint, under the name that has had it longest on this server';
 COMMENT ON COLUMN siamese.model.scores IS 'error rates of the epoch that was kept, on held-out identities, or of siamese.calibrate() on its own, with 95 % intervals over them (null for fewer than five)';
 COMMENT ON COLUMN siamese.model.created_by IS 'owner of the name, the same for all of its versions: this role, its members and superusers may make versions of the name, rename it and drop it';
 COMMENT ON COLUMN siamese.model.options IS 'the options of train(); "start" names the version that was used';
@@ -744,6 +744,12 @@ CREATE FUNCTION siamese.import_model(model text, exported bytea) RETURNS text LA
 COMMENT ON FUNCTION siamese.import_model(text, bytea) IS
 	'makes an exported model the next version of a name and returns name@version; the fingerprint does not change, so embeddings remain valid; an error if any byte of the value was changed';
 REVOKE ALL ON FUNCTION siamese.import_model(text, bytea) FROM PUBLIC;
+
+CREATE FUNCTION siamese.import_onnx(model text, onnx bytea, definition jsonb DEFAULT '{}') RETURNS text LANGUAGE c VOLATILE STRICT
+	AS 'MODULE_PATHNAME', 'siamese_import_onnx';
+COMMENT ON FUNCTION siamese.import_onnx(text, bytea, jsonb) IS
+	'makes the network of an ONNX file (opsets 7 to 21, tensors inside) the next version of a name and returns name@version.  definition: "preparation" of images ("imagenet", "face", "unit", "none", "caffe"), "input" (settings of a network''s input, which go before those; "colour" may be "bgr"), "metric" ("cosine" or "l2"), "output" (the tensor to cut the graph at), and "loss", "optimizer", "training" for fine-tuning.  What has no counterpart among the layers is refused by node and operator.  siamese.calibrate() fits thresholds and probabilities on one''s own samples';
+REVOKE ALL ON FUNCTION siamese.import_onnx(text, bytea, jsonb) FROM PUBLIC;
 
 -- ---- the index ---------------------------------------------------------------------------------------------------------
 

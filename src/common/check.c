@@ -40,6 +40,8 @@ static const struct
 	[STATUS_PEN] = {ERRCODE_INVALID_PARAMETER_VALUE, "invalid pen trajectory"},
 	[STATUS_PEN_FORMAT] = {ERRCODE_INVALID_BINARY_REPRESENTATION, "could not read pen data"},
 	[STATUS_DEFINITION] = {ERRCODE_INVALID_PARAMETER_VALUE, "invalid network definition"},
+	[STATUS_ONNX_FORMAT] = {ERRCODE_INVALID_BINARY_REPRESENTATION, "could not read ONNX file"},
+	[STATUS_ONNX_UNSUPPORTED] = {ERRCODE_FEATURE_NOT_SUPPORTED, "ONNX network cannot be imported"},
 	[STATUS_ARGUMENT] = {ERRCODE_INVALID_PARAMETER_VALUE, "invalid argument"},
 };
 
@@ -178,6 +180,17 @@ check_raise_no_references(uint64 model)
 			 errdetail("The held-out identities of the model %016llx had too few genuine samples to fit one.",
 					   (unsigned long long) model),
 			 errhint("Train with more samples per identity; distance(reference, embedding) needs no calibration.")));
+	pg_unreachable();
+}
+
+void
+check_raise_uncalibrated(const char *model)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("model \"%s\" has no calibration yet", model),
+			 errdetail("It was imported from an ONNX file, which knows no thresholds and probabilities."),
+			 errhint("SELECT siamese.calibrate(model, examples) fits them on samples of your own; distances need none.")));
 	pg_unreachable();
 }
 

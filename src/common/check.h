@@ -35,6 +35,7 @@ extern void check_raise_input_kind(bool pen) __attribute__((noreturn));	/* pen: 
 extern void check_raise_pairs_only(void) __attribute__((noreturn)); /* a model without embeddings, where one is asked for */
 extern void check_raise_not_of_pairs(void) __attribute__((noreturn));	/* a model of embeddings, where one of pairs is needed */
 extern void check_raise_no_references(uint64 model) __attribute__((noreturn));	/* in its calibration */
+extern void check_raise_uncalibrated(const char *model) __attribute__((noreturn));	/* its name or fingerprint */
 extern void check_raise_no_model(void) __attribute__((noreturn));	/* an unbound embedding where a threshold is needed */
 
 /* Always fails: a trigger function was called otherwise. */

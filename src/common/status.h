@@ -1,7 +1,7 @@
 /*
  * status.h: how a pure room reports errors, and what its host provides.
  *
- * A pure room (matrix, image, pen, network, distance, sample, tracking) includes no server header.  It never raises: it returns
+ * A pure room (matrix, image, pen, network, onnx, distance, sample, tracking) includes no server header.  It never raises: it returns
  * false (or NULL) and fills a Status, which the room above turns into an ereport (common/check.h).  It allocates through
  * a Host, and asks it regularly whether to stop.
  */
@@ -28,6 +28,8 @@ typedef enum StatusCode
 	STATUS_PEN,					/* an unusable trajectory; detail names the row */
 	STATUS_PEN_FORMAT,			/* a file of pen data cannot be read */
 	STATUS_DEFINITION,			/* an invalid network definition; detail names the layer or the setting */
+	STATUS_ONNX_FORMAT,			/* bytes that are no sound ONNX file */
+	STATUS_ONNX_UNSUPPORTED,	/* an ONNX file with something that has no counterpart; detail names node and operator */
 	STATUS_ARGUMENT				/* any other argument out of range */
 } StatusCode;
 

@@ -148,7 +148,7 @@ siamese_calibrate(PG_FUNCTION_ARGS)
 	SPI_connect();
 	model_check_owner(plain);
 	SPI_finish();
-	evaluation_run(psprintf("%s@%d", plain, version), query, (uint64) PG_GETARG_INT64(2), &evaluation);
+	evaluation_run_uncalibrated(psprintf("%s@%d", plain, version), query, (uint64) PG_GETARG_INT64(2), &evaluation);
 	evaluation_pairs(&evaluation);
 	check_identities(evaluation.examples);
 	own = own_calibration(&evaluation);

@@ -100,6 +100,17 @@ evaluation_most_pairs(const Evaluation *evaluation)
 void
 evaluation_run(const char *model, const char *query, uint64 seed, Evaluation *evaluation)
 {
+	ModelCalibration calibration;
+
+	/* before the examples are embedded, which may take long */
+	model_by_name(model);
+	model_calibration_of(model, &calibration);
+	evaluation_run_uncalibrated(model, query, seed, evaluation);
+}
+
+void
+evaluation_run_uncalibrated(const char *model, const char *query, uint64 seed, Evaluation *evaluation)
+{
 	MemoryContext context = CurrentMemoryContext;
 	MemoryContext inner;
 	EmbeddedExamples embedded;
@@ -108,7 +119,7 @@ evaluation_run(const char *model, const char *query, uint64 seed, Evaluation *ev
 	evaluation->name = model;
 	evaluation->model = model_by_name(model);
 	evaluation->seed = seed;
-	model_calibration_of(model, &evaluation->calibration);
+	model_try_calibration_of(model, &evaluation->calibration);
 	SPI_connect();
 	inner = MemoryContextSwitchTo(context);
 	evaluation->examples = examples_read(query, evaluation->model->definition, (Size) maintenance_work_mem * 1024, 0);

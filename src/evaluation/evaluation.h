@@ -29,6 +29,9 @@ typedef struct Evaluation
 /* Reads and embeds the examples, in the current memory context; inside no SPI connection.  There are no pairs yet. */
 extern void evaluation_run(const char *model, const char *query, uint64 seed, Evaluation *evaluation);
 
+/* The same also for a model without a calibration; then that is all 0. */
+extern void evaluation_run_uncalibrated(const char *model, const char *query, uint64 seed, Evaluation *evaluation);
+
 /* Makes pairs of all examples.  Raises if there is no genuine pair or no impostor. */
 extern void evaluation_pairs(Evaluation *evaluation);
 

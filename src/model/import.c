@@ -24,6 +24,7 @@
 #include "model/definition_jsonb.h"
 #include "model/exported.h"
 #include "model/names.h"
+#include "model/new_version.h"
 #include "model/promote.h"
 #include "model/rights.h"
 #include "model/row_lookup.h"
@@ -36,17 +37,8 @@
 typedef struct Imported
 {
 	Jsonb	   *header;
-	Jsonb	   *definition;
 	bool		tracker;		/* has no metric, dimensions and calibration */
-	Jsonb	   *calibration;
-	Jsonb	   *scores;
-	const char *network;
-	const char *metric;			/* "" and 0 dimensions for a network of pairs, and for a tracker */
-	uint64		fingerprint;
-	int			dimensions;
-	int64		seed;
-	int			epochs;
-	int			threads;
+	NewVersion	version;
 	size_t		count;			/* of weights */
 	real	   *weights;
 } Imported;
@@ -130,17 +122,18 @@ read_embedding(Imported *imported)
 	if (metric != NULL && metric->type == jbvNull)
 	{
 		get_field(imported, "dimensions", jbvNull);
-		imported->metric = "";
+		imported->version.metric = "";
 		return;
 	}
-	imported->metric = get_text(imported, "metric");
-	imported->dimensions = (int) get_number(imported, "dimensions", 1, LIMIT_DIMENSIONS);
+	imported->version.metric = get_text(imported, "metric");
+	imported->version.dimensions = (int) get_number(imported, "dimensions", 1, LIMIT_DIMENSIONS);
 }
 
 static void
 read_header(Imported *imported, const char *header, int length)
 {
 	ModelCalibration calibration;
+	JsonbValue *calibration_value;
 	char	   *text = pg_any_to_server(header, length, PG_UTF8);
 
 	/* with nothing to convert it returns its argument, which does not end with a zero */
@@ -148,25 +141,29 @@ read_header(Imported *imported, const char *header, int length)
 	imported->header = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
 	if (!JB_ROOT_IS_OBJECT(imported->header))
 		bad_value("Its header is not a JSON object.");
-	imported->network = get_text(imported, "network");
-	imported->fingerprint = model_fingerprint_parse(get_text(imported, "fingerprint"));
-	imported->seed = get_number(imported, "seed", PG_INT64_MIN, PG_INT64_MAX);
-	imported->epochs = (int) get_number(imported, "epochs", 1, PG_INT32_MAX);
-	imported->threads = (int) get_number(imported, "threads", 1, LIMIT_THREADS);
+	imported->version.network = get_text(imported, "network");
+	imported->version.fingerprint = model_fingerprint_parse(get_text(imported, "fingerprint"));
+	imported->version.seed = get_number(imported, "seed", PG_INT64_MIN, PG_INT64_MAX);
+	imported->version.epochs = (int) get_number(imported, "epochs", 1, PG_INT32_MAX);
+	imported->version.threads = (int) get_number(imported, "threads", 1, LIMIT_THREADS);
 	imported->count = (size_t) get_number(imported, "weights", 1, PG_INT64_MAX);
-	imported->definition = get_object(imported, "definition");
-	imported->scores = get_object(imported, "scores");
-	imported->tracker = definition_is_tracker(imported->definition);
+	imported->version.definition = get_object(imported, "definition");
+	imported->version.scores = get_object(imported, "scores");
+	imported->tracker = definition_is_tracker(imported->version.definition);
 	if (imported->tracker)
 	{
-		imported->metric = "";
-		imported->calibration = imported->scores;
+		imported->version.metric = "";
+		imported->version.calibration = imported->version.scores;
 		return;
 	}
 	read_embedding(imported);
-	imported->calibration = get_object(imported, "calibration");
-	calibration_from_jsonb(imported->calibration, &calibration);
-	references_from_jsonb(imported->calibration);
+	/* one of an ONNX file that was not calibrated yet */
+	calibration_value = getKeyJsonValueFromContainer(&imported->header->root, "calibration", 11, NULL);
+	if (imported->version.metric[0] != '\0' && calibration_value != NULL && calibration_value->type == jbvNull)
+		return;
+	imported->version.calibration = get_object(imported, "calibration");
+	calibration_from_jsonb(imported->version.calibration, &calibration);
+	references_from_jsonb(imported->version.calibration);
 }
 
 /* ---- the value ----------------------------------------------------------------------------------------------------- */
@@ -175,20 +172,20 @@ read_header(Imported *imported, const char *header, int length)
 static void
 check_definition(const Imported *imported)
 {
-	NetworkDefinition *definition = definition_from_jsonb(imported->definition);
+	NetworkDefinition *definition = definition_from_jsonb(imported->version.definition);
 	Network    *network = server_network(definition);
 
 	if (network_weight_count(network) != imported->count)
 		bad_value(psprintf("Its network has %zu weights, but %zu are stated.", network_weight_count(network),
 						   imported->count));
-	if ((network_head(network) != NULL) != (imported->dimensions == 0))
-		bad_value(imported->dimensions == 0 ? "No metric is stated, but its network makes embeddings."
-				  : psprintf("The metric %s is stated, but its network compares pairs.", imported->metric));
-	if (imported->dimensions > 0 && (network_dimensions(network) != imported->dimensions ||
-									 strcmp(metric_name(definition->metric), imported->metric) != 0))
+	if ((network_head(network) != NULL) != (imported->version.dimensions == 0))
+		bad_value(imported->version.dimensions == 0 ? "No metric is stated, but its network makes embeddings."
+				  : psprintf("The metric %s is stated, but its network compares pairs.", imported->version.metric));
+	if (imported->version.dimensions > 0 && (network_dimensions(network) != imported->version.dimensions ||
+									 strcmp(metric_name(definition->metric), imported->version.metric) != 0))
 		bad_value(psprintf("Its network makes embeddings of %d dimensions and metric %s, but %d and %s are stated.",
-						   network_dimensions(network), metric_name(definition->metric), imported->dimensions,
-						   imported->metric));
+						   network_dimensions(network), metric_name(definition->metric), imported->version.dimensions,
+						   imported->version.metric));
 	network_destroy(network);
 }
 
@@ -249,40 +246,10 @@ read_exported(Imported *imported, const char *from, size_t length)
 	if (!imported->tracker)
 		check_definition(imported);
 	read_weights(imported, from + EXPORTED_MAGIC_BYTES + EXPORTED_LENGTH_BYTES + header_bytes);
-	if (model_fingerprint(imported->definition, imported->weights, imported->count) != imported->fingerprint)
+	if (model_fingerprint(imported->version.definition, imported->weights, imported->count) != imported->version.fingerprint)
 		bad_value("Definition and weights do not have the stated fingerprint.");
 	if (imported->tracker)
 		check_tracker(imported);
-}
-
-static int
-insert_version(const Imported *imported, const char *name, const char *owner)
-{
-	Oid			types[12] = {TEXTOID, TEXTOID, TEXTOID, JSONBOID, TEXTOID, INT4OID, INT8OID, INT4OID, INT4OID, JSONBOID, JSONBOID,
-		TEXTOID};
-	Datum		values[12];
-
-	values[0] = CStringGetTextDatum(name);
-	values[1] = CStringGetTextDatum(imported->network);
-	values[2] = CStringGetTextDatum(model_fingerprint_text(imported->fingerprint));
-	values[3] = JsonbPGetDatum(imported->definition);
-	values[4] = CStringGetTextDatum(imported->metric);
-	values[5] = Int32GetDatum(imported->dimensions);
-	values[6] = Int64GetDatum(imported->seed);
-	values[7] = Int32GetDatum(imported->epochs);
-	values[8] = Int32GetDatum(imported->threads);
-	values[9] = JsonbPGetDatum(imported->scores);
-	values[10] = JsonbPGetDatum(imported->calibration);
-	values[11] = CStringGetTextDatum(owner);
-	spi_execute("INSERT INTO siamese.model (name, version, network, fingerprint, definition, metric, dimensions,"
-				" seed, epochs, threads, scores, calibration, created_by, finished_at, promoted_at)"
-				" SELECT $1, coalesce(pg_catalog.max(version), 0) OPERATOR(pg_catalog.+) 1, $2, $3, $4,"
-				" CASE WHEN $5 OPERATOR(pg_catalog.<>) '' THEN $5 END, CASE WHEN $6 OPERATOR(pg_catalog.>) 0 THEN $6 END,"
-				" $7, $8, $9, $10, CASE WHEN pg_catalog.jsonb_extract_path_text($4, 'kind') IS DISTINCT FROM 'tracker' THEN $11 END,"
-				" $12, pg_catalog.now(), NULL"
-				" FROM siamese.model WHERE name OPERATOR(pg_catalog.=) $1 RETURNING version",
-				12, types, values, SPI_OK_INSERT_RETURNING);
-	return spi_int(1);
 }
 
 PG_FUNCTION_INFO_V1(siamese_import_model);
@@ -306,17 +273,17 @@ siamese_import_model(PG_FUNCTION_ARGS)
 	model_lock_name(name, false);
 	SPI_connect();
 	owner = model_check_owner(name);
-	other = imported.tracker ? NULL : model_other_calibration(imported.fingerprint, name, imported.calibration);
+	other = imported.tracker ? NULL : model_other_calibration(imported.version.fingerprint, name, imported.version.calibration);
 	model_act_as_owner(&caller);
-	model_store_weights(imported.fingerprint, imported.weights, imported.count);
-	version = insert_version(&imported, name, owner);
+	model_store_weights(imported.version.fingerprint, imported.weights, imported.count);
+	version = model_insert_version(&imported.version, name, owner);
 	model_act_as_caller(&caller);
 	promotion = model_promote_version(name, version, PROMOTE_IF_HARMLESS, InvalidOid, context);
 	if (other != NULL)
 		ereport(NOTICE,
 				(errmsg("the calibration of \"%s\" still applies to embeddings of this model", other),
 				 errdetail("It has had the fingerprint %s longer, or the setting siamese.model names it; the imported calibration"
-						   " differs from it.", model_fingerprint_text(imported.fingerprint)),
+						   " differs from it.", model_fingerprint_text(imported.version.fingerprint)),
 				 errhint("SET siamese.model = '%s@%d' makes the imported one apply.", name, version)));
 	SPI_finish();
 	model_report_promotion(name, version, &promotion);

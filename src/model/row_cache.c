@@ -33,6 +33,7 @@
 #include "model/row_cache.h"
 #include "model/row_lookup.h"
 #include "model/stored_calibration.h"
+#include "model/stored_weights.h"
 
 #define ANSWERS_KEPT 256		/* of each kind; with more, all are dropped */
 
@@ -265,9 +266,9 @@ make_answer(Jsonb *source)
 	return answer;
 }
 
-/* NULL: there is no such model, or the user may not read its row. */
+/* NULL: there is no such model, or the user may not read its row, or it is uncalibrated. */
 static const CalibrationAnswer *
-find_calibration(uint64 fingerprint)
+find_calibration(uint64 fingerprint, bool *uncalibrated)
 {
 	uint64		number = current_view();
 	CalibrationKey key = {.user = GetUserId(), .fingerprint = fingerprint};
@@ -276,17 +277,19 @@ find_calibration(uint64 fingerprint)
 	Jsonb	   *source;
 	char	   *name;
 	char	   *version;
+	bool		found;
 
+	*uncalibrated = false;
 	if (entry != NULL && entry->view == number)
 		return entry->answer;
 	SPI_connect();
-	if (!model_read_calibration(fingerprint, &source, &name, &version))
+	found = model_read_calibration(fingerprint, &source, &name, &version);
+	if (!found || source == NULL)
 	{
+		*uncalibrated = found;
 		SPI_finish();
 		return NULL;
 	}
-	if (source == NULL)
-		check_raise_damaged_model(psprintf("The model %016llx has no calibration.", (unsigned long long) fingerprint));
 	/* looked up again: a row security policy may have asked the same question in between */
 	entry = hash_search(calibrations, &key, HASH_FIND, NULL);
 	answer = entry ? entry->answer : NULL;
@@ -307,8 +310,11 @@ find_calibration(uint64 fingerprint)
 static const CalibrationAnswer *
 calibration_answer(uint64 fingerprint)
 {
-	const CalibrationAnswer *answer = find_calibration(fingerprint);
+	bool		uncalibrated;
+	const CalibrationAnswer *answer = find_calibration(fingerprint, &uncalibrated);
 
+	if (uncalibrated)
+		check_raise_uncalibrated(model_fingerprint_text(fingerprint));
 	if (answer == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
@@ -322,7 +328,8 @@ calibration_answer(uint64 fingerprint)
 const ModelCalibration *
 model_find_calibration(uint64 fingerprint)
 {
-	const CalibrationAnswer *answer = find_calibration(fingerprint);
+	bool		uncalibrated;
+	const CalibrationAnswer *answer = find_calibration(fingerprint, &uncalibrated);
 
 	return answer ? &answer->calibration : NULL;
 }

@@ -13,6 +13,7 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 
+#include "common/check.h"
 #include "common/compat.h"
 #include "common/limits.h"
 #include "common/settings.h"
@@ -157,38 +158,61 @@ model_other_calibration(uint64 fingerprint, const char *name, Jsonb *calibration
 		return NULL;
 	if (!model_read_calibration(fingerprint, &other, &other_name, &other_version))
 		return NULL;
-	if (strcmp(other_name, name) == 0 || other == NULL || compareJsonbContainers(&other->root, &calibration->root) == 0)
+	if (strcmp(other_name, name) == 0 || other == NULL || calibration == NULL || compareJsonbContainers(&other->root, &calibration->root) == 0)
 		return NULL;
 	return psprintf("%s@%s", other_name, other_version);
 }
 
-/* The jsonb of the named version's calibration; inside an SPI connection, whose memory holds it. */
+/* The jsonb of the named version's calibration, or NULL; inside an SPI connection, whose memory holds it. */
 static Jsonb *
-calibration_of_version(const char *name)
+find_calibration_of(const char *name)
 {
 	static SPIPlanPtr plan = NULL;
 	char		plain[LIMIT_MODEL_NAME + 1];
 	int			version;
 	Oid			types[2] = {TEXTOID, INT4OID};
 	Datum		values[2];
+	Datum		value;
 	bool		isnull;
 
-	if (name == NULL)
-		name = setting_model;
 	model_parse_name(name, plain, &version);
 	values[0] = CStringGetTextDatum(plain);
 	values[1] = Int32GetDatum(version);
 	read_rows(&plan, "SELECT calibration FROM " MODEL_ROW_OF_NAME, 2, types, values);
 	if (SPI_processed != 1)
 		elog(ERROR, "siamese.model has no row of \"%s\"", name);
-	return DatumGetJsonbP(spi_datum(1, &isnull));
+	value = spi_datum(1, &isnull);
+	return isnull ? NULL : DatumGetJsonbP(value);
+}
+
+static Jsonb *
+calibration_of_version(const char *name)
+{
+	Jsonb	   *calibration = find_calibration_of(name);
+
+	if (calibration == NULL)
+		check_raise_uncalibrated(name);
+	return calibration;
+}
+
+bool
+model_try_calibration_of(const char *name, ModelCalibration *calibration)
+{
+	Jsonb	   *found;
+
+	SPI_connect();
+	found = find_calibration_of(name != NULL ? name : setting_model);
+	if (found != NULL)
+		calibration_from_jsonb(found, calibration);
+	SPI_finish();
+	return found != NULL;
 }
 
 void
 model_calibration_of(const char *name, ModelCalibration *calibration)
 {
 	SPI_connect();
-	calibration_from_jsonb(calibration_of_version(name), calibration);
+	calibration_from_jsonb(calibration_of_version(name != NULL ? name : setting_model), calibration);
 	SPI_finish();
 }
 
@@ -201,7 +225,7 @@ model_references_of(const char *name)
 	Jsonb	   *calibration;
 
 	SPI_connect();
-	calibration = calibration_of_version(name);
+	calibration = calibration_of_version(name != NULL ? name : setting_model);
 	inner = MemoryContextSwitchTo(caller);
 	references = references_from_jsonb(calibration);
 	MemoryContextSwitchTo(inner);

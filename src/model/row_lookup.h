@@ -18,10 +18,11 @@
  */
 extern uint64 model_find(const char *name, int *version);
 
-/* The calibration of the very version that model_by_name() finds; call it after that. */
+/* The calibration of the very version that model_by_name() finds; call it after that.  The first raises if it has none. */
 extern void model_calibration_of(const char *name, ModelCalibration *calibration);
+extern bool model_try_calibration_of(const char *name, ModelCalibration *calibration);
 
-/* The references' part of the same, in the current memory context; NULL if it has none. */
+/* The references' part of the same, in the current memory context; NULL if it has none.  Raises without a calibration. */
 extern ReferenceCalibration *model_references_of(const char *name);
 
 /*

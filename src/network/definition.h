@@ -145,8 +145,8 @@ typedef struct NetworkDefinition
 	PenPreparation pen;			/* for INPUT_PEN */
 	ImagePreparation image;		/* for INPUT_IMAGE */
 	bool		luv;			/* the network sees the image's CIE L*u*v* instead of its red, green and blue */
-	double		mean;			/* the network sees (value / 255 - mean) / deviation; of L*u*v*: input_colour.c */
-	double		deviation;
+	double		mean[3];		/* the network sees (value / 255 - mean) / deviation of each channel; of L*u*v*: input_colour.c */
+	double		deviation[3];
 	bool		flow;			/* images: the input of each side of a pair has the optical flow to the other one (flow_input.c) */
 	int			views;			/* distorted copies of an input whose embeddings are averaged */
 	int			layer_count;

@@ -48,10 +48,11 @@ lightness(const NetworkDefinition *definition, const real *input, float *grey)
 
 	for (size_t i = 0; i < pixels; i++)
 	{
-		const real *value = input + i * channels;
-		double		light = channels == 1 || definition->luv ? value[0] : 0.299 * value[0] + 0.587 * value[1] + 0.114 * value[2];
+		double		value[3] = {0};
 
-		grey[i] = (float) (255 * (light * definition->deviation + definition->mean));
+		for (int c = 0; c < channels; c++)
+			value[c] = input[i * channels + c] * definition->deviation[c] + definition->mean[c];
+		grey[i] = (float) (255 * (channels == 1 || definition->luv ? value[0] : 0.299 * value[0] + 0.587 * value[1] + 0.114 * value[2]));
 	}
 }
 

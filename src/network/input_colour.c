@@ -174,7 +174,7 @@ colours_convert_luv(const NetworkDefinition *definition, const uint8_t *raster, 
 
 		scaled_luv(&table, (float[3]) {raster[0], raster[1], raster[2]}, scaled);
 		for (int channel = 0; channel < 3; channel++)
-			input[channel] = (real) ((scaled[channel] - definition->mean) / definition->deviation);
+			input[channel] = (real) ((scaled[channel] - definition->mean[channel]) / definition->deviation[channel]);
 	}
 }
 
@@ -200,7 +200,8 @@ colour_pixels(const NetworkDefinition *definition, const ImageColours *shared, c
 		if (definition->luv)
 			scaled_luv(&table, value, value);
 		for (int channel = 0; channel < channels; channel++)
-			values[channel] = (real) ((value[channel] / (definition->luv ? 1 : 255) - definition->mean) / definition->deviation);
+			values[channel] = (real) ((value[channel] / (definition->luv ? 1 : 255) - definition->mean[channel]) /
+									  definition->deviation[channel]);
 	}
 }
 
@@ -220,19 +221,23 @@ colours_apply(const NetworkDefinition *definition, const ImageColours *shared, c
 {
 	const ImagePreparation *image = &definition->image;
 	size_t		count = (size_t) image->height * image->width * image->channels;
-	float		gain = (float) (colours->contrast / 255.0 / definition->deviation);
-	float		base = (float) (-definition->mean / definition->deviation);
+	bool		coloured = colours->recoloured || (shared != NULL && shared->recoloured) || definition->luv;
 
 	if (colours->blur > LEAST_BLUR)
 		blur(values, image, colours->blur);
-	if (colours->recoloured || (shared != NULL && shared->recoloured) || definition->luv)
+	if (coloured)
 		colour_pixels(definition, shared, colours, values);
-	else
-		for (size_t i = 0; i < count; i++)
+	for (int channel = 0; !coloured && channel < image->channels; channel++)
+	{
+		float		gain = (float) (colours->contrast / 255.0 / definition->deviation[channel]);
+		float		base = (float) (-definition->mean[channel] / definition->deviation[channel]);
+
+		for (size_t i = channel; i < count; i += image->channels)
 			values[i] = values[i] * gain + base;
+	}
 	if (colours->noise > 0)
 		for (size_t i = 0; i < count; i++)
-			values[i] += colours->noise * quick_normal(random) / (float) definition->deviation;
+			values[i] += colours->noise * quick_normal(random) / (float) definition->deviation[i % image->channels];
 	if (colours->erase > 0)
 		erase(values, image, colours);
 }

@@ -5,6 +5,8 @@
  * x' = R (x - c) + c + shift + warp(x), by the copy's own mapping and then by the one that it shares, and is interpolated
  * bilinearly.
  */
+#include <string.h>
+
 #include "common/limits.h"
 #include "network/input_internal.h"
 
@@ -37,8 +39,8 @@ static const SettingRule rules[] = {
 	{"smooth", RULE_REAL, offsetof(InputSettings, image.smooth), 0, 8, NULL},
 	{"normalise", RULE_BOOLEAN, offsetof(InputSettings, image.normalise), 0, 0, NULL},
 	{"blank", RULE_CHOICE, offsetof(InputSettings, image.blank), 0, 0, blanks},
-	{"mean", RULE_REAL, offsetof(InputSettings, image.mean), -1000, 1000, NULL},
-	{"deviation", RULE_REAL, offsetof(InputSettings, image.deviation), 1e-6, 1e6, NULL},
+	{"mean", RULE_COLOURS, offsetof(InputSettings, image.mean), -1000, 1000, NULL},
+	{"deviation", RULE_COLOURS, offsetof(InputSettings, image.deviation), 1e-6, 1e6, NULL},
 	{"flow", RULE_BOOLEAN, offsetof(InputSettings, image.flow), 0, 0, NULL},
 	{"views", RULE_INTEGER, offsetof(InputSettings, views), 1, LIMIT_VIEWS, NULL},
 	{NULL, 0, 0, 0, 0, NULL}
@@ -47,7 +49,8 @@ static const SettingRule rules[] = {
 static void
 defaults(InputSettings *settings)
 {
-	settings->image.deviation = 1;
+	for (int channel = 0; channel < 3; channel++)
+		settings->image.deviation[channel] = 1;
 }
 
 static bool
@@ -73,12 +76,16 @@ finish(const InputSettings *settings, NetworkDefinition *definition, Status *sta
 	image->normalise = input->normalise;
 	image->keep_blank = input->blank == 1;
 	definition->flow = input->flow;
-	definition->mean = input->mean;
-	definition->deviation = input->deviation;
+	memcpy(definition->mean, input->mean, sizeof(definition->mean));
+	memcpy(definition->deviation, input->deviation, sizeof(definition->deviation));
 	if (image->polarity == IMAGE_POLARITY_NONE && (image->remove_background || image->crop || image->centre))
 		return status_set(status, STATUS_DEFINITION, "Set \"polarity\" to \"auto\", \"dark\" or \"light\".",
 						  "Input: \"%s\" needs a polarity, to know ink from paper.",
 						  image->remove_background ? "background" : image->crop ? "crop" : "centre");
+	for (int channel = 1; channel < 3; channel++)
+		if (image->channels == 1 && (input->mean[channel] != input->mean[0] || input->deviation[channel] != input->deviation[0]))
+			return status_set(status, STATUS_DEFINITION, "Give one number, or set \"colour\" to \"colour\".",
+							  "Input: \"mean\" or \"deviation\" differs between colours, but the images are grey.");
 	if (definition->luv && image->polarity != IMAGE_POLARITY_NONE)
 		return status_set(status, STATUS_DEFINITION, "Set \"polarity\" to \"none\", or \"colour\" to \"colour\".",
 						  "Input: the colour \"luv\" is that of photographs, but a polarity makes ink of all colours.");
@@ -199,15 +206,22 @@ map_point(const Mapping *mapping, int width, int height, float *x, float *y)
 static void
 convert(const NetworkDefinition *definition, const uint8_t *raster, real *input)
 {
-	size_t		count = (size_t) definition->image.height * definition->image.width * definition->image.channels;
-	real		factor = (real) (1 / (255 * definition->deviation));
-	real		shift = (real) (definition->mean / definition->deviation);
+	int			channels = definition->image.channels;
+	size_t		pixels = (size_t) definition->image.height * definition->image.width;
 
 	if (definition->luv)
+	{
 		colours_convert_luv(definition, raster, input);
-	else
-		for (size_t i = 0; i < count; i++)
+		return;
+	}
+	for (int channel = 0; channel < channels; channel++)
+	{
+		real		factor = (real) (1 / (255 * definition->deviation[channel]));
+		real		shift = (real) (definition->mean[channel] / definition->deviation[channel]);
+
+		for (size_t i = channel; i < pixels * channels; i += channels)
 			input[i] = raster[i] * factor - shift;
+	}
 }
 
 /* value [channels]: the raster at a point, interpolated; outside is paper, 0, or what is at the nearest edge. */

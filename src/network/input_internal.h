@@ -31,8 +31,8 @@ typedef struct InputSettings
 			bool		normalise;
 			int			blank;
 			bool		flow;
-			double		mean;
-			double		deviation;
+			double		mean[3];
+			double		deviation[3];
 		}			image;
 		struct PenSettings
 		{

@@ -62,6 +62,9 @@ find_rule(const SettingRule *rules, const char *key, int *side)
 			strncmp(rules->key, key, length) == 0 && is_element(key + length, side) &&
 			(rules->kind != RULE_MARGINS || *side < 4))
 			return rules;
+		if (rules->kind == RULE_COLOURS && strncmp(rules->key, key, length) == 0 && is_element(key + length, side) && *side < 3)
+			return rules;
+		*side = -1;
 	}
 	return NULL;
 }
@@ -97,9 +100,11 @@ store_number(const SettingRule *rule, int side, const char *where, const char *k
 	if (!(number >= rule->least && number <= rule->most))
 		return status_set(status, STATUS_DEFINITION, "", "%s: \"%s\" is %g but must be from %.10g to %.10g.",
 						  where, key, number, rule->least, rule->most);
-	if (rule->kind == RULE_REAL)
+	if (rule->kind == RULE_REAL || rule->kind == RULE_COLOURS)
 	{
-		memcpy(place, &number, sizeof(number));
+		for (int i = 0; i < (rule->kind == RULE_COLOURS ? 3 : 1); i++)
+			if (side < 0 || side == i)
+				memcpy(place + i * sizeof(number), &number, sizeof(number));
 		return true;
 	}
 	if (number != floor(number))
@@ -283,6 +288,7 @@ setting_store(const SettingRule *rules, const SettingRule *common, const char *w
 		case RULE_SIDES:
 		case RULE_MARGINS:
 		case RULE_REAL:
+		case RULE_COLOURS:
 			return store_number(rule, side, where, key, setting, place, status);
 	}
 	return false;

@@ -12,6 +12,7 @@ typedef enum RuleKind
 	RULE_SIDES,					/* int [2], height and width: 3 or [3, 5] */
 	RULE_MARGINS,				/* SettingMargins: 1, [1, 2]: height and width, or [1, 2, 3, 4]: top, left, bottom, right */
 	RULE_REAL,					/* double */
+	RULE_COLOURS,				/* double [3], of red, green and blue: 0.5 or [0.4, 0.5, 0.6] */
 	RULE_BOOLEAN,				/* bool */
 	RULE_CHOICE,				/* int, or an enum: index into choices */
 	RULE_CHOICES,				/* SettingChoices: an array of them */

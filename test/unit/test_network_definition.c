@@ -261,7 +261,7 @@ test_defaults(void **state)
 	assert_true(definition->optimizer.rate == 1e-3);
 	assert_true(definition->optimizer.momentum == 0.9);
 	assert_true(definition->optimizer.second_momentum == 0.999);
-	assert_true(definition->deviation == 1);
+	assert_true(definition->deviation[0] == 1 && definition->deviation[2] == 1);
 	assert_int_equal(definition->image.channels, 1);
 	assert_int_equal(definition->training.samples, 4);
 	host_release(test_host(), definition);
@@ -290,7 +290,7 @@ test_all_settings(void **state)
 	assert_true(definition->image.remove_background && definition->image.crop && definition->image.centre);
 	assert_int_equal(definition->image.fit, IMAGE_FIT_STRETCH);
 	assert_true(definition->image.margin == 0.1 && definition->image.normalise);
-	assert_true(definition->mean == 0.5 && definition->deviation == 0.25);
+	assert_true(definition->mean[0] == 0.5 && definition->mean[2] == 0.5 && definition->deviation[1] == 0.25);
 	assert_int_equal(definition->layer_count, 3);
 	assert_int_equal(definition->metric, METRIC_L1);
 	assert_string_equal(definition->loss.type->name, "triplet");
@@ -370,6 +370,26 @@ test_raster(void **state)
 	host_release(test_host(), definition);
 }
 
+/* A mean and a deviation for each colour, in all that is made of a raster. */
+static void
+test_colours(void **state)
+{
+	NetworkDefinition *definition = help_define("{'input':{'width':2,'height':1,'colour':'colour','mean':[0.5,0.25,0],"
+												"'deviation':[0.25,0.5,1]},'layers':[{'type':'dense','units':4}]}");
+	const uint8_t raster[] = {0, 255, 51, 255, 51, 102};
+	const double expected[] = {-2, 1.5, 0.2, 2, -0.1, 0.4};
+	Random		random = random_stream(1, 1);
+	real		input[6];
+
+	network_input_from_raster(definition, raster, input);
+	for (int i = 0; i < 6; i++)
+		assert_true(fabs(input[i] - expected[i]) < 1e-6);
+	network_input_distorted(definition, raster, &(NetworkCopy) {0}, &random, input);
+	for (int i = 0; i < 6; i++)
+		assert_true(fabs(input[i] - expected[i]) < 1e-5);
+	host_release(test_host(), definition);
+}
+
 int
 main(void)
 {
@@ -380,7 +400,8 @@ main(void)
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_all_settings),
 		cmocka_unit_test(test_order),
-		cmocka_unit_test(test_raster)
+		cmocka_unit_test(test_raster),
+		cmocka_unit_test(test_colours)
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -139,7 +139,7 @@ grey_levels(const Setting *s, int sample, float *grey)
 		double		value[3];
 
 		for (int c = 0; c < 3; c++)
-			value[c] = input[3 * i + c] * s->definition->deviation + s->definition->mean;
+			value[c] = input[3 * i + c] * s->definition->deviation[c] + s->definition->mean[c];
 		grey[i] = (float) (255 * (s->definition->luv ? value[0] : 0.299 * value[0] + 0.587 * value[1] + 0.114 * value[2]));
 	}
 	free(input);

@@ -1,0 +1,479 @@
+/*
+ * window.c: operators with a window, Conv and pooling, and those that normalise by channel.
+ *
+ * Tensors are [batch, channels, height, width], or [batch, channels, width], which is a map of height 1.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "onnx/onnx_internal.h"
+
+typedef struct Window
+{
+	int64_t		kernel[2];		/* height, width */
+	int64_t		stride[2];
+	int64_t		dilation[2];
+	int64_t		pad[4];			/* top, left, bottom, right */
+	int64_t		out[2];
+	bool		rounded_up;		/* the last window reaches beyond the padding */
+} Window;
+
+/* The input as a map; the axes of the output are those of the answer.  NULL with the status set. */
+static OnnxValue *
+map_input(Onnx *onnx, const OnnxNode *node, const char **axes)
+{
+	OnnxValue  *value = node_layer(onnx, node, 0);
+
+	if (value == NULL)
+		return NULL;
+	*axes = value->view.rank == 3 ? "ncw" : "nchw";
+	if (view_is(&value->view, *axes))
+		return value;
+	node_unsupported(onnx, node, NULL, "its input is not [batch, channels, height, width] of a layer's output.");
+	return NULL;
+}
+
+/* As many numbers as there are sides, in the last places; the others keep what they have. */
+static bool
+read_sides(Onnx *onnx, const OnnxNode *node, const char *name, int sides, int64_t least, int64_t *side)
+{
+	int64_t		number[4];
+	int			count = node_ints(node, name, number, 2);
+
+	if (count < 0)
+		return true;
+	if (count != sides)
+		return node_broken(onnx, node, "\"%s\" has %d numbers; its input has %d sides.", name, count, sides);
+	for (int i = 0; i < sides; i++)
+	{
+		if (number[i] < least || number[i] > INT32_MAX)
+			return node_broken(onnx, node, "\"%s\" has a %lld.", name, (long long) number[i]);
+		side[2 - sides + i] = number[i];
+	}
+	return true;
+}
+
+static bool
+read_pads(Onnx *onnx, const OnnxNode *node, int sides, Window *window)
+{
+	int64_t		number[4];
+	int			count = node_ints(node, "pads", number, 4);
+
+	if (count < 0)
+		return true;
+	if (count != 2 * sides)
+		return node_broken(onnx, node, "\"pads\" has %d numbers; its input has %d sides.", count, sides);
+	for (int i = 0; i < count; i++)
+	{
+		if (number[i] < 0 || number[i] > INT32_MAX)
+			return node_broken(onnx, node, "\"pads\" has a %lld.", (long long) number[i]);
+		window->pad[(i < sides ? 0 : 2) + 2 - sides + i % sides] = number[i];
+	}
+	return true;
+}
+
+/* Padding so that the output has the input's size over the stride, rounded up. */
+static void
+pad_same(const int64_t *in, bool upper, Window *window)
+{
+	for (int side = 0; side < 2; side++)
+	{
+		int64_t		reach = (window->kernel[side] - 1) * window->dilation[side] + 1;
+		int64_t		out = (in[side] + window->stride[side] - 1) / window->stride[side];
+		int64_t		sum = (out - 1) * window->stride[side] + reach - in[side];
+
+		sum = sum < 0 ? 0 : sum;
+		window->pad[side + (upper ? 0 : 2)] = sum / 2;
+		window->pad[side + (upper ? 2 : 0)] = sum - sum / 2;
+	}
+}
+
+/* The kernel may be set before, from the weights. */
+static bool
+read_window(Onnx *onnx, const OnnxNode *node, const OnnxValue *value, Window *window)
+{
+	const OnnxLayer *layer = value_layer(onnx, value);
+	int64_t		in[2] = {layer->height, layer->width};
+	OnnxBytes	automatic = node_text(node, "auto_pad");
+	int			sides = value->view.rank - 2;
+
+	for (int side = 0; side < 2; side++)
+		window->stride[side] = window->dilation[side] = 1;
+	if (!read_sides(onnx, node, "kernel_shape", sides, 1, window->kernel) ||
+		!read_sides(onnx, node, "strides", sides, 1, window->stride) ||
+		!read_sides(onnx, node, "dilations", sides, 1, window->dilation))
+		return false;
+	for (int side = 0; side < 2; side++)
+		if (window->kernel[side] > LIMIT_ACTIVATIONS || window->dilation[side] > LIMIT_ACTIVATIONS || window->stride[side] > LIMIT_ACTIVATIONS)
+			return node_unsupported(onnx, node, NULL, "its window is of %lld x %lld.", (long long) window->kernel[0], (long long) window->kernel[1]);
+	if (bytes_are(automatic, "SAME_UPPER") || bytes_are(automatic, "SAME_LOWER"))
+		pad_same(in, bytes_are(automatic, "SAME_UPPER"), window);
+	else if (automatic.length == 0 || bytes_are(automatic, "NOTSET"))
+	{
+		if (!read_pads(onnx, node, sides, window))
+			return false;
+	}
+	else if (!bytes_are(automatic, "VALID"))
+		return node_broken(onnx, node, "\"auto_pad\" is none that is known.");
+	for (int side = 0; side < 2; side++)
+	{
+		int64_t		reach = (window->kernel[side] - 1) * window->dilation[side] + 1;
+		int64_t		room;
+
+		window->pad[side] += value->pad[side];
+		window->pad[side + 2] += value->pad[side + 2];
+		room = in[side] + window->pad[side] + window->pad[side + 2] - reach;
+		if (room < 0)
+			return node_unsupported(onnx, node, NULL, "its window of %lld is larger than its input of %lld.", (long long) reach,
+									(long long) in[side]);
+		window->out[side] = room / window->stride[side] + 1;
+		/* a further window that begins within the input, or the padding before it */
+		if (node_int(node, "ceil_mode", 0) != 0 && room % window->stride[side] != 0 &&
+			window->out[side] * window->stride[side] < in[side] + window->pad[side])
+		{
+			window->out[side]++;
+			window->rounded_up = true;
+		}
+	}
+	return true;
+}
+
+static void
+emit_sides(OnnxLayer *layer, const char *name, const int64_t *side)
+{
+	if (side[0] == side[1])
+		emit_setting(layer, ", \"%s\": %lld", name, (long long) side[0]);
+	else
+		emit_setting(layer, ", \"%s\": [%lld, %lld]", name, (long long) side[0], (long long) side[1]);
+}
+
+static void
+emit_padding(OnnxLayer *layer, const int64_t *pad)
+{
+	if (pad[0] == pad[2] && pad[1] == pad[3])
+	{
+		if (pad[0] != 0 || pad[1] != 0)
+			emit_sides(layer, "padding", pad);
+	}
+	else
+		emit_setting(layer, ", \"padding\": [%lld, %lld, %lld, %lld]", (long long) pad[0], (long long) pad[1], (long long) pad[2],
+					 (long long) pad[3]);
+}
+
+/* ---- convolution ------------------------------------------------------------------------------------------------------- */
+
+/*
+ * Weights [maps, channels / groups, height, width] -> [groups, height, width, channels / groups, maps / groups].  With a
+ * pending scale they are multiplied by it; a shift counts as the sum of a window's weights.
+ */
+static void
+copy_weights(const OnnxConstant *weights, const Window *window, const OnnxValue *value, OnnxLayer *layer, const OnnxConstant *bias)
+{
+	size_t		maps = (size_t) layer->channels;
+	size_t		part = maps / layer->groups;
+	size_t		channels = (size_t) weights->dim[1];
+	size_t		pixels = (size_t) (window->kernel[0] * window->kernel[1]);
+
+	for (size_t m = 0; m < maps; m++)
+	{
+		float	   *to = layer->parameters + m / part * layer->rows * part + m % part;
+		double		sum = 0;
+
+		for (size_t c = 0; c < channels; c++)
+			for (size_t p = 0; p < pixels; p++)
+			{
+				double		weight = constant_number(weights, (m * channels + c) * pixels + p);
+
+				sum += weight;
+				to[(p * channels + (value->reversed ? channels - 1 - c : c)) * part] = (float) (weight * value->scale);
+			}
+		sum = sum * value->shift + (bias != NULL ? constant_number(bias, m) : 0);
+		layer->parameters[layer->rows * maps + m] = (float) sum;
+	}
+}
+
+static bool
+run_conv(Onnx *onnx, const OnnxNode *node)
+{
+	const char *axes;
+	OnnxValue  *value = map_input(onnx, node, &axes);
+	const OnnxConstant *weights;
+	const OnnxConstant *bias;
+	int64_t		groups = node_int(node, "group", 1);
+	Window		window = {.kernel = {1, 1}};
+	OnnxLayer  *layer;
+	int			sides;
+	int64_t		channels;
+	bool		failed;
+	bool		padding;
+
+	if (value == NULL)
+		return false;
+	sides = value->view.rank - 2;
+	weights = node_constant(onnx, node, 1, &failed);
+	bias = failed ? NULL : node_constant(onnx, node, 2, &failed);
+	if (failed)
+		return false;
+	if (weights == NULL || (bias == NULL && node->inputs > 2 && node->input[2] >= 0))
+		return node_unsupported(onnx, node, NULL, "its weights are no constants.");
+	if (weights->rank != sides + 2)
+		return node_broken(onnx, node, "its weights have %d dimensions, its input %d.", weights->rank, value->view.rank);
+	channels = value_layer(onnx, value)->channels;
+	if (groups < 1 || channels % groups != 0 || weights->dim[1] != channels / groups || weights->dim[0] < 1 || weights->dim[0] % groups != 0)
+		return node_broken(onnx, node, "%lld maps of %lld channels in %lld groups do not fit its input of %lld channels.",
+						   (long long) weights->dim[0], (long long) weights->dim[1], (long long) groups, (long long) channels);
+	if (bias != NULL && bias->count != (size_t) weights->dim[0])
+		return node_broken(onnx, node, "it has %zu biases for %lld maps.", bias->count, (long long) weights->dim[0]);
+	for (int side = 0; side < sides; side++)
+		window.kernel[2 - sides + side] = weights->dim[2 + side];
+	if (!read_window(onnx, node, value, &window))
+		return false;
+	if (window.kernel[0] != (sides == 2 ? weights->dim[2] : 1) || window.kernel[1] != weights->dim[sides + 1] || weights->count == 0)
+		return node_broken(onnx, node, "\"kernel_shape\" is not that of its weights.");
+	padding = window.pad[0] != 0 || window.pad[1] != 0 || window.pad[2] != 0 || window.pad[3] != 0;
+	if (value->shift != 0 && padding && !emit_plain(onnx, node, value))
+		return false;
+	layer = emit_layer(onnx, node, "conv", value->layer, weights->dim[0], window.out[0], window.out[1]);
+	if (layer == NULL || !emit_parameters(onnx, layer, weights->count + (size_t) weights->dim[0], 0))
+		return false;
+	layer->folds = FOLDS_MATRIX;
+	layer->groups = (int) groups;
+	layer->rows = (size_t) (channels / groups * window.kernel[0] * window.kernel[1]);
+	layer->bias = bias != NULL || value->shift != 0;
+	copy_weights(weights, &window, value, layer, bias);
+	layer->parameter_count = (layer->rows + layer->bias) * (size_t) layer->channels;
+	emit_setting(layer, ", \"maps\": %d", layer->channels);
+	emit_sides(layer, "kernel", window.kernel);
+	if (window.stride[0] != 1 || window.stride[1] != 1)
+		emit_sides(layer, "stride", window.stride);
+	emit_padding(layer, window.pad);
+	if (window.dilation[0] != 1 || window.dilation[1] != 1)
+		emit_sides(layer, "dilation", window.dilation);
+	if (groups != 1)
+		emit_setting(layer, ", \"groups\": %lld", (long long) groups);
+	return emit_output(onnx, node, axes);
+}
+
+/* ---- pooling ----------------------------------------------------------------------------------------------------------- */
+
+static bool
+emit_global(Onnx *onnx, const OnnxNode *node, const OnnxValue *value, bool mean, const char *axes)
+{
+	const OnnxLayer *from = value_layer(onnx, value);
+
+	return emit_layer(onnx, node, mean ? "global_mean" : "global_max", value->layer, from->channels, 1, 1) != NULL &&
+		emit_output(onnx, node, axes);
+}
+
+/* s x + t goes through a mean, and, with s > 0, through a maximum. */
+static bool
+emit_pool(Onnx *onnx, const OnnxNode *node, OnnxValue *value, bool mean, const Window *window, const char *axes)
+{
+	const OnnxLayer *from = value_layer(onnx, value);
+	bool		padding = window->pad[0] != 0 || window->pad[1] != 0 || window->pad[2] != 0 || window->pad[3] != 0;
+	bool		counted = mean && padding && node_int(node, "count_include_pad", 0) != 0;
+	double		scale;
+	double		shift;
+	OnnxLayer  *layer;
+
+	if (((counted && value->shift != 0) || (!mean && value->scale < 0)) && !emit_plain(onnx, node, value))
+		return false;
+	scale = value->scale;
+	shift = value->shift;
+	if (!padding && !window->rounded_up && window->kernel[0] == from->height && window->kernel[1] == from->width)
+	{
+		if (!emit_global(onnx, node, value, mean, axes))
+			return false;
+	}
+	else
+	{
+		layer = emit_layer(onnx, node, mean ? "mean_pool" : "max_pool", value->layer, from->channels, window->out[0], window->out[1]);
+		if (layer == NULL)
+			return false;
+		emit_sides(layer, "size", window->kernel);
+		if (window->stride[0] != window->kernel[0] || window->stride[1] != window->kernel[1])
+			emit_sides(layer, "stride", window->stride);
+		emit_padding(layer, window->pad);
+		if (window->rounded_up)
+			emit_setting(layer, ", \"ceil\": true");
+		if (counted)
+			emit_setting(layer, ", \"count_padding\": true");
+		emit_output(onnx, node, axes);
+	}
+	node_output(onnx, node)->scale = scale;
+	node_output(onnx, node)->shift = shift;
+	return true;
+}
+
+static bool
+run_pool(Onnx *onnx, const OnnxNode *node)
+{
+	const char *axes;
+	OnnxValue  *value = map_input(onnx, node, &axes);
+	Window		window = {.kernel = {1, 1}};
+
+	if (value == NULL)
+		return false;
+	if (padded(value))
+		return node_unsupported(onnx, node, NULL, "zeros were added around its input.");
+	if (!node_has(node, "kernel_shape"))
+		return node_broken(onnx, node, "it has no \"kernel_shape\".");
+	if (!read_window(onnx, node, value, &window))
+		return false;
+	if (window.dilation[0] != 1 || window.dilation[1] != 1)
+		return node_unsupported(onnx, node, NULL, "its window has gaps (dilations).");
+	return emit_pool(onnx, node, value, bytes_are(node->operator, "AveragePool"), &window, axes);
+}
+
+static bool
+run_global_pool(Onnx *onnx, const OnnxNode *node)
+{
+	const char *axes;
+	OnnxValue  *value = map_input(onnx, node, &axes);
+	Window		window = {.out = {1, 1}};
+
+	if (value == NULL)
+		return false;
+	if (padded(value))
+		return node_unsupported(onnx, node, NULL, "zeros were added around its input.");
+	window.kernel[0] = value_layer(onnx, value)->height;
+	window.kernel[1] = value_layer(onnx, value)->width;
+	return emit_pool(onnx, node, value, bytes_are(node->operator, "GlobalAveragePool"), &window, axes);
+}
+
+/* ReduceMean and ReduceMax over height, width or both. */
+static bool
+run_reduce(Onnx *onnx, const OnnxNode *node)
+{
+	OnnxValue  *value = node_layer(onnx, node, 0);
+	Window		window = {.kernel = {1, 1}, .stride = {1, 1}, .out = {1, 1}};
+	bool		mean = bytes_are(node->operator, "ReduceMean");
+	const OnnxLayer *from;
+	OnnxView	view;
+	OnnxView	kept;
+	int64_t		axes[ONNX_RANK];
+	bool		reduced[ATOMS] = {false};
+	bool		dropped[ONNX_RANK] = {false};
+	int			count;
+
+	if (value == NULL || !node_whole_numbers(onnx, node, "axes", 1, axes, &count))
+		return false;
+	if (padded(value))
+		return node_unsupported(onnx, node, NULL, "zeros were added around its input.");
+	view = value->view;
+	for (int i = 0; i < (count < 0 ? view.rank : count); i++)
+	{
+		int64_t		axis = count < 0 ? i : axes[i] < 0 ? axes[i] + view.rank : axes[i];
+
+		if (axis < 0 || axis >= view.rank)
+			return node_broken(onnx, node, "its axis %lld does not exist.", (long long) axis);
+		for (int k = 0; k < view.axis[axis].count; k++)
+			reduced[view.axis[axis].atom[k]] = true;
+		view.axis[axis].count = 0;
+		dropped[axis] = true;
+	}
+	if (reduced[ATOM_BATCH] || reduced[ATOM_CHANNEL])
+		return node_unsupported(onnx, node, NULL, "it is taken over channels or samples; only over height and width it is possible.");
+	from = value_layer(onnx, value);
+	window.kernel[0] = window.stride[0] = reduced[ATOM_ROW] || from->height == 1 ? from->height : 1;
+	window.kernel[1] = window.stride[1] = reduced[ATOM_COLUMN] || from->width == 1 ? from->width : 1;
+	window.out[0] = from->height / window.kernel[0];
+	window.out[1] = from->width / window.kernel[1];
+	kept = (OnnxView) {.rank = 0};
+	memcpy(kept.size, view.size, sizeof kept.size);
+	kept.size[ATOM_ROW] = window.out[0];
+	kept.size[ATOM_COLUMN] = window.out[1];
+	for (int i = 0; i < view.rank; i++)
+		if (!dropped[i] || node_int(node, "keepdims", 1) != 0)
+			kept.axis[kept.rank++] = view.axis[i];
+	if (window.kernel[0] == 1 && window.kernel[1] == 1)
+		return emit_view(onnx, node, value, &kept);
+	if (!emit_pool(onnx, node, value, mean, &window, "nchw"))
+		return false;
+	node_output(onnx, node)->view = kept;
+	return true;
+}
+
+/* ---- normalisation ------------------------------------------------------------------------------------------------------- */
+
+/* Constants of one number for each channel; NULL with the status set. */
+static bool
+channel_constants(Onnx *onnx, const OnnxNode *node, int count, size_t channels, const OnnxConstant **constant)
+{
+	for (int i = 0; i < count; i++)
+	{
+		bool		failed;
+
+		constant[i] = node_constant(onnx, node, i + 1, &failed);
+		if (failed)
+			return false;
+		if (constant[i] == NULL)
+			return node_unsupported(onnx, node, NULL, "its scale, bias, mean or variance are no constants.");
+		if (constant[i]->count != channels)
+			return node_broken(onnx, node, "its input %d has %zu values for %zu channels.", i + 2, constant[i]->count, channels);
+	}
+	return true;
+}
+
+static bool
+run_batch_norm(Onnx *onnx, const OnnxNode *node)
+{
+	OnnxValue  *value = node_layer(onnx, node, 0);
+	const OnnxConstant *constant[4];	/* gamma, beta, mean, variance */
+	const OnnxLayer *from;
+	OnnxLayer  *layer;
+
+	if (value == NULL || !emit_plain(onnx, node, value))
+		return false;
+	if (view_channel_axis(&value->view, 1) != 1)
+		return node_unsupported(onnx, node, NULL, "its second axis is not that of the channels of a layer's output.");
+	if (node_int(node, "training_mode", 0) != 0 || node_int(node, "spatial", 1) != 1)
+		return node_unsupported(onnx, node, NULL, "it is that of training, or one for each pixel.");
+	from = value_layer(onnx, value);
+	if (!channel_constants(onnx, node, 4, (size_t) from->channels, constant))
+		return false;
+	layer = emit_layer(onnx, node, "batch_norm", value->layer, from->channels, from->height, from->width);
+	if (layer == NULL || !emit_parameters(onnx, layer, 2 * (size_t) from->channels, 2 * (size_t) from->channels))
+		return false;
+	emit_setting(layer, ", \"epsilon\": %.7g", fmax(node_real(node, "epsilon", 1e-5f), 1e-12));
+	layer->folds = FOLDS_NORM;
+	for (int i = 0; i < 4; i++)
+		for (int c = 0; c < from->channels; c++)
+			(i < 2 ? layer->parameters : layer->statistics)[i % 2 * from->channels + c] = (float) constant_number(constant[i], c);
+	for (int c = 0; c < from->channels; c++)
+		if (!(layer->statistics[from->channels + c] >= 0))
+			return node_broken(onnx, node, "the variance of channel %d is %g.", c + 1, layer->statistics[from->channels + c]);
+	return emit_output_view(onnx, node, &value->view);
+}
+
+static bool
+run_instance_norm(Onnx *onnx, const OnnxNode *node)
+{
+	const char *axes;
+	OnnxValue  *value = map_input(onnx, node, &axes);
+	const OnnxConstant *constant[2];
+	const OnnxLayer *from;
+	OnnxLayer  *layer;
+
+	if (value == NULL || !emit_plain(onnx, node, value))
+		return false;
+	from = value_layer(onnx, value);
+	if (!channel_constants(onnx, node, 2, (size_t) from->channels, constant))
+		return false;
+	layer = emit_layer(onnx, node, "instance_norm", value->layer, from->channels, from->height, from->width);
+	if (layer == NULL || !emit_parameters(onnx, layer, 2 * (size_t) from->channels, 0))
+		return false;
+	emit_setting(layer, ", \"epsilon\": %.7g", fmax(node_real(node, "epsilon", 1e-5f), 1e-12));
+	layer->folds = FOLDS_NORM;
+	for (int i = 0; i < 2; i++)
+		for (int c = 0; c < from->channels; c++)
+			layer->parameters[i * from->channels + c] = (float) constant_number(constant[i], c);
+	return emit_output(onnx, node, axes);
+}
+
+const OnnxOperator operators_window[] = {
+	{"Conv", run_conv}, {"MaxPool", run_pool}, {"AveragePool", run_pool}, {"GlobalAveragePool", run_global_pool},
+	{"GlobalMaxPool", run_global_pool}, {"ReduceMean", run_reduce}, {"ReduceMax", run_reduce},
+	{"BatchNormalization", run_batch_norm}, {"InstanceNormalization", run_instance_norm}, {NULL, NULL}
+};

@@ -1,0 +1,105 @@
+-- Networks of ONNX files: import_onnx.
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS siamese;
+SET client_min_messages = notice;
+SET extra_float_digits = 0;
+
+-- A writer of protobuf: fields that are messages or texts, and numbers.
+CREATE FUNCTION varint(n bigint) RETURNS bytea LANGUAGE sql IMMUTABLE AS
+	$$ SELECT CASE WHEN n < 128 THEN set_byte('\x00', 0, n::int) ELSE set_byte('\x00', 0, (n % 128 + 128)::int) || varint(n / 128) END $$;
+CREATE FUNCTION pb(field int, content bytea) RETURNS bytea LANGUAGE sql IMMUTABLE AS
+	$$ SELECT varint(field * 8 + 2) || varint(length(content)) || content $$;
+CREATE FUNCTION pb(field int, content text) RETURNS bytea LANGUAGE sql IMMUTABLE AS $$ SELECT pb(field, convert_to(content, 'UTF8')) $$;
+CREATE FUNCTION pb(field int, n bigint) RETURNS bytea LANGUAGE sql IMMUTABLE AS $$ SELECT varint(field * 8) || varint(n) $$;
+CREATE FUNCTION tensor(name text, dims int[], numbers real[]) RETURNS bytea LANGUAGE sql IMMUTABLE AS $$
+	SELECT (SELECT string_agg(pb(1, d::bigint), '' ORDER BY o) FROM unnest(dims) WITH ORDINALITY t(d, o)) || pb(2, 1::bigint) || pb(8, name) ||
+		pb(9, (SELECT string_agg(substr(b, 4, 1) || substr(b, 3, 1) || substr(b, 2, 1) || substr(b, 1, 1), '' ORDER BY o)
+			FROM unnest(numbers) WITH ORDINALITY t(n, o), float4send(n) b)) $$;
+CREATE FUNCTION node(operator text, inputs text[], output text, attributes bytea DEFAULT '', domain text DEFAULT '') RETURNS bytea LANGUAGE sql IMMUTABLE AS $$
+	SELECT pb(1, (SELECT string_agg(pb(1, i), '' ORDER BY o) FROM unnest(inputs) WITH ORDINALITY t(i, o)) || pb(2, output) ||
+		pb(3, 'n_' || output) || pb(4, operator) || attributes || pb(7, domain)) $$;
+CREATE FUNCTION ints(name text, numbers int[]) RETURNS bytea LANGUAGE sql IMMUTABLE AS
+	$$ SELECT pb(5, pb(1, name) || (SELECT string_agg(pb(8, n::bigint), '' ORDER BY o) FROM unnest(numbers) WITH ORDINALITY t(n, o)) || pb(20, 7::bigint)) $$;
+CREATE FUNCTION shape(name text, dims text[]) RETURNS bytea LANGUAGE sql IMMUTABLE AS $$
+	SELECT pb(1, name) || pb(2, pb(1, pb(1, 1::bigint) || pb(2, (SELECT string_agg(pb(1, CASE WHEN d ~ '^\d' THEN pb(1, d::bigint) ELSE pb(2, d) END), '' ORDER BY o)
+		FROM unnest(dims) WITH ORDINALITY t(d, o))))) $$;
+CREATE FUNCTION onnx(nodes bytea, tensors bytea[], input text[], output text, opset int DEFAULT 13) RETURNS bytea LANGUAGE sql IMMUTABLE AS $$
+	SELECT pb(1, 8::bigint) || pb(7, nodes || (SELECT string_agg(pb(5, t), '') FROM unnest(tensors) t) || pb(11, shape('x', input)) ||
+		pb(12, pb(1, output))) || pb(8, pb(2, opset::bigint)) $$;
+
+-- a picture of 3 x 3, grey, and a network whose embedding follows by hand:
+-- conv (0.5 of the upper left pixel less 0.25 of the lower right one, plus 0.1), relu, max pool 2 x 1, dense
+CREATE TABLE picture AS SELECT convert_to(E'P5 3 3 255\n', 'UTF8') || '\x00336699CCFF336699'::bytea AS image;
+CREATE TABLE file AS SELECT onnx(
+	node('Conv', '{x,w,b}', 'c') || node('Relu', '{c}', 'r') || node('MaxPool', '{r}', 'p', ints('kernel_shape', '{2,1}')) ||
+	node('Flatten', '{p}', 'f') || node('Gemm', '{f,m,v}', 'y') || node('Softmax', '{y}', 's'),
+	ARRAY[tensor('w', '{1,1,2,2}', '{0.5,0,0,-0.25}'), tensor('b', '{1}', '{0.1}'), tensor('m', '{2,3}', '{1,2,3,-1,0,4}'),
+		tensor('v', '{3}', '{0,0,-0.5}')], '{batch,1,3,3}', 's') AS value;
+-- pixels / 255: 0 .2 .4 / .6 .8 1 / .2 .4 .6; conv: 0.1 + 0 - 0.2 = -0.1, 0.1 + 0.1 - 0.25 = -0.05 / 0.1 + 0.3 - 0.1 = 0.3, 0.1 + 0.4 - 0.15 = 0.35
+-- relu and pool: 0.3, 0.35; dense: 0.3 - 0.35, 0.6, 0.9 + 1.4 - 0.5
+SELECT siamese.import_onnx('hand', value, '{"preparation": "unit", "metric": "l2", "output": "y"}') FROM file;
+SELECT definition - 'loss' - 'optimizer' - 'training' AS definition, metric, dimensions, network, calibration IS NULL AS uncalibrated, finished_at IS NOT NULL AS finished
+	FROM siamese.model WHERE name = 'hand';
+SELECT l2_distance(embed(image, 'hand'), '[-0.05,0.6,1.8]'::embedding) < 1e-6 AS equal FROM picture;
+-- by cosine it ends in length 1
+SELECT siamese.import_onnx('hand', value, '{"preparation": "unit", "output": "y"}') FROM file;
+SELECT l2_distance(embed(image, 'hand')::real[]::embedding, l2_normalize('[-0.05,0.6,1.8]'::embedding)) < 1e-6 AS equal, metric(embed(image, 'hand')) FROM picture;
+-- what the network sees may be settled here
+SELECT siamese.import_onnx('hand', value, '{"input": {"mean": 0.5, "deviation": 0.25, "fit": "stretch"}, "metric": "l2", "output": "c"}') FROM file;
+SELECT embed(image, 'hand')::real[] FROM picture;
+
+-- no thresholds before calibrate()
+SELECT verify(image, image, 'hand@1') FROM picture;
+SELECT embed(image, 'hand@1') ~= embed(image, 'hand@1') FROM picture;
+SELECT siamese.evaluate('hand@1', 'SELECT image, 1 FROM picture');
+SELECT embed(image, 'hand@1') <-> embed(image, 'hand@1') AS distance FROM picture;
+SELECT siamese.import_model('copy', siamese.export_model('hand@1'));
+SELECT calibration IS NULL AS uncalibrated, fingerprint = (SELECT fingerprint FROM siamese.model WHERE name = 'hand' AND version = 1) AS same
+	FROM siamese.model WHERE name = 'copy';
+SELECT siamese.calibrate('hand@1', $$SELECT convert_to(E'P5 3 3 255\n', 'UTF8') || decode(string_agg(lpad(to_hex((label * 37 + place * (label + 3) * 29 + sample * 3) % 256), 2, '0'), '' ORDER BY place), 'hex'),
+	label FROM generate_series(1, 12) label, generate_series(1, 4) sample, generate_series(1, 9) place GROUP BY label, sample$$) AS calibrated \gset
+SELECT :'calibrated' AS version, (verify(image, image, :'calibrated')).probability > 0.5 AS same FROM picture;
+
+-- errors name the node
+CREATE FUNCTION refused(value bytea, definition jsonb DEFAULT '{"preparation": "unit", "metric": "l2"}') RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	detail text;
+	hint text;
+BEGIN
+	PERFORM siamese.import_onnx('bad', value, definition);
+	RETURN NULL;
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+	RETURN SQLSTATE || ' ' || SQLERRM || ': ' || detail || ' ' || hint;
+END $$;
+SELECT refused(value) FROM file;
+SELECT refused(''), refused('\x00'), refused('\x3a00');
+SELECT refused(substr(value, 1, length(value) - 40)) FROM file;
+SELECT count(refused(substr(value, 1, place))) = count(*) AS cut FROM file, generate_series(0, length(value) - 1) place;
+CREATE TABLE bad (what text, nodes bytea, output text DEFAULT 'y', input text[] DEFAULT '{1,1,3,3}', opset int DEFAULT 13);
+INSERT INTO bad VALUES
+	('unknown operator', node('NonMaxSuppression', '{x}', 'y')), ('custom domain', node('Conv', '{x,w}', 'y', '', 'com.example')),
+	('cycle', node('Add', '{x,z}', 'y') || node('Relu', '{y}', 'z')), ('missing', node('Add', '{x,z}', 'y')),
+	('twice', node('Relu', '{x}', 'y') || node('Relu', '{x}', 'y')), ('groups', node('Conv', '{x,w}', 'y', pb(5, pb(1, 'group') || pb(3, 2::bigint)))),
+	('window', node('MaxPool', '{x}', 'y', ints('kernel_shape', '{4,4}'))), ('huge', node('MaxPool', '{x}', 'y', ints('kernel_shape', '{2147483647,2147483647}'))),
+	('strides', node('Conv', '{x,w}', 'y', ints('strides', '{0,1}'))), ('divides', node('Reshape', '{x,n}', 'y')),
+	('constant', node('Relu', '{w}', 'y'));
+INSERT INTO bad (what, nodes, output, input, opset) VALUES ('mean over channels', node('ReduceMean', '{x}', 'y', ints('axes', '{1}')), 'y', '{1,3,3,3}', 13),
+	('no output', node('Relu', '{x}', 'y'), 'z', '{1,1,3,3}', 13), ('open', node('Relu', '{x}', 'y'), 'y', '{1,1,h,w}', 13),
+	('negative', node('Relu', '{x}', 'y'), 'y', '{1,0,3,3}', 13), ('channels', node('Conv', '{x,w}', 'y'), 'y', '{1,2,3,3}', 13),
+	('rank', node('Relu', '{x}', 'y'), 'y', '{1,1,3,3,3}', 13), ('opset', node('Relu', '{x}', 'y'), 'y', '{1,1,3,3}', 6);
+SELECT what, refused(onnx(nodes, ARRAY[tensor('w', '{1,1,2,2}', '{0.5,0,0,-0.25}'), pb(1, 2::bigint) || pb(2, 7::bigint) || pb(8, 'n') || pb(7, 4::bigint) || pb(7, 2::bigint)],
+	input, output, opset)) FROM bad;
+-- a definition that is none
+SELECT refused(value, definition) FROM file, (VALUES ('{}'::jsonb), ('[]'), ('{"preparation": "photo"}'), ('{"preparation": 1}'), ('{"prepare": "unit"}'),
+	('{"preparation": "unit", "metric": "l1"}'), ('{"preparation": "unit", "input": {"width": 4}, "output": "y"}'), ('{"preparation": "unit", "input": {"width": 1.5}}'),
+	('{"preparation": "unit", "output": "nothing"}'), ('{"preparation": "unit", "output": "y", "loss": []}'),
+	('{"preparation": "unit", "output": "y", "input": {"polarity": "blue"}}')) d(definition);
+SELECT siamese.import_onnx('a@1', value, '{"preparation": "unit", "output": "y"}') FROM file;
+SELECT siamese.import_onnx('x', NULL, '{}') IS NULL AS strict;
+SELECT has_function_privilege('public', 'siamese.import_onnx(text,bytea,jsonb)', 'EXECUTE') AS public;
+
+DROP FUNCTION refused, node, onnx, ints, shape, tensor, varint;
+DROP FUNCTION pb(int, bytea), pb(int, text), pb(int, bigint);
+DROP TABLE picture, file, bad;
+DROP EXTENSION siamese;
