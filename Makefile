@@ -122,7 +122,7 @@ $(filter src/image/%,$(OBJS)): override CFLAGS += -O3 $(COPT)
 # float one for 64-bit ARM.
 UNIT_NAMES = $(basename $(notdir $(sort $(wildcard test/unit/test_*.c))))
 FUZZ_NAMES = $(basename $(notdir $(sort $(wildcard test/fuzz/fuzz_*.c))))
-FUZZED = src/common/ src/image/ src/pen/ src/onnx/ test/unit/host. test/unit/image_
+FUZZED = src/common/ src/image/ src/pen/ src/onnx/ test/unit/host. test/unit/image_ test/unit/onnx_writer.
 TEST_HELPERS = $(sort $(filter-out $(wildcard test/unit/test_*.c test/fuzz/fuzz_*.c),$(wildcard test/unit/*.c test/fuzz/*.c)))
 UNIT_PROGRAMS = $(foreach name,$(UNIT_NAMES),build/$(if $(filter test_double_%,$(name)),double,float)/$(name))
 SANITIZED_PROGRAMS = $(foreach name,$(UNIT_NAMES),build/sanitize$(if $(filter test_double_%,$(name)),-double)/$(name))
