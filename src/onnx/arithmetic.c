@@ -215,6 +215,16 @@ add_values(Onnx *onnx, const OnnxNode *node, OnnxValue *a, OnnxValue *b, double 
 	return true;
 }
 
+/* x * hard_sigmoid(x) with slope 1/6 and offset 1/2, where nothing else reads the latter, which is the last layer. */
+static bool
+is_hard_swish(const Onnx *onnx, const OnnxValue *x, const OnnxValue *gate)
+{
+	const OnnxLayer *layer = value_layer(onnx, gate);
+
+	return gate->layer == onnx->layers && layer->hard_swish && layer->input == x->layer && gate->exclusive && gate->consumers == 1 &&
+		view_same(&x->view, &gate->view);
+}
+
 static bool
 multiply_values(Onnx *onnx, const OnnxNode *node, OnnxValue *a, OnnxValue *b)
 {
@@ -233,6 +243,16 @@ multiply_values(Onnx *onnx, const OnnxNode *node, OnnxValue *a, OnnxValue *b)
 	if ((b->shift != 0 || padded(b)) && !emit_plain(onnx, node, b))
 		return false;
 	scale = a->scale * b->scale;
+	if (is_hard_swish(onnx, a, b) || is_hard_swish(onnx, b, a))
+	{
+		OnnxLayer  *layer = &onnx->layer[onnx->layers];
+
+		layer->type = "hard_swish";
+		layer->settings[0] = '\0';
+		emit_output_view(onnx, node, &a->view);
+		node_output(onnx, node)->scale = scale;
+		return true;
+	}
 	if (!emit_combined(onnx, node, "multiply", a, b))
 		return false;
 	node_output(onnx, node)->scale = scale;
@@ -406,6 +426,8 @@ run_arithmetic(Onnx *onnx, const OnnxNode *node)
 
 	if (node->inputs != 2 || node->input[0] < 0 || node->input[1] < 0)
 		return node_broken(onnx, node, "it needs two inputs.");
+	if (onnx->opset < 7 && node_has(node, "axis"))
+		return node_unsupported(onnx, node, "Export it again with opset 7 or later.", "its broadcasting is that of opset 6.");
 	a = &onnx->value[node->input[0]];
 	b = &onnx->value[node->input[1]];
 	if (bytes_are(node->operator, "Div") && b->kind == VALUE_LENGTH && b->of == node->input[0])
@@ -472,7 +494,16 @@ run_prelu(Onnx *onnx, const OnnxNode *node)
 		return false;
 	if (constant == NULL)
 		return node_unsupported(onnx, node, NULL, "its slopes are no constant.");
-	spread = spread_constant(onnx, node, value, constant, &slope);
+	/* until opset 6 the slopes of the channels are a vector */
+	if (onnx->opset < 7 && constant->rank == 1 && constant->count == (size_t) value_layer(onnx, value)->channels)
+	{
+		slope = onnx_take(onnx, constant->count, sizeof(double));
+		spread = slope != NULL ? SPREAD_CHANNELS : SPREAD_FAILED;
+		for (size_t c = 0; slope != NULL && c < constant->count; c++)
+			slope[c] = constant_number(constant, c);
+	}
+	else
+		spread = spread_constant(onnx, node, value, constant, &slope);
 	if (spread == SPREAD_FAILED)
 		return false;
 	layer = emit_plain(onnx, node, value) ? emit_like(onnx, node, value, "prelu") : NULL;

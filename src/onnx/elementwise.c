@@ -101,6 +101,7 @@ emit_hard_sigmoid(Onnx *onnx, const OnnxNode *node, const OnnxValue *value, doub
 	if (layer == NULL)
 		return false;
 	emit_setting(layer, ", \"slope\": %.7g, \"offset\": %.7g", scale, shift);
+	layer->hard_swish = fabs(scale - 1.0 / 6) < 1e-6 && fabs(shift - 0.5) < 1e-6;
 	node_output(onnx, node)->scale = range;
 	node_output(onnx, node)->shift = low;
 	return true;

@@ -1,7 +1,7 @@
 /*
  * onnx.h: ONNX files <-> layers of a definition and their weights.    Pure C.
  *
- * The format is that of onnx.proto3, IR versions 3 to 10, operators of opsets 7 to 21.  Nothing in a file is trusted: sizes are
+ * The format is that of onnx.proto3, IR versions 3 to 10, operators of opsets 1 to 21.  Nothing in a file is trusted: sizes are
  * checked, and memory is bounded by a multiple of the file's length before it is taken.
  */
 #ifndef SIAMESE_ONNX_H

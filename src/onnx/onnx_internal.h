@@ -205,6 +205,7 @@ typedef struct OnnxLayer
 	size_t		rows;
 	bool		bias;			/* there is memory for it anyway */
 	bool		unit_length;
+	bool		hard_swish;		/* the hard sigmoid that is a part of one */
 } OnnxLayer;
 
 typedef struct OnnxMemory OnnxMemory;

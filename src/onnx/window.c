@@ -428,7 +428,8 @@ run_batch_norm(Onnx *onnx, const OnnxNode *node)
 		return false;
 	if (view_channel_axis(&value->view, 1) != 1)
 		return node_unsupported(onnx, node, NULL, "its second axis is not that of the channels of a layer's output.");
-	if (node_int(node, "training_mode", 0) != 0 || node_int(node, "spatial", 1) != 1)
+	if (node_int(node, "training_mode", 0) != 0 || node_int(node, "spatial", 1) != 1 ||
+		(onnx->opset < 7 && node_int(node, "is_test", 0) == 0))
 		return node_unsupported(onnx, node, NULL, "it is that of training, or one for each pixel.");
 	from = value_layer(onnx, value);
 	if (!channel_constants(onnx, node, 4, (size_t) from->channels, constant))

@@ -1,0 +1,292 @@
+/*
+ * test_onnx_data.c: the one-operator files of Debian's libonnx-testdata, whose expected outputs come from ONNX's own reference (numpy) and
+ * from PyTorch: what is imported must give the same numbers.
+ *
+ * ONNX_TESTDATA names another folder; without one the test is skipped.
+ */
+#include <dirent.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "host.h"
+#include "onnx/onnx_internal.h"
+#include "onnx_help.h"
+#include "onnx_writer.h"
+
+#define FOLDER "/usr/share/libonnx-testdata/data"
+#define LEAST_PASSED 60			/* of version 1.12 */
+
+static const char *const suites[] = {"node", "pytorch-converted", "pytorch-operator", NULL};
+
+/* Files with these alone are listed if they are refused. */
+static const char *const known[] = {
+	"Conv", "BatchNormalization", "Relu", "PRelu", "LeakyRelu", "Clip", "Sigmoid", "HardSigmoid", "HardSwish", "Tanh", "Elu", "Selu", "Add",
+	"Sub", "Mul", "Div", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "ReduceMean", "Gemm", "MatMul", "Flatten", "Reshape",
+	"Transpose", "Concat", "LpNormalization", "ReduceL2", "InstanceNormalization", "Constant", "Identity", "Dropout", "Squeeze", "Unsqueeze", NULL
+};
+
+typedef struct Counts
+{
+	int			passed;
+	int			refused;		/* of known operators */
+	int			others;			/* refused, with an operator that is not known */
+	int			skipped;		/* no floats, or no batch */
+} Counts;
+
+static Bytes
+read_all(const char *path)
+{
+	Bytes		bytes = {0};
+	FILE	   *file = fopen(path, "rb");
+	char		part[65536];
+	size_t		length;
+
+	while (file != NULL && (length = fread(part, 1, sizeof part, file)) > 0)
+		bytes_add(&bytes, part, length);
+	if (file != NULL)
+		fclose(file);
+	return bytes;
+}
+
+/* The field of that number, after skip others. */
+static OnnxBytes
+find_bytes(OnnxBytes message, uint32_t number, int skip)
+{
+	Wire		wire = wire_of(message);
+	WireField	field;
+
+	while (wire_next(&wire, &field))
+		if (field.number == number && field.type == WIRE_BYTES && skip-- == 0)
+			return field.bytes;
+	return (OnnxBytes) {(const uint8_t *) "", 0};
+}
+
+/* A tensor of floats: how many, at malloc'd *value; -1 for others. */
+static int
+read_floats(const Bytes *tensor, int64_t *dim, int *rank, float **value)
+{
+	Wire		wire = wire_of((OnnxBytes) {tensor->start, tensor->length});
+	WireField	field;
+	OnnxBytes	raw = {(const uint8_t *) "", 0};
+	uint64_t	type = 0;
+	int			count = 0;
+
+	*rank = 0;
+	*value = NULL;
+	while (wire_next(&wire, &field))
+	{
+		Wire		rest = {0};
+		uint64_t	number;
+
+		if (field.number == 1)
+			while (*rank < ONNX_RANK && wire_number(&field, WIRE_VARINT, &rest, &number))
+				dim[(*rank)++] = (int64_t) number;
+		else if (field.number == 2)
+			type = field.value;
+		else if (field.number == 9)
+			raw = field.bytes;
+		else if (field.number == 4)
+			while (wire_number(&field, WIRE_FIXED32, &rest, &number))
+			{
+				*value = realloc(*value, (size_t) (count + 1) * sizeof(float));
+				(*value)[count++] = wire_float(number);
+			}
+	}
+	if (raw.length > 0 && type == ONNX_FLOAT)
+	{
+		count = (int) (raw.length / sizeof(float));
+		*value = malloc(raw.length);
+		memcpy(*value, raw.start, raw.length);
+	}
+	return type == ONNX_FLOAT ? count : -1;
+}
+
+static bool
+all_known(OnnxBytes graph)
+{
+	OnnxBytes	node;
+	bool		all = true;
+
+	for (int i = 0; (node = find_bytes(graph, 1, i)).length > 0; i++)
+	{
+		bool		found = false;
+
+		for (int k = 0; known[k] != NULL; k++)
+			found |= bytes_are(find_bytes(node, 4, 0), known[k]);
+		all &= found;
+	}
+	return all;
+}
+
+static bool
+is_stored(OnnxBytes graph, OnnxBytes name)
+{
+	OnnxBytes	tensor;
+
+	for (int k = 0; (tensor = find_bytes(graph, 5, k)).length > 0; k++)
+	{
+		OnnxBytes	other = find_bytes(tensor, 8, 0);
+
+		if (other.length == name.length && memcmp(other.start, name.start, name.length) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The model with the tensors of its further inputs as initializers. */
+static Bytes
+with_constants(OnnxBytes model, OnnxBytes graph, const char *folder)
+{
+	Bytes		whole = {0};
+	Bytes		file = {0};
+	Wire		wire = wire_of(model);
+	WireField	field;
+	int			data = 0;
+
+	bytes_add(&whole, graph.start, graph.length);
+	for (int i = 0; find_bytes(graph, 11, i).length > 0; i++)
+	{
+		OnnxBytes	name = find_bytes(find_bytes(graph, 11, i), 1, 0);
+		char		path[640];
+		Bytes		tensor;
+
+		if (is_stored(graph, name) || data++ == 0)
+			continue;
+		snprintf(path, sizeof path, "%s/test_data_set_0/input_%d.pb", folder, data - 1);
+		tensor = read_all(path);
+		pb_bytes(&tensor, 8, name.start, name.length);
+		pb_message(&whole, 5, &tensor);
+	}
+	while (wire_next(&wire, &field))
+	{
+		if (field.type == WIRE_BYTES && field.number != 7)
+			pb_bytes(&file, (int) field.number, field.bytes.start, field.bytes.length);
+		else if (field.type == WIRE_VARINT)
+			pb_number(&file, (int) field.number, field.value);
+	}
+	pb_message(&file, 7, &whole);
+	return file;
+}
+
+static void
+compare(const char *name, const float *result, int values, const float *expected, int count, int64_t samples)
+{
+	double		worst = 0;
+
+	if (values * samples != count)
+		fail_msg("%s: %d values for %lld samples, not %d", name, values, (long long) samples, count);
+	for (int i = 0; i < count; i++)
+		worst = fmax(worst, fabs(result[i] - expected[i]) / (1 + fabs(expected[i])));
+	if (!(worst < 1e-4))
+		fail_msg("%s: the output differs by %g", name, worst);
+}
+
+static void
+run_folder(const char *folder, const char *name, Counts *counts)
+{
+	char		path[640];
+	Bytes		model;
+	Bytes		input;
+	Bytes		expected;
+	Bytes		file;
+	OnnxBytes	graph;
+	int64_t		dim[ONNX_RANK] = {0};
+	int64_t		out_dim[ONNX_RANK];
+	int			rank;
+	int			out_rank;
+	int			values = 0;
+	float	   *x;
+	float	   *y;
+	float	   *result = NULL;
+	Status		status;
+	int			count;
+	int			out_count;
+
+	snprintf(path, sizeof path, "%s/model.onnx", folder);
+	model = read_all(path);
+	snprintf(path, sizeof path, "%s/test_data_set_0/input_0.pb", folder);
+	input = read_all(path);
+	snprintf(path, sizeof path, "%s/test_data_set_0/output_0.pb", folder);
+	expected = read_all(path);
+	graph = find_bytes((OnnxBytes) {model.start, model.length}, 7, 0);
+	out_count = read_floats(&expected, out_dim, &out_rank, &y);
+	count = read_floats(&input, dim, &rank, &x);
+	file = with_constants((OnnxBytes) {model.start, model.length}, graph, folder);
+	if (count <= 0 || out_count <= 0 || rank < 2 || rank > 4)
+	{
+		OnnxNetwork network;
+
+		/* anything but a crash */
+		if (onnx_import(file.start, file.length, &(OnnxOptions) {0}, test_host(), &network, &status))
+			onnx_release(test_host(), &network);
+		counts->skipped++;
+	}
+	else if (onnx_run(file.start, file.length, &(OnnxOptions) {0}, x, (int) dim[0], &result, &values, &status) == OUTCOME_RUN)
+	{
+		compare(name, result, values, y, out_count, dim[0]);
+		counts->passed++;
+	}
+	else if (all_known(graph))
+	{
+		printf("  %s: %s\n", name, status.detail);
+		counts->refused++;
+	}
+	else
+		counts->others++;
+	free(x);
+	free(y);
+	free(result);
+	bytes_free(&model);
+	bytes_free(&input);
+	bytes_free(&expected);
+	bytes_free(&file);
+}
+
+static void
+test_files(void **state)
+{
+	const char *from = getenv("ONNX_TESTDATA") != NULL ? getenv("ONNX_TESTDATA") : FOLDER;
+	Counts		counts = {0};
+
+	for (int i = 0; suites[i] != NULL; i++)
+	{
+		char		folder[300];
+		char		path[600];
+		DIR		   *suite;
+		struct dirent *entry;
+
+		snprintf(folder, sizeof folder, "%s/%s", from, suites[i]);
+		suite = opendir(folder);
+		if (suite == NULL)
+		{
+			printf("libonnx-testdata is not installed\n");
+			skip();
+		}
+		while ((entry = readdir(suite)) != NULL)
+		{
+			if (strncmp(entry->d_name, "test_", 5) != 0)
+				continue;
+			snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+			run_folder(path, entry->d_name, &counts);
+		}
+		closedir(suite);
+	}
+	printf("%d files give the same numbers, %d of our operators are refused, %d of others; %d have no floats, or no batch\n",
+		   counts.passed, counts.refused, counts.others, counts.skipped);
+	assert_true(counts.passed >= LEAST_PASSED);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_files)};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
