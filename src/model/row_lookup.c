@@ -105,7 +105,7 @@ model_find(const char *name, int *version)
 
 /*
  * Of the rows with a fingerprint ($3) the one whose calibration applies: the version that the setting siamese.model names ($1,
- * $2); else a version of the name that has had the fingerprint longest, and of those the one that the plain name means.  So
+ * $2); else, of those that have one, a version of the name that has had the fingerprint longest, and of those the one that the plain name means.  So
  * the order in which copies of a model are imported does not matter.
  */
 #define CALIBRATION_THAT_APPLIES \
@@ -113,6 +113,7 @@ model_find(const char *name, int *version)
 	" SELECT calibration, name, version FROM siamese.model m WHERE fingerprint OPERATOR(pg_catalog.=) $3" \
 	" ORDER BY EXISTS (SELECT FROM named n WHERE n.name OPERATOR(pg_catalog.=) m.name" \
 	" AND n.version OPERATOR(pg_catalog.=) m.version) USING OPERATOR(pg_catalog.>)," \
+	" (calibration IS NOT NULL) USING OPERATOR(pg_catalog.>)," \
 	" (name OPERATOR(pg_catalog.=) (SELECT h.name FROM siamese.model h WHERE h.fingerprint OPERATOR(pg_catalog.=) $3" \
 	" ORDER BY h.created_at USING OPERATOR(pg_catalog.<), h.name USING OPERATOR(pg_catalog.<) LIMIT 1)) USING OPERATOR(pg_catalog.>)," \
 	" promoted_at USING OPERATOR(pg_catalog.>) NULLS LAST," \

@@ -56,8 +56,10 @@ SELECT embed(image, 'hand@1') <-> embed(image, 'hand@1') AS distance FROM pictur
 SELECT siamese.import_model('copy', siamese.export_model('hand@1'));
 SELECT calibration IS NULL AS uncalibrated, fingerprint = (SELECT fingerprint FROM siamese.model WHERE name = 'hand' AND version = 1) AS same
 	FROM siamese.model WHERE name = 'copy';
+SET client_min_messages = warning;
 SELECT siamese.calibrate('hand@1', $$SELECT convert_to(E'P5 3 3 255\n', 'UTF8') || decode(string_agg(lpad(to_hex((label * 37 + place * (label + 3) * 29 + sample * 3) % 256), 2, '0'), '' ORDER BY place), 'hex'),
 	label FROM generate_series(1, 12) label, generate_series(1, 4) sample, generate_series(1, 9) place GROUP BY label, sample$$) AS calibrated \gset
+SET client_min_messages = notice;
 SELECT :'calibrated' AS version, (verify(image, image, :'calibrated')).probability > 0.5 AS same FROM picture;
 
 -- errors name the node
