@@ -215,6 +215,42 @@ same(double x)
 	return x;
 }
 
+static double
+clip6(double x)
+{
+	return fmin(fmax(x, 0), 6);
+}
+
+static double
+hard_swish(double x)
+{
+	return x * fmin(fmax(x / 6 + 0.5, 0), 1);
+}
+
+static double
+leaky(double x)
+{
+	return x < 0 ? 0.2 * x : x;
+}
+
+static double
+elu(double x)
+{
+	return x < 0 ? 0.7 * (exp(x) - 1) : x;
+}
+
+static double
+selu(double x)
+{
+	return 1.05070098 * (x < 0 ? 1.67326324 * (exp(x) - 1) : x);
+}
+
+static double
+hard_sigmoid(double x)
+{
+	return fmin(fmax(0.3 * x + 0.4, 0), 1);
+}
+
 static Map
 activation(Map in, const char *operator, double (*f) (double))
 {
@@ -445,6 +481,8 @@ test_convolutions(void **state)
 		{.maps = 6, .kh = 3, .kw = 2, .stride = 2, .dilation = 1, .groups = 1, .pads = {1, 1, 1, 1}, .bias = false},
 		{.maps = 6, .kh = 3, .kw = 3, .stride = 1, .dilation = 1, .groups = 3, .pads = {1, 1, 1, 1}, .bias = true},
 		{.maps = 3, .kh = 5, .kw = 5, .stride = 1, .dilation = 1, .groups = 3, .pads = {2, 2, 2, 2}, .bias = true},
+		{.maps = 6, .kh = 3, .kw = 3, .stride = 1, .dilation = 2, .groups = 1, .pads = {2, 2, 2, 2}, .bias = true},
+		{.maps = 3, .kh = 3, .kw = 3, .stride = 2, .dilation = 1, .groups = 3, .pads = {0, 1, 1, 0}, .bias = true},
 		{.maps = 40, .kh = 3, .kw = 3, .stride = 1, .dilation = 1, .groups = 1, .pads = {1, 1, 1, 1}, .bias = true}
 	};
 
@@ -499,7 +537,9 @@ test_activations(void **state)
 		double		(*f) (double);
 	}			cases[] = {
 		{"Relu", NULL, 0, NULL, 0, relu}, {"Sigmoid", NULL, 0, NULL, 0, sigmoid}, {"Tanh", NULL, 0, NULL, 0, tanh},
-		{"Identity", NULL, 0, NULL, 0, same}, {"Dropout", NULL, 0, NULL, 0, same}
+		{"LeakyRelu", "alpha", 0.2, NULL, 0, leaky}, {"Elu", "alpha", 0.7, NULL, 0, elu}, {"Selu", NULL, 0, NULL, 0, selu},
+		{"HardSigmoid", "alpha", 0.3, "beta", 0.4, hard_sigmoid}, {"HardSwish", NULL, 0, NULL, 0, hard_swish},
+		{"Clip", "min", 0, "max", 6, clip6}, {"Identity", NULL, 0, NULL, 0, same}, {"Dropout", NULL, 0, NULL, 0, same}
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
@@ -512,6 +552,40 @@ test_activations(void **state)
 		if (cases[i].second != NULL)
 			onnx_real(&attributes, cases[i].second, (float) cases[i].second_number);
 		check(in, each(constant(plain_conv(in, 4, 2, true), '*', 1, 8, false), cases[i].operator, &attributes, cases[i].f));
+	}
+}
+
+/* x * clip(x + 3, 0, 6) / 6 in two orders, and with hard sigmoid. */
+static void
+test_hard_swish(void **state)
+{
+	for (int order = 0; order < 3; order++)
+	{
+		Map			in = start(3, 5, 5);
+		Map			a = constant(plain_conv(in, 4, 2, true), '*', 4, 0, false);
+		Map			b;
+		Map			out;
+		Bytes		attributes = {0};
+
+		if (order == 2)
+		{
+			onnx_real(&attributes, "alpha", 1.0f / 6);
+			b = each(a, "HardSigmoid", &attributes, sigmoid);
+		}
+		else
+		{
+			onnx_real(&attributes, "min", 0);
+			onnx_real(&attributes, "max", 6);
+			b = each(constant(a, '+', 1, 3, false), "Clip", &attributes, clip6);
+		}
+		if (order == 0)
+			b = constant(b, '/', 1, 6, false);
+		out = two(a, b, '*');
+		if (order == 1)
+			out = constant(out, '/', 1, 6, false);
+		for (int i = 0; i < map_count(&out); i++)
+			out.x[i] = (float) hard_swish(a.x[i]);
+		check(in, out);
 	}
 }
 
@@ -713,7 +787,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_convolutions), cmocka_unit_test(test_numbers), cmocka_unit_test(test_activations),
-		cmocka_unit_test(test_graph), cmocka_unit_test(test_dense), cmocka_unit_test(test_shape_chain),
+		cmocka_unit_test(test_hard_swish), cmocka_unit_test(test_graph), cmocka_unit_test(test_dense), cmocka_unit_test(test_shape_chain),
 		cmocka_unit_test(test_lengths), cmocka_unit_test(test_weight_types), cmocka_unit_test(test_reversal),
 		cmocka_unit_test(test_memory)
 	};
