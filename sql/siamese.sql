@@ -745,6 +745,11 @@ COMMENT ON FUNCTION siamese.import_model(text, bytea) IS
 	'makes an exported model the next version of a name and returns name@version; the fingerprint does not change, so embeddings remain valid; an error if any byte of the value was changed';
 REVOKE ALL ON FUNCTION siamese.import_model(text, bytea) FROM PUBLIC;
 
+CREATE FUNCTION siamese.export_onnx(model text) RETURNS bytea LANGUAGE c STABLE STRICT PARALLEL SAFE COST 100000
+	AS 'MODULE_PATHNAME', 'siamese_export_onnx';
+COMMENT ON FUNCTION siamese.export_onnx(text) IS
+	'the network of a model for images ("name" or "name@version") as an ONNX file of opset 17: its input "x" is [batch, channels, height, width] of prepared images, (value / 255 - mean) / deviation, its output "embedding" [batch, dimensions]; the metadata "siamese.input" has the definition''s input; an error for layers that ONNX has no operator for';
+
 CREATE FUNCTION siamese.import_onnx(model text, onnx bytea, definition jsonb DEFAULT '{}') RETURNS text LANGUAGE c VOLATILE STRICT
 	AS 'MODULE_PATHNAME', 'siamese_import_onnx';
 COMMENT ON FUNCTION siamese.import_onnx(text, bytea, jsonb) IS

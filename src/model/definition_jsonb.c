@@ -106,6 +106,16 @@ definition_is_tracker(Jsonb *json)
 	return kind != NULL && kind->type == jbvString && kind->val.string.len == 7 && memcmp(kind->val.string.val, "tracker", 7) == 0;
 }
 
+const NetworkSetting *
+definition_settings(Jsonb *json, int *count)
+{
+	Leaves		leaves = {palloc(64 * sizeof(NetworkSetting)), 0, 64};
+
+	add_container(&leaves, "", &json->root);
+	*count = leaves.count;
+	return leaves.setting;
+}
+
 NetworkDefinition *
 definition_from_jsonb(Jsonb *json)
 {

@@ -16,6 +16,9 @@ extern bool definition_is_tracker(Jsonb *json);
 /* jsonb -> checked definition in the current memory context; raises "invalid network definition". */
 extern NetworkDefinition *definition_from_jsonb(Jsonb *json);
 
+/* Its leaves, in the current memory context, unchecked. */
+extern const NetworkSetting *definition_settings(Jsonb *json, int *count);
+
 /* The definition in the row of siamese.network with that name, in the current memory context; raises if there is none. */
 extern Jsonb *definition_of_network(const char *network);
 

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "common/status.h"
+#include "network/definition.h"
 
 typedef struct OnnxOptions
 {
@@ -49,5 +50,27 @@ typedef struct OnnxNetwork
 extern bool onnx_import(const void *bytes, size_t length, const OnnxOptions *options, const Host *host, OnnxNetwork *network,
 						Status *status);
 extern void onnx_release(const Host *host, OnnxNetwork *network);
+/* What is written: a definition's leaves (network/definition.h) and its weights. */
+typedef struct OnnxDefinition
+{
+	const NetworkSetting *settings;
+	int			count;
+	int			layers;
+	bool		weighted;		/* the join is "weighted_l1": its weights follow those of the layers */
+	int			channels;		/* of the input */
+	int			height;
+	int			width;
+	const float *parameters;	/* as network.h lays them out */
+	size_t		parameter_count;
+	const float *statistics;
+	size_t		statistic_count;
+	const char *preparation;	/* for the file's metadata "siamese.input" */
+} OnnxDefinition;
+
+/*
+ * Writes a file of opset 17, whose input "x" is [batch, channels, height, width] of what a network sees and whose output "embedding"
+ * is [batch, dimensions].  *bytes is for host_release().  False with STATUS_ONNX_UNSUPPORTED for a layer without a counterpart.
+ */
+extern bool onnx_export(const OnnxDefinition *definition, const Host *host, uint8_t **bytes, size_t *length, Status *status);
 
 #endif

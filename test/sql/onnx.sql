@@ -62,6 +62,12 @@ SELECT siamese.calibrate('hand@1', $$SELECT convert_to(E'P5 3 3 255\n', 'UTF8') 
 SET client_min_messages = notice;
 SELECT :'calibrated' AS version, (verify(image, image, :'calibrated')).probability > 0.5 AS same FROM picture;
 
+-- written as a file and read again
+SELECT siamese.import_onnx('again', siamese.export_onnx('hand@1'), '{"preparation": "unit", "metric": "l2"}');
+SELECT l2_distance(embed(image, 'again')::real[]::embedding, embed(image, 'hand@1')::real[]::embedding) < 1e-6 AS equal FROM picture;
+SELECT convert_from(substr(value, position('{"width'::bytea in value)), 'UTF8') FROM siamese.export_onnx('hand@1') value;
+SELECT siamese.export_onnx('nothing');
+
 -- errors name the node
 CREATE FUNCTION refused(value bytea, definition jsonb DEFAULT '{"preparation": "unit", "metric": "l2"}') RETURNS text LANGUAGE plpgsql AS $$
 DECLARE

@@ -1,0 +1,156 @@
+/*
+ * test_onnx_export.c: a network that is written as an ONNX file and read again gives the same embeddings.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "host.h"
+#include "network/network.h"
+#include "network_help.h"
+#include "onnx_help.h"
+
+#define SIDE 12
+#define CHANNELS 3
+#define INPUT (SIDE * SIDE * CHANNELS)
+#define MOST_LEAVES 256
+
+/* The leaves live until the next definition is read, which the import of the file does: so they are copied. */
+static NetworkSetting leaf[MOST_LEAVES];
+static char texts[MOST_LEAVES][2][96];
+
+static int
+copy_leaves(const char *text, int *layers)
+{
+	int			count;
+	const NetworkSetting *from = help_settings(text, &count);
+
+	*layers = 0;
+	assert_true(count <= MOST_LEAVES);
+	for (int i = 0; i < count; i++)
+	{
+		leaf[i] = from[i];
+		snprintf(texts[i][0], 96, "%s", from[i].path);
+		snprintf(texts[i][1], 96, "%s", from[i].text);
+		leaf[i].path = texts[i][0];
+		leaf[i].text = texts[i][1];
+		*layers += strstr(from[i].path, "].type") != NULL;
+	}
+	return count;
+}
+
+static void
+round_trip(const char *layers, const char *join)
+{
+	char		text[4000];
+	OnnxDefinition onnx = {.channels = CHANNELS, .height = SIDE, .width = SIDE, .preparation = "{}", .weighted = strcmp(join, "weighted_l1") == 0};
+	Network    *network;
+	real	   *weights;
+	real		input[INPUT];
+	float		turned[INPUT];
+	real		embedding[256];
+	float	   *result;
+	uint8_t    *bytes;
+	size_t		length;
+	int			values;
+	Status		status;
+	NetworkWorkspace *workspace;
+
+	snprintf(text, sizeof text, "{'input':{'width':%d,'height':%d,'colour':'colour'},'join':'%s','loss':{'type':'triplet'},'layers':[%s]}",
+			 SIDE, SIDE, join, layers);
+	network = help_network(text);
+	weights = calloc(network_weight_count(network), sizeof(real));
+	help_fill(weights, network_weight_count(network), 1);
+	for (size_t i = 0; i < network_weight_count(network); i++)
+		weights[i] = (real) (weights[i] * 0.3 + (i >= network_parameter_count(network) ? 0.5 : 0));	/* variances above 0 */
+	help_fill(input, INPUT, 2);
+	for (int i = 0; i < INPUT; i++)
+		turned[i % CHANNELS * SIDE * SIDE + i / CHANNELS] = (float) input[i];
+	workspace = network_workspace_create(network, 1, false, test_host(), &status);
+	assert_true(network_forward(network, weights, workspace, input, 1, embedding, &status));
+	onnx.count = copy_leaves(text, &onnx.layers);
+	onnx.settings = leaf;
+	onnx.parameters = (const float *) weights;
+	onnx.parameter_count = network_parameter_count(network);
+	onnx.statistics = onnx.parameters + onnx.parameter_count;
+	onnx.statistic_count = network_weight_count(network) - onnx.parameter_count;
+	if (!onnx_export(&onnx, test_host(), &bytes, &length, &status))
+		fail_msg("%s", status.detail);
+	if (onnx_run(bytes, length, &(OnnxOptions) {0}, turned, 1, &result, &values, &status) != OUTCOME_RUN)
+		fail_msg("%s", status.detail);
+	assert_int_equal(values, network_dimensions(network));
+	for (int i = 0; i < values; i++)
+		if (!(fabs(result[i] - embedding[i]) < 1e-4 * (1 + fabs(embedding[i]))))
+			fail_msg("value %d is %g, not %g", i, result[i], (double) embedding[i]);
+	free(result);
+	free(weights);
+	host_release(test_host(), bytes);
+	network_workspace_destroy(workspace);
+	network_destroy(network);
+}
+
+static void
+test_round_trips(void **state)
+{
+	round_trip("{'type':'conv','maps':8,'kernel':3,'padding':1,'bias':false},{'type':'batch_norm'},{'type':'relu','name':'a'},"
+			   "{'type':'conv','maps':8,'kernel':3,'padding':[0,1,2,1],'groups':4},{'type':'clip'},{'type':'add','from':'a'},"
+			   "{'type':'global_mean'},{'type':'conv','maps':8,'kernel':1},{'type':'hard_sigmoid'},{'type':'multiply','from':6},"
+			   "{'type':'max_pool'},{'type':'concat','from':11},{'type':'dense','units':20},{'type':'prelu'},{'type':'l2_norm'}", "cosine");
+	round_trip("{'type':'conv','maps':6,'kernel':[3,2],'stride':2,'dilation':2},{'type':'prelu'},{'type':'mean_pool','size':2,'stride':1},"
+			   "{'type':'flatten'},{'type':'dense','units':12,'bias':false},{'type':'tanh'},{'type':'dropout'},{'type':'dense','units':9},"
+			   "{'type':'leaky_relu','slope':0.3},{'type':'selu'},{'type':'elu','alpha':0.5},{'type':'sigmoid'}", "weighted_l1");
+	round_trip("{'type':'conv','maps':6,'kernel':3,'padding':1},{'type':'instance_norm'},{'type':'hard_swish'},{'type':'max_pool','size':3,'stride':2,"
+			   "'padding':1},{'type':'mean_pool','size':3,'stride':2,'padding':1,'count_padding':true},{'type':'global_max'}", "l2");
+	assert_int_equal(test_host_outstanding(), 0);
+}
+
+/* What ONNX has no operator for, and each allocation that fails. */
+static void
+test_refused(void **state)
+{
+	const char *text = "{'input':{'width':4,'height':4},'layers':[{'type':'conv','maps':2,'kernel':2},{'type':'attention_pool','heads':2}]}";
+	const char *sound = "{'input':{'width':4,'height':4},'layers':[{'type':'conv','maps':2,'kernel':2},{'type':'dense','units':2}]}";
+	static const float weights[200];
+	OnnxDefinition onnx = {.channels = 1, .height = 4, .width = 4, .preparation = "{}", .parameters = weights, .parameter_count = 50,
+	.settings = leaf};
+	uint8_t    *bytes;
+	size_t		length;
+	Status		status;
+	bool		done = false;
+
+	onnx.count = copy_leaves(text, &onnx.layers);
+	assert_false(onnx_export(&onnx, test_host(), &bytes, &length, &status));
+	assert_int_equal(status.code, STATUS_ONNX_UNSUPPORTED);
+	assert_non_null(strstr(status.detail, "attention_pool"));
+	onnx.count = copy_leaves(sound, &onnx.layers);
+	for (long fails = 0; !done; fails++)
+	{
+		Host	   *host = test_host();
+
+		test_host_fail_after(fails);
+		done = onnx_export(&onnx, host, &bytes, &length, &status);
+		if (done)
+			host_release(host, bytes);
+		else
+			assert_int_equal(status.code, STATUS_NO_MEMORY);
+		assert_int_equal(test_host_outstanding(), 0);
+	}
+	onnx.parameter_count = 40;
+	assert_false(onnx_export(&onnx, test_host(), &bytes, &length, &status));
+	assert_int_equal(status.code, STATUS_ARGUMENT);
+	assert_int_equal(test_host_outstanding(), 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_round_trips), cmocka_unit_test(test_refused)};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
