@@ -106,7 +106,7 @@ COMMENT ON OPERATOR @extschema@.|| (@extschema@.embedding, @extschema@.embedding
 
 CREATE FUNCTION @extschema@.distance_support(internal) RETURNS internal
 	AS 'MODULE_PATHNAME', 'siamese_distance_support' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION @extschema@.distance_support(internal) IS 'planner support of distances: their cost by the number of dimensions, and whether the values lie out of line';
+COMMENT ON FUNCTION @extschema@.distance_support(internal) IS 'planner support of distances: their cost by the number of dimensions, and whether the values lie out of line; and for columns of foreign tables what else is STABLE is computed once and sent to the other server';
 CREATE FUNCTION @extschema@.embedding_distance(@extschema@.embedding, @extschema@.embedding) RETURNS double precision
 	AS 'MODULE_PATHNAME', 'siamese_embedding_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5
 	SUPPORT @extschema@.distance_support;
@@ -648,6 +648,11 @@ CREATE FUNCTION @extschema@.same_identity(a @extschema@.embedding, b @extschema@
 COMMENT ON FUNCTION @extschema@.same_identity(@extschema@.embedding, @extschema@.embedding) IS
 	'whether the distance is within the threshold of the embeddings'' model, at which a genuine and an impostor pair were equally likely on its held-out identities; an error for unbound embeddings';
 
+CREATE FUNCTION @extschema@.same_ball(@extschema@.embedding) RETURNS @extschema@.ball LANGUAGE c STABLE STRICT PARALLEL SAFE COST 10
+	AS 'MODULE_PATHNAME', 'siamese_same_ball';
+COMMENT ON FUNCTION @extschema@.same_ball(@extschema@.embedding) IS
+	'the ball of all embeddings that are ~= this one: its radius is the threshold of the model; the planner sends it to other servers, for columns of foreign tables';
+
 CREATE FUNCTION @extschema@.same_selectivity(internal, oid, internal, integer) RETURNS double precision
 	AS 'MODULE_PATHNAME', 'siamese_same_selectivity' LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.same_selectivity(internal, oid, internal, integer) IS 'restriction selectivity of ~=';
@@ -790,6 +795,12 @@ CREATE FUNCTION siamese.index_check(index regclass, heap boolean DEFAULT false, 
 	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'siamese_index_check';
 COMMENT ON FUNCTION siamese.index_check(regclass, boolean) IS
 	'reads a whole siamese index and returns a row for every inconsistency, none if it is sound; heap: also looks up each row of the table; writers wait meanwhile; for the table''s owner and those who may maintain it';
+
+CREATE FUNCTION siamese.nearest(target regclass, destination text, query @extschema@.embedding, k integer, id text DEFAULT NULL)
+	RETURNS TABLE (id text, distance float8, part regclass) LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 10 COST 1000
+	AS 'MODULE_PATHNAME', 'siamese_nearest';
+COMMENT ON FUNCTION siamese.nearest(regclass, text, @extschema@.embedding, integer, text) IS
+	'the k rows of a table whose embedding in the column destination is nearest to the query, nearest first, and the partition that has them; exact as ORDER BY destination <-> query LIMIT k, but all partitions, local or foreign (postgres_fdw with async_capable), are asked at once, each for its own k nearest; id: the column that is returned as text, NULL: the primary key.  Where row security applies, or the caller may not read each partition, the table is asked as a whole';
 
 CREATE FUNCTION @extschema@.distance(reference @extschema@.reference, embedding @extschema@.embedding) RETURNS float8
 	LANGUAGE c STABLE STRICT PARALLEL SAFE COST 30 AS 'MODULE_PATHNAME', 'siamese_distance_reference';

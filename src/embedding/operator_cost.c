@@ -19,6 +19,7 @@
 
 #include "common/compat.h"
 #include "embedding/embedding.h"
+#include "embedding/foreign_query.h"
 
 #define POINTER_WIDTH 18		/* in its row, of a value that lies out of line */
 #define TOAST_WIDTH 2000		/* values of this size go there unless the column says otherwise */
@@ -85,6 +86,8 @@ siamese_distance_support(PG_FUNCTION_ARGS)
 	double		cost;
 	ListCell   *cell;
 
+	if (IsA(request, SupportRequestSimplify))
+		PG_RETURN_POINTER(foreign_query_simplify((SupportRequestSimplify *) request));
 	if (!IsA(request, SupportRequestCost) || request->node == NULL)
 		PG_RETURN_POINTER(NULL);
 	if (IsA(request->node, OpExpr))

@@ -62,6 +62,17 @@ siamese_same(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(embedding_distance(a, b) <= calibration->threshold);
 }
 
+PG_FUNCTION_INFO_V1(siamese_same_ball);
+
+/* All embeddings b with a ~= b. */
+Datum
+siamese_same_ball(PG_FUNCTION_ARGS)
+{
+	Embedding  *a = PG_GETARG_EMBEDDING(0);
+
+	PG_RETURN_POINTER(ball_make(a, common_calibration(a, a)->threshold));
+}
+
 /* The row of verify() for this distance; far is argument n. */
 static Datum
 decide(FunctionCallInfo fcinfo, const ModelCalibration *calibration, double distance, int n)
