@@ -506,6 +506,17 @@ check_index_contents(const char *index, uint64 model, Metric metric, int dimensi
 }
 
 void
+check_index_format(const char *index, int format, int known)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("index \"%s\" has format %d", index, format),
+			 errdetail("This release of siamese reads and writes format %d.", known),
+			 errhint("Please REINDEX it: its rows are not affected.")));
+	pg_unreachable();
+}
+
+void
 check_index_missing(Oid oid)
 {
 	ereport(ERROR,

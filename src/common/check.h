@@ -104,6 +104,7 @@ extern void check_typmod(const char *detail, ...) __attribute__((noreturn, forma
 
 /* Always fail; detail is a full sentence. */
 extern void check_index_corrupted(const char *index, uint32 block, const char *detail) __attribute__((noreturn));
+extern void check_index_format(const char *index, int format, int known) __attribute__((noreturn));
 extern void check_index_missing(Oid oid) __attribute__((noreturn));
 extern void check_index_partitioned(const char *index) __attribute__((noreturn));
 extern void check_index_kind(const char *relation) __attribute__((noreturn));

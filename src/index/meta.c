@@ -40,6 +40,8 @@ index_read_meta(Relation index, IndexMeta *meta)
 
 	*meta = *INDEX_META(BufferGetPage(buffer));
 	UnlockReleaseBuffer(buffer);
+	if (meta->magic != INDEX_MAGIC && meta->magic >= INDEX_MAGIC_OF(0) && meta->magic <= INDEX_MAGIC_OF(9))
+		check_index_format(RelationGetRelationName(index), (int) (meta->magic - INDEX_MAGIC_OF(0)), INDEX_FORMAT);
 	if (meta->magic != INDEX_MAGIC || meta->metric >= METRIC_COUNT || meta->dimensions > LIMIT_DIMENSIONS ||
 		meta->regions > LIMIT_REGIONS || (meta->regions > 0 && meta->dimensions == 0) ||
 		meta->axes > meta->dimensions || (meta->axes > 0 && meta->metric == METRIC_L1) ||

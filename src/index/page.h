@@ -60,7 +60,10 @@ index_page_kind(Page page)
 }
 
 #define INDEX_META_BLOCK 0
-#define INDEX_MAGIC 0x53494134	/* "SIA4" */
+/* "SIA" and a digit, the version of the format: whoever changes what pages hold takes the next one. */
+#define INDEX_FORMAT 4
+#define INDEX_MAGIC_OF(format) (0x53494130 + (format))
+#define INDEX_MAGIC INDEX_MAGIC_OF(INDEX_FORMAT)
 #define INDEX_RECALL_STEPS 32
 
 typedef struct IndexMeta

@@ -123,6 +123,24 @@ cmp_ok($node->safe_psql('postgres', "SELECT pg_relation_size('emptied_index')"),
 $node->safe_psql('postgres', 'REINDEX INDEX pointer_index');
 is($node->safe_psql('postgres', "SELECT count(*) FROM siamese.index_check('pointer_index', true)"), '0', 'REINDEX repairs');
 
+# An index that another release has written is no damage: every use of it says what to do.
+my $path = $node->data_dir . '/' . $node->safe_psql('postgres', "CREATE TABLE older AS SELECT * FROM original; CREATE INDEX older_index ON older USING siamese (e);
+	SELECT pg_relation_filepath('older_index')");
+$node->stop;
+open my $older, '+<:raw', $path or die "$path: $!";
+seek $older, $header, 0;
+print $older '3';
+close $older;
+$node->start;
+for my $use ("SELECT id FROM older ORDER BY e <-> (SELECT e FROM original WHERE id = 1) LIMIT 1", "INSERT INTO older SELECT id, e FROM original WHERE id = 1",
+	"VACUUM (INDEX_CLEANUP on) older", "SELECT * FROM siamese.index_check('older_index')", "SELECT * FROM siamese.index_stats('older_index')")
+{
+	my ($status, $out, $err) = $node->psql('postgres', "\\set VERBOSITY verbose\nSET enable_seqscan = off;\n$use");
+	like($err, qr/55000: .*index "older_index" has format 3.*format 4.*Please REINDEX it/s, "an older format: $use");
+}
+$node->safe_psql('postgres', 'REINDEX INDEX older_index');
+is($node->safe_psql('postgres', "SELECT count(*) FROM siamese.index_check('older_index', true)"), '0', 'REINDEX makes it anew');
+
 my ($status, $out, $err) = $node->psql('postgres', "SELECT * FROM siamese.index_check('original')");
 like($err, qr/"original" is not a siamese index/, 'a table is no index');
 $node->stop;
