@@ -11,6 +11,7 @@
 #   make check-sanitize-server   test/sql, and mutated values of the formats, on a server with the sanitizers
 #   make check-neon          the pure rooms' unit tests for 64-bit ARM, with a cross compiler and qemu
 #   make shell               psql on a throw-away server with the extension
+#   make models              trains the pretrained models anew, minutes each; MODELS="pens" takes a few
 #   make reference           writes sql/REFERENCE.md from the comments in the catalog
 #   make packages            installs the Debian packages that are missing; the goals above from "make check" on do this first
 #   make help                this
@@ -21,7 +22,7 @@
 # CONF='debug_discard_caches = 1' adds a line to the configuration of check-regress, check-valgrind and check-sanitize-server; it takes a
 # server with assertions, which PG_CONFIG names.  V=1 shows the commands.
 
-STAGED := $(filter check check-% demo bench bench-% lint shell reference,$(MAKECMDGOALS))
+STAGED := $(filter check check-% demo bench bench-% lint shell reference models,$(MAKECMDGOALS))
 
 ifneq ($(STAGED),)
 
@@ -45,7 +46,7 @@ else
 
 MODULE_big = siamese
 EXTENSION = siamese
-DATA = $(filter-out $(DATA_built),$(wildcard sql/siamese--*.sql))
+DATA = $(filter-out $(DATA_built),$(wildcard sql/siamese--*.sql)) $(sort $(wildcard sql/model/*.model))
 DATA_built = sql/siamese--1.0.sql
 
 # The pure rooms know no server; the tests of test/unit and test/fuzz are linked with them alone.
@@ -98,7 +99,7 @@ endif
 .DEFAULT_GOAL = all
 .PHONY: help packages run-check run-check-changed run-check-unit run-check-fuzz run-check-regress run-check-isolation run-check-tap run-check-sanitize
 .PHONY: run-check-neon run-check-valgrind run-check-valgrind-short run-check-sanitize-server
-.PHONY: run-lint run-demo run-bench run-shell run-reference
+.PHONY: run-lint run-demo run-bench run-shell run-reference run-models
 .DELETE_ON_ERROR:
 
 packages:
@@ -109,7 +110,7 @@ help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
 # "-- include FILE" stands for the file: the definitions of the built-in networks are files of their own.
-$(DATA_built): sql/siamese.sql $(wildcard sql/network/*.json)
+$(DATA_built): sql/siamese.sql sql/model/cards.sql $(wildcard sql/network/*.json)
 	awk '/^-- include / { file = "sql/" $$3; while ((getline line < file) > 0) print line; next } { print }' $< > $@
 
 $(OBJS): $(MAKEFILE_LIST)
@@ -227,6 +228,9 @@ run-demo: all
 run-shell: all
 	@test/with-server --shell psql
 
+run-models: all
+	@test/with-server sql/model/make-models $(MODELS)
+
 run-reference: all
 	@test/with-server psql -XAtqf test/reference.sql > sql/REFERENCE.md.new && mv sql/REFERENCE.md.new sql/REFERENCE.md
 
@@ -252,7 +256,7 @@ run-bench-instructions: build/network_speed
 	test/bench/network instructions > test/bench/instructions.md.new && mv test/bench/instructions.md.new test/bench/instructions.md
 
 # A benchmark is a program in test/bench; it finds a running server with the extension's files.
-BENCHES = matrix network memory omniglot cedar presets calibration svc2004 synthetic references patches index planner mot15
+BENCHES = matrix network memory models omniglot cedar presets calibration svc2004 synthetic references patches index planner mot15
 run-bench: $(BENCHES:%=run-bench-%)
 	@$(if $(BENCHES),,echo "There are no benchmarks in the list BENCHES of the Makefile.")
 

@@ -614,6 +614,28 @@ COMMENT ON FUNCTION siamese.drop_model(text) IS
 	'removes all versions of a model of your own ("name"), or one of them ("name@version"), and returns how many; embeddings are kept, but have no threshold any more after the last version with their fingerprint was removed';
 REVOKE ALL ON FUNCTION siamese.drop_model(text) FROM PUBLIC;
 
+CREATE TABLE siamese.pretrained (
+	name text PRIMARY KEY,
+	fingerprint text NOT NULL CHECK (fingerprint OPERATOR(pg_catalog.~) '^[0-9a-f]{16}$'),
+	network text NOT NULL,
+	purpose text NOT NULL,
+	trained_on text NOT NULL,
+	not_for text NOT NULL,
+	errors text NOT NULL
+);
+COMMENT ON TABLE siamese.pretrained IS 'the models that are installed with the extension, for siamese.install_model(): what for, trained on what, not for what, and their error rates on people or characters that they never saw';
+GRANT SELECT ON siamese.pretrained TO PUBLIC;
+-- Its rows are the extension's, of whatever release: none is dumped.
+SELECT pg_catalog.pg_extension_config_dump('siamese.pretrained', 'WHERE false');
+INSERT INTO siamese.pretrained VALUES
+-- include model/cards.sql
+;
+CREATE FUNCTION siamese.install_model(model text) RETURNS text LANGUAGE c VOLATILE STRICT
+	AS 'MODULE_PATHNAME', 'siamese_install_model';
+COMMENT ON FUNCTION siamese.install_model(text) IS
+	'makes a pretrained model (siamese.pretrained lists them), which is installed beside the extension''s script, the next version of its name, and returns name@version; does nothing if it is there already.  It embeds and verifies at once; siamese.calibrate() fits it to your own people, and "start" among the options of siamese.train() begins from its weights';
+REVOKE ALL ON FUNCTION siamese.install_model(text) FROM PUBLIC;
+
 CREATE FUNCTION siamese.rename_model(model text, name text) RETURNS void LANGUAGE c VOLATILE STRICT
 	AS 'MODULE_PATHNAME', 'siamese_rename_model';
 COMMENT ON FUNCTION siamese.rename_model(text, text) IS

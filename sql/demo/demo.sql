@@ -11,9 +11,17 @@ INSERT INTO specimen (person, sample, genuine, image, pen)
 SELECT count(DISTINCT person) AS people, count(*) FILTER (WHERE genuine) AS genuine, count(*) FILTER (WHERE NOT genuine) AS forged,
 	pg_size_pretty(sum(length(image))) AS images FROM specimen;
 
-\echo '2. CALL siamese.train(...): learn from the first 60; each epoch is measured on some of them that are held out.'
+\echo '2. The first minute: a pretrained model is installed with the extension.  Before any training it says who is who among the 20.'
+SELECT siamese.install_model('signatures');
+SELECT round(100 * avg((who.person = q.person)::int), 1) AS "the nearest of 199 other signatures is of the same person, %"
+	FROM specimen q, LATERAL (SELECT s.person FROM specimen s WHERE s.person > 60 AND s.genuine AND s.id <> q.id
+		ORDER BY embed(s.image, 'signatures') <-> (SELECT embed(q.image, 'signatures')) LIMIT 1) who
+	WHERE q.person > 60 AND q.genuine AND q.sample = 1;
+
+\echo '   CALL siamese.train(...): learn from your own people, the first 60; each epoch is measured on some of them that are held out.'
 SET maintenance_work_mem = '1GB';
-CALL siamese.train('signatures', 'SELECT image, person, genuine FROM specimen WHERE person <= 60', network => 'signature', epochs => 12);
+CALL siamese.train('signatures', 'SELECT image, person, genuine FROM specimen WHERE person <= 60', network => 'signature', epochs => 12,
+	options => '{"start": "signatures"}');
 
 \echo
 \echo '3. Every signature gets its fingerprint, and the fingerprints an exact index.'

@@ -23,6 +23,7 @@
 #include "common/spi.h"
 #include "model/definition_jsonb.h"
 #include "model/exported.h"
+#include "model/import.h"
 #include "model/names.h"
 #include "model/new_version.h"
 #include "model/promote.h"
@@ -252,13 +253,9 @@ read_exported(Imported *imported, const char *from, size_t length)
 		check_tracker(imported);
 }
 
-PG_FUNCTION_INFO_V1(siamese_import_model);
-
-Datum
-siamese_import_model(PG_FUNCTION_ARGS)
+char *
+model_import(const char *function, const char *name, const char *exported, size_t length)
 {
-	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	bytea	   *exported = PG_GETARG_BYTEA_PP(1);
 	Imported	imported = {0};
 	ModelCaller caller;
 	char	   *owner;
@@ -267,9 +264,9 @@ siamese_import_model(PG_FUNCTION_ARGS)
 	MemoryContext context = CurrentMemoryContext;
 	PromotionResult promotion;
 
-	check_may_write("siamese.import_model()");
+	check_may_write(function);
 	model_plain_name(name);
-	read_exported(&imported, VARDATA_ANY(exported), VARSIZE_ANY_EXHDR(exported));
+	read_exported(&imported, exported, length);
 	model_lock_name(name, false);
 	SPI_connect();
 	owner = model_check_owner(name);
@@ -288,6 +285,18 @@ siamese_import_model(PG_FUNCTION_ARGS)
 	SPI_finish();
 	model_report_promotion(name, version, &promotion);
 	host_release(host_server(), imported.weights);
+	return psprintf("%s@%d", name, version);
+}
+
+PG_FUNCTION_INFO_V1(siamese_import_model);
+
+Datum
+siamese_import_model(PG_FUNCTION_ARGS)
+{
+	bytea	   *exported = PG_GETARG_BYTEA_PP(1);
+	char	   *made = model_import("siamese.import_model()", text_to_cstring(PG_GETARG_TEXT_PP(0)), VARDATA_ANY(exported),
+									VARSIZE_ANY_EXHDR(exported));
+
 	PG_FREE_IF_COPY(exported, 1);
-	PG_RETURN_TEXT_P(cstring_to_text(psprintf("%s@%d", name, version)));
+	PG_RETURN_TEXT_P(cstring_to_text(made));
 }
