@@ -106,6 +106,18 @@ calculate(OnnxBytes operator, double a, double b)
 	return 1 / a;				/* Reciprocal */
 }
 
+/* The next place of an array, the last dimension first; from the last one to the first. */
+static void
+next_index(int rank, const int64_t *dim, size_t *index)
+{
+	for (int k = rank - 1; k >= 0; k--)
+	{
+		if (++index[k] < (size_t) dim[k])
+			break;
+		index[k] = 0;
+	}
+}
+
 /* Where the value at index of an output with these dimensions stands in an input that is broadcast to it. */
 static size_t
 broadcast_place(const OnnxConstant *constant, int rank, const size_t *index)
@@ -168,12 +180,7 @@ fold_arithmetic(FoldPass *pass)
 			pass->output->whole[i] = fold_whole_of(result);
 		else
 			pass->output->real[i] = (float) result;
-		for (int k = rank - 1; k >= 0; k--)
-		{
-			if (++index[k] < (size_t) dim[k])
-				break;
-			index[k] = 0;
-		}
+		next_index(rank, dim, index);
 	}
 	return true;
 }
@@ -196,12 +203,7 @@ fold_expand(FoldPass *pass)
 	for (size_t i = 0; i < pass->output->count; i++)
 	{
 		fold_put(pass->output, i, from, broadcast_place(from, rank, index));
-		for (int k = rank - 1; k >= 0; k--)
-		{
-			if (++index[k] < (size_t) dim[k])
-				break;
-			index[k] = 0;
-		}
+		next_index(rank, dim, index);
 	}
 	return true;
 }

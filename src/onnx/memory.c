@@ -84,30 +84,38 @@ name_node(const OnnxNode *node, char *text, size_t size)
 		snprintf(text, size, "Node %d (%s)", node->number, onnx_name(node->operator, operator));
 }
 
-bool
-node_unsupported(Onnx *onnx, const OnnxNode *node, const char *hint, const char *format, ...)
+static void node_error(Onnx *onnx, const OnnxNode *node, StatusCode code, const char *hint, const char *format, va_list arguments)
+	__attribute__((format(printf, 5, 0)));
+
+static void
+node_error(Onnx *onnx, const OnnxNode *node, StatusCode code, const char *hint, const char *format, va_list arguments)
 {
 	char		where[2 * ONNX_NAME + 32];
 	char		sentence[STATUS_TEXT];
-	va_list		arguments;
 
 	name_node(node, where, sizeof where);
-	va_start(arguments, format);
 	vsnprintf(sentence, sizeof sentence, format, arguments);
+	status_set(onnx->status, code, hint, "%s: %s", where, sentence);
+}
+
+bool
+node_unsupported(Onnx *onnx, const OnnxNode *node, const char *hint, const char *format, ...)
+{
+	va_list		arguments;
+
+	va_start(arguments, format);
+	node_error(onnx, node, STATUS_ONNX_UNSUPPORTED, hint, format, arguments);
 	va_end(arguments);
-	return status_set(onnx->status, STATUS_ONNX_UNSUPPORTED, hint, "%s: %s", where, sentence);
+	return false;
 }
 
 bool
 node_broken(Onnx *onnx, const OnnxNode *node, const char *format, ...)
 {
-	char		where[2 * ONNX_NAME + 32];
-	char		sentence[STATUS_TEXT];
 	va_list		arguments;
 
-	name_node(node, where, sizeof where);
 	va_start(arguments, format);
-	vsnprintf(sentence, sizeof sentence, format, arguments);
+	node_error(onnx, node, STATUS_ONNX_FORMAT, NULL, format, arguments);
 	va_end(arguments);
-	return status_set(onnx->status, STATUS_ONNX_FORMAT, NULL, "%s: %s", where, sentence);
+	return false;
 }
