@@ -113,17 +113,13 @@ begun_model(const ColumnMigration *migration)
 	Oid			types[2] = {OIDOID, TEXTOID};
 	Datum		values[2] = {ObjectIdGetDatum(migration->table), CStringGetTextDatum(migration->trigger)};
 	bool		isnull;
-	char	   *argument;
 
 	if (spi_execute("SELECT t.tgargs FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid OPERATOR(pg_catalog.=) t.tgfoid"
 					" WHERE t.tgrelid OPERATOR(pg_catalog.=) $1 AND t.tgname OPERATOR(pg_catalog.=) $2"
 					" AND p.prosrc OPERATOR(pg_catalog.=) 'siamese_embed_on_write'"
 					" AND t.tgnargs OPERATOR(pg_catalog.=) 3", 2, types, values, SPI_OK_SELECT) == 0)
 		return NULL;
-	argument = VARDATA_ANY(DatumGetByteaPP(spi_datum(1, &isnull)));
-	for (int i = 0; i < 2; i++)
-		argument += strlen(argument) + 1;
-	return pstrdup(argument);
+	return pstrdup(model_trigger_argument(DatumGetByteaPP(spi_datum(1, &isnull)), 2));
 }
 
 static void
@@ -293,15 +289,15 @@ move_triggers(const ColumnMigration *migration)
 	{
 		bool		isnull;
 		const char *argument[3];
+		bytea	   *arguments = DatumGetByteaPP(SPI_getbinval(rows->vals[i], rows->tupdesc, 2, &isnull));
 		char		plain[LIMIT_MODEL_NAME + 1];
 		int			version;
 		char	   *definition = SPI_getvalue(rows->vals[i], rows->tupdesc, 1);
 		char	   *trigger = SPI_getvalue(rows->vals[i], rows->tupdesc, 4);
 		char	   *call = NULL;
 
-		argument[0] = VARDATA_ANY(DatumGetByteaPP(SPI_getbinval(rows->vals[i], rows->tupdesc, 2, &isnull)));
-		argument[1] = argument[0] + strlen(argument[0]) + 1;
-		argument[2] = argument[1] + strlen(argument[1]) + 1;
+		for (int k = 0; k < 3; k++)
+			argument[k] = model_trigger_argument(arguments, k);
 		if (strcmp(argument[1], migration->destination) != 0 || !model_try_parse_name(argument[2], plain, &version) || version == 0)
 			continue;
 		for (char *next = strstr(definition, " EXECUTE FUNCTION "); next != NULL; next = strstr(next + 1, " EXECUTE FUNCTION "))

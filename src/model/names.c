@@ -107,3 +107,13 @@ model_lock_promotion(const char *name)
 
 	LockAcquire(&tag, ExclusiveLock, false, false);
 }
+
+const char *
+model_trigger_argument(bytea *arguments, int n)
+{
+	const char *argument = VARDATA_ANY(arguments);
+
+	for (int i = 0; i < n; i++)
+		argument += strlen(argument) + 1;
+	return argument;
+}

@@ -15,6 +15,9 @@ extern bool model_try_parse_name(const char *name, char *plain, int *version);
 /* Raises unless it is a name without a version, as new versions are made under. */
 extern void model_plain_name(const char *name);
 
+/* Argument n, from 0, of a trigger that has so many, as pg_trigger.tgargs holds them: one after the other, each with its end. */
+extern const char *model_trigger_argument(bytea *arguments, int n);
+
 /*
  * The row that a name means, as the end of a query: $1 the plain name (text), $2 the version (integer), 0: the one that was
  * promoted last.

@@ -59,15 +59,12 @@ add_indexes(StringInfo list, int *count, const char *fingerprint)
 static bool
 names_model(bytea *arguments, int count, const char *name)
 {
-	const char *argument = VARDATA_ANY(arguments);
+	const char *argument = setting_model != NULL ? setting_model : "";
 	char		plain[LIMIT_MODEL_NAME + 1];
 	int			version;
 
-	if (count < 3)
-		argument = setting_model != NULL ? setting_model : "";
-	else
-		for (int i = 0; i < 2; i++)
-			argument += strlen(argument) + 1;
+	if (count >= 3)
+		argument = model_trigger_argument(arguments, 2);
 	return model_try_parse_name(argument, plain, &version) && version == 0 && strcmp(plain, name) == 0;
 }
 
