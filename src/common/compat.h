@@ -1,7 +1,7 @@
 /*
  * compat.h: every test of PG_VERSION_NUM.  PostgreSQL 15 to 18.
  *
- * Every file with functions for SQL includes it, after postgres.h.
+ * Every file with functions for SQL, or with the VARATT macros, includes it, after postgres.h.
  */
 #ifndef SIAMESE_COMPAT_H
 #define SIAMESE_COMPAT_H

@@ -9,6 +9,7 @@
 #include <math.h>
 
 #include "common/check.h"
+#include "common/compat.h"
 #include "common/host.h"
 #include "embedding/reference.h"
 

@@ -13,6 +13,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
+#include "common/compat.h"
 #include "distance/distance.h"
 #include "index/build.h"
 #include "index/select_float.h"

@@ -31,6 +31,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "common/compat.h"
 #include "index/build.h"
 
 #define KEY_SHARED UINT64CONST(0x51A5000000000001)

@@ -9,6 +9,7 @@
 #include "utils/memutils.h"
 
 #include "common/check.h"
+#include "common/compat.h"
 #include "common/host.h"
 #include "index/build.h"
 #include "matrix/matrix.h"

@@ -11,6 +11,7 @@
 
 #include "common/bytea.h"
 #include "common/check.h"
+#include "common/compat.h"
 #include "common/host.h"
 #include "common/settings.h"
 #include "image/image.h"

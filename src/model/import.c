@@ -18,6 +18,7 @@
 #include "utils/numeric.h"
 
 #include "common/check.h"
+#include "common/compat.h"
 #include "common/host.h"
 #include "common/limits.h"
 #include "common/spi.h"

@@ -6,6 +6,7 @@
 #include "fmgr.h"
 
 #include "common/check.h"
+#include "common/compat.h"
 #include "common/host.h"
 #include "common/settings.h"
 #include "image/image.h"

@@ -9,6 +9,7 @@
 #include "storage/lock.h"
 #include "utils/lsyscache.h"
 
+#include "common/compat.h"
 #include "common/limits.h"
 #include "model/names.h"
 

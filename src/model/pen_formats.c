@@ -8,6 +8,7 @@
 #include "utils/array.h"
 
 #include "common/check.h"
+#include "common/compat.h"
 #include "common/host.h"
 #include "pen/pen.h"
 

@@ -27,6 +27,7 @@
 #include "utils/syscache.h"
 
 #include "common/check.h"
+#include "common/compat.h"
 #include "common/limits.h"
 #include "common/settings.h"
 #include "model/names.h"

@@ -10,6 +10,7 @@
 #include "utils/lsyscache.h"
 
 #include "common/check.h"
+#include "common/compat.h"
 #include "common/host.h"
 #include "common/settings.h"
 #include "image/image.h"

@@ -12,6 +12,7 @@
 #include "utils/numeric.h"
 
 #include "common/check.h"
+#include "common/compat.h"
 #include "common/limits.h"
 #include "embedding/reference.h"
 #include "model/stored_calibration.h"

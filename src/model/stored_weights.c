@@ -15,6 +15,7 @@
 #include "utils/builtins.h"
 
 #include "common/check.h"
+#include "common/compat.h"
 #include "common/limits.h"
 #include "common/spi.h"
 #include "model/rights.h"

@@ -14,6 +14,7 @@
 #include "utils/builtins.h"
 
 #include "common/check.h"
+#include "common/compat.h"
 #include "common/spi.h"
 #include "model/rights.h"
 #include "model/stored_weights.h"

@@ -12,6 +12,7 @@
 #include "utils/builtins.h"
 
 #include "common/check.h"
+#include "common/compat.h"
 #include "common/settings.h"
 #include "model/embed.h"
 #include "model/model.h"
