@@ -256,7 +256,7 @@ run-bench-instructions: build/network_speed
 	test/bench/network instructions > test/bench/instructions.md.new && mv test/bench/instructions.md.new test/bench/instructions.md
 
 # A benchmark is a program in test/bench; it finds a running server with the extension's files.
-BENCHES = matrix network memory models omniglot cedar presets calibration svc2004 synthetic references patches index planner mot15
+BENCHES = matrix network memory models omniglot cedar presets calibration svc2004 synthetic references patches photographs index planner mot15
 run-bench: $(BENCHES:%=run-bench-%)
 	@$(if $(BENCHES),,echo "There are no benchmarks in the list BENCHES of the Makefile.")
 
