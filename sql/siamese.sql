@@ -332,7 +332,7 @@ CREATE TYPE @extschema@.reference (
 	ALIGNMENT = double,
 	STORAGE = main
 );
-COMMENT ON TYPE @extschema@.reference IS 'a person, known by several embeddings: mean and spread of each component over the last ones: (6/6,[0.1,...]@cosine:0123456789abcdef,[0.2,...]), and, if it was made of a pen''s trajectories, the last of them for elastic matching: (...,{hexadecimal,...})';
+COMMENT ON TYPE @extschema@.reference IS 'a person, known by several embeddings: mean and spread of each component over the last ones: (6/6,[0.1,...]@cosine:0123456789abcdef,[0.2,...]), and, if it was made of samples, the last of them for elastic matching: (...,{hexadecimal,...}) of a pen''s trajectories, (...,picture{hexadecimal,...}) of pictures of ink';
 CREATE FUNCTION @extschema@.reference_add(internal, @extschema@.embedding) RETURNS internal
 	AS 'MODULE_PATHNAME', 'siamese_reference_add' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.reference_add(internal, @extschema@.embedding) IS 'transition of reference(embedding)';
@@ -843,7 +843,7 @@ CREATE FUNCTION @extschema@.verify(reference @extschema@.reference, image bytea,
 	OUT answer text, OUT probability float8, OUT distance float8, OUT accept float8, OUT reject float8)
 	LANGUAGE c STABLE PARALLEL SAFE COST 20000 AS 'MODULE_PATHNAME', 'siamese_verify_reference_image';
 COMMENT ON FUNCTION @extschema@.verify(@extschema@.reference, bytea, float8, float8) IS
-	'the row of verify(reference, embedding, far, frr) for an image, which is embedded with the model of the reference';
+	'the row of verify(reference, embedding, far, frr) for an image, which is embedded with the model of the reference.  Where the reference keeps images (reference(image, model)) the distance is fused with elastic matching, as for pens: each place of one picture is compared with those near by of the other (Keysers et al. 2007, section 3.4) by histograms of the directions of their edges (Dalal, Triggs 2005)';
 CREATE FUNCTION @extschema@.reference_add(internal, bytea, text) RETURNS internal
 	AS 'MODULE_PATHNAME', 'siamese_reference_add_image' LANGUAGE C STABLE PARALLEL SAFE COST 20000;
 COMMENT ON FUNCTION @extschema@.reference_add(internal, bytea, text) IS 'transition of reference(image, model)';
@@ -853,14 +853,14 @@ COMMENT ON FUNCTION @extschema@.reference_add(internal, bytea, text, integer) IS
 CREATE AGGREGATE @extschema@.reference(bytea, text) (
 	SFUNC = @extschema@.reference_add, STYPE = internal, FINALFUNC = @extschema@.reference_final, PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE @extschema@.reference(bytea, text) IS 'a person from images, embedded with the model ("name", "name@version", NULL: the setting siamese.model); the last 6 in the order of the input count, so ORDER BY when they were made';
+COMMENT ON AGGREGATE @extschema@.reference(bytea, text) IS 'a person from images, embedded with the model ("name", "name@version", NULL: the setting siamese.model); the last 6 in the order of the input count, so ORDER BY when they were made.  If the model is for ink and was calibrated with forgeries it also keeps these images, as the model sees them, for elastic matching: about 5 kB each';
 CREATE AGGREGATE @extschema@.reference(bytea, text, integer) (
 	SFUNC = @extschema@.reference_add, STYPE = internal, FINALFUNC = @extschema@.reference_final, PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE @extschema@.reference(bytea, text, integer) IS 'the same with the last so many, 1 to 1000';
+COMMENT ON AGGREGATE @extschema@.reference(bytea, text, integer) IS 'the same with the last so many, 1 to 1000, of which the last 6 images are kept';
 CREATE FUNCTION @extschema@.reference_update(reference @extschema@.reference, image bytea) RETURNS @extschema@.reference
 	AS 'MODULE_PATHNAME', 'siamese_reference_update_image' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 20000;
-COMMENT ON FUNCTION @extschema@.reference_update(@extschema@.reference, bytea) IS 'the reference with one more image, embedded with its model';
+COMMENT ON FUNCTION @extschema@.reference_update(@extschema@.reference, bytea) IS 'the reference with one more image, embedded with its model; of the images that it keeps the oldest ends';
 
 CREATE FUNCTION @extschema@.distance(reference @extschema@.reference, pen anyarray) RETURNS float8
 	LANGUAGE c STABLE STRICT PARALLEL SAFE COST 6000 AS 'MODULE_PATHNAME', 'siamese_distance_reference_pen';

@@ -38,19 +38,19 @@ SELECT s.person, s.sample, round((s.fingerprint <-> q.fingerprint)::numeric, 3) 
 	WHERE s.genuine AND s.person > 60 AND s.id <> q.id
 	ORDER BY s.fingerprint <-> q.fingerprint LIMIT 6;
 
-\echo '5. Is it the same person?  Five signatures of each are on file, as one reference; what is said of two others?'
+\echo '5. Is it the same person?  Five signatures of each are on file, as one reference; embedding and elastic matching decide.  What is said of two others?'
 \echo '   probability: that it is genuine, if half of what is shown is.  distance: in the usual spreads of that person;'
 \echo '   up to accept it counts as genuine, beyond reject as forged.'
-CREATE TABLE card AS SELECT person, reference(fingerprint ORDER BY sample) AS signature FROM specimen WHERE person > 60 AND genuine AND sample <= 5 GROUP BY person;
+CREATE TABLE card AS SELECT person, reference(image, 'signatures' ORDER BY sample) AS signature FROM specimen WHERE person > 60 AND genuine AND sample <= 5 GROUP BY person;
 SELECT CASE WHEN s.genuine THEN 'genuine' ELSE 'forged' END AS truth, v.answer, round(v.probability::numeric, 3) AS probability,
 	round(v.distance::numeric, 2) AS distance, round(v.accept::numeric, 2) AS accept, round(v.reject::numeric, 2) AS reject
-	FROM card c JOIN specimen s USING (person), verify(c.signature, s.fingerprint) v
+	FROM card c JOIN specimen s USING (person), verify(c.signature, s.image) v
 	WHERE person = 67 AND sample = 6 ORDER BY s.genuine DESC;
 
 \echo '6. How often is each right, of the 20 people that it never saw?'
 CREATE VIEW decision AS
 	SELECT CASE WHEN c.person <> s.person THEN 'a stranger''s' WHEN s.genuine THEN 'genuine' ELSE 'forged' END AS truth, c.person, v.answer
-	FROM card c JOIN specimen s ON s.person > 60 AND s.sample > 5 AND (s.person = c.person OR s.genuine), verify(c.signature, s.fingerprint) v;
+	FROM card c JOIN specimen s ON s.person > 60 AND s.sample > 5 AND (s.person = c.person OR s.genuine), verify(c.signature, s.image) v;
 SELECT truth, count(*) AS signatures, round(100 * avg((answer = 'genuine')::int), 1) AS "genuine %", round(100 * avg((answer = 'forged')::int), 1) AS "forged %",
 	round(100 * avg((answer = CASE truth WHEN 'genuine' THEN 'genuine' ELSE 'forged' END)::int), 1) AS "right %"
 	FROM decision GROUP BY truth ORDER BY truth DESC;

@@ -277,7 +277,7 @@ siamese_reference_update(PG_FUNCTION_ARGS)
 	Reference  *old = PG_GETARG_REFERENCE(0);
 	Reference  *updated = reference_updated(old, PG_GETARG_EMBEDDING(1));
 
-	if (reference_sequences(old) > 0)
+	if (reference_specimens(old) > 0)
 		check_raise_needs_trajectory();
 	PG_RETURN_POINTER(updated);
 }

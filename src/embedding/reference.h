@@ -9,8 +9,8 @@
  * variance that people have in general (of a model: on its held-out identities), which counts like REFERENCE_SHRINKAGE
  * further signatures.
  *
- * One that was made of a pen's trajectories also keeps the last of them, for elastic matching: what the embedding does not tell
- * apart, a comparison point by point often does.
+ * One that was made of a pen's trajectories, or of pictures of ink whose model has learned what forgeries look like, also keeps the last of
+ * them as specimens, for elastic matching: what the embedding does not tell apart, a comparison point by point often does.
  */
 #ifndef SIAMESE_REFERENCE_H
 #define SIAMESE_REFERENCE_H
@@ -20,7 +20,7 @@
 #include "fmgr.h"
 
 #include "embedding/embedding.h"
-#include "pen/elastic.h"
+#include "embedding/specimen.h"
 
 #define REFERENCE_VERSION 1
 #define REFERENCE_WINDOW 6		/* the last so many embeddings count, unless told otherwise */
@@ -38,7 +38,7 @@ typedef struct Reference
 	uint16		count;			/* of embeddings that it stands for: 1 .. window */
 	uint16		window;			/* 1 .. REFERENCE_LARGEST_WINDOW */
 	float		x[FLEXIBLE_ARRAY_MEMBER];	/* mean [dimensions], then variance [dimensions]: mean squares, not corrected; then
-										 * sequences, if there are any (reference_sequences.c) */
+										 * specimens, if there are any (reference_specimens.c) */
 } Reference;
 
 #define REFERENCE_SIZE(dimensions) (offsetof(Reference, x) + 2 * sizeof(float) * (Size) (dimensions))
@@ -86,21 +86,21 @@ extern void reference_deviations(const Reference *reference, const float *point,
 typedef struct ReferenceState ReferenceState;
 
 /*
- * One more embedding, in the context of the aggregate; state NULL: the first one.  sequence: that of the same trajectory, copied; NULL for
- * all or for none.  Raises if embeddings or windows do not go together.  siamese_reference_final() makes the reference.
+ * One more embedding, in the context of the aggregate; state NULL: the first one.  specimen: that of the same sample, copied; NULL for
+ * one: the reference will have none.  Raises if embeddings or windows do not go together.  siamese_reference_final() makes the reference.
  */
 extern ReferenceState *reference_state_add(ReferenceState *state, MemoryContext context, const Embedding *embedding,
-										   const ElasticSequence *sequence, int window);
+										   const Specimen *specimen, int window);
 
 /* Argument n, the default where it is absent or NULL; raises if it is out of range. */
 extern int	reference_window_argument(FunctionCallInfo fcinfo, int n);
 
-/* The reference with one more embedding, without its sequences.  Raises unless they are comparable. */
+/* The reference with one more embedding, without its specimens.  Raises unless they are comparable. */
 extern Reference *reference_updated(const Reference *old, const Embedding *embedding);
 
-/* ---- sequences (reference_sequences.c) ----------------------------------------------------------------------------- */
+/* ---- specimens (reference_specimens.c) ----------------------------------------------------------------------------- */
 
-#define REFERENCE_SEQUENCES 6	/* the last so many of the signatures that count */
+#define REFERENCE_SPECIMENS 6	/* the last so many of the samples that count */
 
 /*
  * A person's own mean distance is read together with what is usual, which counts like so many pairs.  Chosen on SVC2004 (0, 1, 3, 10).
@@ -108,27 +108,23 @@ extern Reference *reference_updated(const Reference *old, const Embedding *embed
 #define REFERENCE_OWN_SHRINKAGE 1.0
 #define REFERENCE_LEAST_OWN 1e-6
 
-/* How many it keeps: none, or Min(count, REFERENCE_SEQUENCES). */
-extern int	reference_sequences(const Reference *reference);
+/* How many it keeps: none, or Min(count, REFERENCE_SPECIMENS). */
+extern int	reference_specimens(const Reference *reference);
 
-/* They point into the reference: sequence [reference_sequences()], the oldest first. */
-extern void reference_get_sequences(const Reference *reference, ElasticSequence *sequence);
+/* All of one kind; they point into the reference: specimen [reference_specimens()], the oldest first. */
+extern void reference_get_specimens(const Reference *reference, Specimen *specimen);
 
 /* Mean elastic distance among them; 0 for one. */
 extern double reference_own_distance(const Reference *reference);
 
-/* A copy with these sequences in place of its own. */
-extern Reference *reference_with_sequences(const Reference *reference, const ElasticSequence *sequence, int count);
+/* A copy with these specimens, of one kind, in place of its own. */
+extern Reference *reference_with_specimens(const Reference *reference, const Specimen *specimen, int count);
 
-/* Whether what stands behind the variances is nothing or sequences. */
+/* Whether what stands behind the variances is nothing or specimens. */
 extern bool reference_tail_is_valid(const Reference *reference);
 
-/* elastic_sequence_of_sample() and elastic_distance() for the main thread; raise if there is no memory. */
-extern void reference_sequence_of_sample(const float *sample, int length, ElasticSequence *sequence);
-extern double reference_sequence_distance(const ElasticSequence *a, const ElasticSequence *b);
-
 /*
- * Elastic distances of a questioned trajectory from count ones on file -> one number, about 1 for the person: the mean of the mean
+ * Elastic distances of a questioned sample from count ones on file -> one number, about 1 for the person: the mean of the mean
  * and the least, divided by the root of their own mean distance.  usual: that of people in general.
  */
 extern double elastic_score(const double *distance, int count, double own, double usual);

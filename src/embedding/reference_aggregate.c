@@ -22,8 +22,8 @@ struct ReferenceState
 	Embedding  *origin;			/* dimensions, metric and model of all of them; the values do not matter */
 	float	   *point;			/* [space, dimensions] */
 	int			space;			/* at most window */
-	bool		elastic;		/* each embedding comes with a sequence */
-	ElasticSequence sequence[REFERENCE_SEQUENCES];	/* a ring of the last ones */
+	bool		elastic;		/* each embedding came with a specimen */
+	Specimen	specimen[REFERENCE_SPECIMENS];	/* a ring of the last ones */
 };
 
 int
@@ -51,20 +51,20 @@ make_state(MemoryContext context, const Embedding *embedding, int window)
 }
 
 static void
-keep_sequence(ReferenceState *state, MemoryContext context, const ElasticSequence *sequence)
+keep_specimen(ReferenceState *state, MemoryContext context, const Specimen *specimen)
 {
-	ElasticSequence *slot = &state->sequence[state->count % REFERENCE_SEQUENCES];
-	Size		bytes = (Size) sequence->length * ELASTIC_VALUES;
+	Specimen   *slot = &state->specimen[state->count % REFERENCE_SPECIMENS];
+	Size		bytes = specimen_bytes(specimen);
 
 	if (slot->value != NULL)
 		pfree(slot->value);
-	slot->length = sequence->length;
-	slot->value = MemoryContextAlloc(context, bytes);
-	memcpy(slot->value, sequence->value, bytes);
+	*slot = *specimen;
+	slot->value = MemoryContextAlloc(context, bytes + 1);	/* a picture may have no places */
+	memcpy(slot->value, specimen->value, bytes);
 }
 
 ReferenceState *
-reference_state_add(ReferenceState *state, MemoryContext context, const Embedding *embedding, const ElasticSequence *sequence, int window)
+reference_state_add(ReferenceState *state, MemoryContext context, const Embedding *embedding, const Specimen *specimen, int window)
 {
 	if (state == NULL)
 		state = make_state(context, embedding, window);
@@ -79,11 +79,10 @@ reference_state_add(ReferenceState *state, MemoryContext context, const Embeddin
 		state->space = Min(2 * state->space, state->window);
 		state->point = repalloc_huge(state->point, sizeof(float) * state->space * embedding->dimensions);
 	}
-	if (sequence != NULL)
-	{
-		state->elastic = true;
-		keep_sequence(state, context, sequence);
-	}
+	/* a calibration that changes meanwhile may change whether there are specimens */
+	state->elastic = specimen != NULL && (state->elastic || state->count == 0);
+	if (state->elastic)
+		keep_specimen(state, context, specimen);
 	reference_point((Metric) embedding->metric, embedding->x, embedding->dimensions,
 					state->point + (Size) (state->count % state->window) * embedding->dimensions);
 	state->count++;
@@ -107,16 +106,16 @@ siamese_reference_add(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(state);
 }
 
-/* The sequences in their order, the oldest first. */
+/* The specimens in their order, the oldest first. */
 static Reference *
-add_sequences(const ReferenceState *state, const Reference *reference)
+add_specimens(const ReferenceState *state, const Reference *reference)
 {
-	ElasticSequence sequence[REFERENCE_SEQUENCES];
-	int			count = Min(reference->count, REFERENCE_SEQUENCES);
+	Specimen	specimen[REFERENCE_SPECIMENS];
+	int			count = Min(reference->count, REFERENCE_SPECIMENS);
 
 	for (int i = 0; i < count; i++)
-		sequence[i] = state->sequence[(state->count - count + i) % REFERENCE_SEQUENCES];
-	return reference_with_sequences(reference, sequence, count);
+		specimen[i] = state->specimen[(state->count - count + i) % REFERENCE_SPECIMENS];
+	return reference_with_specimens(reference, specimen, count);
 }
 
 /* Leaves the state as it is: a window may ask again. */
@@ -131,5 +130,5 @@ siamese_reference_final(PG_FUNCTION_ARGS)
 	state = (ReferenceState *) PG_GETARG_POINTER(0);
 	reference = reference_of_points(state->point, (int) Min(state->count, state->window), state->origin->dimensions,
 									(Metric) state->origin->metric, state->origin->model, state->window);
-	PG_RETURN_POINTER(state->elastic ? add_sequences(state, reference) : reference);
+	PG_RETURN_POINTER(state->elastic ? add_specimens(state, reference) : reference);
 }

@@ -2,12 +2,13 @@
  * reference_text.c: a reference as text and as a binary message.
  *
  *   (6/6,[0.1,...]@cosine:0123456789abcdef,[0.2,...])    count / window, mean, spread: the root of each variance
- *   (6/6,[0.1,...]@cosine:0123456789abcdef,[0.2,...],{fe01...,...})    and trajectories for elastic matching, in hexadecimal
+ *   (6/6,[0.1,...]@cosine:0123456789abcdef,[0.2,...],{fe01...,...})    and trajectories for elastic matching, in hexadecimal;
+ *                                                                      picture{...}: pictures
  *
  * A spread has as many digits as it takes for its square to be the same variance again, bit for bit.
  *
  * Message, in network byte order: uint16 dimensions, uint8 metric, uint8 version, uint64 fingerprint, uint16 count, uint16
- * window, float4 means, float4 variances; then, if there are trajectories, of each uint16 points and its values, one byte each.
+ * window, float4 means, float4 variances; then, if there are specimens, uint8 SpecimenKind, and of each uint16 length and its values.
  */
 #include "postgres.h"
 
@@ -70,58 +71,65 @@ parse_spreads(TextParser *parser, Reference *reference)
 	return take(parser, ']', "There must be a comma or \"]\" after each number.");
 }
 
-/* No value is beyond what elastic_sequence() cuts off at. */
+/* The next word if it is this one. */
 static bool
-values_are_valid(const int8_t *value, int length)
+take_word(TextParser *parser, const char *word)
 {
-	for (int i = 0; i < length * ELASTIC_VALUES; i++)
-	{
-		if (value[i] < -INT8_MAX)
-			return false;
-	}
+	text_skip_space(parser);
+	if (strncmp(parser->at, word, strlen(word)) != 0)
+		return false;
+	parser->at += strlen(word);
 	return true;
 }
 
-/* "{...}" -> a copy of the reference with these trajectories; NULL after a soft error. */
-static Reference *
-parse_sequences(TextParser *parser, const Reference *reference)
+/* Hexadecimal digits -> a specimen; false after a soft error. */
+static bool
+parse_specimen(TextParser *parser, Specimen *specimen)
 {
-	ElasticSequence sequence[REFERENCE_SEQUENCES];
-	int			expected = Min(reference->count, REFERENCE_SEQUENCES);
+	size_t		digits = strspn(parser->at, "0123456789abcdefABCDEF");
+	size_t		unit = 2 * (size_t) specimen_unit(specimen->kind);
+	size_t		most = specimen_most(specimen->kind);
+
+	specimen->length = (int) Min(digits / unit, most + 1);
+	if (digits % unit != 0 || specimen->length < specimen_least(specimen->kind) || digits / unit > most)
+		return text_fail(parser, specimen->kind == SPECIMEN_PEN ? "A trajectory must have 16 to 1000 points, each of ten hexadecimal digits."
+						 : "A picture must have at most 4096 places, each of 52 hexadecimal digits.");
+	specimen->value = palloc(digits / 2 + 1);
+	hex_decode(parser->at, digits, (char *) specimen->value);
+	if (!specimen_is_valid(specimen))
+		return text_fail(parser, specimen->kind == SPECIMEN_PEN ? "The values of a trajectory must be from -127 to 127."
+						 : "The places of a picture must rise by row and column, from 0 to 63.");
+	parser->at += digits;
+	return true;
+}
+
+/* "{...}" of trajectories, or "picture{...}" -> a copy of the reference with these specimens; NULL after a soft error. */
+static Reference *
+parse_specimens(TextParser *parser, const Reference *reference)
+{
+	Specimen	specimen[REFERENCE_SPECIMENS];
+	SpecimenKind kind = take_word(parser, "picture") ? SPECIMEN_PICTURE : SPECIMEN_PEN;
+	int			expected = Min(reference->count, REFERENCE_SPECIMENS);
 	int			count = 0;
 
-	if (!take(parser, '{', "The trajectories must begin with \"{\"."))
+	if (!take(parser, '{', "The specimens must begin with \"{\" or \"picture{\"."))
 		return NULL;
 	do
 	{
-		size_t		digits = strspn(parser->at, "0123456789abcdefABCDEF");
-		ElasticSequence *next = &sequence[count];
-
 		if (count++ == expected)
 			break;
-		next->length = (int) (Min(digits, 2 * ELASTIC_VALUES * (ELASTIC_MOST + 1)) / (2 * ELASTIC_VALUES));
-		if (digits % (2 * ELASTIC_VALUES) != 0 || next->length < ELASTIC_LEAST || next->length > ELASTIC_MOST)
-		{
-			text_fail(parser, "A trajectory must have 16 to 1000 points, each of ten hexadecimal digits.");
+		specimen[count - 1].kind = kind;
+		if (!parse_specimen(parser, &specimen[count - 1]))
 			return NULL;
-		}
-		next->value = palloc(digits / 2);
-		hex_decode(parser->at, digits, (char *) next->value);
-		if (!values_are_valid(next->value, next->length))
-		{
-			text_fail(parser, "The values of a trajectory must be from -127 to 127.");
-			return NULL;
-		}
-		parser->at += digits;
 	} while (text_take(parser, ','));
 	if (count != expected)
 	{
-		text_fail(parser, "There must be a trajectory for each signature that counts, but not more than six.");
+		text_fail(parser, "There must be a specimen for each sample that counts, but not more than six.");
 		return NULL;
 	}
-	if (!take(parser, '}', "There must be a comma or \"}\" behind each trajectory."))
+	if (!take(parser, '}', "There must be a comma or \"}\" behind each specimen."))
 		return NULL;
-	return reference_with_sequences(reference, sequence, count);
+	return reference_with_specimens(reference, specimen, count);
 }
 
 static Reference *
@@ -153,7 +161,7 @@ parse_reference(TextParser *parser)
 	if (!parse_spreads(parser, reference))
 		return NULL;
 	text_skip_space(parser);
-	if (text_take(parser, ',') && (reference = parse_sequences(parser, reference)) == NULL)
+	if (text_take(parser, ',') && (reference = parse_specimens(parser, reference)) == NULL)
 		return NULL;
 	return take(parser, ')', "There must be \")\" behind the spread.") ? reference : NULL;
 }
@@ -185,19 +193,19 @@ append_spread(StringInfo out, float variance)
 }
 
 static void
-append_sequences(StringInfo out, const Reference *reference)
+append_specimens(StringInfo out, const Reference *reference)
 {
-	ElasticSequence sequence[REFERENCE_SEQUENCES];
-	int			count = reference_sequences(reference);
+	Specimen	specimen[REFERENCE_SPECIMENS];
+	int			count = reference_specimens(reference);
 
-	reference_get_sequences(reference, sequence);
+	reference_get_specimens(reference, specimen);
 	for (int i = 0; i < count; i++)
 	{
-		int			bytes = sequence[i].length * ELASTIC_VALUES;
+		int			bytes = (int) specimen_bytes(&specimen[i]);
 
-		appendStringInfoString(out, i == 0 ? ",{" : ",");
+		appendStringInfoString(out, i > 0 ? "," : specimen[0].kind == SPECIMEN_PEN ? ",{" : ",picture{");
 		enlargeStringInfo(out, 2 * bytes);
-		out->len += (int) hex_encode((const char *) sequence[i].value, bytes, out->data + out->len);
+		out->len += (int) hex_encode((const char *) specimen[i].value, bytes, out->data + out->len);
 		out->data[out->len] = '\0';
 	}
 	if (count > 0)
@@ -224,33 +232,36 @@ siamese_reference_out(PG_FUNCTION_ARGS)
 		append_spread(&out, reference_variance(reference)[i]);
 	}
 	appendStringInfoChar(&out, ']');
-	append_sequences(&out, reference);
+	append_specimens(&out, reference);
 	appendStringInfoChar(&out, ')');
 	PG_RETURN_CSTRING(out.data);
 }
 
 static Reference *
-receive_sequences(StringInfo message, const Reference *reference)
+receive_specimens(StringInfo message, const Reference *reference)
 {
-	ElasticSequence sequence[REFERENCE_SEQUENCES];
-	int			count = Min(reference->count, REFERENCE_SEQUENCES);
+	Specimen	specimen[REFERENCE_SPECIMENS];
+	int			count = Min(reference->count, REFERENCE_SPECIMENS);
+	int			kind = pq_getmsgbyte(message);
 
+	if (kind <= SPECIMEN_NONE || kind >= SPECIMEN_KINDS)
+		check_bad_binary("reference", "The specimens are of kind %d; it must be 1 to %d.", kind, SPECIMEN_KINDS - 1);
 	for (int i = 0; i < count; i++)
 	{
-		int			length = message->len - message->cursor >= 2 ? (int) pq_getmsgint(message, 2) : 0;
-		int			bytes = length * ELASTIC_VALUES;
-
-		if (length < ELASTIC_LEAST || length > ELASTIC_MOST || bytes > message->len - message->cursor)
-			check_bad_binary("reference", "Trajectory %d of %d has %d points and %d bytes are left; it must have %d to %d points of %d bytes.",
-							 i + 1, count, length, message->len - message->cursor, ELASTIC_LEAST, ELASTIC_MOST, ELASTIC_VALUES);
-		sequence[i].length = length;
-		sequence[i].value = (int8_t *) pq_getmsgbytes(message, bytes);
-		if (!values_are_valid(sequence[i].value, length))
-			check_bad_binary("reference", "A value of trajectory %d is -128; the least is -127.", i + 1);
+		specimen[i].kind = (SpecimenKind) kind;
+		specimen[i].length = message->len - message->cursor >= 2 ? (int) pq_getmsgint(message, 2) : -1;
+		if (specimen[i].length < specimen_least(kind) || specimen[i].length > specimen_most(kind) ||
+			(int) specimen_bytes(&specimen[i]) > message->len - message->cursor)
+			check_bad_binary("reference", "The %s %d of %d has length %d and %d bytes are left; it must be %d to %d times %d bytes.",
+							 specimen_name(kind), i + 1, count, specimen[i].length, message->len - message->cursor,
+							 specimen_least(kind), specimen_most(kind), specimen_unit(kind));
+		specimen[i].value = (uint8 *) pq_getmsgbytes(message, (int) specimen_bytes(&specimen[i]));
+		if (!specimen_is_valid(&specimen[i]))
+			check_bad_binary("reference", "The %s %d holds values that none has.", specimen_name(kind), i + 1);
 	}
 	if (message->cursor < message->len)
-		check_bad_binary("reference", "%d bytes follow the last trajectory.", message->len - message->cursor);
-	return reference_with_sequences(reference, sequence, count);
+		check_bad_binary("reference", "%d bytes follow the last specimen.", message->len - message->cursor);
+	return reference_with_specimens(reference, specimen, count);
 }
 
 Datum
@@ -297,7 +308,7 @@ siamese_reference_recv(PG_FUNCTION_ARGS)
 	}
 	reference_finish(reference);
 	if (message->cursor < message->len)
-		reference = receive_sequences(message, reference);
+		reference = receive_specimens(message, reference);
 	PG_RETURN_POINTER(reference);
 }
 
@@ -305,7 +316,7 @@ Datum
 siamese_reference_send(PG_FUNCTION_ARGS)
 {
 	Reference  *reference = PG_GETARG_REFERENCE(0);
-	ElasticSequence sequence[REFERENCE_SEQUENCES];
+	Specimen	specimen[REFERENCE_SPECIMENS];
 	StringInfoData message;
 
 	pq_begintypsend(&message);
@@ -317,11 +328,13 @@ siamese_reference_send(PG_FUNCTION_ARGS)
 	pq_sendint16(&message, reference->window);
 	for (int i = 0; i < 2 * reference->dimensions; i++)
 		pq_sendfloat4(&message, reference->x[i]);
-	reference_get_sequences(reference, sequence);
-	for (int i = 0; i < reference_sequences(reference); i++)
+	reference_get_specimens(reference, specimen);
+	for (int i = 0; i < reference_specimens(reference); i++)
 	{
-		pq_sendint16(&message, (uint16) sequence[i].length);
-		pq_sendbytes(&message, (const char *) sequence[i].value, sequence[i].length * ELASTIC_VALUES);
+		if (i == 0)
+			pq_sendint8(&message, specimen[0].kind);
+		pq_sendint16(&message, (uint16) specimen[i].length);
+		pq_sendbytes(&message, (const char *) specimen[i].value, (int) specimen_bytes(&specimen[i]));
 	}
 	PG_RETURN_BYTEA_P(pq_endtypsend(&message));
 }

@@ -16,6 +16,7 @@
 #include "model/promote.h"
 #include "model/rights.h"
 #include "model/row_lookup.h"
+#include "model/sql_samples.h"
 #include "model/stored_calibration.h"
 #include "training/example_pairs.h"
 #include "training/examples.h"
@@ -134,6 +135,7 @@ siamese_calibrate(PG_FUNCTION_ARGS)
 	EmbeddedExamples embedded;
 	ModelCalibration calibration;
 	ReferenceCalibration *own;
+	SpecimenSource source;
 	ElasticTable *elastic = NULL;
 	ReferenceCalibration *references = NULL;
 	PromotionResult promotion;
@@ -154,8 +156,9 @@ siamese_calibrate(PG_FUNCTION_ARGS)
 	own = own_calibration(&evaluation);
 	calibration_fit(&evaluation.pairs, evaluation.seed, &calibration);
 	embedded = evaluation_embedded(&evaluation);
-	if (evaluation.model->definition->input_kind == INPUT_PEN && evaluation.measure == NULL)
-		elastic = elastic_table_create(&embedded, evaluation.seed);
+	source = model_specimen_source(evaluation.model->definition);
+	if (evaluation.measure == NULL && elastic_table_is_due(&embedded, source, own))
+		elastic = elastic_table_create(&embedded, source, evaluation.seed);
 	if (evaluation.measure == NULL)
 		references = reference_calibration_fit(&embedded, elastic, own, evaluation.seed, &evaluation.pairs);
 	if (own != NULL)

@@ -127,7 +127,7 @@ evaluation_decide(Evaluation *evaluation, int refs)
 						   refs)));
 	for (int kind = 0; kind < PAIR_KINDS; kind++)
 		pair_set_init(&decisions.pairs.set[kind]);
-	most = decisions.measure.elastic ? (double) ELASTIC_DECISIONS / Min(refs, REFERENCE_SEQUENCES) : DECISIONS;
+	most = decisions.measure.elastic ? (double) ELASTIC_DECISIONS / Min(refs, REFERENCE_SPECIMENS) : DECISIONS;
 	for (int label = 0; label < examples->labels; label++)
 	{
 		if (examples->label[label].genuine > refs)

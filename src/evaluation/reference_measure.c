@@ -6,7 +6,6 @@
 #include "miscadmin.h"
 
 #include "common/check.h"
-#include "common/host.h"
 #include "evaluation/reference_measure.h"
 #include "model/row_lookup.h"
 #include "model/sql_samples.h"
@@ -44,13 +43,14 @@ point_of(const ReferenceMeasure *measure, int example, float *point)
 	reference_point(evaluation->model->metric, evaluation->embedding + (Size) example * dimensions, dimensions, point);
 }
 
-static void
-sequence_of(const ReferenceMeasure *measure, int example, ElasticSequence *sequence)
+static Specimen
+specimen_of(const ReferenceMeasure *measure, int example)
 {
+	SpecimenSource source = model_specimen_source(measure->evaluation->model->definition);
 	const uint8 *raster;
 
 	examples_fetch(measure->evaluation->examples, &example, 1, measure->buffer, &raster);
-	reference_sequence_of_sample((const float *) (const void *) raster, measure->evaluation->model->definition->pen.length, sequence);
+	return specimen_of_sample(&source, raster);
 }
 
 Reference *
@@ -58,8 +58,8 @@ reference_measure_make(const ReferenceMeasure *measure, const int *example, int 
 {
 	const Model *model = measure->evaluation->model;
 	float	   *point = palloc_extended(sizeof(float) * count * model->dimensions, MCXT_ALLOC_HUGE);
-	ElasticSequence sequence[REFERENCE_SEQUENCES];
-	int			sequences = Min(count, REFERENCE_SEQUENCES);
+	Specimen	specimen[REFERENCE_SPECIMENS];
+	int			specimens = Min(count, REFERENCE_SPECIMENS);
 	Reference  *plain;
 	Reference  *reference;
 
@@ -69,11 +69,11 @@ reference_measure_make(const ReferenceMeasure *measure, const int *example, int 
 	pfree(point);
 	if (!measure->elastic)
 		return plain;
-	for (int i = 0; i < sequences; i++)
-		sequence_of(measure, example[count - sequences + i], &sequence[i]);
-	reference = reference_with_sequences(plain, sequence, sequences);
-	for (int i = 0; i < sequences; i++)
-		host_release(host_server(), sequence[i].value);
+	for (int i = 0; i < specimens; i++)
+		specimen[i] = specimen_of(measure, example[count - specimens + i]);
+	reference = reference_with_specimens(plain, specimen, specimens);
+	for (int i = 0; i < specimens; i++)
+		specimen_release(&specimen[i]);
 	pfree(plain);
 	return reference;
 }
@@ -82,18 +82,18 @@ double
 reference_measure_distance(const ReferenceMeasure *measure, const Reference *reference, int example, const ReferenceScores **scores)
 {
 	Question	question = {.point = measure->point};
-	ElasticSequence sequence;
+	Specimen	specimen;
 	double		distance;
 
 	CHECK_FOR_INTERRUPTS();
 	point_of(measure, example, measure->point);
 	if (measure->elastic)
 	{
-		sequence_of(measure, example, &sequence);
-		question.sequence = &sequence;
+		specimen = specimen_of(measure, example);
+		question.specimen = &specimen;
 	}
 	distance = verify_distance(reference, &question, measure->calibration, scores);
 	if (measure->elastic)
-		host_release(host_server(), sequence.value);
+		specimen_release(&specimen);
 	return distance;
 }

@@ -121,6 +121,18 @@ model_try_prepare_pen(const NetworkDefinition *definition, ArrayType *pen, uint8
 	return model_try_pen_rows(pen, &rows, status) && pen_prepare(&rows, &definition->pen, (float *) (void *) sample, status);
 }
 
+SpecimenSource
+model_specimen_source(const NetworkDefinition *definition)
+{
+	const ImagePreparation *image = &definition->image;
+
+	if (definition->input_kind == INPUT_PEN)
+		return (SpecimenSource) {.kind = SPECIMEN_PEN, .length = definition->pen.length};
+	if (image->channels != 1 || image->polarity == IMAGE_POLARITY_NONE)
+		return (SpecimenSource) {.kind = SPECIMEN_NONE};
+	return (SpecimenSource) {.kind = SPECIMEN_PICTURE, .width = image->width, .height = image->height};
+}
+
 bool
 model_takes_type(NetworkInputKind kind, Oid type)
 {

@@ -9,6 +9,7 @@
 #include "fmgr.h"
 #include "utils/array.h"
 
+#include "embedding/specimen.h"
 #include "model/model.h"
 #include "pen/pen.h"
 
@@ -27,6 +28,9 @@ extern bool model_try_prepare_pen(const NetworkDefinition *definition, ArrayType
 
 /* Either of the two, by the definition's kind of input; a bad one gives false and its status. */
 extern bool model_try_prepare_sample(const NetworkDefinition *definition, Datum datum, uint8 *sample, Status *status);
+
+/* What elastic matching compares of a model's prepared samples: pens, and grey pictures of ink. */
+extern SpecimenSource model_specimen_source(const NetworkDefinition *definition);
 
 /* Whether values of the type, or of a domain over it, are samples of that kind; the types' names for messages. */
 extern bool model_takes_type(NetworkInputKind kind, Oid type);

@@ -99,7 +99,7 @@ extern void calibration_from_jsonb(Jsonb *json, ModelCalibration *calibration);
  *      "sizes": [{"references": 1,               a reference of so many embeddings: distances differ
  *                 "rejected": [[0.01, 1.9], ...],    share of genuine samples beyond a distance, falling
  *                 "scores": {...}}, ...],        like the calibration of pairs, see stored_calibration.c
- *      "elastic": {"usual": 1.1,                 for pens: mean elastic distance of two samples of one identity
+ *      "elastic": {"usual": 1.1,                 where there are specimens: mean elastic distance of two samples of one identity
  *                  "sizes": [{"weight": 0.5,     the same of fused distances; the share of the elastic one
  *                             ...}, ...]}}
  */

@@ -1,19 +1,18 @@
 /*
- * elastic_table.c: elastic distances among trajectories of held-out people.
+ * elastic_table.c: elastic distances among specimens of held-out people.
  */
 #include "postgres.h"
 
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-#include "common/host.h"
 #include "common/random.h"
 #include "embedding/reference.h"
-#include "pen/elastic.h"
 #include "training/elastic_table.h"
 
 typedef struct Tabulation
 {
+	SpecimenSource source;
 	const EmbeddedExamples *embedded;
 	const IdentitySamples *identity;	/* [embedded->labels] */
 	int			genuine;		/* samples of all identities */
@@ -28,29 +27,28 @@ example_of(const Tabulation *tabulation, int identity, int k)
 	return tabulation->embedded->examples->label[tabulation->embedded->label[identity]].first + k;
 }
 
-static void
-read_sequence(const Tabulation *tabulation, int identity, int k, ElasticSequence *sequence)
+static Specimen
+read_specimen(const Tabulation *tabulation, int identity, int k)
 {
 	const Examples *examples = tabulation->embedded->examples;
 	int			index = example_of(tabulation, identity, k);
 	const uint8 *raster;
 
 	examples_fetch(examples, &index, 1, tabulation->buffer, &raster);
-	reference_sequence_of_sample((const float *) (const void *) raster, examples->raster_bytes / (int) (PEN_VALUES * sizeof(float)),
-								 sequence);
+	return specimen_of_sample(&tabulation->source, raster);
 }
 
 static void
-add_question(Tabulation *tabulation, ElasticIdentity *row, ElasticSequence *sequence, int identity, int k, PairKind kind)
+add_question(Tabulation *tabulation, ElasticIdentity *row, Specimen *specimen, int identity, int k, PairKind kind)
 {
 	row->question[row->questions] = tabulation->identity[identity].first + k;
 	row->kind[row->questions] = kind;
-	read_sequence(tabulation, identity, k, &sequence[row->questions++]);
+	specimen[row->questions++] = read_specimen(tabulation, identity, k);
 }
 
 /* Genuine samples of others, drawn with replacement. */
 static void
-add_others(Tabulation *tabulation, ElasticIdentity *row, ElasticSequence *sequence)
+add_others(Tabulation *tabulation, ElasticIdentity *row, Specimen *specimen)
 {
 	int			own = tabulation->identity[row->identity].genuine;
 	int			count = Min(ELASTIC_IMPOSTORS, tabulation->genuine - own);
@@ -68,7 +66,7 @@ add_others(Tabulation *tabulation, ElasticIdentity *row, ElasticSequence *sequen
 				break;
 			number -= tabulation->identity[identity].genuine;
 		}
-		add_question(tabulation, row, sequence, identity, number, PAIR_RANDOM);
+		add_question(tabulation, row, specimen, identity, number, PAIR_RANDOM);
 	}
 }
 
@@ -76,23 +74,23 @@ static void
 tabulate(Tabulation *tabulation, ElasticIdentity *row)
 {
 	const IdentitySamples *samples = &tabulation->identity[row->identity];
-	ElasticSequence sequence[ELASTIC_QUESTIONS];
+	Specimen	specimen[ELASTIC_QUESTIONS];
 
 	CHECK_FOR_INTERRUPTS();
 	row->on_file = Min(samples->genuine, tabulation->embedded->labels <= ELASTIC_FEW ? ELASTIC_ON_FILE : ELASTIC_ON_FILE_OF_MANY);
-	row->question = palloc(sizeof(int32) * lengthof(sequence));
-	row->kind = palloc(sizeof(PairKind) * lengthof(sequence));
+	row->question = palloc(sizeof(int32) * lengthof(specimen));
+	row->kind = palloc(sizeof(PairKind) * lengthof(specimen));
 	for (int k = 0; k < samples->genuine && k < ELASTIC_GENUINE; k++)
-		add_question(tabulation, row, sequence, row->identity, k, PAIR_GENUINE);
+		add_question(tabulation, row, specimen, row->identity, k, PAIR_GENUINE);
 	for (int k = 0; k < samples->forged && k < ELASTIC_IMPOSTORS; k++)
-		add_question(tabulation, row, sequence, row->identity, samples->genuine + k, PAIR_SKILLED);
-	add_others(tabulation, row, sequence);
+		add_question(tabulation, row, specimen, row->identity, samples->genuine + k, PAIR_SKILLED);
+	add_others(tabulation, row, specimen);
 	row->distance = palloc(sizeof(float) * row->on_file * row->questions);
 	for (int i = 0; i < row->on_file; i++)
 		for (int k = 0; k < row->questions; k++)
-			row->distance[i * row->questions + k] = i == k ? 0 : (float) reference_sequence_distance(&sequence[i], &sequence[k]);
+			row->distance[i * row->questions + k] = i == k ? 0 : (float) specimen_distance(&specimen[i], &specimen[k]);
 	for (int k = 0; k < row->questions; k++)
-		host_release(host_server(), sequence[k].value);
+		specimen_release(&specimen[k]);
 }
 
 static double
@@ -115,13 +113,26 @@ usual_distance(const ElasticTable *table)
 	return pairs > 0 ? sum / pairs : 0;
 }
 
+bool
+elastic_table_is_due(const EmbeddedExamples *embedded, SpecimenSource source, const ReferenceCalibration *own)
+{
+	if (source.kind != SPECIMEN_PICTURE)
+		return source.kind == SPECIMEN_PEN;
+	for (int i = 0; i < embedded->labels; i++)
+	{
+		if (embedded->examples->label[embedded->label[i]].forged > 0)
+			return true;
+	}
+	return own != NULL && own->elastic_sizes > 0;
+}
+
 ElasticTable *
-elastic_table_create(const EmbeddedExamples *embedded, uint64 seed)
+elastic_table_create(const EmbeddedExamples *embedded, SpecimenSource source, uint64 seed)
 {
 	ElasticTable *table = palloc0(sizeof(ElasticTable));
 	int			samples;
 	IdentitySamples *identity = identity_samples(embedded, &samples);
-	Tabulation	tabulation = {.embedded = embedded, .identity = identity, .random = random_stream(seed, UINT64_C(0x456c))};
+	Tabulation	tabulation = {.source = source, .embedded = embedded, .identity = identity, .random = random_stream(seed, UINT64_C(0x456c))};
 	int			left = 0;
 
 	tabulation.buffer = palloc(embedded->examples->raster_bytes);

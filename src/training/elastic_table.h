@@ -1,5 +1,5 @@
 /*
- * elastic_table.h: elastic distances among trajectories of the same people, and of others, for the calibration of references.
+ * elastic_table.h: elastic distances among specimens of the same people, and of others, for the calibration of references.
  *
  * They do not depend on a network's weights: a training makes the table once.
  */
@@ -8,6 +8,7 @@
 
 #include "postgres.h"
 
+#include "embedding/specimen.h"
 #include "model/stored_calibration.h"
 #include "training/example_pairs.h"
 
@@ -36,7 +37,13 @@ typedef struct ElasticTable
 	double		usual;			/* mean distance of two genuine samples of one identity; 0 if there are none */
 } ElasticTable;
 
-/* Of examples of a pen, in the current memory context.  Raises on a cancel. */
-extern ElasticTable *elastic_table_create(const EmbeddedExamples *embedded, uint64 seed);
+/*
+ * Whether there is something to learn for references of such samples: of pens always; of pictures if there are forgeries among them, or if
+ * the model's own calibration (NULL: it has none) learned from some.
+ */
+extern bool elastic_table_is_due(const EmbeddedExamples *embedded, SpecimenSource source, const ReferenceCalibration *own);
+
+/* Of examples that specimens can be made of, in the current memory context.  Raises on a cancel. */
+extern ElasticTable *elastic_table_create(const EmbeddedExamples *embedded, SpecimenSource source, uint64 seed);
 
 #endif

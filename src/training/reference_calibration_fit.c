@@ -179,7 +179,7 @@ fuse_all(const Fit *fit, double usual, const ElasticIdentity *row, int first, in
 	int			set = fit->identity[row->identity].first + first;
 	Reference  *reference = reference_of_points(fit->point + (Size) set * fit->dimensions, size, fit->dimensions,
 												fit->metric, 0, size);
-	double		distance[REFERENCE_SEQUENCES];
+	double		distance[REFERENCE_SPECIMENS];
 	double		own = 0;
 
 	for (int i = first; i < first + size; i++)

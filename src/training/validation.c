@@ -6,6 +6,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#include "model/sql_samples.h"
 #include "model/stored_calibration.h"
 #include "training/elastic_table.h"
 #include "training/embed_examples.h"
@@ -128,16 +129,17 @@ validation_trial(Training *training, double *share)
 	return true;
 }
 
-/* Made at the first epoch; NULL if the examples are no trajectories. */
+/* Made at the first epoch; NULL if nothing is to be learned from it. */
 static const ElasticTable *
 elastic_table(Training *training, const EmbeddedExamples *held_out)
 {
+	SpecimenSource source = model_specimen_source(training->definition);
 	MemoryContext caller;
 
-	if (training->definition->input_kind != INPUT_PEN || training->validation.elastic != NULL)
+	if (training->validation.elastic != NULL || !elastic_table_is_due(held_out, source, NULL))
 		return training->validation.elastic;
 	caller = MemoryContextSwitchTo(training->context);
-	training->validation.elastic = elastic_table_create(held_out, (uint64) training->request.seed);
+	training->validation.elastic = elastic_table_create(held_out, source, (uint64) training->request.seed);
 	MemoryContextSwitchTo(caller);
 	return training->validation.elastic;
 }

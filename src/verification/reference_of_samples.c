@@ -2,8 +2,7 @@
  * reference_of_samples.c: references from samples themselves: the aggregate reference(sample, model [, window]) and
  * reference_update(reference, sample).
  *
- * Of a pen's trajectory the reference also keeps the sequence that elastic matching compares: that of the sample as the model's
- * network sees it.
+ * The reference also keeps the specimens that elastic matching compares, where verify_keeps_specimens() says so.
  */
 #include "postgres.h"
 
@@ -30,11 +29,14 @@ add_sample(FunctionCallInfo fcinfo, NetworkInputKind kind)
 	{
 		Model	   *model = model_embedding_argument(fcinfo, 2, kind);
 		Embedding  *embedding = model_embed_datum(model, PG_GETARG_DATUM(1));
-		ElasticSequence sequence;
+		bool		kept = verify_keeps_specimens(model);
+		Specimen	specimen;
 
-		if (kind == INPUT_PEN)
-			verify_sequence_of_sample(model, &sequence);
-		state = reference_state_add(state, context, embedding, kind == INPUT_PEN ? &sequence : NULL, window);
+		if (kept)
+			specimen = verify_specimen(model);
+		state = reference_state_add(state, context, embedding, kept ? &specimen : NULL, window);
+		if (kept)
+			specimen_release(&specimen);
 	}
 	if (state == NULL)
 		PG_RETURN_NULL();
@@ -57,17 +59,17 @@ siamese_reference_add_pen(PG_FUNCTION_ARGS)
 	return add_sample(fcinfo, INPUT_PEN);
 }
 
-/* With the new sequence behind those that it has, of which the oldest ends if there is no more room. */
+/* With the new specimen behind those that it has, of which the oldest ends if there is no more room. */
 static Reference *
-update_sequences(const Reference *old, const Reference *updated, const ElasticSequence *new)
+update_specimens(const Reference *old, const Reference *updated, const Specimen *new)
 {
-	ElasticSequence sequence[REFERENCE_SEQUENCES + 1];
-	int			kept = reference_sequences(old);
-	int			count = Min(updated->count, REFERENCE_SEQUENCES);
+	Specimen	specimen[REFERENCE_SPECIMENS + 1];
+	int			kept = reference_specimens(old);
+	int			count = Min(updated->count, REFERENCE_SPECIMENS);
 
-	reference_get_sequences(old, sequence);
-	sequence[kept] = *new;
-	return reference_with_sequences(updated, sequence + kept + 1 - count, count);
+	reference_get_specimens(old, specimen);
+	specimen[kept] = *new;
+	return reference_with_specimens(updated, specimen + kept + 1 - count, count);
 }
 
 static Datum
@@ -76,12 +78,12 @@ update_with_sample(FunctionCallInfo fcinfo, NetworkInputKind kind)
 	Reference  *old = PG_GETARG_REFERENCE(0);
 	Model	   *model = verify_model_of(old, kind);
 	Reference  *updated = reference_updated(old, model_embed_datum(model, PG_GETARG_DATUM(1)));
-	ElasticSequence sequence;
+	Specimen	specimen;
 
-	if (reference_sequences(old) == 0)
+	if (reference_specimens(old) == 0)
 		PG_RETURN_POINTER(updated);
-	verify_sequence_of_sample(model, &sequence);
-	PG_RETURN_POINTER(update_sequences(old, updated, &sequence));
+	specimen = verify_specimen_for(old, model);
+	PG_RETURN_POINTER(update_specimens(old, updated, &specimen));
 }
 
 PG_FUNCTION_INFO_V1(siamese_reference_update_image);

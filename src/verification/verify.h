@@ -26,7 +26,7 @@ extern const ReferenceCalibration *references_of(const Reference *reference);
 typedef struct Question
 {
 	const float *point;			/* [dimensions]: its embedding, as references compare it (reference_point()) */
-	const ElasticSequence *sequence;	/* of the same trajectory; NULL: there is none */
+	const Specimen *specimen;	/* of the same sample, of the kind of the reference's; NULL: there is none */
 } Question;
 
 /*
@@ -41,9 +41,16 @@ extern double verify_distance(const Reference *reference, const Question *questi
 extern Model *verify_model_of(const Reference *reference, NetworkInputKind kind);
 
 /*
- * What elastic matching compares of the sample that the model has embedded last: that is in its buffer.  In the current memory context
- * (verify_reference.c).
+ * Whether references of samples keep specimens for elastic matching: of pens always; of pictures of ink where the model's calibration
+ * knows forgeries, since strangers are told apart without.
  */
-extern void verify_sequence_of_sample(const Model *model, ElasticSequence *sequence);
+extern bool verify_keeps_specimens(const Model *model);
+
+/*
+ * What elastic matching compares of the sample that the model has embedded last: that is in its buffer.  In the current memory context
+ * (verify_reference.c).  For a reference that has specimens: raises unless they are of the model's kind.
+ */
+extern Specimen verify_specimen(const Model *model);
+extern Specimen verify_specimen_for(const Reference *reference, const Model *model);
 
 #endif

@@ -48,22 +48,51 @@ verify_model_of(const Reference *reference, NetworkInputKind kind)
 	return model;
 }
 
-void
-verify_sequence_of_sample(const Model *model, ElasticSequence *sequence)
+bool
+verify_keeps_specimens(const Model *model)
 {
-	reference_sequence_of_sample((const float *) model->raster, model->definition->pen.length, sequence);
+	SpecimenSource source = model_specimen_source(model->definition);
+	const ReferenceCalibration *calibration;
+
+	if (source.kind != SPECIMEN_PICTURE)
+		return source.kind == SPECIMEN_PEN;
+	calibration = model_references(model->fingerprint);
+	return calibration != NULL && calibration->elastic_sizes > 0;
+}
+
+Specimen
+verify_specimen(const Model *model)
+{
+	SpecimenSource source = model_specimen_source(model->definition);
+
+	return specimen_of_sample(&source, model->raster);
+}
+
+Specimen
+verify_specimen_for(const Reference *reference, const Model *model)
+{
+	SpecimenSource source = model_specimen_source(model->definition);
+	Specimen	specimen[REFERENCE_SPECIMENS];
+
+	reference_get_specimens(reference, specimen);
+	if (source.kind != specimen[0].kind)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("the reference keeps specimens of kind \"%s\", but its model has none of that kind", specimen_name(specimen[0].kind)),
+				 errhint("The reference was not made by reference() with this model; make it anew from samples.")));
+	return specimen_of_sample(&source, model->raster);
 }
 
 static double
-elastic_score_of(const Reference *reference, const ElasticSequence *question, double usual)
+elastic_score_of(const Reference *reference, const Specimen *question, double usual)
 {
-	ElasticSequence sequence[REFERENCE_SEQUENCES];
-	double		distance[REFERENCE_SEQUENCES];
-	int			count = reference_sequences(reference);
+	Specimen	specimen[REFERENCE_SPECIMENS];
+	double		distance[REFERENCE_SPECIMENS];
+	int			count = reference_specimens(reference);
 
-	reference_get_sequences(reference, sequence);
+	reference_get_specimens(reference, specimen);
 	for (int i = 0; i < count; i++)
-		distance[i] = reference_sequence_distance(&sequence[i], question);
+		distance[i] = specimen_distance(&specimen[i], question);
 	return elastic_score(distance, count, reference_own_distance(reference), usual);
 }
 
@@ -72,13 +101,13 @@ verify_distance(const Reference *reference, const Question *question, const Refe
 				const ReferenceScores **scores)
 {
 	double		distance = reference_distance(reference, question->point, calibration ? calibration->variance : NULL);
-	bool		fused = calibration != NULL && calibration->elastic_sizes > 0 && question->sequence != NULL &&
-		reference_sequences(reference) > 0;
+	bool		fused = calibration != NULL && calibration->elastic_sizes > 0 && question->specimen != NULL &&
+		reference_specimens(reference) > 0;
 
 	*scores = calibration != NULL ? reference_scores_of(calibration, reference->count, fused) : NULL;
 	if (!fused)
 		return distance;
-	return reference_fused_distance(distance, elastic_score_of(reference, question->sequence, calibration->usual), (*scores)->weight);
+	return reference_fused_distance(distance, elastic_score_of(reference, question->specimen, calibration->usual), (*scores)->weight);
 }
 
 /* ---- in SQL ------------------------------------------------------------------------------------------------------ */
@@ -89,7 +118,7 @@ verify_distance(const Reference *reference, const Question *question, const Refe
 typedef struct Asked
 {
 	Question	question;
-	ElasticSequence sequence;
+	Specimen	specimen;
 	float		few[FEW_DIMENSIONS];	/* room for the point */
 } Asked;
 
@@ -111,10 +140,10 @@ ask_sample(const Reference *reference, Datum sample, NetworkInputKind kind, Aske
 	Model	   *model = verify_model_of(reference, kind);
 
 	ask_embedding(reference, model_embed_datum(model, sample), asked);
-	if (kind == INPUT_PEN && reference_sequences(reference) > 0)
+	if (reference_specimens(reference) > 0)
 	{
-		verify_sequence_of_sample(model, &asked->sequence);
-		asked->question.sequence = &asked->sequence;
+		asked->specimen = verify_specimen_for(reference, model);
+		asked->question.specimen = &asked->specimen;
 	}
 }
 

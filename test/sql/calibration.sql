@@ -98,7 +98,7 @@ SELECT verify(a, b, 0.000001) FROM asked LIMIT 1;
 
 -- thresholds() and reliability() on other people, against plain SQL
 CREATE TABLE other AS SELECT * FROM siamese.sample_signatures(25, 4, 77);
-CREATE TABLE other_print AS SELECT signer, sample, genuine, embed(image, 'm') AS e FROM other;
+CREATE TABLE other_print AS SELECT signer, sample, genuine, image, embed(image, 'm') AS e FROM other;
 CREATE TABLE other_pair AS
 	SELECT a.e <-> b.e AS d, CASE WHEN a.signer <> b.signer THEN 'random' WHEN b.genuine THEN 'genuine' ELSE 'skilled' END AS kind,
 		(verify(a.e, b.e)).probability AS p
@@ -119,12 +119,12 @@ SELECT bool_and(abs(b.predicted - x.predicted) < 1e-6) AS predicted, bool_and(ab
 	JOIN (SELECT bin, sum(w * p) / sum(w) AS predicted, sum(w) FILTER (WHERE kind = 'genuine') / sum(w) AS observed FROM binned GROUP BY bin) x USING (bin);
 SELECT * FROM siamese.reliability('m', 'SELECT image, signer FROM other', 1);
 
--- decisions by several references: the first ones of a label in the order of the rows, as verify(reference, ...) takes them
+-- decisions by several references: the first ones of a label in the order of the rows, as verify(reference, image) takes them
 CREATE TABLE ranked AS SELECT *, row_number() OVER (PARTITION BY signer, genuine ORDER BY sample DESC) AS place FROM other_print;
 CREATE TABLE decision AS
 	SELECT CASE WHEN r.signer <> t.signer THEN 'random' WHEN t.genuine THEN 'genuine' ELSE 'skilled' END AS kind, (v).*
-	FROM (SELECT signer, reference(e ORDER BY sample DESC) AS r FROM ranked WHERE genuine AND place <= 2 GROUP BY signer) r
-		JOIN ranked t ON (t.genuine AND (t.signer <> r.signer OR t.place > 2) OR NOT t.genuine AND t.signer = r.signer), LATERAL (SELECT verify(r, e) AS v OFFSET 0) v;
+	FROM (SELECT signer, reference(image, 'm' ORDER BY sample DESC) AS r FROM ranked WHERE genuine AND place <= 2 GROUP BY signer) r
+		JOIN ranked t ON (t.genuine AND (t.signer <> r.signer OR t.place > 2) OR NOT t.genuine AND t.signer = r.signer), LATERAL (SELECT verify(r, image) AS v OFFSET 0) v;
 SELECT rule, impostors, genuine_pairs = (SELECT count(*) FROM decision WHERE kind = 'genuine') AS genuine,
 	impostor_pairs = (SELECT count(*) FROM decision WHERE kind = impostors) AS impostor,
 	abs(auc - (SELECT avg(CASE WHEN g.distance < i.distance THEN 1 WHEN g.distance = i.distance THEN 0.5 ELSE 0 END)
@@ -134,7 +134,7 @@ SELECT rule, impostors, genuine_pairs = (SELECT count(*) FROM decision WHERE kin
 	eer BETWEEN eer_low AND eer_high AS interval, threshold = (SELECT min(accept) FROM decision) AS threshold
 	FROM siamese.evaluate('m', 'SELECT image, signer, genuine FROM other ORDER BY sample DESC', refs => 2) WHERE rule <> 'pair' ORDER BY 1, 2;
 -- thresholds, reliability and the curve by the same decisions; a page of them
-SELECT rate, impostors, threshold = (SELECT min(accept) FROM ranked r, LATERAL verify((SELECT reference(e) FROM (SELECT e FROM ranked WHERE genuine AND signer = 1 LIMIT 2) x), r.e, far => rate)) AS stated,
+SELECT rate, impostors, threshold = (SELECT min(accept) FROM ranked r, LATERAL verify((SELECT reference(image, 'm') FROM (SELECT image FROM ranked WHERE genuine AND signer = 1 LIMIT 2) x), r.image, far => rate)) AS stated,
 	abs(far - (SELECT avg((distance <= threshold)::int) FROM decision WHERE kind = impostors)) < 1e-9 AS far, abs(frr - (SELECT avg((distance > threshold)::int) FROM decision WHERE kind = 'genuine')) < 1e-9 AS frr
 	FROM siamese.thresholds('m', 'SELECT image, signer, genuine FROM other ORDER BY sample DESC', refs => 2) WHERE threshold IS NOT NULL ORDER BY 1 DESC, 2;
 SELECT count(*) > 0 AS stated FROM siamese.thresholds('m', refs => 2) t JOIN siamese.thresholds('m', 'SELECT image, signer, genuine FROM other', refs => 2) u USING (rate, threshold);
@@ -144,9 +144,9 @@ SELECT abs(sum(w * probability) - (SELECT sum(weight * predicted) FROM siamese.r
 SELECT bool_and(abs(far - (SELECT avg((distance <= threshold)::int) FROM decision WHERE kind = 'skilled')) < 1e-9) AS curve FROM siamese.roc('m', 'SELECT image, signer, genuine FROM other ORDER BY sample DESC', 'skilled', 2);
 SELECT siamese.report('m', 'SELECT image, signer, genuine FROM other', refs => 2) LIKE '%a person is known by 2 samples%verify(reference, sample, far)%' OR siamese.report('m', 'SELECT image, signer, genuine FROM other', refs => 2) LIKE '%verify(reference, sample, far)%a person is known by 2 samples%' AS page;
 -- drift: each genuine sample against the others of its person, beyond what verify(..., frr) rejects
-CREATE TABLE left_out AS SELECT t.signer, t.sample, share, distance(r, t.e) > (verify(r, t.e, frr => share)).reject AS beyond
+CREATE TABLE left_out AS SELECT t.signer, t.sample, share, distance(r, t.image) > (verify(r, t.image, frr => share)).reject AS beyond
 	FROM unnest('{0.5,0.2,0.1}'::float8[]) share, other_print t,
-		LATERAL (SELECT reference(e ORDER BY sample) AS r FROM other_print o WHERE o.signer = t.signer AND o.genuine AND o.sample <> t.sample) r WHERE t.genuine;
+		LATERAL (SELECT reference(image, 'm' ORDER BY sample) AS r FROM other_print o WHERE o.signer = t.signer AND o.genuine AND o.sample <> t.sample) r WHERE t.genuine;
 SELECT share, abs(observed - (SELECT avg(beyond::int) FROM left_out l WHERE l.share = d.share)) < 1e-9 AS observed, samples = (SELECT count(DISTINCT (signer, sample)) FROM left_out) AS samples,
 	identities = (SELECT count(DISTINCT signer) FROM left_out) AS identities, observed BETWEEN observed_low AND observed_high AS within, drifted = (share NOT BETWEEN observed_low AND observed_high) AS drifted
 	FROM siamese.drift('m', 'SELECT image, signer, genuine FROM other ORDER BY sample') d WHERE share >= 0.1;
