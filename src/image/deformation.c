@@ -172,52 +172,64 @@ difference(const uint8_t *a, const uint8_t *b)
 	return sum;
 }
 
-/* The least difference of a place to those of another picture, whose numbers stand in a table with a border of REACH all around. */
+/* The numbers of a picture's places by row and column, with a border of REACH all around. */
 #define TABLE_SIDE (DEFORMATION_SIDE + 2 * REACH)
 
+typedef struct Table
+{
+	int16_t		number[TABLE_SIDE][TABLE_SIDE];
+} Table;
+
+static void
+fill_table(const DeformationPlaces *places, Table *table)
+{
+	memset(table, 0xff, sizeof *table); /* ABSENT */
+	for (int i = 0; i < places->count; i++)
+	{
+		const uint8_t *place = places->place + (size_t) i * DEFORMATION_PLACE;
+
+		table->number[place[1] + REACH][place[0] + REACH] = (int16_t) i;
+	}
+}
+
+/* One place and all of the other picture within reach of it: the least difference of each, least_b [other->count]. */
 static int
-least_difference(const uint8_t *place, const DeformationPlaces *other, const int16_t table[TABLE_SIDE][TABLE_SIDE])
+compare_place(const uint8_t *place, const DeformationPlaces *other, const Table *table, int *least_b)
 {
 	int			least = MOST_DIFFERENCE;
 
 	for (int row = place[1]; row <= place[1] + 2 * REACH; row++)
 		for (int column = place[0]; column <= place[0] + 2 * REACH; column++)
 		{
-			int			number = table[row][column];
+			int			number = table->number[row][column];
 
 			if (number != ABSENT)
 			{
 				int			found = difference(place + 2, other->place + (size_t) number * DEFORMATION_PLACE + 2);
 
 				least = found < least ? found : least;
+				least_b[number] = found < least_b[number] ? found : least_b[number];
 			}
 		}
 	return least;
 }
 
-/* Mean over the places of a of the least difference to those of b. */
-static double
-one_way(const DeformationPlaces *a, const DeformationPlaces *b)
-{
-	int16_t		table[TABLE_SIDE][TABLE_SIDE];
-	int64_t		sum = 0;
-
-	if (a->count == 0)
-		return b->count == 0 ? 0 : 1;
-	memset(table, 0xff, sizeof table);	/* ABSENT */
-	for (int i = 0; i < b->count; i++)
-	{
-		const uint8_t *place = b->place + (size_t) i * DEFORMATION_PLACE;
-
-		table[place[1] + REACH][place[0] + REACH] = (int16_t) i;
-	}
-	for (int i = 0; i < a->count; i++)
-		sum += least_difference(a->place + (size_t) i * DEFORMATION_PLACE, b, table);
-	return (double) sum / a->count / MOST_DIFFERENCE;
-}
-
 double
 deformation_distance(const DeformationPlaces *a, const DeformationPlaces *b)
 {
-	return (one_way(a, b) + one_way(b, a)) / 2;
+	Table		table;
+	int			least_b[DEFORMATION_MOST];
+	int64_t		sum_a = 0;
+	int64_t		sum_b = 0;
+
+	if (a->count == 0 || b->count == 0)
+		return a->count != b->count;
+	fill_table(b, &table);
+	for (int k = 0; k < b->count; k++)
+		least_b[k] = MOST_DIFFERENCE;
+	for (int i = 0; i < a->count; i++)
+		sum_a += compare_place(a->place + (size_t) i * DEFORMATION_PLACE, b, &table, least_b);
+	for (int k = 0; k < b->count; k++)
+		sum_b += least_b[k];
+	return ((double) sum_a / a->count + (double) sum_b / b->count) / 2 / MOST_DIFFERENCE;
 }
