@@ -24,6 +24,8 @@
 #define FIRST_LEAVES 16.0		/* an ordered scan opens these, and a share of the others, before its first row */
 #define FIRST_SHARE 0.25
 #define BALL_SPREAD 8.0			/* leaves that a condition opens, by those that its rows would fill */
+#define ROW_PAGES 6.0			/* what a further row of an ordered scan costs at most, in pages read in sequence ... */
+#define ROW_LEAVES 64.0			/* ... and where there are so many leaves, one */
 #define CACHED_PAGE 0.5			/* of a page of the table: there are a quarter as many, the same for every query */
 
 void
@@ -47,6 +49,7 @@ index_cost(PlannerInfo *root, IndexPath *path, double loop_count, Cost *startup,
 	double		cell_cost;
 	double		opened;
 	double		page_cost;
+	double		row_cost = 0;
 	QualCost	recheck;
 	bool		ordered = path->indexorderbys != NIL;
 	IndexMeta	meta = {0};
@@ -79,6 +82,13 @@ index_cost(PlannerInfo *root, IndexPath *path, double loop_count, Cost *startup,
 	page_cost *= CACHED_PAGE;
 	directory_pages = Max(ceil(cells / directory_cells), regions) * directory_pages_a_node;
 	leaf_pages = Max(ceil(rows / leaf_rows), regions) * node_pages;
+
+	/*
+	 * Of the table's pages the planner charges each once for all rows, so that few rows cost next to nothing: for a LIMIT, or a filter that lets
+	 * few rows pass, ten times too little.  Measured in 4,000 leaves and more: 19 to 92 microseconds a row, beside 5 of a sequential scan.
+	 */
+	if (ordered)
+		row_cost = Min(ROW_PAGES, leaf_pages / ROW_LEAVES) * page_cost / CACHED_PAGE;
 	code_cost = cpu_operator_cost * (0.05 + dimensions / 2500);
 	cell_cost = cpu_operator_cost * (0.05 + prefix / 2500);
 
@@ -101,7 +111,7 @@ index_cost(PlannerInfo *root, IndexPath *path, double loop_count, Cost *startup,
 
 	/* the executor takes the distances of all rows that it gets once more, which the planner does not charge */
 	cost_qual_eval(&recheck, list_concat_copy(quals, path->indexorderbys), root);
-	*total += recheck.startup + rows * *selectivity * (cpu_index_tuple_cost + recheck.per_tuple);
+	*total += recheck.startup + rows * *selectivity * (cpu_index_tuple_cost + recheck.per_tuple + row_cost);
 	if (!ordered && quals != NIL)
 		*startup = 0;
 	*pages = directory_pages + leaf_pages;

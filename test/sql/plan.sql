@@ -1,12 +1,18 @@
 -- the planner's choice between index and sequential scan, without a setting
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS siamese;
-CREATE FUNCTION choice(query text) RETURNS text LANGUAGE plpgsql AS $$
+CREATE FUNCTION plan_of(query text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	line text;
 	plan text := '';
 BEGIN
-	FOR line IN EXECUTE 'EXPLAIN (COSTS off) ' || query LOOP plan := plan || line; END LOOP;
+	FOR line IN EXECUTE 'EXPLAIN (COSTS off) ' || query LOOP plan := plan || line || E'\n'; END LOOP;
+	RETURN plan;
+END $$;
+CREATE FUNCTION choice(query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	plan text = plan_of(query);
+BEGIN
 	RETURN CASE WHEN plan ~ 'Index Only' THEN 'the index alone' WHEN plan ~ 'Seq Scan' THEN 'table' WHEN plan ~ '(Index|Bitmap)' THEN 'index' ELSE plan END;
 END $$;
 -- identities of ten, the same on every server
@@ -43,6 +49,10 @@ RESET plan_cache_mode;
 -- for each of few rows its nearest
 EXPLAIN (COSTS off) SELECT f.id, near.id FROM few f, LATERAL (SELECT id FROM many ORDER BY e <-> f.e LIMIT 3) near WHERE f.id < 5;
 EXPLAIN (COSTS off) SELECT count(*) FROM few f JOIN many m ON m.e <@ ball(f.e, 1.5) WHERE f.id < 5;
+-- a filter that lets few rows pass: these, sorted, instead of a hundred times as many in order
+CREATE INDEX many_id ON many (id);
+SELECT share, plan_of(format('SELECT id FROM many WHERE id <= %s ORDER BY e <-> %L LIMIT 10', share, person(55, 32)::embedding)) ~ 'Sort' AS filtered_first FROM unnest('{10,100,1000,5000}'::int[]) share;
+DROP INDEX many_id;
 -- queries that need no column: never by the index alone, which cannot count rows, whatever is disabled
 CREATE INDEX few_part ON few USING siamese (e) WHERE id > 50;
 SET enable_seqscan = off;
@@ -59,5 +69,5 @@ SELECT count(*), (SELECT count(*) FROM few WHERE id > 50) AS some, (SELECT count
 RESET enable_seqscan;
 DEALLOCATE ALL;
 DROP TABLE few, many, long;
-DROP FUNCTION choice, person, noise;
+DROP FUNCTION plan_of, choice, person, noise;
 DROP EXTENSION siamese;
