@@ -47,7 +47,7 @@ else
 MODULE_big = siamese
 EXTENSION = siamese
 DATA = $(filter-out $(DATA_built),$(wildcard sql/siamese--*.sql)) $(sort $(wildcard sql/model/*.model))
-DATA_built = sql/siamese--1.0.sql
+DATA_built = sql/siamese--1.1.sql sql/siamese--1.0--1.1.sql
 
 # The pure rooms know no server; the tests of test/unit and test/fuzz are linked with them alone.
 PURE_ROOMS = matrix image pen network onnx distance sample tracking
@@ -109,9 +109,11 @@ packages:
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
-# "-- include FILE" stands for the file: the definitions of the built-in networks are files of their own.
-$(DATA_built): sql/siamese.sql sql/model/cards.sql $(wildcard sql/network/*.json)
-	awk '/^-- include / { file = "sql/" $$3; while ((getline line < file) > 0) print line; next } { print }' $< > $@
+# The scripts of CREATE EXTENSION, and of the upgrade from 1.0, whose own script is as it was released.
+sql/siamese--1.1.sql: SCRIPT = sql/siamese.sql
+sql/siamese--1.0--1.1.sql: SCRIPT = sql/upgrade-1.0-1.1.sql
+$(DATA_built): sql/assemble.awk sql/siamese.sql $(wildcard sql/upgrade-*.sql) sql/model/cards.sql $(wildcard sql/network/*.json)
+	awk -f $< $(SCRIPT) > $@
 
 $(OBJS): $(MAKEFILE_LIST)
 

@@ -1,4 +1,4 @@
--- siamese: similarity search that learns.  The installation script; sql/siamese--1.0.sql is a copy.
+-- siamese: similarity search that learns.  The installation script; make writes it as sql/siamese--1.1.sql, by sql/assemble.awk.
 \echo Use "CREATE EXTENSION siamese" to load this file. \quit
 
 -- ---- embedding: the type, its distances, order and aggregates --------------------------------------------------------

@@ -77,7 +77,7 @@ Datum
 siamese_evaluate(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	int			refs = evaluation_refs_argument(PG_GETARG_INT32(2));
+	int			refs = evaluation_refs_argument(fcinfo, 2);
 	MemoryContext caller;
 	MemoryContext scratch;
 	Evaluation	evaluation;
@@ -104,7 +104,7 @@ siamese_roc(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	char	   *kind = text_to_cstring(PG_GETARG_TEXT_PP(2));
-	int			refs = evaluation_refs_argument(PG_GETARG_INT32(3));
+	int			refs = evaluation_refs_argument(fcinfo, 3);
 	bool		skilled = strcmp(kind, "skilled") == 0;
 	MemoryContext caller;
 	MemoryContext scratch;

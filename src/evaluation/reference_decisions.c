@@ -21,8 +21,10 @@ typedef struct Decisions
 } Decisions;
 
 int
-evaluation_refs_argument(int refs)
+evaluation_refs_argument(FunctionCallInfo fcinfo, int number)
 {
+	int			refs = number < PG_NARGS() ? PG_GETARG_INT32(number) : 0;
+
 	if (refs < 0 || refs > LARGEST_REFS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),

@@ -8,8 +8,8 @@
 
 #define LARGEST_REFS 1000
 
-/* An SQL argument; raises if it is out of range. */
-extern int	evaluation_refs_argument(int refs);
+/* The SQL argument of this number; 0 for the functions of 1.0, which have none.  Raises if it is out of range. */
+extern int	evaluation_refs_argument(FunctionCallInfo fcinfo, int number);
 
 /*
  * For refs 0 evaluation_pairs(); else evaluation->calibration become: of each label with more than refs genuine samples a reference of the

@@ -117,7 +117,7 @@ siamese_reliability(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	int			bins = PG_GETARG_INT32(2);
-	int			refs = evaluation_refs_argument(PG_GETARG_INT32(4));
+	int			refs = evaluation_refs_argument(fcinfo, 4);
 	MemoryContext caller;
 	MemoryContext scratch;
 	Evaluation	evaluation;

@@ -293,7 +293,7 @@ siamese_report(PG_FUNCTION_ARGS)
 	char	   *query = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	MemoryContext caller;
 	MemoryContext scratch = evaluation_enter(&caller);
-	Report		report = {.prior = setting_prior, .refs = evaluation_refs_argument(PG_GETARG_INT32(3))};
+	Report		report = {.prior = setting_prior, .refs = evaluation_refs_argument(fcinfo, 3)};
 	StringInfoData out;
 	text	   *result;
 

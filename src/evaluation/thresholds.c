@@ -105,9 +105,9 @@ siamese_thresholds(PG_FUNCTION_ARGS)
 	int			checks;
 
 	InitMaterializedSRF(fcinfo, 0);
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(2) || PG_ARGISNULL(3))
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(2) || (PG_NARGS() > 3 && PG_ARGISNULL(3)))
 		return (Datum) 0;
-	refs = evaluation_refs_argument(PG_GETARG_INT32(3));
+	refs = evaluation_refs_argument(fcinfo, 3);
 	scratch = evaluation_enter(&caller);
 	name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	if (examples)

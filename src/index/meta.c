@@ -36,12 +36,16 @@ index_meta_init(Page page, int fill)
 void
 index_read_meta(Relation index, IndexMeta *meta)
 {
-	Buffer		buffer = index_read(index, INDEX_META_BLOCK, BUFFER_LOCK_SHARE, INDEX_PAGE_META);
+	Buffer		buffer = ReadBuffer(index, INDEX_META_BLOCK);
+	Page		page = BufferGetPage(buffer);
 
-	*meta = *INDEX_META(BufferGetPage(buffer));
-	UnlockReleaseBuffer(buffer);
-	if (meta->magic != INDEX_MAGIC && meta->magic >= INDEX_MAGIC_OF(0) && meta->magic <= INDEX_MAGIC_OF(9))
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	*meta = *INDEX_META(page);
+	/* before the page's other end is read, which may have another size there */
+	if (!PageIsNew(page) && meta->magic != INDEX_MAGIC && meta->magic >= INDEX_MAGIC_OF(0) && meta->magic <= INDEX_MAGIC_OF(9))
 		check_index_format(RelationGetRelationName(index), (int) (meta->magic - INDEX_MAGIC_OF(0)), INDEX_FORMAT);
+	index_check_page(index, INDEX_META_BLOCK, page, INDEX_PAGE_META);
+	UnlockReleaseBuffer(buffer);
 	if (meta->magic != INDEX_MAGIC || meta->metric >= METRIC_COUNT || meta->dimensions > LIMIT_DIMENSIONS ||
 		meta->regions > LIMIT_REGIONS || (meta->regions > 0 && meta->dimensions == 0) ||
 		meta->axes > meta->dimensions || (meta->axes > 0 && meta->metric == METRIC_L1) ||

@@ -22,6 +22,16 @@
 #include "model/rights.h"
 
 void
+model_check_release(Oid relation)
+{
+	if (get_attnum(relation, "promoted_at") == InvalidAttrNumber)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("extension \"siamese\" of this database is of an older release than its library"),
+				 errhint("Run ALTER EXTENSION siamese UPDATE.")));
+}
+
+void
 model_act_as_owner(ModelCaller *caller)
 {
 	Oid			relation = get_relname_relid("model", get_namespace_oid("siamese", false));
@@ -34,6 +44,7 @@ model_act_as_owner(ModelCaller *caller)
 				 errmsg("relation \"%s\" does not exist", "siamese.model")));
 	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
 	ReleaseSysCache(tuple);
+	model_check_release(relation);
 	GetUserIdAndSecContext(&caller->user, &caller->context);
 	SetUserIdAndSecContext(owner, caller->context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
 }

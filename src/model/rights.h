@@ -13,6 +13,9 @@ typedef struct ModelCaller
 	int			context;
 } ModelCaller;
 
+/* Raises while the objects in the database are those of a release before the library: 1.0, whose siamese.model (relation) has other columns. */
+extern void model_check_release(Oid relation);
+
 extern void model_act_as_owner(ModelCaller *caller);
 extern void model_act_as_caller(const ModelCaller *caller);
 

@@ -12,6 +12,7 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 
 #include "common/check.h"
 #include "common/compat.h"
@@ -19,6 +20,7 @@
 #include "common/settings.h"
 #include "common/spi.h"
 #include "model/names.h"
+#include "model/rights.h"
 #include "model/row_lookup.h"
 #include "model/stored_calibration.h"
 #include "model/stored_weights.h"
@@ -37,8 +39,10 @@ read_rows(SPIPlanPtr *kept, const char *query, int arguments, Oid *types, Datum 
 		aclcheck_error(right, OBJECT_SCHEMA, "siamese");
 	if (*kept == NULL)
 	{
-		SPIPlanPtr	plan = spi_prepare(query, arguments, types);
+		SPIPlanPtr	plan;
 
+		model_check_release(get_relname_relid("model", namespace));
+		plan = spi_prepare(query, arguments, types);
 		if (SPI_keepplan(plan) != 0)
 			elog(ERROR, "could not keep the plan of \"%s\"", query);
 		*kept = plan;

@@ -20,7 +20,7 @@ my $objects = q{
 my $before = $node->safe_psql('postgres', 'SELECT count(*) FROM pg_catalog.pg_class');
 $node->safe_psql('postgres', 'CREATE EXTENSION siamese');
 is($node->safe_psql('postgres', "SELECT extversion, extnamespace::regnamespace FROM pg_extension WHERE extname = 'siamese'"),
-	'1.0|public', 'the extension is there');
+	'1.1|public', 'the extension is there');
 my $members = $node->safe_psql('postgres', $objects);
 like($members, qr/^schema siamese$/m, 'the schema for administration belongs to it');
 is($node->safe_psql('postgres', "SELECT string_agg(name, ' ' ORDER BY name) FROM pg_settings WHERE name IN ('siamese.max_pixels', 'siamese.model') AND category = 'Customized Options'"),

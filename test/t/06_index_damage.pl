@@ -130,6 +130,9 @@ $node->stop;
 open my $older, '+<:raw', $path or die "$path: $!";
 seek $older, $header, 0;
 print $older '3';
+# 1.0's pages also ended in another way
+seek $older, 8192 - 16, 0;
+print $older "\0" x 16;
 close $older;
 $node->start;
 for my $use ("SELECT id FROM older ORDER BY e <-> (SELECT e FROM original WHERE id = 1) LIMIT 1", "INSERT INTO older SELECT id, e FROM original WHERE id = 1",
