@@ -723,12 +723,14 @@ CREATE TABLE siamese.embedding_run (
 );
 COMMENT ON TABLE siamese.embedding_run IS 'the last run of siamese.embed_table for each column and user, committed with its rows';
 ALTER TABLE siamese.embedding_run ENABLE ROW LEVEL SECURITY;
-CREATE POLICY read ON siamese.embedding_run FOR SELECT USING (true);
+-- to whom pg_stat_progress_create_index would show it
+CREATE POLICY read ON siamese.embedding_run FOR SELECT USING (pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') OR EXISTS (
+	SELECT FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) started_by AND pg_catalog.pg_has_role(r.oid, 'USAGE')));
 CREATE POLICY write ON siamese.embedding_run USING (started_by OPERATOR(pg_catalog.=) current_user);
 GRANT SELECT, INSERT, UPDATE, DELETE ON siamese.embedding_run TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('siamese.embedding_run', '');
 
-CREATE VIEW siamese.embedding_progress AS
+CREATE VIEW siamese.embedding_progress WITH (security_invoker) AS
 	SELECT target, destination, started_by, model, blocks_done, blocks, rows, failed, rows OPERATOR(pg_catalog./) nullif(seconds, 0) AS rows_per_second,
 		pg_catalog.make_interval(secs => seconds) AS elapsed,
 		CASE WHEN finished_at IS NULL AND blocks_done OPERATOR(pg_catalog.>) 0 THEN
@@ -736,7 +738,7 @@ CREATE VIEW siamese.embedding_progress AS
 		committed_at, finished_at
 	FROM siamese.embedding_run;
 COMMENT ON VIEW siamese.embedding_progress IS
-	'runs of siamese.embed_table, also running ones: pages done and in total, rows embedded and left out, speed, elapsed and estimated remaining time';
+	'runs of siamese.embed_table, also running ones: pages done and in total, rows embedded and left out, speed, elapsed and estimated remaining time; shown to whoever has the rights of the role that runs it, or pg_read_all_stats';
 GRANT SELECT ON siamese.embedding_progress TO PUBLIC;
 
 CREATE PROCEDURE siamese.embed_table(target regclass, source text, destination text, model text DEFAULT NULL, batch integer DEFAULT 256)
@@ -765,6 +767,7 @@ CREATE FUNCTION siamese.export_model(model text) RETURNS bytea LANGUAGE c STABLE
 	AS 'MODULE_PATHNAME', 'siamese_export_model';
 COMMENT ON FUNCTION siamese.export_model(text) IS
 	'a model ("name" or "name@version") as one value, for siamese.import_model on any server: its definition, weights, calibration and scores, without the query of its examples';
+REVOKE ALL ON FUNCTION siamese.export_model(text) FROM PUBLIC;
 
 CREATE FUNCTION siamese.import_model(model text, exported bytea) RETURNS text LANGUAGE c VOLATILE STRICT
 	AS 'MODULE_PATHNAME', 'siamese_import_model';
@@ -776,12 +779,35 @@ CREATE FUNCTION siamese.export_onnx(model text) RETURNS bytea LANGUAGE c STABLE 
 	AS 'MODULE_PATHNAME', 'siamese_export_onnx';
 COMMENT ON FUNCTION siamese.export_onnx(text) IS
 	'the network of a model for images ("name" or "name@version") as an ONNX file of opset 17: its input "x" is [batch, channels, height, width] of prepared images, (value / 255 - mean) / deviation, its output "embedding" [batch, dimensions]; the metadata "siamese.input" has the definition''s input; an error for layers that ONNX has no operator for';
+REVOKE ALL ON FUNCTION siamese.export_onnx(text) FROM PUBLIC;
 
 CREATE FUNCTION siamese.import_onnx(model text, onnx bytea, definition jsonb DEFAULT '{}') RETURNS text LANGUAGE c VOLATILE STRICT
 	AS 'MODULE_PATHNAME', 'siamese_import_onnx';
 COMMENT ON FUNCTION siamese.import_onnx(text, bytea, jsonb) IS
 	'makes the network of an ONNX file (opsets 1 to 21, tensors inside) the next version of a name and returns name@version.  definition: "preparation" of images ("imagenet", "face", "unit", "none", "caffe"), "input" (settings of a network''s input, which go before those; "colour" may be "bgr"), "metric" ("cosine" or "l2"), "output" (the tensor to cut the graph at), and "loss", "optimizer", "training" for fine-tuning.  What has no counterpart among the layers is refused by node and operator.  siamese.calibrate() fits thresholds and probabilities on one''s own samples';
 REVOKE ALL ON FUNCTION siamese.import_onnx(text, bytea, jsonb) FROM PUBLIC;
+
+-- ---- who may do what ---------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION siamese.grant_use(role name) RETURNS void LANGUAGE c VOLATILE STRICT
+	AS 'MODULE_PATHNAME', 'siamese_grant_use';
+COMMENT ON FUNCTION siamese.grant_use(name) IS
+	'lets a role ("public": everybody, as after installation) use the models of this database: embed, verify, enrol references, evaluate; on its own tables embed_table() and indexes; not train, change or export a model.  For superusers and those with EXECUTE on this function; row security on siamese.model may narrow it to some models';
+REVOKE ALL ON FUNCTION siamese.grant_use(name) FROM PUBLIC;
+CREATE FUNCTION siamese.grant_train(role name) RETURNS void LANGUAGE c VOLATILE STRICT
+	AS 'MODULE_PATHNAME', 'siamese_grant_train';
+COMMENT ON FUNCTION siamese.grant_train(name) IS
+	'lets a role use models and make models of its own: train, resume, calibrate, install, import, promote, rename, drop, migrate_column on its own tables, add networks; and export any model that it may use';
+REVOKE ALL ON FUNCTION siamese.grant_train(name) FROM PUBLIC;
+CREATE FUNCTION siamese.revoke_use(role name) RETURNS void LANGUAGE c VOLATILE STRICT
+	AS 'MODULE_PATHNAME', 'siamese_revoke_use';
+COMMENT ON FUNCTION siamese.revoke_use(name) IS
+	'takes from a role ("public": everybody who was not granted it by name) what grant_use() and grant_train() give; a NOTICE tells if it still has the right from elsewhere';
+REVOKE ALL ON FUNCTION siamese.revoke_use(name) FROM PUBLIC;
+CREATE FUNCTION siamese.revoke_train(role name) RETURNS void LANGUAGE c VOLATILE STRICT
+	AS 'MODULE_PATHNAME', 'siamese_revoke_train';
+COMMENT ON FUNCTION siamese.revoke_train(name) IS 'takes from a role what grant_train() gives beyond grant_use(); its models stay, and stay its own';
+REVOKE ALL ON FUNCTION siamese.revoke_train(name) FROM PUBLIC;
 
 -- ---- the index ---------------------------------------------------------------------------------------------------------
 

@@ -112,6 +112,18 @@ DROP FUNCTION @extschema@.embed(real[], text);
 -- take FUNCTION siamese.index_model
 -- take FUNCTION siamese.nearest
 
+-- ---- rights -----------------------------------------------------------------------------------------------------------
+
+REVOKE ALL ON FUNCTION siamese.export_model(text) FROM PUBLIC;
+-- take FUNCTION siamese.grant_use
+-- take FUNCTION siamese.grant_train
+-- take FUNCTION siamese.revoke_use
+-- take FUNCTION siamese.revoke_train
+-- Everybody could see whose columns were filled.
+DROP POLICY read ON siamese.embedding_run;
+-- take POLICY read ON siamese.embedding_run
+-- replace VIEW siamese.embedding_progress
+
 -- ---- references -------------------------------------------------------------------------------------------------------
 
 -- take FUNCTION @extschema@.distance(reference @extschema@.reference, image

@@ -160,6 +160,7 @@ siamese_drift(PG_FUNCTION_ARGS)
 				 errhint("Call siamese.calibrate() with more people, or train with more identities held out.")));
 	for (int label = 0; label < evaluation.examples->labels; label++)
 		compare_label(&drift, label);
+	evaluation_need_genuine(&drift.pairs);
 	pair_set_sort(&drift.pairs.set[PAIR_GENUINE]);
 	resampled = bootstrap_pairs(&drift.pairs, shares, drift.supported, evaluation.seed);
 	for (int i = 0; i < drift.supported; i++)

@@ -131,6 +131,16 @@ evaluation_run_uncalibrated(const char *model, const char *query, uint64 seed, E
 }
 
 void
+evaluation_need_genuine(const PairDistances *pairs)
+{
+	if (pairs->set[PAIR_GENUINE].count == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("the examples have no pair of genuine samples of one label"),
+				 errhint("The second column of the examples tells who or what a sample shows.")));
+}
+
+void
 evaluation_need_impostors(const Evaluation *evaluation)
 {
 	if (evaluation->pairs.set[PAIR_RANDOM].count == 0 && evaluation->pairs.set[PAIR_SKILLED].count == 0)
@@ -146,10 +156,6 @@ evaluation_pairs(Evaluation *evaluation)
 	EmbeddedExamples embedded = evaluation_embedded(evaluation);
 
 	example_pairs(&embedded, evaluation_most_pairs(evaluation), evaluation->seed, &evaluation->pairs);
-	if (evaluation->pairs.set[PAIR_GENUINE].count == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("the examples have no pair of genuine samples of one label"),
-				 errhint("The second column of the examples tells who or what a sample shows.")));
+	evaluation_need_genuine(&evaluation->pairs);
 	evaluation_need_impostors(evaluation);
 }

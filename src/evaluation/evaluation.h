@@ -35,6 +35,9 @@ extern void evaluation_run_uncalibrated(const char *model, const char *query, ui
 /* Makes pairs of all examples.  Raises if there is no genuine pair or no impostor. */
 extern void evaluation_pairs(Evaluation *evaluation);
 
+/* Raises if there is no pair of genuine samples. */
+extern void evaluation_need_genuine(const PairDistances *pairs);
+
 /* Raises if the pairs have no impostors, random or skilled. */
 extern void evaluation_need_impostors(const Evaluation *evaluation);
 

@@ -150,6 +150,9 @@ CREATE TABLE left_out AS SELECT t.signer, t.sample, share, distance(r, t.image) 
 SELECT share, abs(observed - (SELECT avg(beyond::int) FROM left_out l WHERE l.share = d.share)) < 1e-9 AS observed, samples = (SELECT count(DISTINCT (signer, sample)) FROM left_out) AS samples,
 	identities = (SELECT count(DISTINCT signer) FROM left_out) AS identities, observed BETWEEN observed_low AND observed_high AS within, drifted = (share NOT BETWEEN observed_low AND observed_high) AS drifted
 	FROM siamese.drift('m', 'SELECT image, signer, genuine FROM other ORDER BY sample') d WHERE share >= 0.1;
+-- no row, and no label with two: an error, not the end of the server
+SELECT * FROM siamese.drift('m', 'SELECT image, signer FROM other WHERE false');
+SELECT * FROM siamese.drift('m', 'SELECT image, row_number() OVER () FROM other');
 SELECT share, drifted FROM siamese.drift('m', 'SELECT image, signer FROM other WHERE genuine AND signer <= 3') WHERE share = 0.5;
 -- two people behind each name: much more variable than people are
 SELECT share, drifted, observed > share AS beyond FROM siamese.drift('m', 'SELECT image, signer / 2 FROM other WHERE genuine') WHERE share = 0.2;

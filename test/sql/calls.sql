@@ -22,7 +22,7 @@ INSERT INTO argument VALUES
 ('ball', '<[1,2,3],1>', '{"<[1]@l1:0123456789abcdef,Infinity>"}'),
 ('boolean', 'true', '{false}'), ('smallint', '1', '{0,-1}'), ('integer', '2', '{0,-1,2147483647,-2147483648}'),
 ('bigint', '2', '{0,-1,9223372036854775807,-9223372036854775808}'), ('oid', '0', '{1,4294967295}'),
-('regclass', 'filled_e', '{filled,pg_class,pg_class_oid_index,siamese.training}'),
+('name', 'pg_monitor', '{"",current_user,none}'), ('regclass', 'filled_e', '{filled,pg_class,pg_class_oid_index,siamese.training}'),
 ('float8', '0.5', '{0,-1,NaN,Infinity,-Infinity,1e308,5e-324}'),
 ('text', 'pens', '{"",images,pens@1,images@1,pens@999999999999999999999,@,l1,SELECT 1,SELECT}'),
 ('cstring', '[1,2]', '{"",x,[,(1/6,<}'), ('cstring[]', '{2}', '{"{}","{x}","{2,NULL}","{2,3}"}'),
