@@ -28,6 +28,7 @@
 #include "common/clock.h"
 #include "common/settings.h"
 #include "common/spi.h"
+#include "model/column_users.h"
 #include "model/embed.h"
 #include "model/embed_table.h"
 #include "model/embedder.h"
@@ -353,6 +354,9 @@ fill_table(TableFill *fill)
 	caller = MemoryContextSwitchTo(context);
 	parts = find_parts(fill->target.table);
 	MemoryContextSwitchTo(caller);
+	foreach(cell, parts)
+		column_check_indexes(lfirst_oid(cell), fill->target.source, fill->target.destination, fill->model_name, fill->model->fingerprint);
+	column_warn_triggers(fill->target.table, fill->target.destination, fill->model_name, fill->model->fingerprint);
 	foreach(cell, parts)
 		fill->progress.blocks += count_blocks(lfirst_oid(cell));
 	foreach(cell, parts)

@@ -30,6 +30,7 @@
 #include "common/limits.h"
 #include "common/spi.h"
 #include "embedding/embedding.h"
+#include "model/column_users.h"
 #include "model/embed_table.h"
 #include "model/migration.h"
 #include "model/model.h"
@@ -407,6 +408,7 @@ find_version(ColumnMigration *migration, const char *model)
 
 	model_parse_name(model, migration->plain, &migration->version);
 	fingerprint = model_find(migration->plain, &migration->version);
+	migration->fingerprint = fingerprint;
 	migration->model = psprintf("%s@%d", migration->plain, migration->version);
 	loaded = model_by_name(migration->model);
 	model_check_embeds(loaded);
@@ -441,6 +443,14 @@ lock_column(const ColumnMigration *migration, bool session)
 				 errmsg("column \"%s\" of %s is being filled by another session", migration->destination, migration->name),
 				 errhint("siamese.embedding_progress shows its progress.")));
 	return tag;
+}
+
+static void
+report_references(const ColumnMigration *migration)
+{
+	SPI_connect();
+	column_report_references(migration->plain, migration->model, migration->fingerprint);
+	SPI_finish();
 }
 
 static PromotionResult
@@ -497,6 +507,7 @@ siamese_migrate_column(PG_FUNCTION_ARGS)
 			(errmsg("column \"%s\" of table %s has embeddings of \"%s\"", migration.destination, migration.name, migration.model)));
 	if (migration.promotes)
 		model_report_promotion(migration.plain, migration.version, &result);
+	report_references(&migration);
 	MemoryContextSwitchTo(outer);
 	MemoryContextDelete(migration.context);
 	return (Datum) 0;

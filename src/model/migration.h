@@ -24,6 +24,7 @@ typedef struct ColumnMigration
 	char		plain[LIMIT_MODEL_NAME + 1];
 	char	   *model;			/* name@version */
 	int			version;
+	uint64		fingerprint;
 	int			dimensions;
 	NetworkInputKind input_kind;
 	bool		promotes;		/* the name means other weights so far */

@@ -26,6 +26,13 @@ CREATE FUNCTION version_of(model text) RETURNS int LANGUAGE sql AS 'SELECT versi
 SELECT version_of(siamese.index_model('print_e')), version_of(siamese.index_model('print_some'));
 
 SET client_min_messages = notice;
+-- references of the old version, which it names; not those of the new one, of other models, of nobody
+CREATE SCHEMA "other people";
+CREATE TABLE customer AS SELECT signer, reference(pen, 'm@1') AS signature, reference(embed(pen, 'm@1')) AS small FROM specimen GROUP BY signer;
+CREATE TABLE "other people"."in parts" (signer int, "his own" reference) PARTITION BY LIST (signer);
+CREATE TABLE part PARTITION OF "other people"."in parts" DEFAULT;
+INSERT INTO "other people"."in parts" SELECT signer, CASE signer WHEN 1 THEN reference(pen, 'm@2') WHEN 2 THEN NULL ELSE reference(pen, 'm@1') END FROM specimen GROUP BY signer;
+CREATE TABLE unbound AS SELECT reference('[1,2]'::embedding) AS r;
 CALL siamese.migrate_column('print', 'pen', 'e', 'm@2');
 SELECT attname, format_type(atttypid, atttypmod) AS type, attnotnull, attstorage, col_description(attrelid, attnum) FROM pg_attribute
 	WHERE attrelid = 'print'::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum;
@@ -44,8 +51,11 @@ SELECT count(*), count(DISTINCT model(e)) AS models FROM print;
 
 -- again, to where it is already: everything anew, and nothing to promote
 CALL siamese.migrate_column('print', 'pen', 'e', 'm');
--- back
+-- back, when they are enrolled anew
+UPDATE customer c SET signature = (SELECT reference(pen, 'm@2') FROM specimen s WHERE s.signer = c.signer), small = NULL WHERE signer < 10;
 CALL siamese.migrate_column('print', 'pen', 'e', 'm@1');
+DROP TABLE customer, "other people"."in parts", unbound;
+DROP SCHEMA "other people";
 SELECT bool_and(e = embed(pen, 'm')) AS promoted, min(version_of(model(e))) AS version FROM print;
 
 -- a row whose sample cannot be embedded would lose its embedding: refused, to be continued or given up
