@@ -13,6 +13,9 @@
 #   make shell               psql on a throw-away server with the extension
 #   make models              trains the pretrained models anew, minutes each; MODELS="pens" takes a few
 #   make reference           writes sql/REFERENCE.md from the comments in the catalog
+#   make installcheck        some of the tests on a running server with the extension's files, which PGHOST and PGPORT name
+#   make deb                 a Debian package for the server of pg_config, in build/deb
+#   make dist                the archive for PGXN, in build; HOMEPAGE=... and REPOSITORY=... go into its META.json
 #   make packages            installs the Debian packages that are missing; the goals above from "make check" on do this first
 #   make help                this
 #
@@ -22,7 +25,7 @@
 # CONF='debug_discard_caches = 1' adds a line to the configuration of check-regress, check-valgrind and check-sanitize-server; it takes a
 # server with assertions, which PG_CONFIG names.  V=1 shows the commands.
 
-STAGED := $(filter check check-% demo bench bench-% lint shell reference models,$(MAKECMDGOALS))
+STAGED := $(filter check check-% demo bench bench-% lint shell reference models deb,$(MAKECMDGOALS))
 
 ifneq ($(STAGED),)
 
@@ -35,6 +38,9 @@ packages:
 ifneq ($(filter check-neon,$(MAKECMDGOALS)),)
 	@test/packages neon
 endif
+ifneq ($(filter deb,$(MAKECMDGOALS)),)
+	@test/packages deb
+endif
 
 $(STAGED): packages
 	@$(MAKE) --no-print-directory $(if $(V),,-s) $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc)) WERROR=-Werror run-$@
@@ -44,15 +50,19 @@ $(filter-out $(STAGED) packages,$(MAKECMDGOALS)):
 
 else
 
+# Where the sources are: another folder in a VPATH build, make -f SOURCES/Makefile in an empty one.
+sources := $(patsubst %/,%,$(dir $(firstword $(MAKEFILE_LIST))))
+files = $(sort $(patsubst $(sources)/%,%,$(wildcard $(1:%=$(sources)/%))))
+
 MODULE_big = siamese
 EXTENSION = siamese
-DATA = $(filter-out $(DATA_built),$(wildcard sql/siamese--*.sql)) $(sort $(wildcard sql/model/*.model))
+DATA = $(filter-out $(DATA_built),$(call files,sql/siamese--*.sql)) $(call files,sql/model/*.model)
 DATA_built = sql/siamese--1.1.sql sql/siamese--1.0--1.1.sql
 
 # The pure rooms know no server; the tests of test/unit and test/fuzz are linked with them alone.
 PURE_ROOMS = matrix image pen network onnx distance sample tracking
-PURE_SOURCES = src/common/status.c src/common/cpu.c $(sort $(wildcard $(PURE_ROOMS:%=src/%/*.c)))
-SERVER_SOURCES = $(sort $(filter-out $(PURE_SOURCES),$(wildcard src/*.c src/*/*.c)))
+PURE_SOURCES = src/common/status.c src/common/cpu.c $(call files,$(PURE_ROOMS:%=src/%/*.c))
+SERVER_SOURCES = $(filter-out $(PURE_SOURCES),$(call files,src/*.c src/*/*.c))
 PURE_OBJECTS = $(PURE_SOURCES:.c=.o)
 OBJS = $(PURE_OBJECTS) $(SERVER_SOURCES:.c=.o)
 
@@ -79,11 +89,16 @@ WARNINGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare $(WERROR)
 LIBRARY_FLAGS = $(addprefix -isystem ,$(LEPTONICA_INCLUDE)) $(SONAMES)
 LIBRARIES = -ldeflate -lz -lpthread -ldl -lm
 
-PG_CPPFLAGS = -Isrc $(LIBRARY_FLAGS)
+PG_CPPFLAGS = -I$(patsubst ./%,%,$(sources)/src) $(LIBRARY_FLAGS)
 # PGDLLEXPORT means nothing yet to PostgreSQL 15.  _FORTIFY_SOURCE and the like are PostgreSQL's own choice.
 PG_CFLAGS = -std=gnu11 $(WARNINGS) -fvisibility=hidden -MMD -MP -DPGDLLEXPORT='__attribute__((visibility("default")))'
 SHLIB_LINK = $(LIBRARIES)
 EXTRA_CLEAN = build $(OBJS:.o=.d)
+
+# make installcheck: what needs no settings of its own and takes seconds; make check has all.
+REGRESS = embedding_input embedding_distance embedding_order image crop pen export index_basics index_kinds promote rights report
+REGRESS_OPTS = --inputdir=$(sources)/test --outputdir=build/installcheck --no-locale --encoding=UTF8
+REGRESS_PREP = build/installcheck
 
 ifeq ($(PG_MISSING),)
 override with_llvm = no
@@ -99,7 +114,7 @@ endif
 .DEFAULT_GOAL = all
 .PHONY: help packages run-check run-check-changed run-check-unit run-check-fuzz run-check-regress run-check-isolation run-check-tap run-check-sanitize
 .PHONY: run-check-neon run-check-valgrind run-check-valgrind-short run-check-sanitize-server
-.PHONY: run-lint run-demo run-bench run-shell run-reference run-models
+.PHONY: run-deb run-lint run-demo run-bench run-shell run-reference run-models
 .DELETE_ON_ERROR:
 
 packages:
@@ -112,10 +127,13 @@ help:
 # The scripts of CREATE EXTENSION, and of the upgrade from 1.0, whose own script is as it was released.
 sql/siamese--1.1.sql: SCRIPT = sql/siamese.sql
 sql/siamese--1.0--1.1.sql: SCRIPT = sql/upgrade-1.0-1.1.sql
-$(DATA_built): sql/assemble.awk sql/siamese.sql $(wildcard sql/upgrade-*.sql) sql/model/cards.sql $(wildcard sql/network/*.json)
-	awk -f $< $(SCRIPT) > $@
+$(DATA_built): sql/assemble.awk sql/siamese.sql $(call files,sql/upgrade-*.sql) sql/model/cards.sql $(call files,sql/network/*.json)
+	awk -f $< $(sources)/$(SCRIPT) > $@
 
 $(OBJS): $(MAKEFILE_LIST)
+ifneq ($(sources),.)
+$(shell mkdir -p sql $(sort $(dir $(OBJS))))
+endif
 
 # Loops over pixels.  COPT, which PostgreSQL's makefiles add to the flags, has the last word: COPT='-O0 -g' for a debugger.
 $(filter src/image/%,$(OBJS)): override CFLAGS += -O3 $(COPT)
@@ -223,6 +241,16 @@ run-check: all $(UNIT_PROGRAMS) $(FUZZ_PROGRAMS)
 
 run-check-changed: build/presets.h all
 	@MAKE='$(MAKE)' test/run-changed
+
+build/installcheck:
+	@mkdir -p $@
+
+run-deb:
+	@LOADED='$(filter-out -D%_LIBRARY=,$(SONAMES))' test/deb/build
+
+.PHONY: dist
+dist:
+	@HOMEPAGE='$(HOMEPAGE)' REPOSITORY='$(REPOSITORY)' test/dist
 
 run-demo: all
 	@test/with-server test/run-demo
