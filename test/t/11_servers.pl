@@ -1,5 +1,6 @@
 # Many servers, by postgres_fdw: three clusters, a table in two shards.  Conditions and orders on foreign columns are sent to the servers that
-# have them, and the answers are those of one table.  A shard that is down, and one with another version of the model, are errors.
+# have them, and the answers are those of one table.  A shard that is down or dies in the middle, and one with another version of the model,
+# are errors.  Models go to other servers as one value, and by logical replication.
 use strict;
 use warnings;
 use PostgreSQL::Test::Cluster;
@@ -7,10 +8,10 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my %node;
-for my $name ('main', 'east', 'west')
+for my $name ('main', 'east', 'west', 'reader')
 {
 	$node{$name} = PostgreSQL::Test::Cluster->new($name);
-	$node{$name}->init;
+	$node{$name}->init(allows_streaming => 'logical');
 	$node{$name}->append_conf('postgresql.conf', "fsync = off\nclient_min_messages = warning\njit = off\nmax_parallel_workers_per_gather = 0\n");
 	$node{$name}->start;
 	$node{$name}->safe_psql('postgres', 'CREATE EXTENSION siamese');
@@ -114,9 +115,81 @@ my ($code, $out, $err) = $main->psql('postgres', "SELECT id FROM print WHERE e ~
 isnt($code, 0, 'a shard that is down');
 like($err, qr/could not connect to server/, 'is an error');
 $node{west}->start;
+
+# A shard that dies in the middle of a query: the other server sends its rows slowly meanwhile.  One session asks, is told, and asks again.
+$node{west}->safe_psql('postgres', q{CREATE VIEW slow AS SELECT * FROM print WHERE pg_sleep(0.1) IS NOT NULL});
+my %dying = (
+	order => "SELECT id FROM print ORDER BY e <-> $constant, id LIMIT 5",
+	nearest => "SELECT id FROM siamese.nearest('print', 'e', $constant, 5, 'id')",
+	ball => "SELECT count(*) FROM print WHERE e <@ ball($constant, 0.4)");
+my $again = 'SELECT md5(string_agg(r::text, \' \' ORDER BY r::text)) FROM (%s) r';
+for my $name (sort keys %dying)
+{
+	my $expected = sql(sprintf $again, $dying{$name});
+	my $flag = "$PostgreSQL::Test::Utils::tmp_check/restarted_$name";
+	sql(q{ALTER FOREIGN TABLE print_west OPTIONS (SET table_name 'slow')});
+	my ($told, $log) = ('', '');
+	my $script = "$PostgreSQL::Test::Utils::tmp_check/dying_$name.sql";
+	append_to_file($script, "$dying{$name};\n\\! while [ ! -e $flag ]; do sleep 0.1; done\n" . sprintf($again, $dying{$name}) . ";\nSELECT count(*) FROM whole;\n");
+	my $session = IPC::Run::start([ 'psql', '-XAtq', '-d', $main->connstr('postgres'), '-f', $script ], '<', \undef, '>', \$told, '2>', \$log);
+	ok($node{west}->poll_query_until('postgres', q{SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'PgSleep'}), "$name: the shard is at work");
+	$node{west}->stop('immediate');
+	ok($main->poll_query_until('postgres', q{SELECT count(*) = 0 FROM pg_stat_activity WHERE state = 'active' AND backend_type = 'client backend' AND pid <> pg_backend_pid()}),
+		"$name: the query ends");
+	is(sql('SELECT count(*) FROM whole'), '360', "$name: the other server goes on");
+	$node{west}->start;
+	sql(q{ALTER FOREIGN TABLE print_west OPTIONS (SET table_name 'print')});
+	append_to_file($flag, '');
+	$session->finish;
+	like($log, qr/ERROR:  (server closed the connection|terminating connection|could not receive)/, "$name: an error") or diag($log);
+	is(scalar(() = $log =~ /ERROR/g), 1, "$name: and no other one") or diag($log);
+	is($told, "$expected\n360\n", "$name: after the restart the next query of the same session is right") or diag($told);
+}
+
+# ---- two shards with different versions of the model
+
 sql(q{CALL siamese.train('m', 'SELECT pen, signer FROM specimen', 'small', 1, 2, '{"promote": true}')});
 ($code, $out, $err) = $main->psql('postgres', "SELECT id FROM print ORDER BY e <-> embed($pen, 'm') LIMIT 3");
 like($err, qr/ERROR: .*model/, 'rows of another version are an error, never a mix');
+$node{west}->safe_psql('postgres', 'DROP INDEX print_e');
+sql(q{UPDATE print_west p SET e = embed(s.pen, 'm@2') FROM specimen s WHERE s.id = p.id});
+my $second = q{'} . sql(q{SELECT embed(pen, 'm@2') FROM specimen WHERE id = 8}) . q{'::embedding};
+for my $indexed (0, 1)
+{
+	$node{west}->safe_psql('postgres', 'CREATE INDEX print_e ON print USING siamese (e)') if $indexed;
+	for my $probe ($constant, $second)
+	{
+		for my $query ("SELECT id FROM print ORDER BY e <-> $probe LIMIT 400", "SELECT id FROM siamese.nearest('print', 'e', $probe, 400, 'id')",
+			"SELECT id FROM print WHERE e <@ ball($probe, 0.4)", "SELECT id FROM print WHERE e ~= $probe",
+			"SELECT id FROM print ORDER BY e <-> $probe LIMIT 1", "SELECT id FROM siamese.nearest('print', 'e', $probe, 1, 'id')", 'SELECT avg(e) FROM print')
+		{
+			($code, $out, $err) = $main->psql('postgres', $query);
+			ok($code != 0 && $out eq '' && $err =~ /ERROR: .*(different models|another model)/, 'two versions: ' . substr($query, 0, 50) . ($indexed ? ', indexed' : '')) or diag("$code $out $err");
+		}
+	}
+}
+is(sql('SELECT count(DISTINCT model(e)) FROM print'), '2', 'which model a row has can be asked');
+
+# ---- models by logical replication
+
+my $reader = $node{reader};
+sql('CREATE PUBLICATION models FOR TABLE siamese.model, siamese.model_weights');
+my $models = q{SELECT string_agg(format('%s@%s %s %s', name, version, fingerprint, promoted_at), ' ' ORDER BY name, version) FROM siamese.model};
+$reader->safe_psql('postgres', sprintf q{CREATE SUBSCRIPTION models CONNECTION '%s' PUBLICATION models}, $main->connstr('postgres') =~ s/'/''/gr);
+ok($reader->poll_query_until('postgres', q{SELECT count(*) = 2 AND bool_and(srsubstate = 'r') FROM pg_subscription_rel}), 'a subscriber has the models');
+is($reader->safe_psql('postgres', $models), sql($models), 'with equal fingerprints');
+for my $model ('m', 'm@1', 'm@2')
+{
+	is($reader->safe_psql('postgres', "SELECT embed($pen, '$model')"), sql("SELECT embed($pen, '$model')"), "$model embeds as on the publisher");
+}
+sql(q{CALL siamese.train('m', 'SELECT pen, signer FROM specimen', 'small', 1, 3, '{"promote": true}'); SELECT siamese.promote('m@1')});
+$main->wait_for_catchup('models');
+is($reader->safe_psql('postgres', "$models; SELECT embed($pen, 'm') = embed($pen, 'm\@1'), (verify(embed($pen, 'm\@3'), embed($pen, 'm\@3'))).same"),
+	sql("$models; SELECT embed($pen, 'm') = embed($pen, 'm\@1'), (verify(embed($pen, 'm\@3'), embed($pen, 'm\@3'))).same"), 'a new version and a promotion follow');
+sql(q{SELECT siamese.drop_model('m@2')});
+$main->wait_for_catchup('models');
+is($reader->safe_psql('postgres', "SELECT count(*) FROM siamese.model_weights w WHERE NOT EXISTS (SELECT FROM siamese.model m WHERE m.fingerprint = w.fingerprint); $models"), "0\n" . sql($models),
+	'and a version that is dropped goes with its weights');
 
 $_->stop for values %node;
 done_testing();
