@@ -778,7 +778,7 @@ REVOKE ALL ON FUNCTION siamese.import_model(text, bytea) FROM PUBLIC;
 CREATE FUNCTION siamese.export_onnx(model text) RETURNS bytea LANGUAGE c STABLE STRICT PARALLEL SAFE COST 100000
 	AS 'MODULE_PATHNAME', 'siamese_export_onnx';
 COMMENT ON FUNCTION siamese.export_onnx(text) IS
-	'the network of a model for images ("name" or "name@version") as an ONNX file of opset 17: its input "x" is [batch, channels, height, width] of prepared images, (value / 255 - mean) / deviation, its output "embedding" [batch, dimensions]; the metadata "siamese.input" has the definition''s input; an error for layers that ONNX has no operator for';
+	'the network of a model for images ("name" or "name@version") as an ONNX file of opset 17: its input "x" is [batch, channels, height, width] of prepared images, (value / 255 - mean) / deviation, its output "embedding" [batch, dimensions]; of a network that compares pairs the batch is all first pictures, then all second ones, and the output the scores of the pairs in one order, then in the other; the metadata "siamese.input" has the definition''s input; an error for layers that ONNX has no operator for';
 REVOKE ALL ON FUNCTION siamese.export_onnx(text) FROM PUBLIC;
 
 CREATE FUNCTION siamese.import_onnx(model text, onnx bytea, definition jsonb DEFAULT '{}') RETURNS text LANGUAGE c VOLATILE STRICT

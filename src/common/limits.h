@@ -15,8 +15,8 @@
 #define LIMIT_PEN_BYTES (16 * 1024 * 1024)	/* of a file that a reader of pen data takes */
 
 #define LIMIT_INPUT_SIDE 1024	/* of a network's input: pixels, or points of a pen */
-#define LIMIT_LAYERS 256
-#define LIMIT_SETTINGS 8192		/* leaves of a definition's JSON */
+#define LIMIT_LAYERS 1024
+#define LIMIT_SETTINGS 16384	/* leaves of a definition's JSON */
 #define LIMIT_KERNEL 64			/* side of a convolution or a pooling window */
 #define LIMIT_MAPS 8192			/* channels of a layer */
 #define LIMIT_UNITS 65536		/* outputs of a dense layer */

@@ -87,8 +87,8 @@ siamese_export_onnx(PG_FUNCTION_ARGS)
 	read_leaves(definition, &onnx);
 	model = model_by_fingerprint(fingerprint);
 	network = model->definition;
-	if (network->pair >= 0)
-		check_raise_pairs_only();
+	if (network->flow)
+		refuse("Its network sees the optical flow between the pictures of a pair, for which ONNX has no operator.");
 	if (network->input_kind != INPUT_IMAGE)
 		refuse("Its network takes trajectories of a pen.");
 	input = getKeyJsonValueFromContainer(&definition->root, "input", 5, NULL);

@@ -12,8 +12,8 @@ static const LayerType *const layer_types[] = {
 	&layer_conv, &layer_dense, &layer_max_pool, &layer_mean_pool, &layer_adaptive_mean_pool, &layer_global_mean,
 	&layer_global_max, &layer_attention_pool, &layer_batch_norm, &layer_instance_norm, &layer_local_response_norm,
 	&layer_relu, &layer_prelu, &layer_leaky_relu, &layer_clip, &layer_sigmoid, &layer_hard_sigmoid, &layer_hard_swish,
-	&layer_tanh, &layer_elu, &layer_selu, &layer_dropout, &layer_add, &layer_multiply, &layer_concat, &layer_flatten,
-	&layer_l2_norm, &layer_pair, NULL
+	&layer_tanh, &layer_elu, &layer_selu, &layer_dropout, &layer_add, &layer_multiply, &layer_concat, &layer_pad,
+	&layer_flatten, &layer_l2_norm, &layer_pair, NULL
 };
 
 /* ---- settings ------------------------------------------------------------------------------------------------------ */

@@ -78,6 +78,13 @@ typedef struct PoolSettings
 	bool		count_padding;	/* of a mean: as zeros */
 } PoolSettings;
 
+typedef struct PadSettings
+{
+	SettingMargins given_padding;
+	int			padding[4];		/* top, left, bottom, right */
+	int			channels[2];	/* before and behind those of the input */
+} PadSettings;
+
 typedef struct AttentionSettings
 {
 	int			heads;
@@ -97,6 +104,7 @@ typedef union LayerSettings
 	ConvSettings conv;
 	DenseSettings dense;
 	PoolSettings pool;
+	PadSettings pad;
 	AttentionSettings attention;
 	ResponseNormSettings response_norm;
 	struct
@@ -307,6 +315,7 @@ extern const LayerType layer_dropout;
 extern const LayerType layer_add;
 extern const LayerType layer_multiply;
 extern const LayerType layer_concat;
+extern const LayerType layer_pad;
 extern const LayerType layer_flatten;
 extern const LayerType layer_l2_norm;
 extern const LayerType layer_pair;	/* no pass runs it: it divides the layers, see pair.c */

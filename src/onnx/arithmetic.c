@@ -68,8 +68,6 @@ scale_value(Onnx *onnx, const OnnxNode *node, const OnnxValue *value, double sca
 
 	if (!isfinite(scale) || !isfinite(shift) || scale == 0 || fabs(scale) > 1e30 || fabs(scale) < 1e-30)
 		return node_unsupported(onnx, node, NULL, "it multiplies by %g and adds %g.", scale, shift);
-	if (shift != 0 && padded(value))
-		return node_unsupported(onnx, node, NULL, "zeros were added around its input.");
 	emit_view(onnx, node, value, &value->view);
 	output->scale = value->scale * scale;
 	output->shift = value->shift * scale + shift;
@@ -82,8 +80,6 @@ scale_channels(Onnx *onnx, const OnnxNode *node, const OnnxValue *value, double 
 	size_t		channels = (size_t) value_layer(onnx, value)->channels;
 	OnnxValue	copy = *value;
 
-	if (padded(value))
-		return node_unsupported(onnx, node, NULL, "zeros were added around its input.");
 	for (size_t c = 0; c < channels; c++)
 	{
 		shift[c] += scale[c] * value->shift;
@@ -193,7 +189,7 @@ add_values(Onnx *onnx, const OnnxNode *node, OnnxValue *a, OnnxValue *b, double 
 
 	copy.scale *= factor;
 	copy.shift *= factor;
-	if (a->layer == b->layer && view_same(&a->view, &b->view) && !padded(a) && !padded(b))
+	if (a->layer == b->layer && view_same(&a->view, &b->view))
 	{
 		scale = a->scale + copy.scale;
 		return scale_value(onnx, node, &(OnnxValue) {.layer = a->layer, .view = a->view, .scale = 1, .consumers = 2}, scale,
@@ -201,7 +197,7 @@ add_values(Onnx *onnx, const OnnxNode *node, OnnxValue *a, OnnxValue *b, double 
 	}
 	scale = a->scale;
 	shift = a->shift + copy.shift;
-	if (a->scale != copy.scale || padded(a) || padded(b))
+	if (a->scale != copy.scale)
 	{
 		if (!emit_plain(onnx, node, a) || !emit_plain(onnx, node, &copy))
 			return false;
@@ -238,9 +234,9 @@ multiply_values(Onnx *onnx, const OnnxNode *node, OnnxValue *a, OnnxValue *b)
 		output->of = node->input[0];
 		return true;
 	}
-	if ((a->shift != 0 || padded(a)) && !emit_plain(onnx, node, a))
+	if (a->shift != 0 && !emit_plain(onnx, node, a))
 		return false;
-	if ((b->shift != 0 || padded(b)) && !emit_plain(onnx, node, b))
+	if (b->shift != 0 && !emit_plain(onnx, node, b))
 		return false;
 	scale = a->scale * b->scale;
 	if (is_hard_swish(onnx, a, b) || is_hard_swish(onnx, b, a))
@@ -279,7 +275,7 @@ emit_unit_length(Onnx *onnx, const OnnxNode *node, OnnxValue *value)
 {
 	OnnxLayer  *layer;
 
-	if ((value->shift != 0 || value->scale < 0 || padded(value)) && !emit_plain(onnx, node, value))
+	if ((value->shift != 0 || value->scale < 0) && !emit_plain(onnx, node, value))
 		return false;
 	layer = emit_like(onnx, node, value, "l2_norm");
 	if (layer != NULL)

@@ -22,7 +22,7 @@ run_relu(Onnx *onnx, const OnnxNode *node)
 	if (value == NULL)
 		return false;
 	/* relu(s x) = s relu(x) */
-	if ((value->shift != 0 || value->scale < 0 || padded(value)) && !emit_plain(onnx, node, value))
+	if ((value->shift != 0 || value->scale < 0) && !emit_plain(onnx, node, value))
 		return false;
 	scale = value->scale;
 	if (emit_like(onnx, node, value, "relu") == NULL)
@@ -95,8 +95,6 @@ emit_hard_sigmoid(Onnx *onnx, const OnnxNode *node, const OnnxValue *value, doub
 
 	if (!(range > 0) || !isfinite(scale) || !isfinite(shift))
 		return node_unsupported(onnx, node, NULL, "its limits are %g and %g.", low, high);
-	if (padded(value))
-		return node_unsupported(onnx, node, NULL, "zeros were added around its input.");
 	layer = emit_like(onnx, node, value, "hard_sigmoid");
 	if (layer == NULL)
 		return false;

@@ -15,7 +15,7 @@ emit_layer(Onnx *onnx, const OnnxNode *node, const char *type, int input, int64_
 {
 	OnnxLayer  *layer;
 
-	if (onnx->layers == LIMIT_LAYERS)
+	if (onnx->layers == onnx->most_layers)
 	{
 		node_unsupported(onnx, node, NULL, "the network would have more than %d layers.", LIMIT_LAYERS);
 		return NULL;
@@ -177,13 +177,42 @@ emit_affine(Onnx *onnx, const OnnxNode *node, OnnxValue *value, const double *sc
 }
 
 bool
+emit_padding(Onnx *onnx, const OnnxNode *node, OnnxValue *value, const int64_t *channels)
+{
+	const OnnxLayer *from = value_layer(onnx, value);
+	const char *axes = NULL;
+	const int  *pad = value->pad;
+	OnnxLayer  *layer;
+
+	for (int i = 0; i < 2 && axes == NULL; i++)
+		if (view_is(&value->view, i == 0 ? "nchw" : "nhwc"))
+			axes = i == 0 ? "nchw" : "nhwc";
+	if (axes == NULL)
+		return node_unsupported(onnx, node, NULL, "zeros were added around what is not [batch, channels, height, width].");
+	layer = emit_layer(onnx, node, "pad", value->layer, from->channels + channels[0] + channels[1], from->height + pad[0] + pad[2],
+					   from->width + pad[1] + pad[3]);
+	if (layer == NULL)
+		return false;
+	if (padded(value))
+		emit_setting(layer, ", \"padding\": [%d, %d, %d, %d]", pad[0], pad[1], pad[2], pad[3]);
+	if (channels[0] + channels[1] > 0)
+		emit_setting(layer, ", \"channels\": [%d, %d]", (int) channels[0], (int) channels[1]);
+	value->layer = onnx->layers;
+	value->view = view_make(axes, onnx->batch, layer->channels, layer->height, layer->width);
+	value->exclusive = true;
+	memset(value->pad, 0, sizeof value->pad);
+	return true;
+}
+
+bool
 emit_plain(Onnx *onnx, const OnnxNode *node, OnnxValue *value)
 {
-	const OnnxLayer *layer = value_layer(onnx, value);
+	const OnnxLayer *layer;
 	double	   *scale;
 
-	if (padded(value))
-		return node_unsupported(onnx, node, "Only a convolution can follow.", "zeros were added around its input.");
+	if (padded(value) && !emit_padding(onnx, node, value, (int64_t[]) {0, 0}))
+		return false;
+	layer = value_layer(onnx, value);
 	if (value->scale == 1 && value->shift == 0)
 		return true;
 	scale = onnx_take(onnx, 2 * (size_t) layer->channels, sizeof(double));
@@ -223,6 +252,18 @@ emit_reversal(Onnx *onnx, OnnxValue *value)
 	return true;
 }
 
+/* Operators that what is around a value stays around, until it becomes part of a convolution. */
+static bool
+keeps_padding(const OnnxNode *node)
+{
+	static const char *const operators[] = {"Conv", "Pad", "Identity", "Dropout", "Cast", "Transpose"};
+
+	for (size_t i = 0; i < sizeof operators / sizeof operators[0]; i++)
+		if (bytes_are(node->operator, operators[i]))
+			return true;
+	return false;
+}
+
 OnnxValue *
 node_layer(Onnx *onnx, const OnnxNode *node, int input)
 {
@@ -240,7 +281,11 @@ node_layer(Onnx *onnx, const OnnxNode *node, int input)
 		/* a convolution can have its weights the other way round instead */
 		bool		takes_reversed = bytes_are(node->operator, "Conv") && node_int(node, "group", 1) == 1;
 
-		return value->reversed && !takes_reversed && !emit_reversal(onnx, value) ? NULL : value;
+		if (value->reversed && !takes_reversed && !emit_reversal(onnx, value))
+			return NULL;
+		if (padded(value) && !keeps_padding(node) && !emit_padding(onnx, node, value, (int64_t[]) {0, 0}))
+			return NULL;
+		return value;
 	}
 	node_unsupported(onnx, node, NULL, value->kind >= VALUE_SQUARE ? "its input \"%s\" is part of a length; only a division can end one."
 					 : "its input \"%s\" is a constant, where a layer's output is needed.", onnx_name(value->name, text));

@@ -280,9 +280,12 @@ fold_node(Onnx *onnx, const OnnxNode *node, bool *done)
 	if (bytes_are(node->operator, "Shape") && node->inputs == 1 && node->input[0] >= 0 &&
 		onnx->value[node->input[0]].kind == VALUE_LAYER)
 	{
-		const OnnxView *view = &onnx->value[node->input[0]].view;
+		OnnxValue  *value = &onnx->value[node->input[0]];
+		const OnnxView *view = &value->view;
 		int64_t		dim[ONNX_RANK];
 
+		if (padded(value) && !emit_padding(onnx, node, value, (int64_t[]) {0, 0}))
+			return false;
 		for (int i = 0; i < view->rank; i++)
 			dim[i] = view_dim(view, i);
 		*done = true;

@@ -155,7 +155,7 @@ typedef struct OnnxValue
 	OnnxView	view;
 	double		scale;			/* not 0 */
 	double		shift;
-	int			pad[4];			/* zeros around it: top, left, bottom, right */
+	int			pad[4];			/* zeros around it, not counted in the view: top, left, bottom, right */
 	bool		reversed;		/* the input: its channels in the other order are meant */
 	bool		exclusive;		/* nothing else reads the layer, unless this value has other consumers */
 
@@ -232,6 +232,7 @@ typedef struct Onnx
 	int			output;
 
 	int64_t		batch;
+	int			most_layers;	/* that there is memory for */
 	int			layers;			/* without the input, layer 0 */
 	OnnxLayer  *layer;
 } Onnx;
@@ -309,7 +310,10 @@ extern bool emit_affine(Onnx *onnx, const OnnxNode *node, OnnxValue *value, cons
 /* A convolution of 1 x 1 that exchanges the first and the last of three channels. */
 extern bool emit_reversal(Onnx *onnx, OnnxValue *value);
 
-/* The value as a plain layer's output: pending scale, shift become part of layers; zeros around it are refused. */
+/* The zeros around a value, and further ones before and behind its channels, as a layer "pad". */
+extern bool emit_padding(Onnx *onnx, const OnnxNode *node, OnnxValue *value, const int64_t *channels);
+
+/* The value as a plain layer's output: zeros around it, pending scale and shift become part of layers. */
 extern bool emit_plain(Onnx *onnx, const OnnxNode *node, OnnxValue *value);
 
 /* The array of layers as JSON, and the weights, in memory of the host. */
@@ -331,7 +335,10 @@ extern const OnnxOperator operators_product[];
 extern const OnnxOperator operators_shape[];
 extern bool operator_run(Onnx *onnx, const OnnxNode *node);
 
-/* A node's input that must be a layer's output; NULL with the status set. */
+/*
+ * A node's input that must be a layer's output, with the zeros around it as a layer of their own, unless the node is a
+ * convolution or leaves values as they are; NULL with the status set.
+ */
 extern OnnxValue *node_layer(Onnx *onnx, const OnnxNode *node, int input);
 
 static inline OnnxValue *

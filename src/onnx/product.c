@@ -61,11 +61,6 @@ flat_input(Onnx *onnx, const OnnxNode *node)
 
 	if (value == NULL)
 		return NULL;
-	if (padded(value))
-	{
-		node_unsupported(onnx, node, NULL, "zeros were added around its input.");
-		return NULL;
-	}
 	if (value->view.rank >= 2 && view_flat_axis(&value->view) >= 0 &&
 		(view_flat_axis(&value->view) == value->view.rank - 1 || value->view.axis[view_flat_axis(&value->view)].count == 0))
 		return value;

@@ -9,14 +9,11 @@ cannot_view(Onnx *onnx, const OnnxNode *node)
 	return node_unsupported(onnx, node, NULL, "it divides or mixes channels, rows, columns or samples of a layer's output.");
 }
 
-/* Zeros around a map stay there only as long as it is one. */
 static bool
 emit_reshaped(Onnx *onnx, const OnnxNode *node, OnnxValue *value, int rank, const int64_t *dim)
 {
 	OnnxView	view;
 
-	if (padded(value))
-		return node_unsupported(onnx, node, NULL, "zeros were added around its input.");
 	return view_reshape(&value->view, rank, dim, &view) ? emit_view(onnx, node, value, &view) : cannot_view(onnx, node);
 }
 
@@ -245,40 +242,62 @@ run_concat(Onnx *onnx, const OnnxNode *node)
 	return emit_output_view(onnx, node, &view);
 }
 
-/* Zeros around a map, for the convolution that follows. */
+/*
+ * Zeros around a map wait for the convolution that may follow; before or behind channels they are a layer.  "pads" are numbers of
+ * zeros before each axis, then behind each; since opset 18 "axes" may name fewer axes.
+ */
 static bool
 run_pad(Onnx *onnx, const OnnxNode *node)
 {
 	OnnxValue  *value = node_layer(onnx, node, 0);
-	OnnxValue  *output = node_output(onnx, node);
 	OnnxBytes	mode = node_text(node, "mode");
 	const OnnxConstant *filling;
+	OnnxValue	copy;
 	int64_t		pad[ONNX_RANK];
+	int64_t		axes[ONNX_RANK] = {0, 1, 2, 3};
+	int64_t		channels[2] = {0, 0};
 	int			count;
+	int			named;
 	bool		failed;
 
-	if (value == NULL || !node_whole_numbers(onnx, node, "pads", 1, pad, &count))
+	if (value == NULL || !node_whole_numbers(onnx, node, "pads", 1, pad, &count) || !node_whole_numbers(onnx, node, "axes", 3, axes, &named))
 		return false;
 	filling = node_constant(onnx, node, 2, &failed);
 	if (failed)
 		return false;
 	if ((mode.length > 0 && !bytes_are(mode, "constant")) || node_real(node, "value", 0) != 0 ||
-		(filling != NULL && (filling->count != 1 || constant_number(filling, 0) != 0)) || (node->inputs > 3 && node->input[3] >= 0))
+		(filling != NULL && (filling->count != 1 || constant_number(filling, 0) != 0)))
 		return node_unsupported(onnx, node, NULL, "only zeros can be added.");
-	if (count != 8 || !view_is(&value->view, "nchw"))
+	if (count != 2 * (named < 0 ? 4 : named) || !view_is(&value->view, "nchw"))
 		return node_unsupported(onnx, node, NULL, "only zeros around [batch, channels, height, width] can be added.");
-	for (int i = 0; i < 8; i++)
-		if (pad[i] < 0 || pad[i] > LIMIT_KERNEL || (i % 4 < 2 && pad[i] != 0))
+	if (value->shift != 0 && !emit_plain(onnx, node, value))
+		return false;
+	copy = *value;
+	for (int i = 0; i < count; i++)
+	{
+		int64_t		axis = axes[i % (count / 2)];
+		bool		behind = i >= count / 2;
+
+		axis = axis < 0 ? axis + 4 : axis;
+		if (axis < 0 || axis > 3 || pad[i] < 0 || pad[i] > (axis == 1 ? LIMIT_MAPS : LIMIT_KERNEL) || (axis == 0 && pad[i] != 0))
 			return node_unsupported(onnx, node, NULL, "number %d of its pads is %lld.", i + 1, (long long) pad[i]);
-	emit_view(onnx, node, value, &value->view);
-	output->pad[0] += (int) pad[2];
-	output->pad[1] += (int) pad[3];
-	output->pad[2] += (int) pad[6];
-	output->pad[3] += (int) pad[7];
+		if (axis == 1)
+			channels[behind] += pad[i];
+		else if (axis > 1)
+			copy.pad[axis - 2 + 2 * behind] += (int) pad[i];
+	}
 	for (int i = 0; i < 4; i++)
-		if (output->pad[i] > LIMIT_KERNEL)
+		if (copy.pad[i] > LIMIT_KERNEL)
 			return node_unsupported(onnx, node, NULL, "more than %d zeros are added.", LIMIT_KERNEL);
-	return value->shift == 0 || node_unsupported(onnx, node, NULL, "a number was added to its input.");
+	if (channels[0] + channels[1] > 0)
+	{
+		if (value_layer(onnx, value)->channels + channels[0] + channels[1] > LIMIT_MAPS)
+			return node_unsupported(onnx, node, NULL, "its output would have more than %d channels.", LIMIT_MAPS);
+		copy.consumers = 1;
+		if (!emit_padding(onnx, node, &copy, channels))
+			return false;
+	}
+	return emit_view(onnx, node, &copy, &copy.view);
 }
 
 const OnnxOperator operators_shape[] = {

@@ -103,6 +103,18 @@ channels_last(const Onnx *onnx)
 	return false;
 }
 
+/* No graph has more: a node gives some layers, and for each of its inputs what was pending. */
+static int
+most_layers(const Onnx *onnx)
+{
+	int64_t		most = 4;
+
+	for (int i = 0; i < onnx->nodes; i++)
+		if (onnx->node[i].needed)
+			most += 3 + 3 * (int64_t) onnx->node[i].inputs;
+	return most < LIMIT_LAYERS ? (int) most : LIMIT_LAYERS;
+}
+
 static bool
 start_layers(Onnx *onnx)
 {
@@ -137,7 +149,8 @@ start_layers(Onnx *onnx)
 						  "The file leaves the number of channels of its input \"%s\" open.", onnx_name(value->name, text));
 	if (!settle_side(onnx, "height", onnx->options->height, &height) || !settle_side(onnx, "width", onnx->options->width, &width))
 		return false;
-	onnx->layer = onnx_take(onnx, LIMIT_LAYERS + 1, sizeof(OnnxLayer));
+	onnx->most_layers = most_layers(onnx);
+	onnx->layer = onnx_take(onnx, (size_t) onnx->most_layers + 1, sizeof(OnnxLayer));
 	if (onnx->layer == NULL)
 		return false;
 	onnx->layers = -1;

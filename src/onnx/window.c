@@ -149,7 +149,7 @@ emit_sides(OnnxLayer *layer, const char *name, const int64_t *side)
 }
 
 static void
-emit_padding(OnnxLayer *layer, const int64_t *pad)
+set_padding(OnnxLayer *layer, const int64_t *pad)
 {
 	if (pad[0] == pad[2] && pad[1] == pad[3])
 	{
@@ -193,11 +193,32 @@ copy_weights(const OnnxConstant *weights, const Window *window, const OnnxValue 
 	}
 }
 
+/* Padding as wide as the window, which a convolution's cannot be, becomes a layer of its own. */
+static bool
+split_padding(Onnx *onnx, const OnnxNode *node, OnnxValue *value, Window *window)
+{
+	bool		wide = false;
+
+	for (int side = 0; side < 4; side++)
+		wide |= window->pad[side] > (window->kernel[side % 2] - 1) * window->dilation[side % 2];
+	if (!wide)
+		return true;
+	for (int side = 0; side < 4; side++)
+	{
+		if (window->pad[side] > LIMIT_KERNEL)
+			return node_unsupported(onnx, node, NULL, "%lld zeros are added to its input.", (long long) window->pad[side]);
+		value->pad[side] = (int) window->pad[side];
+		window->pad[side] = 0;
+	}
+	return emit_padding(onnx, node, value, (int64_t[]) {0, 0});
+}
+
 static bool
 run_conv(Onnx *onnx, const OnnxNode *node)
 {
 	const char *axes;
 	OnnxValue  *value = map_input(onnx, node, &axes);
+	OnnxValue	copy;
 	const OnnxConstant *weights;
 	const OnnxConstant *bias;
 	int64_t		groups = node_int(node, "group", 1);
@@ -234,6 +255,10 @@ run_conv(Onnx *onnx, const OnnxNode *node)
 	padding = window.pad[0] != 0 || window.pad[1] != 0 || window.pad[2] != 0 || window.pad[3] != 0;
 	if (value->shift != 0 && padding && !emit_plain(onnx, node, value))
 		return false;
+	copy = *value;
+	value = &copy;
+	if (!split_padding(onnx, node, value, &window))
+		return false;
 	layer = emit_layer(onnx, node, "conv", value->layer, weights->dim[0], window.out[0], window.out[1]);
 	if (layer == NULL || !emit_parameters(onnx, layer, weights->count + (size_t) weights->dim[0], 0))
 		return false;
@@ -247,7 +272,7 @@ run_conv(Onnx *onnx, const OnnxNode *node)
 	emit_sides(layer, "kernel", window.kernel);
 	if (window.stride[0] != 1 || window.stride[1] != 1)
 		emit_sides(layer, "stride", window.stride);
-	emit_padding(layer, window.pad);
+	set_padding(layer, window.pad);
 	if (window.dilation[0] != 1 || window.dilation[1] != 1)
 		emit_sides(layer, "dilation", window.dilation);
 	if (groups != 1)
@@ -294,7 +319,7 @@ emit_pool(Onnx *onnx, const OnnxNode *node, OnnxValue *value, bool mean, const W
 		emit_sides(layer, "size", window->kernel);
 		if (window->stride[0] != window->kernel[0] || window->stride[1] != window->kernel[1])
 			emit_sides(layer, "stride", window->stride);
-		emit_padding(layer, window->pad);
+		set_padding(layer, window->pad);
 		if (window->rounded_up)
 			emit_setting(layer, ", \"ceil\": true");
 		if (counted)
@@ -315,8 +340,6 @@ run_pool(Onnx *onnx, const OnnxNode *node)
 
 	if (value == NULL)
 		return false;
-	if (padded(value))
-		return node_unsupported(onnx, node, NULL, "zeros were added around its input.");
 	if (!node_has(node, "kernel_shape"))
 		return node_broken(onnx, node, "it has no \"kernel_shape\".");
 	if (!read_window(onnx, node, value, &window))
@@ -335,8 +358,6 @@ run_global_pool(Onnx *onnx, const OnnxNode *node)
 
 	if (value == NULL)
 		return false;
-	if (padded(value))
-		return node_unsupported(onnx, node, NULL, "zeros were added around its input.");
 	window.kernel[0] = value_layer(onnx, value)->height;
 	window.kernel[1] = value_layer(onnx, value)->width;
 	return emit_pool(onnx, node, value, bytes_are(node->operator, "GlobalAveragePool"), &window, axes);
@@ -359,8 +380,6 @@ run_reduce(Onnx *onnx, const OnnxNode *node)
 
 	if (value == NULL || !node_whole_numbers(onnx, node, "axes", 1, axes, &count))
 		return false;
-	if (padded(value))
-		return node_unsupported(onnx, node, NULL, "zeros were added around its input.");
 	view = value->view;
 	for (int i = 0; i < (count < 0 ? view.rank : count); i++)
 	{

@@ -153,3 +153,16 @@ out_tensor(WireOut *graph, const char *name, int rank, const int64_t *dim, const
 	out_free(&head);
 	out_bytes(graph, value, count * sizeof(float));
 }
+
+void
+out_whole_tensor(WireOut *graph, const char *name, int count, const int64_t *value)
+{
+	WireOut		tensor = {.host = graph->host, .status = graph->status};
+
+	out_number(&tensor, 1, (uint64_t) count);
+	out_number(&tensor, 2, 7);
+	for (int i = 0; i < count; i++)
+		out_number(&tensor, 7, (uint64_t) value[i]);
+	out_text(&tensor, 8, name);
+	out_message(graph, 5, &tensor);
+}

@@ -30,4 +30,7 @@ extern void out_ints(WireOut *attributes, const char *name, int count, const int
 /* An initializer of floats. */
 extern void out_tensor(WireOut *graph, const char *name, int rank, const int64_t *dim, const float *value);
 
+/* One of whole numbers [count]. */
+extern void out_whole_tensor(WireOut *graph, const char *name, int count, const int64_t *value);
+
 #endif

@@ -67,6 +67,20 @@ SELECT siamese.import_onnx('again', siamese.export_onnx('hand@1'), '{"preparatio
 SELECT l2_distance(embed(image, 'again')::real[]::embedding, embed(image, 'hand@1')::real[]::embedding) < 1e-6 AS equal FROM picture;
 SELECT convert_from(substr(value, position('{"width'::bytea in value)), 'UTF8') FROM siamese.export_onnx('hand@1') value;
 SELECT siamese.export_onnx('nothing');
+-- a network that compares pairs: the two halves of a batch become pairs in both orders; not one that sees optical flow
+INSERT INTO siamese.network (name, definition) VALUES
+	('couple', '{"input": {"kind": "image", "width": 12, "height": 12, "fit": "stretch"}, "layers": [{"type": "conv", "maps": 2, "kernel": 3}, {"type": "pair"}, {"type": "dense", "units": 2}],
+		"loss": {"type": "cross_entropy"}, "training": {"epochs": 1, "epoch_samples": 16, "held_out": 0.4}}'),
+	('moving', '{"input": {"kind": "image", "width": 12, "height": 12, "fit": "stretch", "flow": true}, "layers": [{"type": "pair"}, {"type": "dense", "units": 2}],
+		"loss": {"type": "cross_entropy"}, "training": {"epochs": 1, "epoch_samples": 16, "held_out": 0.4}}');
+CREATE TABLE square AS SELECT i / 6 AS label, convert_to(E'P5 12 12 255\n', 'UTF8') || decode(repeat(lpad(to_hex(100 + i), 2, '0') || '20', 72), 'hex') AS image FROM generate_series(0, 35) i;
+SET client_min_messages = error;
+CALL siamese.train('couple', 'SELECT image, label FROM square', 'couple', 1, 1, '{"strict": false}');
+CALL siamese.train('moving', 'SELECT image, label FROM square', 'moving', 1, 1, '{"strict": false}');
+RESET client_min_messages;
+SELECT bool_and(position(word::bytea in file) > 0) AS both_orders FROM siamese.export_onnx('couple') file, unnest('{Split,Concat,Gemm}'::text[]) word;
+SELECT siamese.export_onnx('moving');
+DROP TABLE square;
 
 -- errors name the node
 CREATE FUNCTION refused(value bytea, definition jsonb DEFAULT '{"preparation": "unit", "metric": "l2"}') RETURNS text LANGUAGE plpgsql AS $$

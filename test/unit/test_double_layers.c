@@ -94,6 +94,9 @@ static const Case cases[] = {
 	{"add of one pixel", WIDE,
 		"{'type':'conv','maps':3,'kernel':3,'name':'map'},{'type':'global_mean'},{'type':'tanh','name':'one'},"
 	"{'type':'add','from':'map'},{'type':'tanh'},{'type':'add','from':'one'}" DENSE, "l2"},
+	{"pad", WIDE, "{'type':'conv','maps':3,'kernel':3},{'type':'pad','padding':[1,0,2,3],'channels':[2,1]},{'type':'tanh'},"
+	"{'type':'conv','maps':2,'kernel':2}" DENSE, "l2"},
+	{"pad of the input", WIDE, "{'type':'pad','padding':1},{'type':'conv','maps':2,'kernel':3}" DENSE, "l2"},
 	{"multiply", WIDE,
 		"{'type':'conv','maps':3,'kernel':3,'padding':1},{'type':'tanh'},{'type':'conv','maps':3,'kernel':1},"
 	"{'type':'multiply','from':1},{'type':'multiply','from':2},{'type':'multiply','from':4}" DENSE, "l2"},

@@ -107,6 +107,8 @@ test_round_trips(void **state)
 			   "{'type':'leaky_relu','slope':0.3},{'type':'selu'},{'type':'elu','alpha':0.5},{'type':'sigmoid'}", "weighted_l1");
 	round_trip("{'type':'conv','maps':6,'kernel':3,'padding':1},{'type':'instance_norm'},{'type':'hard_swish'},{'type':'max_pool','size':3,'stride':2,"
 			   "'padding':1},{'type':'mean_pool','size':3,'stride':2,'padding':1,'count_padding':true},{'type':'global_max'}", "l2");
+	round_trip("{'type':'conv','maps':6,'kernel':3},{'type':'pad','padding':[1,0,2,1],'channels':[1,2]},{'type':'conv','maps':8,'kernel':2},"
+			   "{'type':'adaptive_mean_pool','size':[4,5]},{'type':'dense','units':5}", "cosine");
 	assert_int_equal(test_host_outstanding(), 0);
 }
 
@@ -114,7 +116,7 @@ test_round_trips(void **state)
 static void
 test_refused(void **state)
 {
-	const char *text = "{'input':{'width':4,'height':4},'layers':[{'type':'conv','maps':2,'kernel':2},{'type':'attention_pool','heads':2}]}";
+	const char *text = "{'input':{'width':4,'height':4},'layers':[{'type':'conv','maps':2,'kernel':2},{'type':'local_response_norm','size':4}]}";
 	const char *sound = "{'input':{'width':4,'height':4},'layers':[{'type':'conv','maps':2,'kernel':2},{'type':'dense','units':2}]}";
 	static const float weights[200];
 	OnnxDefinition onnx = {.channels = 1, .height = 4, .width = 4, .preparation = "{}", .parameters = weights, .parameter_count = 50,
@@ -127,7 +129,7 @@ test_refused(void **state)
 	onnx.count = copy_leaves(text, &onnx.layers);
 	assert_false(onnx_export(&onnx, test_host(), &bytes, &length, &status));
 	assert_int_equal(status.code, STATUS_ONNX_UNSUPPORTED);
-	assert_non_null(strstr(status.detail, "attention_pool"));
+	assert_non_null(strstr(status.detail, "local_response_norm"));
 	onnx.count = copy_leaves(sound, &onnx.layers);
 	for (long fails = 0; !done; fails++)
 	{
