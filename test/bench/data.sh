@@ -26,7 +26,7 @@ sql() { psql -X -q -v ON_ERROR_STOP=1 -P pager=off "$@"; }
 
 # How this benchmark was called: what the caller set, and the goal.
 benchmark=$(basename "$0")
-command=$(for name in NETWORK NETWORKS SYSTEMS EPOCHS SEED FOLDS PAIRS OPTIONS CURVE MADE MADE_EPOCHS ALPHABETS WHOLE_ALPHABETS SIZES DIMENSIONS SAMPLES \
+command=$(for name in NETWORK NETWORKS SYSTEMS SETS OBJECTS EPOCHS SEED FOLDS PAIRS OPTIONS CURVE MADE MADE_EPOCHS ALPHABETS WHOLE_ALPHABETS SIZES DIMENSIONS SAMPLES \
 	SIGNERS PEOPLE IMAGES MEMORY MINUTES; do
 	[ -z "${!name+set}" ] || case ${!name} in *[!A-Za-z0-9_./]*) printf "%s='%s' " $name "${!name}" ;; *) printf '%s=%s ' $name "${!name}" ;; esac
 done; echo "make bench-$benchmark")
