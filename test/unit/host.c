@@ -27,6 +27,7 @@ static uint64_t epoch;
 static long allocations;
 static long outstanding;
 static long allowed_allocations;
+static bool fails_once;
 static long allowed_questions;
 static size_t bytes;
 static size_t peak;
@@ -60,6 +61,8 @@ host_malloc(void *context, size_t size)
 		/* Never zero by luck. */
 		memset((char *) block + ALIGNMENT, 0x7F, size);
 	}
+	else if (allowed_allocations == 0 && fails_once)
+		allowed_allocations = -1;
 	pthread_mutex_unlock(&lock);
 	return block == NULL ? NULL : (char *) block + ALIGNMENT;
 }
@@ -112,6 +115,7 @@ test_host(void)
 	bytes = 0;
 	peak = 0;
 	allowed_allocations = -1;
+	fails_once = false;
 	allowed_questions = -1;
 	return &host;
 }
@@ -120,6 +124,14 @@ void
 test_host_fail_after(long n)
 {
 	allowed_allocations = n;
+	fails_once = false;
+}
+
+void
+test_host_fail_once(long n)
+{
+	allowed_allocations = n;
+	fails_once = true;
 }
 
 void

@@ -14,6 +14,9 @@ extern Host *test_host(void);
 /* The next n allocations succeed, all later ones return NULL; -1: none fails. */
 extern void test_host_fail_after(long n);
 
+/* The next n allocations succeed, the one after them returns NULL, all later ones succeed again. */
+extern void test_host_fail_once(long n);
+
 /* The next n questions whether to stop are answered no, all later ones yes; -1: never yes. */
 extern void test_host_interrupt_after(long n);
 

@@ -33,11 +33,12 @@ reads(PenReader reader, const void *bytes, size_t length, int rows, int columns,
 	host_release(host, trajectory.points);
 	assert_int_equal(test_host_outstanding(), 0);
 
-	for (long n = 0; n < 2; n++)
+	for (long allowed = 0, done = false; !done; allowed++)
 	{
 		host = test_host();
-		test_host_fail_after(n);
-		if (reader(bytes, length, host, &trajectory, &status))
+		test_host_fail_after(allowed);
+		done = reader(bytes, length, host, &trajectory, &status);
+		if (done)
 			host_release(host, trajectory.points);
 		else
 			assert_int_equal(status.code, STATUS_NO_MEMORY);
