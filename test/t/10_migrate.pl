@@ -63,7 +63,7 @@ sub load
 	my ($protocol) = @_;
 	my ($out, $err) = ('', '');
 	my $run = IPC::Run::start(
-		[ 'pgbench', '-n', '-c', '10', '-j', '2', '-T', $seconds, '-M', $protocol, '--failures-detailed',
+		[ 'pgbench', '-n', '-c', '10', '-j', '10', '-T', $seconds, '-M', $protocol, '--failures-detailed',
 			'-f', $node->basedir . '/writer.sql', '-f', $node->basedir . '/reader.sql', '-h', $node->host, '-p', $node->port, 'postgres' ],
 		'>', \$out, '2>', \$err);
 	return { run => $run, out => \$out, err => \$err };
