@@ -12,19 +12,11 @@
 
 #include "common/compat.h"
 #include "common/limits.h"
-#include "common/settings.h"
 #include "common/spi.h"
 #include "model/column_users.h"
 #include "model/names.h"
 #include "model/row_lookup.h"
 #include "model/stored_weights.h"
-
-/* Text of a column of a row that was found. */
-static char *
-cell(uint64 row, int column)
-{
-	return SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
-}
 
 /*
  * Partial indexes are passed over, since their predicate may leave the rows of other models out; but for one that leaves out NULLs
@@ -37,6 +29,7 @@ column_check_indexes(Oid part, const char *source, const char *destination, cons
 	Datum		values[3] = {
 		ObjectIdGetDatum(part), CStringGetTextDatum(destination), CStringGetTextDatum(model_fingerprint_text(fingerprint))
 	};
+	char	   *index;
 	char	   *table;
 
 	if (spi_execute("SELECT c.oid::pg_catalog.regclass::pg_catalog.text, i.indrelid::pg_catalog.regclass"
@@ -56,15 +49,16 @@ column_check_indexes(Oid part, const char *source, const char *destination, cons
 					" THEN siamese.index_model(c.oid) OPERATOR(pg_catalog.<>) $3 ELSE false END"
 					" ORDER BY c.relname USING OPERATOR(pg_catalog.<) LIMIT 1", 3, types, values, SPI_OK_SELECT) == 0)
 		return;
-	table = cell(0, 2);
+	index = spi_text(1);
+	table = spi_text(2);
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("index %s is in the way: it holds embeddings of another model than \"%s\"", cell(0, 1), model),
+			 errmsg("index %s is in the way: it holds embeddings of another model than \"%s\"", index, model),
 			 get_rel_relispartition(part)
 			 ? errhint("Drop it, on the partitioned table if it belongs to one of that, CALL siamese.embed_table(...) again and create it anew.")
 			 : errhint("CALL siamese.migrate_column(%s, %s, %s, 'name@version') moves the column with its indexes while the table is in use;"
 					   " or DROP INDEX %s, CALL siamese.embed_table(...) again and create the index anew.",
-					   quote_literal_cstr(table), quote_literal_cstr(source), quote_literal_cstr(destination), cell(0, 1))));
+					   quote_literal_cstr(table), quote_literal_cstr(source), quote_literal_cstr(destination), index)));
 }
 
 /* The fingerprint that a trigger's model means now; NULL if it means none that the user may read. */
@@ -88,10 +82,8 @@ column_warn_triggers(Oid table, const char *destination, const char *model, uint
 {
 	Oid			type = OIDOID;
 	Datum		value = ObjectIdGetDatum(table);
-	uint64		found = spi_execute("SELECT t.tgname, t.tgargs, t.tgnargs FROM pg_catalog.pg_trigger t"
-									" JOIN pg_catalog.pg_proc p ON p.oid OPERATOR(pg_catalog.=) t.tgfoid"
-									" WHERE t.tgrelid OPERATOR(pg_catalog.=) $1 AND p.prosrc OPERATOR(pg_catalog.=) 'siamese_embed_on_write'"
-									" AND t.tgenabled OPERATOR(pg_catalog.<>) 'D' AND t.tgnargs OPERATOR(pg_catalog.>=) 2"
+	uint64		found = spi_execute("SELECT t.tgname, t.tgargs, t.tgnargs FROM " MODEL_EMBEDDING_TRIGGERS
+									" WHERE t.tgrelid OPERATOR(pg_catalog.=) $1 AND t.tgenabled OPERATOR(pg_catalog.<>) 'D' AND t.tgnargs OPERATOR(pg_catalog.>=) 2"
 									" ORDER BY 1 USING OPERATOR(pg_catalog.<)", 1, &type, &value, SPI_OK_SELECT);
 	SPITupleTable *rows = SPI_tuptable;
 
@@ -100,8 +92,7 @@ column_warn_triggers(Oid table, const char *destination, const char *model, uint
 		bool		isnull;
 		char	   *name = SPI_getvalue(rows->vals[i], rows->tupdesc, 1);
 		bytea	   *arguments = DatumGetByteaPP(SPI_getbinval(rows->vals[i], rows->tupdesc, 2, &isnull));
-		bool		named = DatumGetInt16(SPI_getbinval(rows->vals[i], rows->tupdesc, 3, &isnull)) > 2;
-		const char *writes = named ? model_trigger_argument(arguments, 2) : setting_model != NULL ? setting_model : "";
+		const char *writes = model_trigger_model(arguments, DatumGetInt16(SPI_getbinval(rows->vals[i], rows->tupdesc, 3, &isnull)));
 		char	   *other;
 
 		if (strcmp(model_trigger_argument(arguments, 1), destination) != 0)

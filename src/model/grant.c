@@ -76,18 +76,53 @@ report_left(FunctionCallInfo fcinfo, const char *has, const char *what, const ch
 				 errhint("SELECT %s('public') takes it from PUBLIC.", function)));
 }
 
+/* ---- the four functions ------------------------------------------------------------------------------------------------ */
+
 static void
-report_left_use(FunctionCallInfo fcinfo)
+grant_use(FunctionCallInfo fcinfo, const char *role)
 {
+	give(use, lengthof(use), role);
+}
+
+static void
+grant_train(FunctionCallInfo fcinfo, const char *role)
+{
+	give(use, lengthof(use), role);
+	give(train, lengthof(train), role);
+}
+
+/* Without the rights to use models, those to train them are of no use: both go. */
+static void
+revoke_use(FunctionCallInfo fcinfo, const char *role)
+{
+	take(train, lengthof(train), role);
+	take(use, lengthof(use), role);
 	report_left(fcinfo, "pg_catalog.has_table_privilege($1, 'siamese.model', 'SELECT')", "use models", "siamese.revoke_use");
 }
 
 static void
-report_left_train(FunctionCallInfo fcinfo)
+revoke_train(FunctionCallInfo fcinfo, const char *role)
 {
+	take(train, lengthof(train), role);
 	report_left(fcinfo, "pg_catalog.has_function_privilege($1,"
 				" 'siamese.train(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.int4,pg_catalog.int8,pg_catalog.jsonb)', 'EXECUTE')",
 				"train models", "siamese.revoke_train");
+}
+
+/* Runs one of them as the owner; name is what a message calls it. */
+static Datum
+act(FunctionCallInfo fcinfo, const char *name, void (*change) (FunctionCallInfo fcinfo, const char *role))
+{
+	const char *role = role_of(fcinfo);
+	ModelCaller caller;
+
+	check_may_write(name);
+	SPI_connect();
+	model_act_as_owner(&caller);
+	change(fcinfo, role);
+	model_act_as_caller(&caller);
+	SPI_finish();
+	PG_RETURN_VOID();
 }
 
 PG_FUNCTION_INFO_V1(siamese_grant_use);
@@ -95,16 +130,7 @@ PG_FUNCTION_INFO_V1(siamese_grant_use);
 Datum
 siamese_grant_use(PG_FUNCTION_ARGS)
 {
-	const char *role = role_of(fcinfo);
-	ModelCaller caller;
-
-	check_may_write("siamese.grant_use()");
-	SPI_connect();
-	model_act_as_owner(&caller);
-	give(use, lengthof(use), role);
-	model_act_as_caller(&caller);
-	SPI_finish();
-	PG_RETURN_VOID();
+	return act(fcinfo, "siamese.grant_use()", grant_use);
 }
 
 PG_FUNCTION_INFO_V1(siamese_grant_train);
@@ -112,37 +138,15 @@ PG_FUNCTION_INFO_V1(siamese_grant_train);
 Datum
 siamese_grant_train(PG_FUNCTION_ARGS)
 {
-	const char *role = role_of(fcinfo);
-	ModelCaller caller;
-
-	check_may_write("siamese.grant_train()");
-	SPI_connect();
-	model_act_as_owner(&caller);
-	give(use, lengthof(use), role);
-	give(train, lengthof(train), role);
-	model_act_as_caller(&caller);
-	SPI_finish();
-	PG_RETURN_VOID();
+	return act(fcinfo, "siamese.grant_train()", grant_train);
 }
 
 PG_FUNCTION_INFO_V1(siamese_revoke_use);
 
-/* Without the rights to use models, those to train them are of no use: both go. */
 Datum
 siamese_revoke_use(PG_FUNCTION_ARGS)
 {
-	const char *role = role_of(fcinfo);
-	ModelCaller caller;
-
-	check_may_write("siamese.revoke_use()");
-	SPI_connect();
-	model_act_as_owner(&caller);
-	take(train, lengthof(train), role);
-	take(use, lengthof(use), role);
-	report_left_use(fcinfo);
-	model_act_as_caller(&caller);
-	SPI_finish();
-	PG_RETURN_VOID();
+	return act(fcinfo, "siamese.revoke_use()", revoke_use);
 }
 
 PG_FUNCTION_INFO_V1(siamese_revoke_train);
@@ -150,15 +154,5 @@ PG_FUNCTION_INFO_V1(siamese_revoke_train);
 Datum
 siamese_revoke_train(PG_FUNCTION_ARGS)
 {
-	const char *role = role_of(fcinfo);
-	ModelCaller caller;
-
-	check_may_write("siamese.revoke_train()");
-	SPI_connect();
-	model_act_as_owner(&caller);
-	take(train, lengthof(train), role);
-	report_left_train(fcinfo);
-	model_act_as_caller(&caller);
-	SPI_finish();
-	PG_RETURN_VOID();
+	return act(fcinfo, "siamese.revoke_train()", revoke_train);
 }

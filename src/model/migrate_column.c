@@ -115,9 +115,8 @@ begun_model(const ColumnMigration *migration)
 	Datum		values[2] = {ObjectIdGetDatum(migration->table), CStringGetTextDatum(migration->trigger)};
 	bool		isnull;
 
-	if (spi_execute("SELECT t.tgargs FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid OPERATOR(pg_catalog.=) t.tgfoid"
+	if (spi_execute("SELECT t.tgargs FROM " MODEL_EMBEDDING_TRIGGERS
 					" WHERE t.tgrelid OPERATOR(pg_catalog.=) $1 AND t.tgname OPERATOR(pg_catalog.=) $2"
-					" AND p.prosrc OPERATOR(pg_catalog.=) 'siamese_embed_on_write'"
 					" AND t.tgnargs OPERATOR(pg_catalog.=) 3", 2, types, values, SPI_OK_SELECT) == 0)
 		return NULL;
 	return pstrdup(model_trigger_argument(DatumGetByteaPP(spi_datum(1, &isnull)), 2));
@@ -281,9 +280,8 @@ move_triggers(const ColumnMigration *migration)
 {
 	uint64		found = migration_catalog(migration,
 									 "SELECT pg_catalog.pg_get_triggerdef(t.oid), t.tgargs, t.tgnargs, t.tgname, t.tgenabled"
-									 " FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid OPERATOR(pg_catalog.=) t.tgfoid"
-									 " WHERE t.tgrelid OPERATOR(pg_catalog.=) $1 AND p.prosrc OPERATOR(pg_catalog.=) 'siamese_embed_on_write'"
-									 " AND t.tgnargs OPERATOR(pg_catalog.=) 3 AND $2 IS NOT NULL", migration->destination);
+									 " FROM " MODEL_EMBEDDING_TRIGGERS
+									 " WHERE t.tgrelid OPERATOR(pg_catalog.=) $1 AND t.tgnargs OPERATOR(pg_catalog.=) 3 AND $2 IS NOT NULL", migration->destination);
 	SPITupleTable *rows = SPI_tuptable;
 
 	for (uint64 i = 0; i < found; i++)

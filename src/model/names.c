@@ -11,6 +11,7 @@
 
 #include "common/compat.h"
 #include "common/limits.h"
+#include "common/settings.h"
 #include "model/names.h"
 
 bool
@@ -117,4 +118,12 @@ model_trigger_argument(bytea *arguments, int n)
 	for (int i = 0; i < n; i++)
 		argument += strlen(argument) + 1;
 	return argument;
+}
+
+const char *
+model_trigger_model(bytea *arguments, int count)
+{
+	if (count > 2)
+		return model_trigger_argument(arguments, 2);
+	return setting_model != NULL ? setting_model : "";
 }

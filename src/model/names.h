@@ -18,6 +18,14 @@ extern void model_plain_name(const char *name);
 /* Argument n, from 0, of a trigger that has so many, as pg_trigger.tgargs holds them: one after the other, each with its end. */
 extern const char *model_trigger_argument(bytea *arguments, int n);
 
+/* The model that a trigger siamese.embed_on_write of count arguments names: the third, or else the setting siamese.model; "" if that is not set. */
+extern const char *model_trigger_model(bytea *arguments, int count);
+
+/* The triggers siamese.embed_on_write, as what stands behind FROM: t is a row of pg_trigger. */
+#define MODEL_EMBEDDING_TRIGGERS \
+	"pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid OPERATOR(pg_catalog.=) t.tgfoid" \
+	" AND p.prosrc OPERATOR(pg_catalog.=) 'siamese_embed_on_write'"
+
 /*
  * The row that a name means, as the end of a query: $1 the plain name (text), $2 the version (integer), 0: the one that was
  * promoted last.

@@ -18,7 +18,6 @@
 #include "common/check.h"
 #include "common/compat.h"
 #include "common/limits.h"
-#include "common/settings.h"
 #include "common/spi.h"
 #include "model/names.h"
 #include "model/promote.h"
@@ -55,17 +54,14 @@ add_indexes(StringInfo list, int *count, const char *fingerprint)
 									   SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2)));
 }
 
-/* Whether a trigger's third argument, or without it the setting siamese.model, is the plain name. */
+/* Whether a trigger's model is the plain name. */
 static bool
 names_model(bytea *arguments, int count, const char *name)
 {
-	const char *argument = setting_model != NULL ? setting_model : "";
 	char		plain[LIMIT_MODEL_NAME + 1];
 	int			version;
 
-	if (count >= 3)
-		argument = model_trigger_argument(arguments, 2);
-	return model_try_parse_name(argument, plain, &version) && version == 0 && strcmp(plain, name) == 0;
+	return model_try_parse_name(model_trigger_model(arguments, count), plain, &version) && version == 0 && strcmp(plain, name) == 0;
 }
 
 static void
@@ -76,9 +72,7 @@ add_triggers(StringInfo list, int *count, const char *name, Oid migrated)
 	uint64		found;
 
 	found = spi_execute("SELECT t.tgname, t.tgrelid::pg_catalog.regclass::pg_catalog.text, t.tgargs, t.tgnargs"
-						" FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid OPERATOR(pg_catalog.=) t.tgfoid"
-						" WHERE p.prosrc OPERATOR(pg_catalog.=) 'siamese_embed_on_write'"
-						" AND t.tgrelid OPERATOR(pg_catalog.<>) $1"
+						" FROM " MODEL_EMBEDDING_TRIGGERS " WHERE t.tgrelid OPERATOR(pg_catalog.<>) $1"
 						" AND t.tgenabled OPERATOR(pg_catalog.<>) 'D' AND t.tgparentid OPERATOR(pg_catalog.=) 0"
 						" ORDER BY 2 USING OPERATOR(pg_catalog.<), 1 USING OPERATOR(pg_catalog.<)",
 						1, &type, &value, SPI_OK_SELECT);
