@@ -180,13 +180,10 @@ bool
 emit_padding(Onnx *onnx, const OnnxNode *node, OnnxValue *value, const int64_t *channels)
 {
 	const OnnxLayer *from = value_layer(onnx, value);
-	const char *axes = NULL;
+	const char *axes = view_is(&value->view, "nchw") ? "nchw" : view_is(&value->view, "nhwc") ? "nhwc" : NULL;
 	const int  *pad = value->pad;
 	OnnxLayer  *layer;
 
-	for (int i = 0; i < 2 && axes == NULL; i++)
-		if (view_is(&value->view, i == 0 ? "nchw" : "nhwc"))
-			axes = i == 0 ? "nchw" : "nhwc";
 	if (axes == NULL)
 		return node_unsupported(onnx, node, NULL, "zeros were added around what is not [batch, channels, height, width].");
 	layer = emit_layer(onnx, node, "pad", value->layer, from->channels + channels[0] + channels[1], from->height + pad[0] + pad[2],
