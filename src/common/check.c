@@ -419,12 +419,12 @@ check_window_changed(int before, int window)
 }
 
 void
-check_raise_needs_trajectory(void)
+check_raise_needs_sample(bool pen)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("a reference with trajectories cannot be updated with an embedding"),
-			 errhint("Pass the trajectory itself: reference_update(reference, pen).")));
+			 errmsg("a reference with %s cannot be updated with an embedding", pen ? "trajectories" : "pictures"),
+			 errhint("Pass the %s itself: reference_update(reference, %s).", pen ? "trajectory" : "image", pen ? "pen" : "image")));
 	pg_unreachable();
 }
 

@@ -89,8 +89,8 @@ extern void check_concatenation(const char *detail) __attribute__((noreturn));
 extern void check_window(int window, int most) __attribute__((noreturn));
 extern void check_window_changed(int before, int window) __attribute__((noreturn));
 
-/* Always fails: a reference keeps a person's trajectories, which an embedding has not. */
-extern void check_raise_needs_trajectory(void) __attribute__((noreturn));
+/* Always fails: a reference keeps a person's trajectories, or pictures, which an embedding has not. */
+extern void check_raise_needs_sample(bool pen) __attribute__((noreturn));
 
 /* Always fails: the spread of a reference in component number index (from 0) is too large. */
 extern void check_spread(int index, double spread, double most) __attribute__((noreturn));

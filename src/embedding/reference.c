@@ -278,6 +278,6 @@ siamese_reference_update(PG_FUNCTION_ARGS)
 	Reference  *updated = reference_updated(old, PG_GETARG_EMBEDDING(1));
 
 	if (reference_specimens(old) > 0)
-		check_raise_needs_trajectory();
+		check_raise_needs_sample(reference_specimen_kind(old) == SPECIMEN_PEN);
 	PG_RETURN_POINTER(updated);
 }

@@ -111,7 +111,10 @@ extern Reference *reference_updated(const Reference *old, const Embedding *embed
 /* How many it keeps: none, or Min(count, REFERENCE_SPECIMENS). */
 extern int	reference_specimens(const Reference *reference);
 
-/* All of one kind; they point into the reference: specimen [reference_specimens()], the oldest first. */
+/* Their kind; SPECIMEN_NONE if there are none. */
+extern SpecimenKind reference_specimen_kind(const Reference *reference);
+
+/* They point into the reference: specimen [reference_specimens()], the oldest first. */
 extern void reference_get_specimens(const Reference *reference, Specimen *specimen);
 
 /* Mean elastic distance among them; 0 for one. */

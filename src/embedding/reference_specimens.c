@@ -45,6 +45,12 @@ reference_specimens(const Reference *reference)
 	return VARSIZE(reference) > REFERENCE_SIZE(reference->dimensions) ? read_uint16(tail_of(reference) + COUNT_AT) : 0;
 }
 
+SpecimenKind
+reference_specimen_kind(const Reference *reference)
+{
+	return reference_specimens(reference) > 0 ? (SpecimenKind) read_uint16(tail_of(reference) + KIND_AT) : SPECIMEN_NONE;
+}
+
 void
 reference_get_specimens(const Reference *reference, Specimen *specimen)
 {
@@ -53,7 +59,7 @@ reference_get_specimens(const Reference *reference, Specimen *specimen)
 
 	for (int i = 0; i < count; i++)
 	{
-		specimen[i].kind = (SpecimenKind) read_uint16(tail_of(reference) + KIND_AT);
+		specimen[i].kind = reference_specimen_kind(reference);
 		specimen[i].length = read_uint16(byte);
 		specimen[i].value = (uint8 *) byte + sizeof(uint16);
 		byte = specimen[i].value + specimen_bytes(&specimen[i]);
@@ -107,13 +113,18 @@ reference_tail_is_valid(const Reference *reference)
 static double
 own_distance(const Specimen *specimen, int count)
 {
+	bool		symmetric = specimen_is_symmetric(specimen[0].kind);
 	double		sum = 0;
+	int			pairs = 0;
 
 	for (int i = 0; i < count; i++)
-		for (int k = 0; k < count; k++)
+		for (int k = symmetric ? i + 1 : 0; k < count; k++)
 			if (k != i)
+			{
 				sum += specimen_distance(&specimen[i], &specimen[k]);
-	return count > 1 ? sum / (count * (count - 1)) : 0;
+				pairs++;
+			}
+	return pairs > 0 ? sum / pairs : 0;
 }
 
 Reference *

@@ -329,10 +329,10 @@ siamese_reference_send(PG_FUNCTION_ARGS)
 	for (int i = 0; i < 2 * reference->dimensions; i++)
 		pq_sendfloat4(&message, reference->x[i]);
 	reference_get_specimens(reference, specimen);
+	if (reference_specimens(reference) > 0)
+		pq_sendint8(&message, reference_specimen_kind(reference));
 	for (int i = 0; i < reference_specimens(reference); i++)
 	{
-		if (i == 0)
-			pq_sendint8(&message, specimen[0].kind);
 		pq_sendint16(&message, (uint16) specimen[i].length);
 		pq_sendbytes(&message, (const char *) specimen[i].value, (int) specimen_bytes(&specimen[i]));
 	}

@@ -15,11 +15,12 @@ typedef struct SpecimenType
 	int			unit;
 	int			least;
 	int			most;
+	bool		symmetric;
 } SpecimenType;
 
 static const SpecimenType types[SPECIMEN_KINDS] = {
-	[SPECIMEN_PEN] = {"trajectory", ELASTIC_VALUES, ELASTIC_LEAST, ELASTIC_MOST},
-	[SPECIMEN_PICTURE] = {"picture", DEFORMATION_PLACE, 0, DEFORMATION_MOST},
+	[SPECIMEN_PEN] = {"trajectory", ELASTIC_VALUES, ELASTIC_LEAST, ELASTIC_MOST, false},
+	[SPECIMEN_PICTURE] = {"picture", DEFORMATION_PLACE, 0, DEFORMATION_MOST, true},
 };
 
 const char *
@@ -44,6 +45,12 @@ int
 specimen_most(SpecimenKind kind)
 {
 	return types[kind].most;
+}
+
+bool
+specimen_is_symmetric(SpecimenKind kind)
+{
+	return types[kind].symmetric;
 }
 
 static ElasticSequence

@@ -40,6 +40,9 @@ extern int	specimen_unit(SpecimenKind kind);
 extern int	specimen_least(SpecimenKind kind);
 extern int	specimen_most(SpecimenKind kind);
 
+/* Whether the distance of two is the same both ways. */
+extern bool specimen_is_symmetric(SpecimenKind kind);
+
 static inline Size
 specimen_bytes(const Specimen *specimen)
 {

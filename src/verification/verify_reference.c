@@ -72,13 +72,12 @@ Specimen
 verify_specimen_for(const Reference *reference, const Model *model)
 {
 	SpecimenSource source = model_specimen_source(model->definition);
-	Specimen	specimen[REFERENCE_SPECIMENS];
+	SpecimenKind kept = reference_specimen_kind(reference);
 
-	reference_get_specimens(reference, specimen);
-	if (source.kind != specimen[0].kind)
+	if (source.kind != kept)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("the reference keeps specimens of kind \"%s\", but its model has none of that kind", specimen_name(specimen[0].kind)),
+				 errmsg("the reference keeps specimens of kind \"%s\", but its model has none of that kind", specimen_name(kept)),
 				 errhint("The reference was not made by reference() with this model; make it anew from samples.")));
 	return specimen_of_sample(&source, model->raster);
 }

@@ -59,6 +59,8 @@ CREATE TABLE wrong AS SELECT replace(r::text, substring(r::text, 'picture\{.*\}'
 SELECT verify(r, image) FROM wrong, specimen LIMIT 1;
 SELECT distance(r, image) FROM wrong, specimen LIMIT 1;
 SELECT reference_update(r, image) FROM wrong, specimen LIMIT 1;
+-- an embedding, of which no picture can be kept
+SELECT reference_update(r, embed(image, 'm')) FROM person, specimen LIMIT 1;
 \set VERBOSITY default
 CREATE FUNCTION refusal(text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE detail text;
