@@ -17,6 +17,28 @@ unpack() {
 	chmod -R a+rX "$data"
 }
 
+# compile_with_leptonica NAME: test/bench/NAME.c becomes the program $data/NAME.
+compile_with_leptonica() {
+	cc -O2 -I"$(dirname "$(find /usr/include /usr/local/include -name allheaders.h 2>/dev/null | head -1)")" -o "$data/$1" "test/bench/$1.c" \
+		"$(find /usr/lib /usr/local/lib -name 'liblept.so' -o -name 'libleptonica.so' | head -1)" -lm || exit 2
+}
+
+# load_crops SEQUENCE...: the table crop of true boxes of MOT15's sequences, which are unpacked; rows of the truth with flag 0 do not count.
+load_crops() {
+	local sequence
+	for sequence; do
+		awk -F, -v OFS='\t' -v sequence="$sequence" '$7 != 0 { print sequence, $1, $2, $3, $4, $5, $6 }' "$data/$sequence/gt/gt.txt"
+	done > "$data/truth"
+	sql <<-SQL
+	CREATE TABLE truth (sequence text, frame int, track int, x float8, y float8, width float8, height float8);
+	\\copy truth from '$data/truth'
+	CREATE TABLE crop AS SELECT row_number() OVER (ORDER BY sequence, frame, track) AS id, sequence, frame, track,
+			siamese.crop(image, box(point(x - 1, y - 1), point(x - 1 + width, y - 1 + height))) AS image
+		FROM truth JOIN (SELECT sequence, frame, pg_read_binary_file(format('%s/%s/img1/%s.jpg', '$data', sequence, lpad(frame::text, 6, '0'))) AS image
+			FROM (SELECT DISTINCT sequence, frame FROM truth) f) f USING (sequence, frame);
+	SQL
+}
+
 # Enough for a whole batch of every built-in network: no activations are computed twice.
 export PGOPTIONS="${PGOPTIONS:-} -c maintenance_work_mem=${MEMORY:-3GB}"
 
