@@ -264,7 +264,7 @@ run-models: all
 run-reference: all
 	@test/with-server psql -XAtqf test/reference.sql > sql/REFERENCE.md.new && mv sql/REFERENCE.md.new sql/REFERENCE.md
 
-build/network_speed: build/float/test/bench/network_speed.o $(PURE_OBJECTS)
+build/network_speed: build/float/test/bench/network_speed.o build/float/test/unit/network_help.o build/float/test/unit/host.o $(PURE_OBJECTS)
 	$(CC) $(TEST_CFLAGS) $^ -o $@ $(LIBRARIES)
 run-bench-network: build/network_speed
 run-bench-network: BENCH_SETTINGS = --conf 'max_connections = 100'

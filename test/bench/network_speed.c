@@ -12,6 +12,11 @@
  *	network_speed weights NETWORK			how many weights it has
  *	network_speed once NETWORK				one image; for counting instructions
  *
+ *	network_speed shape NETWORK				channels, height and width of its input
+ *
+ * NETWORK may be FILE.onnx, or FILE.onnx:TENSOR:HEIGHT:WIDTH: cut at a tensor, with the sides that the file leaves open.  It is
+ * imported, and has its own weights.
+ *
  * Weights and inputs are the numbers of test/unit/network/make_forward.py.  The best of several runs counts; time is the
  * processor's, spent by this process, so that other work on the machine counts little; on several threads, divided by them.
  */
@@ -26,7 +31,9 @@
 #include "common/cpu.h"
 #include "network/conv_internal.h"
 #include "network/network_internal.h"
+#include "onnx/onnx.h"
 #include "presets.h"
+#include "unit/network_help.h"
 
 #define SECONDS 1.5				/* of a measurement */
 #define MOST_THREADS 8
@@ -144,6 +151,50 @@ scale_range(real *weights, size_t start, size_t count, double factor, double shi
 		weights[i] = (real) (weights[i] * factor + shift);
 }
 
+/* Of an ONNX file: what it was imported as. */
+static OnnxNetwork imported;
+
+static Network *
+import_network(const char *name)
+{
+	char		path[1024];
+	char		tensor[256] = "";
+	OnnxOptions options = {0};
+	FILE	   *file;
+	long		length;
+	void	   *bytes;
+	char	   *text;
+	const NetworkSetting *settings;
+	int			count;
+	Status		status;
+	NetworkDefinition *definition;
+
+	sscanf(name, "%1023[^:]:%255[^:]:%d:%d", path, tensor, &options.height, &options.width);
+	options.output = tensor[0] != '\0' ? tensor : NULL;
+	file = fopen(path, "rb");
+	if (file == NULL || fseek(file, 0, SEEK_END) != 0 || (length = ftell(file)) < 0)
+		fail("the file cannot be read");
+	rewind(file);
+	bytes = need(malloc((size_t) length + 1));
+	if (fread(bytes, 1, (size_t) length, file) != (size_t) length)
+		fail("the file cannot be read");
+	fclose(file);
+	if (!onnx_import(bytes, (size_t) length, &options, &host, &imported, &status))
+		fail(status.detail);
+	free(bytes);
+	text = need(malloc(strlen(imported.layers) + 256));
+	sprintf(text, "{'input':{'width':%d,'height':%d,'colour':'%s'},'loss':{'type':'triplet'},'join':'l2','layers':%s}", imported.width,
+			imported.height, imported.channels == 1 ? "grey" : "colour", imported.layers);
+	for (char *at = text; *at != '\0'; at++)
+		*at = *at == '"' ? '\'' : *at;
+	settings = help_settings(text, &count);
+	definition = network_define(settings, count, &host, &status);
+	free(text);
+	if (definition == NULL)
+		fail(status.detail);
+	return need(network_create(definition, &host, &status));
+}
+
 /* Of a pair network, the head: with "pair" first, that is all of it, run once a pair in one order. */
 static Network *
 make_network(const char *name)
@@ -151,6 +202,8 @@ make_network(const char *name)
 	Network    *network;
 	Status		status;
 
+	if (strstr(name, ".onnx") != NULL)
+		return import_network(name);
 	for (size_t i = 0; i < sizeof(presets) / sizeof(presets[0]); i++)
 	{
 		NetworkDefinition *definition;
@@ -173,6 +226,12 @@ make_weights(const Network *network)
 	size_t		count = network_weight_count(network);
 	real	   *weights = need(allocate(NULL, count * sizeof(real)));
 
+	if (imported.layers != NULL)
+	{
+		memcpy(weights, imported.parameters, imported.parameter_count * sizeof(real));
+		memcpy(weights + network_parameter_count(network), imported.statistics, imported.statistic_count * sizeof(real));
+		return weights;
+	}
 	fill(weights, count, 1, 1, 0);
 	for (int i = 0; i < network->layer_count; i++)
 	{
@@ -425,7 +484,7 @@ time_layers(const char *name, int n)
 	real	   *packed = reals(network_packed_count(network));
 	real	   *gradient = reals(network_parameter_count(network));
 	real	   *input = reals((size_t) n * network_input_values(network));
-	real	   *outputs[256];
+	real	  **outputs = need(malloc((size_t) network->layer_count * sizeof(real *)));
 	char		line[160];
 
 	network_pack(network, weights, packed);
@@ -543,6 +602,12 @@ main(int argc, char **argv)
 		write_file(argv[2], atoi(argv[3]), argv[4]);
 	else if (strcmp(what, "work") == 0 && argc == 3)
 		printf("%.0f\n", plain_work(make_network(argv[2])));
+	else if (strcmp(what, "shape") == 0 && argc == 3)
+	{
+		const Network *network = make_network(argv[2]);
+
+		printf("%d %d %d\n", network->in.channels, network->in.height, network->in.width);
+	}
 	else if (strcmp(what, "weights") == 0 && argc == 3)
 		printf("%zu\n", network_weight_count(make_network(argv[2])));
 	else if (strcmp(what, "once") == 0 && argc == 3)

@@ -9,7 +9,7 @@
 #include "host.h"
 #include "network_help.h"
 
-#define MOST_SETTINGS 1024
+#define MOST_SETTINGS 16384	/* an imported network may have a thousand layers */
 #define PATH_BYTES 96
 
 static NetworkSetting settings[MOST_SETTINGS];
