@@ -933,11 +933,11 @@ COMMENT ON FUNCTION @extschema@.explain_verification(@extschema@.reference, @ext
 
 -- ---- training, evaluation, preview, generator ------------------------------------------------------------------------
 
-CREATE PROCEDURE siamese.train(model text, examples text, network text DEFAULT 'compact', epochs integer DEFAULT NULL,
+CREATE PROCEDURE siamese.train(model text, examples text, network text DEFAULT NULL, epochs integer DEFAULT NULL,
 	seed bigint DEFAULT 1, options jsonb DEFAULT '{}')
 	LANGUAGE c AS 'MODULE_PATHNAME', 'siamese_train';
 COMMENT ON PROCEDURE siamese.train(text, text, text, integer, bigint, jsonb) IS
-	'trains the next version of a model from a query that returns (sample, label), (sample, label, genuine boolean) or (sample, label, genuine, group), sample bytea for images, real[] or double precision[] for pens; identities, or with the fourth column whole groups of them (of any type; a label whose rows all have NULL is a group of its own, a label in two groups is an error), are split by seed; commits after each epoch and keeps the one with the lowest held-out error';
+	'trains the next version of a model from a query that returns (sample, label), (sample, label, genuine boolean) or (sample, label, genuine, group), sample bytea for images, real[] or double precision[] for pens; identities, or with the fourth column whole groups of them (of any type; a label whose rows all have NULL is a group of its own, a label in two groups is an error), are split by seed; commits after each epoch and keeps the one with the lowest held-out error; network NULL: that of the model which the option "start" names, without it compact';
 REVOKE ALL ON PROCEDURE siamese.train(text, text, text, integer, bigint, jsonb) FROM PUBLIC;
 
 CREATE PROCEDURE siamese.resume(model text)

@@ -153,6 +153,7 @@ DROP FUNCTION siamese.roc(text, text, text);
 -- take FUNCTION siamese.crop
 -- take FUNCTION siamese.track_quality
 -- take FUNCTION @extschema@.dtw_distance
+-- replace PROCEDURE siamese.train
 -- take PROCEDURE siamese.train_tracker
 -- take FUNCTION siamese.track
 -- take FUNCTION siamese.link

@@ -107,6 +107,29 @@ model_find(const char *name, int *version)
 	return fingerprint;
 }
 
+Jsonb *
+model_definition(const char *name, int version, char **network)
+{
+	static SPIPlanPtr plan = NULL;
+	Oid			types[2] = {TEXTOID, INT4OID};
+	Datum		values[2] = {CStringGetTextDatum(name), Int32GetDatum(version)};
+	MemoryContext caller = CurrentMemoryContext;
+	MemoryContext inner;
+	Jsonb	   *definition;
+	bool		isnull;
+
+	SPI_connect();
+	read_rows(&plan, "SELECT definition, network FROM " MODEL_ROW_OF_NAME, 2, types, values);
+	if (SPI_processed == 0)
+		model_raise_missing(name, version);
+	inner = MemoryContextSwitchTo(caller);
+	definition = DatumGetJsonbPCopy(spi_datum(1, &isnull));
+	*network = pstrdup(spi_text(2));
+	MemoryContextSwitchTo(inner);
+	SPI_finish();
+	return definition;
+}
+
 /*
  * Of the rows with a fingerprint ($3) the one whose calibration applies: the version that the setting siamese.model names ($1,
  * $2); else, of those that have one, a version of the name that has had the fingerprint longest, and of those the one that the plain name means.  So

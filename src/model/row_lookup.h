@@ -18,6 +18,9 @@
  */
 extern uint64 model_find(const char *name, int *version);
 
+/* The definition of that version, in the current memory context, and the name of its network. */
+extern Jsonb *model_definition(const char *name, int version, char **network);
+
 /* The calibration of the very version that model_by_name() finds; call it after that.  The first raises if it has none. */
 extern void model_calibration_of(const char *name, ModelCalibration *calibration);
 extern bool model_try_calibration_of(const char *name, ModelCalibration *calibration);

@@ -158,6 +158,7 @@ typedef struct NetworkDefinition
 	NetworkOptimizer optimizer;
 	NetworkTraining training;
 	bool		spare_memory;	/* see network_spare_memory() */
+	int			frozen;			/* the first so many layers keep their weights: see network_learn_last() */
 } NetworkDefinition;
 
 /*

@@ -152,7 +152,9 @@ typedef struct LayerPlan
 	bool		folded;			/* at inference, a batch norm that the preceding layer applies */
 	bool		folds_norm;
 	bool		folds_relu;		/* at inference, the ReLU after that batch norm too */
-	bool		learns;			/* it or what it reads has weights: a gradient of its output is wanted */
+	bool		learns;			/* it or what it reads has weights that learn: a gradient of its output is wanted */
+	bool		frozen;			/* in training it runs as at inference: freeze.c */
+	bool		omitted;		/* in training, an earlier layer does it too: a fused ReLU, or what a frozen one applies */
 	bool		branches;		/* others than the next layer read the output: the gradient is summed in a buffer of its own */
 	bool		applied;		/* at inference, an activation that the layer which computes its input applies */
 	const NetworkLayer *activation;	/* at inference, the activation that this layer applies; in the same network */

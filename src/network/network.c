@@ -211,7 +211,7 @@ pack_layers(const Network *network, const real *weights, bool training, real *pa
 	{
 		const NetworkLayer *layer = &network->definition->layers[i];
 
-		if (layer->plan.packed_count > 0 && !(training && layer->type->packed_for_inference))
+		if (layer->plan.packed_count > 0 && !(training && (layer->plan.frozen || layer->type->packed_for_inference)))
 			layer->type->pack(layer, weights, packed + layer->plan.packed_offset);
 	}
 }

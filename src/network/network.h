@@ -28,6 +28,18 @@ typedef struct Network Network;
  */
 extern void network_spare_memory(NetworkDefinition *definition);
 
+/*
+ * Call it before network_create(): of the layers with weights only so many learn, the last ones in the order of the definition.  The
+ * others keep weights and statistics bit for bit: in training they run as at inference, by those statistics and without
+ * dropout, and no backward pass goes below the first that learns.  What belongs to join and loss learns and is not counted.
+ * False with STATUS_ARGUMENT unless it is from 1 to network_weighted_layers().
+ */
+extern bool network_learn_last(NetworkDefinition *definition, int layers, Status *status);
+extern int	network_weighted_layers(const NetworkDefinition *definition);
+
+/* Of a network's parameters the first so many do not learn; 0 without network_learn_last(). */
+extern size_t network_frozen_count(const Network *network);
+
 extern Network *network_create(const NetworkDefinition *definition, const Host *host, Status *status);
 extern void network_destroy(Network *network);
 
@@ -75,7 +87,10 @@ extern bool network_copy_weights(const Network *from, const real *from_weights, 
 extern size_t network_packed_count(const Network *network); /* reals; may be 0 */
 extern void network_pack(const Network *network, const real *weights, real *packed);
 
-/* Only what network_forward_training() and network_backward() need; to be repeated after every step of training. */
+/*
+ * Only what network_forward_training() and network_backward() need of layers that learn; to be repeated after every step of
+ * training.  What others need must have been packed before, by network_pack(): it does not change.
+ */
 extern void network_pack_training(const Network *network, const real *weights, real *packed);
 
 typedef struct NetworkWorkspace NetworkWorkspace;

@@ -45,6 +45,10 @@ struct Network
 /* How the layers of a network or of a head run: their plans, groups and buffers (plan.c).  busy is for layer_count. */
 extern void plan_layers(Network *network, int *busy);
 
+/* Which of them keep their weights, and run in training as at inference (freeze.c); after the plans of both. */
+extern void plan_frozen(Network *network);
+extern bool network_keeps_weights(const Network *network, const NetworkLayer *layer);
+
 /* Whether a gradient is wanted of the output of layer i; -1: of the network's input. */
 extern bool network_wants_gradient(const Network *network, int i);
 

@@ -253,12 +253,24 @@ network_optimizer_part(const Network *network, const NetworkProgress *progress, 
 		const NetworkLayer *layer = &network->definition->layers[i];
 		OptimizerPass own = times_rate(&decayed, layer->rate_factor);
 
+		if (network_keeps_weights(network, layer))
+			continue;
 		step_range(&part, &own, layer->parameter_offset, layer->decay_count);
 		own = times_rate(&plain, layer->rate_factor);
 		step_range(&part, &own, layer->parameter_offset + layer->decay_count, layer->parameter_count - layer->decay_count);
 	}
 	plain = times_rate(&plain, network->definition->loss.rate_factor);
 	step_range(&part, &plain, network->loss_offset, network->loss_count);
+}
+
+/* Those of them from start to end - 1. */
+static void
+average_range(const real *weights, real *average, real decay, size_t first, size_t last, size_t start, size_t end)
+{
+	first = first > start ? first : start;
+	last = last < end ? last : end;
+	if (first < last)
+		network_kernels()->move_average(weights + first, decay, last - first, average + first);
 }
 
 void
@@ -271,5 +283,8 @@ network_average_part(const Network *network, const NetworkProgress *progress, co
 
 	if (network->definition->optimizer.average <= 0)
 		decay = 0;
-	network_kernels()->move_average(weights + first, (real) decay, last - first, average + first);
+	/* what is frozen would be rounded */
+	average_range(weights, average, (real) decay, first, last, network_frozen_count(network), network->parameter_count);
+	average_range(weights, average, (real) decay, first, last,
+				  network->definition->layers[network->definition->frozen].statistic_offset, network->weight_count);
 }

@@ -16,6 +16,8 @@ packed_weights(const Network *network, const real *weights, NetworkWorkspace *wo
 		return workspace->used_packed;
 	if (workspace->packed == NULL)
 		workspace->packed = host_allocate(workspace->host, network->packed_count + 1, sizeof(real), status);
+	if (workspace->packed != NULL && training && network_frozen_count(network) > 0)
+		network_pack(network, weights, workspace->packed);
 	if (workspace->packed != NULL && training)
 		network_pack_training(network, weights, workspace->packed);
 	else if (workspace->packed != NULL)
@@ -209,9 +211,10 @@ network_forward_training(const Network *network, const real *weights, NetworkWor
 	pass.seed = seed;
 	for (int i = 0; i < network->layer_count; i++)
 	{
-		if (network->layers[i].plan.fused)
+		if (network->layers[i].plan.omitted)
 			continue;
 		set_layer(&pass, network, workspace, i, 0, input);
+		pass.training = !pass.layer->plan.frozen;
 		pass.packed = packed + pass.layer->plan.packed_offset;
 		pass.state = workspace->state[i];
 		pass.layer->type->forward(&pass);
@@ -339,7 +342,7 @@ network_update_statistics(const Network *network, const NetworkWorkspace *worksp
 	{
 		const NetworkLayer *layer = &network->layers[i];
 
-		if (layer->type->update_statistics != NULL)
+		if (layer->type->update_statistics != NULL && !layer->plan.frozen)
 			layer->type->update_statistics(layer, workspace->state[i], workspace->n, weights + layer->statistic_offset);
 	}
 }

@@ -64,7 +64,7 @@ add_branch(Network *network, int read)
 }
 
 /*
- * A gradient is wanted of each layer that has weights, and of those that read such layers.  That of a layer's input is handed to
+ * A gradient is wanted of each layer that has weights which learn, and of those that read such layers.  That of a layer's input is handed to
  * the layer before, where that is its input; other readers add theirs to a buffer of the layer that they read.
  */
 static void
@@ -75,7 +75,8 @@ find_learning(Network *network)
 	{
 		NetworkLayer *layer = &network->layers[i];
 
-		layer->plan.learns = layer->parameter_count > 0 || network_wants_gradient(network, layer->plan.input);
+		layer->plan.learns = (layer->parameter_count > 0 && !network_keeps_weights(network, layer)) ||
+			network_wants_gradient(network, layer->plan.input);
 		for (int k = 0; k < layer->source_count; k++)
 			layer->plan.learns = layer->plan.learns || network_wants_gradient(network, layer->plan.source[k]);
 	}
@@ -239,6 +240,7 @@ plan_layers(Network *network, int *busy)
 	connect_layers(network, busy);
 	find_learning(network);
 	fuse_layers(network);
+	plan_frozen(network);
 	group_samples(network);
 	share_buffers(network, busy);
 }

@@ -43,6 +43,31 @@ take_reals(Layout *layout, size_t values, int samples)
 	return take(layout, count, sizeof(real));
 }
 
+/* In training, outputs of frozen layers: in the buffers that they share at inference. */
+static void
+lay_out_frozen(Layout *layout, NetworkWorkspace *workspace)
+{
+	const Network *network = workspace->network;
+
+	for (int slot = 0; slot < network->slot_count; slot++)
+	{
+		size_t		largest = 0;
+		real	   *output;
+
+		for (int i = 0; i < network->layer_count; i++)
+			if (network->layers[i].plan.frozen && network->layers[i].plan.slot == slot && shape_values(network->layers[i].out) > largest)
+				largest = shape_values(network->layers[i].out);
+		output = take_reals(layout, largest, workspace->samples);
+		for (int i = 0; layout->base != NULL && i < network->layer_count; i++)
+			if (network->layers[i].plan.frozen && network->layers[i].plan.slot == slot)
+			{
+				workspace->output[i] = output;
+				workspace->branch[i + 1] = NULL;
+				workspace->state[i] = NULL;
+			}
+	}
+}
+
 static void
 lay_out_training(Layout *layout, NetworkWorkspace *workspace)
 {
@@ -52,6 +77,8 @@ lay_out_training(Layout *layout, NetworkWorkspace *workspace)
 
 	if (layout->base != NULL)
 		workspace->branch[0] = branch;
+	if (network->definition->frozen > 0)
+		lay_out_frozen(layout, workspace);
 	for (int i = 0; i < network->layer_count; i++)
 	{
 		const NetworkLayer *layer = &network->layers[i];
@@ -60,6 +87,8 @@ lay_out_training(Layout *layout, NetworkWorkspace *workspace)
 		size_t		state_bytes = layer->plan.state_fixed;
 		char	   *state;
 
+		if (layer->plan.frozen)
+			continue;
 		if (!layer->plan.in_place)
 			output = take_reals(layout, values, workspace->samples);
 		branch = layer->plan.branches ? take_reals(layout, values, workspace->samples) : NULL;
@@ -156,7 +185,7 @@ lay_out(Layout *layout, NetworkWorkspace *workspace)
 	{
 		const NetworkLayer *layer = &network->layers[i];
 		size_t		values = layer->type->scratch != NULL ?
-			layer->type->scratch(layer, workspace->samples, workspace->training) : 0;
+			layer->type->scratch(layer, workspace->samples, workspace->training && !layer->plan.frozen) : 0;
 
 		if (values > scratch)
 			scratch = values;

@@ -130,6 +130,8 @@ prepare_round(Learner *learner)
 	round->input = palloc(sizeof(real *) * threads);
 	round->workspace = palloc(sizeof(NetworkWorkspace *) * threads);
 	round->packed = learner_allocate(network_packed_count(learner->network) + 1, sizeof(real));
+	if (network_frozen_count(learner->network) > 0)
+		network_pack(learner->network, learner->weights, round->packed);
 	for (int i = 0; i < threads; i++)
 	{
 		round->input[i] = learner_allocate((size_t) samples * network_input_values(learner->network), sizeof(real));
@@ -278,12 +280,13 @@ static void
 share_weights(Learner *learner, int thread, bool sum)
 {
 	StepBuffers *buffers = learner->buffers;
-	size_t		count = sum ? network_parameter_count(learner->network) : network_weight_count(learner->network);
-	size_t		end = count * (thread + 1) / buffers->threads;
+	size_t		start = network_frozen_count(learner->network);
+	size_t		count = (sum ? network_parameter_count(learner->network) : network_weight_count(learner->network)) - start;
+	size_t		end = start + count * (thread + 1) / buffers->threads;
 	size_t		last;
 	Status		status;
 
-	for (size_t first = count * thread / buffers->threads; first < end && !host_interrupted(host_server(), &status); first = last)
+	for (size_t first = start + count * thread / buffers->threads; first < end && !host_interrupted(host_server(), &status); first = last)
 	{
 		last = Min(end, first + UPDATED_AT_ONCE);
 		if (sum)

@@ -16,6 +16,7 @@
 #include "model/definition_jsonb.h"
 #include "model/names.h"
 #include "model/rights.h"
+#include "model/row_lookup.h"
 #include "model/server_network.h"
 #include "network/network.h"
 #include "training/examples.h"
@@ -25,6 +26,8 @@
 #include "training/split.h"
 #include "training/train_options.h"
 #include "training/training.h"
+
+#define DEFAULT_NETWORK "compact"
 
 static void
 check_trainable(const NetworkDefinition *definition)
@@ -71,6 +74,32 @@ check_same_examples(const Training *training)
 						 training->request.model, training->version.number)));
 }
 
+/* The option "learn_last", which the network's definition does not hold: it says nothing of how the network computes. */
+static void
+freeze_layers(Training *training)
+{
+	int			layers = training->request.options.learn_last;
+	Status		status;
+
+	if (layers != LEARN_ALL && !network_learn_last(training->definition, layers, &status))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid value of the option \"learn_last\""),
+				 errdetail("%s", status.detail)));
+}
+
+/* "The last 2 of 9 layers with weights learn, 1290 of 34567 weights.  ", or nothing. */
+static char *
+frozen_text(const Training *training)
+{
+	size_t		parameters = network_parameter_count(training->learner->network);
+
+	if (training->request.options.learn_last == LEARN_ALL)
+		return "";
+	return psprintf("Of %d layers with weights the last %d learn, %zu of %zu weights.  ", network_weighted_layers(training->definition),
+					training->request.options.learn_last, parameters - network_frozen_count(training->learner->network), parameters);
+}
+
 /* The network, if need be by the methods that take least memory; when resumed, by the same ones as before. */
 static Network *
 create_network(Training *training, MemoryPlan *plan)
@@ -103,6 +132,7 @@ prepare(Training *training)
 
 	training->definition = definition_from_jsonb(training->request.options.definition);
 	check_trainable(training->definition);
+	freeze_layers(training);
 	network = create_network(training, &plan);
 	progress_phase(PHASE_READING);
 	training->examples = examples_read(training->request.query, training->definition, plan.examples, plan.most_examples);
@@ -147,7 +177,7 @@ train(Training *training)
 					training->request.model, training->request.network, training->examples->count,
 					training->split->training + training->split->held_out, held_out_text(training),
 					training->request.epochs, (long long) learner->progress.epoch_steps, learner_batch_size(learner)),
-			 errdetail("%s", training->memory_text)));
+			 errdetail("%s%s", frozen_text(training), training->memory_text)));
 	/* no snapshot is held while computing, so that vacuum can remove rows */
 	SPI_commit();
 	loop_run(training);
@@ -173,7 +203,7 @@ resume(Training *training, int version)
 	ereport(NOTICE,
 			(errmsg("resuming training \"%s\": version %d, after epoch %d of %d",
 					training->request.model, training->version.number, training->version.epoch, training->request.epochs),
-			 errdetail("%s", training->memory_text)));
+			 errdetail("%s%s", frozen_text(training), training->memory_text)));
 	SPI_commit();
 	loop_run(training);
 }
@@ -252,6 +282,28 @@ end(Training *training, MemoryContext caller)
 	MemoryContextDelete(training->context);
 }
 
+/*
+ * The definition to train by: that of the named network; without a name that of the model to begin from, whose version *start
+ * then says, or the default.
+ */
+static Jsonb *
+definition_of_call(FunctionCallInfo fcinfo, Jsonb *options, TrainingRequest *request, char **start)
+{
+	char		plain[LIMIT_MODEL_NAME + 1];
+	int			version;
+
+	*start = PG_ARGISNULL(2) ? train_options_start(options) : NULL;
+	if (*start != NULL)
+	{
+		model_parse_name(*start, plain, &version);
+		model_find(plain, &version);
+		*start = psprintf("%s@%d", plain, version);
+		return model_definition(plain, version, &request->network);
+	}
+	request->network = PG_ARGISNULL(2) ? DEFAULT_NETWORK : text_to_cstring(PG_GETARG_TEXT_PP(2));
+	return definition_of_network(request->network);
+}
+
 PG_FUNCTION_INFO_V1(siamese_train);
 
 Datum
@@ -260,17 +312,19 @@ siamese_train(PG_FUNCTION_ARGS)
 	static const char *const argument[] = {"model", "examples", "network", "epochs", "seed", "options"};
 	Training	training;
 	MemoryContext caller;
+	Jsonb	   *options;
+	Jsonb	   *definition;
+	char	   *start;
 
 	caller = begin(fcinfo, "train", &training);
 	for (int i = 0; i < 6; i++)
-		if (i != 3 && PG_ARGISNULL(i))
+		if (i != 2 && i != 3 && PG_ARGISNULL(i))
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("only the epochs of siamese.train() may be NULL"),
+					 errmsg("only the network and the epochs of siamese.train() may be NULL"),
 					 errdetail("Its argument \"%s\" is.", argument[i])));
 	training.request.model = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	training.request.query = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	training.request.network = text_to_cstring(PG_GETARG_TEXT_PP(2));
 	training.request.seed = PG_GETARG_INT64(4);
 	model_plain_name(training.request.model);
 	if (!PG_ARGISNULL(3))
@@ -282,7 +336,11 @@ siamese_train(PG_FUNCTION_ARGS)
 					 errmsg("number of epochs is out of range: %d", training.request.epochs),
 					 errdetail("It must be from 1 to 100000.")));
 	}
-	train_options_read(PG_GETARG_JSONB_P_COPY(5), definition_of_network(training.request.network), &training.request.options);
+	options = PG_GETARG_JSONB_P_COPY(5);
+	definition = definition_of_call(fcinfo, options, &training.request, &start);
+	train_options_read(options, definition, &training.request.options);
+	if (start != NULL)
+		training.request.options.start = start;
 	run(&training, false, 0);
 	end(&training, caller);
 	return (Datum) 0;

@@ -182,6 +182,15 @@ read_option(const char *name, const JsonbValue *value, TrainOptions *options)
 		options->start = pnstrdup(value->val.string.val, value->val.string.len);
 		return true;
 	}
+	if (strcmp(name, "learn_last") == 0)
+	{
+		double		number = number_of(value);
+
+		if (value->type != jbvNumeric || fabs(number) > 1e9 || number != rint(number))
+			bad_option(name, "a whole number, of layers with weights");
+		options->learn_last = (int) number;
+		return true;
+	}
 	if (strcmp(name, "self_forgeries") == 0)
 	{
 		double		number = number_of(value);
@@ -199,7 +208,7 @@ read_option(const char *name, const JsonbValue *value, TrainOptions *options)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("unknown option \"%s\"", name),
-				 errhint("The options are threads, strict, promote, max_minutes, start, self_forgeries, join, loss, optimizer and training.")));
+				 errhint("The options are threads, strict, promote, max_minutes, start, learn_last, self_forgeries, join, loss, optimizer and training.")));
 	return false;
 }
 
@@ -212,6 +221,15 @@ asks_held_out(Jsonb *given)
 	JsonbValue *value = find_member(&given->root, &training);
 
 	return is_object(value) && find_member(value->val.binary.data, &held_out) != NULL;
+}
+
+char *
+train_options_start(Jsonb *given)
+{
+	JsonbValue	key = text_value("start");
+	JsonbValue *value = JB_ROOT_IS_OBJECT(given) ? find_member(&given->root, &key) : NULL;
+
+	return value != NULL && value->type == jbvString ? pnstrdup(value->val.string.val, value->val.string.len) : NULL;
 }
 
 void
@@ -233,6 +251,7 @@ train_options_read(Jsonb *given, Jsonb *network_definition, TrainOptions *option
 	options->promotion = PROMOTE_IF_HARMLESS;
 	options->max_minutes = 0;
 	options->start = NULL;
+	options->learn_last = LEARN_ALL;
 	if (!JB_ROOT_IS_OBJECT(given))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -256,6 +275,12 @@ train_options_read(Jsonb *given, Jsonb *network_definition, TrainOptions *option
 			push_value(&changes, &value);
 		}
 	}
+	if (options->learn_last != LEARN_ALL && options->start == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the option \"learn_last\" needs the option \"start\""),
+				 errdetail("The layers that do not learn would keep random weights."),
+				 errhint("Name the model to begin from: {\"start\": \"...\", \"learn_last\": %d}.", options->learn_last)));
 	change = JsonbValueToJsonb(pushJsonbValue(&changes, WJB_END_OBJECT, NULL));
 	options->definition = JsonbValueToJsonb(push_merged(&merged, &network_definition->root, &change->root));
 	options->held_out = asks_held_out(given);
@@ -273,6 +298,7 @@ train_options_resume(TrainOptions *options)
 	JsonbValue	strict = text_value("strict");
 	JsonbValue	minutes = text_value("max_minutes");
 	JsonbValue	promote = text_value("promote");
+	JsonbValue	learn_last = text_value("learn_last");
 	JsonbValue *value;
 
 	value = find_member(&options->given->root, &strict);
@@ -284,6 +310,8 @@ train_options_resume(TrainOptions *options)
 		: value->val.boolean ? PROMOTE_ALWAYS : PROMOTE_NEVER;
 	options->held_out = asks_held_out(options->given);
 	options->start = NULL;
+	value = find_member(&options->given->root, &learn_last);
+	options->learn_last = value != NULL ? (int) number_of(value) : LEARN_ALL;
 }
 
 void

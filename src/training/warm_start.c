@@ -64,7 +64,7 @@ warm_start_load(Training *training)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("model \"%s\" has other layers than the network to be trained", training->request.options.start),
 				 errdetail("%s", status.detail),
-				 errhint("Pass the network that the model was trained with: SELECT network FROM siamese.model.")));
+				 errhint("Leave the network out: then it is the model's own.")));
 	learner_set_weights(training->learner);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);

@@ -136,6 +136,22 @@ like(finish($call), qr/stops after epoch \d+ of 6/, 'and says where');
 $node->safe_psql('postgres', q{CALL siamese.resume('cancelled_pairs')});
 is(result('cancelled_pairs'), result('whole_pairs'), 'which leaves no trace either');
 
+# ---- the last layers of the same alone; the network is that of the model to begin from
+
+sub last_sql
+{
+	my ($model) = @_;
+	return "CALL siamese.train('$model', '$examples', seed => 6, options => '" . q({"start": "whole_pairs", "learn_last": 1}') . ')';
+}
+$node->safe_psql('postgres', last_sql('whole_last'));
+$call = start(last_sql('cancelled_last'));
+is(end('cancel', 'cancelled_last', 2), 't', 'a training of the last layer is cancelled');
+like(finish($call), qr/NOTICE:  training "cancelled_last" with network "pairs".*DETAIL:  Of 4 layers with weights the last 1 learn, 1042 of \d+ weights\..*stops after epoch \d+ of 6/s,
+	'and says where, and what it learns');
+$node->safe_psql('postgres', q{CALL siamese.resume('cancelled_last')});
+is(result('cancelled_last'), result('whole_last'), 'resumed it learns the same');
+isnt(result('whole_last'), result('whole_pairs'), 'which is something');
+
 # ---- one that gets worse, so that the least error so far decides what is kept: it draws different people together
 
 $node->safe_psql('postgres', q{
