@@ -82,6 +82,44 @@ SELECT bool_and(position(word::bytea in file) > 0) AS both_orders FROM siamese.e
 SELECT siamese.export_onnx('moving');
 DROP TABLE square;
 
+-- fine-tuning of what was imported, all of it and its last layers alone: what it learns, embeds, is calibrated and is written as a file
+CREATE FUNCTION wave(count int, deviation float8, shift int) RETURNS real[] LANGUAGE sql IMMUTABLE AS
+	$$ SELECT array_agg(deviation * sin(i * i * 0.37 + shift) ORDER BY i) FROM generate_series(1, count) i $$;
+CREATE FUNCTION ones(count int) RETURNS real[] LANGUAGE sql IMMUTABLE AS $$ SELECT array_agg(1) FROM generate_series(1, count) i $$;
+SELECT siamese.import_onnx('elsewhere', onnx(
+	node('Conv', '{x,w1}', 'c1', ints('pads', '{1,1,1,1}')) || node('BatchNormalization', '{c1,g1,b1,m1,v1}', 'n1') || node('Relu', '{n1}', 'r1') ||
+	node('MaxPool', '{r1}', 'p1', ints('kernel_shape', '{2,2}') || ints('strides', '{2,2}')) ||
+	node('Conv', '{p1,w2}', 'c2', ints('pads', '{1,1,1,1}')) || node('BatchNormalization', '{c2,g2,b2,m2,v2}', 'n2') || node('Relu', '{n2}', 'r2') ||
+	node('Conv', '{r2,w3,b3}', 'c3') || node('PRelu', '{c3,s}', 'r3') ||
+	node('Flatten', '{r3}', 'f') || node('Gemm', '{f,m,v}', 'y', pb(5, pb(1, 'transB') || pb(3, 1::bigint) || pb(20, 2::bigint))),
+	ARRAY[tensor('w1', '{8,1,3,3}', wave(72, 0.5, 1)), tensor('g1', '{8}', ones(8)), tensor('b1', '{8}', wave(8, 0.1, 2)), tensor('m1', '{8}', wave(8, 0.1, 3)),
+		tensor('v1', '{8}', ones(8)), tensor('w2', '{8,8,3,3}', wave(576, 0.2, 4)), tensor('g2', '{8}', ones(8)), tensor('b2', '{8}', wave(8, 0.1, 5)),
+		tensor('m2', '{8}', wave(8, 0.1, 6)), tensor('v2', '{8}', ones(8)), tensor('w3', '{4,8,1,1}', wave(32, 0.4, 7)), tensor('b3', '{4}', wave(4, 0.1, 8)),
+		tensor('s', '{4,1,1}', '{0.1,0.2,0.3,0.4}'), tensor('m', '{8,512}', wave(4096, 0.1, 9)), tensor('v', '{8}', wave(8, 0.1, 10))], '{n,1,16,32}', 'y'),
+	'{"preparation": "face", "optimizer": {"rate": 0.003, "average": 0.9}, "training": {"classes": 8, "samples": 4, "epochs": 4, "epoch_samples": 320, "held_out": 0.4}}');
+-- stripes: each label has its width and direction, each sample its place and light
+CREATE TABLE stripes AS SELECT label, sample, convert_to(E'P5 32 16 255\n', 'UTF8') || decode(string_agg(lpad(to_hex((128 + 5 * (sample % 4) +
+		90 * sin((i % 32) * (0.3 + 0.15 * (label % 6)) + (i / 32) * 0.35 * (label / 6 - 2) + sample * 1.7 + label))::int), 2, '0'), '' ORDER BY i), 'hex') AS image
+	FROM generate_series(0, 23) label, generate_series(1, 6) sample, generate_series(0, 511) i GROUP BY 1, 2;
+SET client_min_messages = error;
+CALL siamese.train('tuned', 'SELECT image, label FROM stripes', options => '{"start": "elsewhere"}');
+-- written as a file and read again, from which the last layers go on
+SELECT siamese.import_onnx('back', siamese.export_onnx('tuned'), '{"preparation": "face", "training": {"classes": 8, "samples": 4, "epochs": 2, "epoch_samples": 320, "held_out": 0.4}}');
+CALL siamese.train('last', 'SELECT image, label FROM stripes', options => '{"start": "back@1", "learn_last": 2}');
+SET client_min_messages = notice;
+SELECT name, version, network, options, dimensions, calibration IS NOT NULL AS calibrated, (scores #>> '{random,auc}')::float8 > 0.7 AS discerns
+	FROM siamese.model WHERE name IN ('elsewhere', 'tuned', 'back', 'last') ORDER BY created_at;
+SELECT m.name, string_agg(l ->> 'type', ' ' ORDER BY o) AS layers FROM siamese.model m, jsonb_array_elements(definition -> 'layers') WITH ORDINALITY e(l, o)
+	WHERE name IN ('elsewhere', 'tuned', 'back', 'last') GROUP BY 1 ORDER BY 1;
+SELECT model, count(*), (array_agg(loss ORDER BY epoch DESC))[1] < (array_agg(loss ORDER BY epoch))[1] AS learns FROM siamese.training
+	WHERE model IN ('tuned', 'last') GROUP BY 1 ORDER BY 1;
+SELECT max(l2_distance(embed(image, 'tuned')::real[]::embedding, embed(image, 'back')::real[]::embedding)) < 1e-5 AS same,
+	min(l2_distance(embed(image, 'last')::real[]::embedding, embed(image, 'back')::real[]::embedding)) > 1e-5 AS moved FROM stripes;
+SELECT name, dimensions(embed(image, name)), (verify(image, image, name)).same, siamese.calibrate(name, 'SELECT image, label FROM stripes'),
+	siamese.import_onnx('copy of ' || name, siamese.export_onnx(name), '{"preparation": "face"}') FROM (SELECT image FROM stripes LIMIT 1) s, unnest('{tuned,last}'::text[]) name;
+SELECT max(l2_distance(embed(image, 'last')::real[]::embedding, embed(image, 'copy of last')::real[]::embedding)) < 1e-5 AS same FROM stripes;
+DROP TABLE stripes;
+
 -- errors name the node
 CREATE FUNCTION refused(value bytea, definition jsonb DEFAULT '{"preparation": "unit", "metric": "l2"}') RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -121,7 +159,7 @@ SELECT siamese.import_onnx('a@1', value, '{"preparation": "unit", "output": "y"}
 SELECT siamese.import_onnx('x', NULL, '{}') IS NULL AS strict;
 SELECT has_function_privilege('public', 'siamese.import_onnx(text,bytea,jsonb)', 'EXECUTE') AS public;
 
-DROP FUNCTION refused, node, onnx, ints, shape, tensor, varint;
+DROP FUNCTION refused, wave, ones, node, onnx, ints, shape, tensor, varint;
 DROP FUNCTION pb(int, bytea), pb(int, text), pb(int, bigint);
 DROP TABLE picture, file, bad;
 DROP EXTENSION siamese;
