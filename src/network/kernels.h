@@ -39,9 +39,10 @@ typedef struct PoolPass
 	int			stride[2];
 	int			padding[4];		/* top, left, bottom, right: what lies there is in no window's maximum or sum */
 	bool		count_padding;	/* but a mean is divided by what it has of the padded map */
+	int			gap[2];			/* pixels between two of a window: dilation - 1 */
 } PoolPass;
 
-/* What of an output's window lies in the map: its lines top to bottom - 1, columns left to right - 1. */
+/* What of an output's window lies in the map: its lines top to bottom - 1, columns left to right - 1, counted without gaps. */
 typedef struct PoolWindow
 {
 	int			top;
@@ -56,22 +57,35 @@ pool_window(const PoolPass *pool, int oy, int ox)
 {
 	int			top = oy * pool->stride[0] - pool->padding[0];
 	int			left = ox * pool->stride[1] - pool->padding[1];
+	int			down = pool->gap[0] + 1;
+	int			across = pool->gap[1] + 1;
 	PoolWindow	window = {
-		.top = top < 0 ? -top : 0,
-		.bottom = top + pool->kernel[0] > pool->height ? pool->height - top : pool->kernel[0],
-		.left = left < 0 ? -left : 0,
-		.right = left + pool->kernel[1] > pool->width ? pool->width - left : pool->kernel[1]
+		.top = top < 0 ? (down - 1 - top) / down : 0,
+		.bottom = (pool->height - top + down - 1) / down,
+		.left = left < 0 ? (across - 1 - left) / across : 0,
+		.right = (pool->width - left + across - 1) / across
 	};
 
-	window.first = (size_t) (top + window.top) * pool->width + left + window.left;
+	if (window.bottom > pool->kernel[0])
+		window.bottom = pool->kernel[0];
+	if (window.right > pool->kernel[1])
+		window.right = pool->kernel[1];
+	window.first = (size_t) (top + window.top * down) * pool->width + left + window.left * across;
 	return window;
 }
 
-/* Whether all windows lie in the map. */
+/* Pixels of the map from the first one of a window to that in its line and column. */
+static inline size_t
+pool_pixel(const PoolPass *pool, int line, int column)
+{
+	return (size_t) line * (pool->gap[0] + 1) * pool->width + column * (pool->gap[1] + 1);
+}
+
+/* Whether all windows lie in the map, and have no gaps. */
 static inline bool
 pool_is_inside(const PoolPass *pool)
 {
-	return pool->padding[0] == 0 && pool->padding[1] == 0 &&
+	return pool->padding[0] == 0 && pool->padding[1] == 0 && pool->gap[0] == 0 && pool->gap[1] == 0 &&
 		(pool->out_height - 1) * pool->stride[0] + pool->kernel[0] <= pool->height &&
 		(pool->out_width - 1) * pool->stride[1] + pool->kernel[1] <= pool->width;
 }
@@ -88,6 +102,8 @@ pool_share(const PoolPass *pool, const PoolWindow *window, int oy, int ox)
 		int			below = pool->height + pool->padding[0] + pool->padding[2] - oy * pool->stride[0];
 		int			right = pool->width + pool->padding[1] + pool->padding[3] - ox * pool->stride[1];
 
+		below = (below + pool->gap[0]) / (pool->gap[0] + 1);
+		right = (right + pool->gap[1]) / (pool->gap[1] + 1);
 		rows = below < pool->kernel[0] ? below : pool->kernel[0];
 		columns = right < pool->kernel[1] ? right : pool->kernel[1];
 	}

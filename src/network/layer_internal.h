@@ -74,6 +74,7 @@ typedef struct PoolSettings
 	int			stride[2];
 	SettingMargins given_padding;
 	int			padding[4];		/* top, left, bottom, right */
+	int			dilation[2];	/* pixels from one of a window to the next */
 	bool		ceil;			/* also windows that reach over the border, if they begin before it */
 	bool		count_padding;	/* of a mean: as zeros */
 } PoolSettings;

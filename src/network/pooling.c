@@ -14,6 +14,7 @@
 	{"size", RULE_SIDES, offsetof(NetworkLayer, settings.pool.kernel), 1, LIMIT_KERNEL, NULL}, \
 	{"stride", RULE_SIDES, offsetof(NetworkLayer, settings.pool.stride), 1, LIMIT_KERNEL, NULL}, \
 	{"padding", RULE_MARGINS, offsetof(NetworkLayer, settings.pool.given_padding), 0, LIMIT_KERNEL, NULL}, \
+	{"dilation", RULE_SIDES, offsetof(NetworkLayer, settings.pool.dilation), 1, LIMIT_KERNEL, NULL}, \
 	{"ceil", RULE_BOOLEAN, offsetof(NetworkLayer, settings.pool.ceil), 0, 0, NULL}
 
 static const SettingRule max_rules[] = {
@@ -33,15 +34,28 @@ defaults(NetworkLayer *layer)
 	PoolSettings *settings = &layer->settings.pool;
 
 	settings->kernel[0] = settings->kernel[1] = 2;	/* stride: the size */
+	settings->dilation[0] = settings->dilation[1] = 1;
 }
 
 static bool
 pool_shape(NetworkLayer *layer, Status *status)
 {
 	PoolSettings *settings = &layer->settings.pool;
+	int			size[2] = {layer->in.height, layer->in.width};
+	int			covered[2];
 
+	for (int side = 0; side < 2; side++)
+	{
+		covered[side] = settings->kernel[side] == 0 ? 0 : (settings->kernel[side] - 1) * settings->dilation[side] + 1;
+		if (settings->stride[side] == 0)
+			settings->stride[side] = settings->kernel[side];
+		/* else a window could lie around the map and have no pixel of it */
+		if (settings->dilation[side] > 1 && settings->dilation[side] > size[side])
+			return layer_error(layer, status, "", "dilation %d is larger than the map of %d x %d.", settings->dilation[side],
+							   layer->in.height, layer->in.width);
+	}
 	return layer_padding(layer, &settings->given_padding, settings->padding, status) &&
-		layer_window(layer, settings->kernel, settings->stride, settings->padding, settings->ceil, status);
+		layer_window(layer, covered, settings->stride, settings->padding, settings->ceil, status);
 }
 
 static void
@@ -52,6 +66,8 @@ describe_pool(const NetworkLayer *layer, char *text, size_t size)
 
 	if (settings->stride[0] != settings->kernel[0] || settings->stride[1] != settings->kernel[1])
 		length += snprintf(text + length, size - length, ", stride %d", settings->stride[0]);
+	if (settings->dilation[0] != 1 || settings->dilation[1] != 1)
+		length += snprintf(text + length, size - length, ", dilation %d", settings->dilation[0]);
 	layer_describe_padding(settings->padding, text + length, size - length);
 }
 
@@ -63,7 +79,7 @@ make_pass(const NetworkLayer *layer)
 		.height = layer->in.height, .width = layer->in.width, .channels = layer->in.channels,
 		.out_height = layer->out.height, .out_width = layer->out.width,
 		.kernel = {settings->kernel[0], settings->kernel[1]}, .stride = {settings->stride[0], settings->stride[1]},
-		.count_padding = settings->count_padding
+		.count_padding = settings->count_padding, .gap = {settings->dilation[0] - 1, settings->dilation[1] - 1}
 	};
 
 	memcpy(pool.padding, settings->padding, sizeof(pool.padding));
@@ -156,7 +172,7 @@ mean_backward(const LayerPass *pass)
 			{
 				for (int kx = 0; kx < window.right - window.left; kx++)
 					pass->kernels->add_scaled(output_gradient, share, channels,
-											  sample + (window.first + (size_t) ky * layer->in.width + kx) * channels);
+											  sample + (window.first + pool_pixel(&pool, ky, kx)) * channels);
 			}
 		}
 	}

@@ -1,7 +1,8 @@
 /*
  * window.c: operators with a window, Conv and pooling, and those that normalise by channel.
  *
- * Tensors are [batch, channels, height, width], or [batch, channels, width], which is a map of height 1.
+ * Tensors are [batch, channels, height, width], or [batch, channels, width], which is a map of height 1; or [batch, channels, width,
+ * height], of maps that were transposed, and of sequences with a further axis behind.
  */
 #include <math.h>
 #include <stdio.h>
@@ -17,17 +18,23 @@ typedef struct Window
 	int64_t		pad[4];			/* top, left, bottom, right */
 	int64_t		out[2];
 	bool		rounded_up;		/* the last window reaches beyond the padding */
+	bool		turned;			/* the file's height is our width */
 } Window;
 
-/* The input as a map; the axes of the output are those of the answer.  NULL with the status set. */
+/* The input as a map; the axes of the output are those of the answer, *turned: "ncwh".  NULL with the status set. */
 static OnnxValue *
-map_input(Onnx *onnx, const OnnxNode *node, const char **axes)
+map_input(Onnx *onnx, const OnnxNode *node, const char **axes, bool *turned)
 {
 	OnnxValue  *value = node_layer(onnx, node, 0);
 
 	if (value == NULL)
 		return NULL;
+	*turned = false;
 	*axes = value->view.rank == 3 ? "ncw" : "nchw";
+	if (view_is(&value->view, *axes))
+		return value;
+	*turned = true;
+	*axes = "ncwh";
 	if (view_is(&value->view, *axes))
 		return value;
 	node_unsupported(onnx, node, NULL, "its input is not [batch, channels, height, width] of a layer's output.");
@@ -73,6 +80,26 @@ read_pads(Onnx *onnx, const OnnxNode *node, int sides, Window *window)
 	return true;
 }
 
+static void
+exchange(int64_t *a, int64_t *b)
+{
+	int64_t		held = *a;
+
+	*a = *b;
+	*b = held;
+}
+
+/* What the node says of its height is of our width, and the other way round. */
+static void
+turn_window(Window *window)
+{
+	exchange(&window->kernel[0], &window->kernel[1]);
+	exchange(&window->stride[0], &window->stride[1]);
+	exchange(&window->dilation[0], &window->dilation[1]);
+	exchange(&window->pad[0], &window->pad[1]);
+	exchange(&window->pad[2], &window->pad[3]);
+}
+
 /* Padding so that the output has the input's size over the stride, rounded up. */
 static void
 pad_same(const int64_t *in, bool upper, Window *window)
@@ -107,14 +134,13 @@ read_window(Onnx *onnx, const OnnxNode *node, const OnnxValue *value, Window *wi
 	for (int side = 0; side < 2; side++)
 		if (window->kernel[side] > LIMIT_ACTIVATIONS || window->dilation[side] > LIMIT_ACTIVATIONS || window->stride[side] > LIMIT_ACTIVATIONS)
 			return node_unsupported(onnx, node, NULL, "its window is of %lld x %lld.", (long long) window->kernel[0], (long long) window->kernel[1]);
+	if ((automatic.length == 0 || bytes_are(automatic, "NOTSET")) && !read_pads(onnx, node, sides, window))
+		return false;
+	if (window->turned)
+		turn_window(window);
 	if (bytes_are(automatic, "SAME_UPPER") || bytes_are(automatic, "SAME_LOWER"))
 		pad_same(in, bytes_are(automatic, "SAME_UPPER"), window);
-	else if (automatic.length == 0 || bytes_are(automatic, "NOTSET"))
-	{
-		if (!read_pads(onnx, node, sides, window))
-			return false;
-	}
-	else if (!bytes_are(automatic, "VALID"))
+	else if (automatic.length > 0 && !bytes_are(automatic, "NOTSET") && !bytes_are(automatic, "VALID"))
 		return node_broken(onnx, node, "\"auto_pad\" is none that is known.");
 	for (int side = 0; side < 2; side++)
 	{
@@ -173,7 +199,9 @@ copy_weights(const OnnxConstant *weights, const Window *window, const OnnxValue 
 	size_t		maps = (size_t) layer->channels;
 	size_t		part = maps / layer->groups;
 	size_t		channels = (size_t) weights->dim[1];
-	size_t		pixels = (size_t) (window->kernel[0] * window->kernel[1]);
+	size_t		height = (size_t) window->kernel[0];
+	size_t		width = (size_t) window->kernel[1];
+	size_t		pixels = height * width;
 
 	for (size_t m = 0; m < maps; m++)
 	{
@@ -183,7 +211,8 @@ copy_weights(const OnnxConstant *weights, const Window *window, const OnnxValue 
 		for (size_t c = 0; c < channels; c++)
 			for (size_t p = 0; p < pixels; p++)
 			{
-				double		weight = constant_number(weights, (m * channels + c) * pixels + p);
+				size_t		theirs = window->turned ? p % width * height + p / width : p;
+				double		weight = constant_number(weights, (m * channels + c) * pixels + theirs);
 
 				sum += weight;
 				to[(p * channels + (value->reversed ? channels - 1 - c : c)) * part] = (float) (weight * value->scale);
@@ -217,12 +246,12 @@ static bool
 run_conv(Onnx *onnx, const OnnxNode *node)
 {
 	const char *axes;
-	OnnxValue  *value = map_input(onnx, node, &axes);
+	Window		window = {.kernel = {1, 1}};
+	OnnxValue  *value = map_input(onnx, node, &axes, &window.turned);
 	OnnxValue	copy;
 	const OnnxConstant *weights;
 	const OnnxConstant *bias;
 	int64_t		groups = node_int(node, "group", 1);
-	Window		window = {.kernel = {1, 1}};
 	OnnxLayer  *layer;
 	int			sides;
 	int64_t		channels;
@@ -250,7 +279,8 @@ run_conv(Onnx *onnx, const OnnxNode *node)
 		window.kernel[2 - sides + side] = weights->dim[2 + side];
 	if (!read_window(onnx, node, value, &window))
 		return false;
-	if (window.kernel[0] != (sides == 2 ? weights->dim[2] : 1) || window.kernel[1] != weights->dim[sides + 1] || weights->count == 0)
+	if (window.kernel[window.turned] != (sides == 2 ? weights->dim[2] : 1) || window.kernel[!window.turned] != weights->dim[sides + 1] ||
+		weights->count == 0)
 		return node_broken(onnx, node, "\"kernel_shape\" is not that of its weights.");
 	padding = window.pad[0] != 0 || window.pad[1] != 0 || window.pad[2] != 0 || window.pad[3] != 0;
 	if (value->shift != 0 && padding && !emit_plain(onnx, node, value))
@@ -320,6 +350,8 @@ emit_pool(Onnx *onnx, const OnnxNode *node, OnnxValue *value, bool mean, const W
 		if (window->stride[0] != window->kernel[0] || window->stride[1] != window->kernel[1])
 			emit_sides(layer, "stride", window->stride);
 		set_padding(layer, window->pad);
+		if (window->dilation[0] != 1 || window->dilation[1] != 1)
+			emit_sides(layer, "dilation", window->dilation);
 		if (window->rounded_up)
 			emit_setting(layer, ", \"ceil\": true");
 		if (counted)
@@ -335,8 +367,8 @@ static bool
 run_pool(Onnx *onnx, const OnnxNode *node)
 {
 	const char *axes;
-	OnnxValue  *value = map_input(onnx, node, &axes);
 	Window		window = {.kernel = {1, 1}};
+	OnnxValue  *value = map_input(onnx, node, &axes, &window.turned);
 
 	if (value == NULL)
 		return false;
@@ -344,8 +376,9 @@ run_pool(Onnx *onnx, const OnnxNode *node)
 		return node_broken(onnx, node, "it has no \"kernel_shape\".");
 	if (!read_window(onnx, node, value, &window))
 		return false;
-	if (window.dilation[0] != 1 || window.dilation[1] != 1)
-		return node_unsupported(onnx, node, NULL, "its window has gaps (dilations).");
+	for (int side = 0; side < 2; side++)
+		if (window.dilation[side] > 1 && window.dilation[side] > (side == 0 ? value_layer(onnx, value)->height : value_layer(onnx, value)->width))
+			return node_unsupported(onnx, node, NULL, "the gaps of its window are larger than its input.");
 	return emit_pool(onnx, node, value, bytes_are(node->operator, "AveragePool"), &window, axes);
 }
 
@@ -353,8 +386,8 @@ static bool
 run_global_pool(Onnx *onnx, const OnnxNode *node)
 {
 	const char *axes;
-	OnnxValue  *value = map_input(onnx, node, &axes);
-	Window		window = {.out = {1, 1}};
+	Window		window = {.out = {1, 1}, .dilation = {1, 1}};
+	OnnxValue  *value = map_input(onnx, node, &axes, &window.turned);
 
 	if (value == NULL)
 		return false;
@@ -363,12 +396,34 @@ run_global_pool(Onnx *onnx, const OnnxNode *node)
 	return emit_pool(onnx, node, value, bytes_are(node->operator, "GlobalAveragePool"), &window, axes);
 }
 
-/* ReduceMean and ReduceMax over height, width or both. */
+/* The mean of the channels of a value as a convolution; its view is that of the result. */
+static bool
+emit_channel_mean(Onnx *onnx, const OnnxNode *node, const OnnxView *view)
+{
+	OnnxValue	value = *node_output(onnx, node);
+	const OnnxLayer *from = value_layer(onnx, &value);
+	OnnxLayer  *layer = emit_layer(onnx, node, "conv", value.layer, 1, from->height, from->width);
+
+	if (layer == NULL || !emit_parameters(onnx, layer, (size_t) from->channels + 1, 0))
+		return false;
+	emit_setting(layer, ", \"maps\": 1, \"kernel\": 1");
+	layer->folds = FOLDS_MATRIX;
+	layer->groups = 1;
+	layer->rows = layer->parameter_count = (size_t) from->channels;
+	for (int c = 0; c < from->channels; c++)
+		layer->parameters[c] = 1.0f / (float) from->channels;
+	emit_output_view(onnx, node, view);
+	node_output(onnx, node)->scale = value.scale;
+	node_output(onnx, node)->shift = value.shift;
+	return true;
+}
+
+/* ReduceMean and ReduceMax over height, width or both, means also over channels. */
 static bool
 run_reduce(Onnx *onnx, const OnnxNode *node)
 {
 	OnnxValue  *value = node_layer(onnx, node, 0);
-	Window		window = {.kernel = {1, 1}, .stride = {1, 1}, .out = {1, 1}};
+	Window		window = {.kernel = {1, 1}, .stride = {1, 1}, .dilation = {1, 1}, .out = {1, 1}};
 	bool		mean = bytes_are(node->operator, "ReduceMean");
 	const OnnxLayer *from;
 	OnnxView	view;
@@ -392,8 +447,8 @@ run_reduce(Onnx *onnx, const OnnxNode *node)
 		view.axis[axis].count = 0;
 		dropped[axis] = true;
 	}
-	if (reduced[ATOM_BATCH] || reduced[ATOM_CHANNEL])
-		return node_unsupported(onnx, node, NULL, "it is taken over channels or samples; only over height and width it is possible.");
+	if (reduced[ATOM_BATCH] || (reduced[ATOM_CHANNEL] && !mean))
+		return node_unsupported(onnx, node, NULL, mean ? "it is taken over samples." : "it is taken over channels or samples.");
 	from = value_layer(onnx, value);
 	window.kernel[0] = window.stride[0] = reduced[ATOM_ROW] || from->height == 1 ? from->height : 1;
 	window.kernel[1] = window.stride[1] = reduced[ATOM_COLUMN] || from->width == 1 ? from->width : 1;
@@ -407,11 +462,12 @@ run_reduce(Onnx *onnx, const OnnxNode *node)
 		if (!dropped[i] || node_int(node, "keepdims", 1) != 0)
 			kept.axis[kept.rank++] = view.axis[i];
 	if (window.kernel[0] == 1 && window.kernel[1] == 1)
-		return emit_view(onnx, node, value, &kept);
-	if (!emit_pool(onnx, node, value, mean, &window, "nchw"))
+		emit_view(onnx, node, value, &kept);
+	else if (!emit_pool(onnx, node, value, mean, &window, "nchw"))
 		return false;
+	kept.size[ATOM_CHANNEL] = reduced[ATOM_CHANNEL] ? 1 : kept.size[ATOM_CHANNEL];
 	node_output(onnx, node)->view = kept;
-	return true;
+	return !reduced[ATOM_CHANNEL] || emit_channel_mean(onnx, node, &kept);
 }
 
 /* ---- normalisation ------------------------------------------------------------------------------------------------------- */
@@ -471,7 +527,8 @@ static bool
 run_instance_norm(Onnx *onnx, const OnnxNode *node)
 {
 	const char *axes;
-	OnnxValue  *value = map_input(onnx, node, &axes);
+	bool		turned;
+	OnnxValue  *value = map_input(onnx, node, &axes, &turned);
 	const OnnxConstant *constant[2];
 	const OnnxLayer *from;
 	OnnxLayer  *layer;

@@ -106,6 +106,7 @@ put_pool(Export *pass, bool mean, const char *input, const char *output, const S
 	int64_t		kernel[2];
 	int64_t		stride[2];
 	int64_t		pad[4];
+	int64_t		dilation[2];
 	bool		up = write_number(pass, "ceil", 0) != 0;
 	WireOut		attributes = write_attributes(pass);
 	int64_t		size[2] = {in->h, in->w};
@@ -113,12 +114,15 @@ put_pool(Export *pass, bool mean, const char *input, const char *output, const S
 	write_sides(pass, "size", 2, 2, kernel);
 	write_sides(pass, "padding", 4, 0, pad);
 	write_sides(pass, "stride", 2, 0, stride);
+	write_sides(pass, "dilation", 2, 1, dilation);
+	if (mean && (dilation[0] > 1 || dilation[1] > 1))
+		return write_refuse(pass, "mean_pool", "its window has gaps (dilation), which ONNX's AveragePool of opset 17 has not.");
 	for (int i = 0; i < 2; i++)
 	{
 		int64_t		room;
 
 		stride[i] = stride[i] == 0 ? kernel[i] : stride[i];
-		room = size[i] + pad[i] + pad[i + 2] - kernel[i];
+		room = size[i] + pad[i] + pad[i + 2] - (kernel[i] - 1) * dilation[i] - 1;
 		size[i] = room / stride[i] + 1 + (up && room % stride[i] != 0 && (room / stride[i] + 1) * stride[i] < size[i] + pad[i]);
 	}
 	out_ints(&attributes, "kernel_shape", 2, kernel);
@@ -128,6 +132,8 @@ put_pool(Export *pass, bool mean, const char *input, const char *output, const S
 		out_int(&attributes, "ceil_mode", 1);
 	if (mean)
 		out_int(&attributes, "count_include_pad", write_number(pass, "count_padding", 0) != 0);
+	else
+		out_ints(&attributes, "dilations", 2, dilation);
 	put_node(pass, mean ? "AveragePool" : "MaxPool", input, 0, output, &attributes);
 	*out = (Shape) {in->c, size[0], size[1], false};
 	return true;

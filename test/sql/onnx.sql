@@ -144,7 +144,7 @@ INSERT INTO bad VALUES
 	('window', node('MaxPool', '{x}', 'y', ints('kernel_shape', '{4,4}'))), ('huge', node('MaxPool', '{x}', 'y', ints('kernel_shape', '{2147483647,2147483647}'))),
 	('strides', node('Conv', '{x,w}', 'y', ints('strides', '{0,1}'))), ('divides', node('Reshape', '{x,n}', 'y')),
 	('constant', node('Relu', '{w}', 'y'));
-INSERT INTO bad (what, nodes, output, input, opset) VALUES ('mean over channels', node('ReduceMean', '{x}', 'y', ints('axes', '{1}')), 'y', '{1,3,3,3}', 13),
+INSERT INTO bad (what, nodes, output, input, opset) VALUES ('maximum over channels', node('ReduceMax', '{x}', 'y', ints('axes', '{1}')), 'y', '{1,3,3,3}', 13),
 	('no output', node('Relu', '{x}', 'y'), 'z', '{1,1,3,3}', 13), ('open', node('Relu', '{x}', 'y'), 'y', '{1,1,h,w}', 13),
 	('negative', node('Relu', '{x}', 'y'), 'y', '{1,0,3,3}', 13), ('channels', node('Conv', '{x,w}', 'y'), 'y', '{1,2,3,3}', 13),
 	('rank', node('Relu', '{x}', 'y'), 'y', '{1,1,3,3,3}', 13), ('opset', node('Relu', '{x}', 'y'), 'y', '{1,1,3,3}', 22);

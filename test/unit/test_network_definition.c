@@ -87,6 +87,8 @@ static const Refusal refusals[] = {
 	{ONE("{'type':'conv','maps':4,'kernel':3,'dilation':4}"),
 		"Layer 1 (\"conv\"): a window of 9 x 9 is larger than the map of 6 x 8.", ""},
 	{ONE(CONV ",{'type':'max_pool','padding':2}"), "Layer 2 (\"max_pool\"): padding 2 is not less", ""},
+	{ONE(CONV ",{'type':'max_pool','padding':2,'dilation':5}"), "Layer 2 (\"max_pool\"): dilation 5 is larger than the map of 4 x 6.", ""},
+	{ONE(CONV ",{'type':'max_pool','size':3,'dilation':3}"), "Layer 2 (\"max_pool\"): a window of 7 x 7 is larger than the map of 4 x 6.", ""},
 	{ONE(CONV ",{'type':'max_pool','count_padding':true}"), "Layer 2 (\"max_pool\"): setting \"count_padding\" is unknown.", "ceil"},
 	{ONE(CONV ",{'type':'mean_pool','ceil':1}"), "Layer 2 (\"mean_pool\"): \"ceil\" must be true or false.", ""},
 	{ONE(CONV ",{'type':'adaptive_mean_pool'}"), "Layer 2 (\"adaptive_mean_pool\"): \"size\" is missing", ""},

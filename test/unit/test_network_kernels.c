@@ -211,11 +211,12 @@ check_elements(const NetworkKernels *k, size_t count)
 }
 
 static void
-check_pool(const NetworkKernels *k, int channels, int kernel, int stride, int padding)
+check_pool(const NetworkKernels *k, int channels, int kernel, int stride, int padding, int gap)
 {
 	enum {HEIGHT = 6, WIDTH = 5};
-	PoolPass	pool = {HEIGHT, WIDTH, channels, (HEIGHT + padding - kernel) / stride + 1, (WIDTH + padding - kernel) / stride + 1,
-	{kernel, kernel}, {stride, stride}, {padding, padding, 0, 0}, false};
+	int			reach = kernel + (kernel - 1) * gap;
+	PoolPass	pool = {HEIGHT, WIDTH, channels, (HEIGHT + padding - reach) / stride + 1, (WIDTH + padding - reach) / stride + 1,
+	{kernel, kernel}, {stride, stride}, {padding, padding, 0, 0}, false, {gap, gap}};
 	int			out = pool.out_height * pool.out_width * channels;
 	PoolPlace  *where = calloc(out, sizeof(PoolPlace));
 	double		back[HEIGHT * WIDTH * MOST_CHANNELS] = {0};
@@ -233,8 +234,8 @@ check_pool(const NetworkKernels *k, int channels, int kernel, int stride, int pa
 
 			for (int w = 0; w < kernel * kernel; w++)
 			{
-				int			row = top + w / kernel;
-				int			column = left + w % kernel;
+				int			row = top + w / kernel * (gap + 1);
+				int			column = left + w % kernel * (gap + 1);
 				double		value = row < 0 || column < 0 ? -INFINITY : x[(row * WIDTH + column) * channels + o % channels];
 
 				if (value > largest)
@@ -247,7 +248,7 @@ check_pool(const NetworkKernels *k, int channels, int kernel, int stride, int pa
 			if (times > 0)
 				continue;
 			assert_int_equal(where[o], place);
-			back[((top + place / kernel) * WIDTH + left + place % kernel) * channels + o % channels] += dy[o];
+			back[((top + place / kernel * (gap + 1)) * WIDTH + left + place % kernel * (gap + 1)) * channels + o % channels] += dy[o];
 		}
 	}
 	for (int i = 0; i < HEIGHT * WIDTH * channels; i++)
@@ -290,12 +291,14 @@ test_levels(void **state)
 				check_products(k, row_counts[r], channel_counts[c]);
 				check_activations(k, (size_t) row_counts[r] * channel_counts[c]);
 			}
-			check_pool(k, channel_counts[c], 2, 2, 0);
-			check_pool(k, channel_counts[c], 3, 2, 0);
-			check_pool(k, channel_counts[c], 2, 1, 0);
-			check_pool(k, channel_counts[c], 1, 3, 0);
-			check_pool(k, channel_counts[c], 3, 2, 1);
-			check_pool(k, channel_counts[c], 2, 2, 1);
+			check_pool(k, channel_counts[c], 2, 2, 0, 0);
+			check_pool(k, channel_counts[c], 3, 2, 0, 0);
+			check_pool(k, channel_counts[c], 2, 1, 0, 0);
+			check_pool(k, channel_counts[c], 1, 3, 0, 0);
+			check_pool(k, channel_counts[c], 3, 2, 1, 0);
+			check_pool(k, channel_counts[c], 2, 2, 1, 0);
+			check_pool(k, channel_counts[c], 3, 1, 3, 1);
+			check_pool(k, channel_counts[c], 2, 2, 2, 2);
 		}
 	}
 	cpu_unforce_level();

@@ -299,19 +299,21 @@ naive_pool(const NetworkLayer *layer, const real *sample, int oy, int ox, int c)
 	double		top = global ? 0 : adaptive ? floor((double) oy * layer->in.height / layer->out.height) :
 		oy * pool->stride[0] - pool->padding[0];
 	double		bottom = global ? layer->in.height : adaptive ? ceil((oy + 1.0) * layer->in.height / layer->out.height) :
-		top + pool->kernel[0];
+		top + (pool->kernel[0] - 1) * pool->dilation[0] + 1;
 	double		left = global ? 0 : adaptive ? floor((double) ox * layer->in.width / layer->out.width) :
 		ox * pool->stride[1] - pool->padding[1];
 	double		right = global ? layer->in.width : adaptive ? ceil((ox + 1.0) * layer->in.width / layer->out.width) :
-		left + pool->kernel[1];
+		left + (pool->kernel[1] - 1) * pool->dilation[1] + 1;
+	int			down = layer->type == &layer_max_pool || layer->type == &layer_mean_pool ? pool->dilation[0] : 1;
+	int			across = layer->type == &layer_max_pool || layer->type == &layer_mean_pool ? pool->dilation[1] : 1;
 	double		largest = -INFINITY;
 	double		sum = 0;
 	int			inside = 0;
 	int			padded = 0;
 
-	for (int y = (int) top; y < bottom; y++)
+	for (int y = (int) top; y < bottom; y += down)
 	{
-		for (int x = (int) left; x < right; x++)
+		for (int x = (int) left; x < right; x += across)
 		{
 			padded += y < layer->in.height + pool->padding[2] && x < layer->in.width + pool->padding[3];
 			if (y < 0 || x < 0 || y >= layer->in.height || x >= layer->in.width)
@@ -341,6 +343,10 @@ test_pools(void **state)
 		{THROUGH("{'type':'max_pool','size':3,'stride':3,'padding':[0,0,1,2],'ceil':true}"), 3, 4},
 		/* a window that would begin after the map is left out, also with "ceil" */
 		{THROUGH("{'type':'max_pool','size':2,'stride':4,'padding':1,'ceil':true}"), 3, 3},
+		{THROUGH("{'type':'max_pool','size':2,'stride':1,'dilation':2}"), 7, 9},
+		{THROUGH("{'type':'max_pool','size':3,'stride':2,'padding':[3,4,2,1],'dilation':[2,3],'ceil':true}"), 6, 6},
+		{THROUGH("{'type':'mean_pool','size':[3,2],'stride':2,'padding':2,'dilation':[2,3],'count_padding':true,'ceil':true}"), 5, 7},
+		{THROUGH("{'type':'mean_pool','size':2,'stride':[1,3],'padding':[3,0,2,2],'dilation':4}"), 10, 3},
 		{THROUGH("{'type':'mean_pool'}"), 4, 5}, {THROUGH("{'type':'mean_pool','size':[2,5],'stride':[3,1]}"), 3, 7},
 		{THROUGH("{'type':'mean_pool','size':3,'stride':2,'padding':1}"), 5, 6},
 		{THROUGH("{'type':'mean_pool','size':3,'stride':2,'padding':1,'count_padding':true}"), 5, 6},

@@ -358,6 +358,71 @@ pool(Map in, bool mean, int size, int stride)
 	return out;
 }
 
+/* Windows of kh x kw pixels, some apart, with padding that is in no maximum and counts as zeros in a mean. */
+static Map
+pool_gaps(Map in, bool mean, int kh, int kw, int apart, int pad)
+{
+	Map			out = map_make(in.c, in.h + 2 * pad - (kh - 1) * apart, in.w + 2 * pad - (kw - 1) * apart);
+	Bytes		attributes = {0};
+
+	onnx_ints(&attributes, "kernel_shape", 2, (int[]) {kh, kw});
+	onnx_ints(&attributes, "dilations", 2, (int[]) {apart, apart});
+	onnx_ints(&attributes, "pads", 4, (int[]) {pad, pad, pad, pad});
+	onnx_int(&attributes, "count_include_pad", 1);
+	onnx_node(&graph, mean ? "AveragePool" : "MaxPool", in.name, out.name, &attributes);
+	for (int i = 0; i < map_count(&out); i++)
+	{
+		double		sum = 0;
+		double		most = -INFINITY;
+
+		for (int k = 0; k < kh * kw; k++)
+		{
+			int			row = i / out.w % out.h - pad + k / kw * apart;
+			int			column = i % out.w - pad + k % kw * apart;
+
+			if (row < 0 || row >= in.h || column < 0 || column >= in.w)
+				continue;
+			sum += in.x[(i / (out.w * out.h) * in.h + row) * in.w + column];
+			most = fmax(most, in.x[(i / (out.w * out.h) * in.h + row) * in.w + column]);
+		}
+		out.x[i] = (float) (mean ? sum / (kh * kw) : most);
+	}
+	return out;
+}
+
+/* [batch, channels, width, height] */
+static Map
+turned(Map in)
+{
+	Map			out = map_make(in.c, in.w, in.h);
+	Bytes		attributes = {0};
+
+	onnx_ints(&attributes, "perm", 4, (int[]) {0, 1, 3, 2});
+	onnx_node(&graph, "Transpose", in.name, out.name, &attributes);
+	for (int i = 0; i < map_count(&in); i++)
+		out.x[(i / (in.w * in.h) * in.w + i % in.w) * in.h + i / in.w % in.h] = in.x[i];
+	return out;
+}
+
+/* Over channels, and with rows over these too; kept as dimensions of 1 or not, which leaves the same numbers. */
+static Map
+mean_of_channels(Map in, bool rows, bool keeps)
+{
+	Map			out = map_make(1, rows ? 1 : in.h, in.w);
+	Bytes		attributes = {0};
+
+	onnx_ints(&attributes, "axes", rows ? 2 : 1, (int[]) {1, -2});
+	onnx_int(&attributes, "keepdims", keeps);
+	onnx_node(&graph, "ReduceMean", in.name, out.name, &attributes);
+	for (int i = 0; i < map_count(&in); i++)
+	{
+		int			s = i / (in.c * in.h * in.w);
+
+		*at(&out, s, 0, rows ? 0 : i / in.w % in.h, i % in.w) += in.x[i] / (float) (in.c * (rows ? in.h : 1));
+	}
+	return out;
+}
+
 /* The same numbers in the same order under another name and shape. */
 static Map
 moved(Map in, const char *operator, const char *more, Bytes *attributes, int c, int h, int w)
@@ -619,6 +684,29 @@ test_dense(void **state)
 	check(in, constant(activation(gemm(flatten(in), 7, false, 1, 1), "Relu", relu), '*', 1, 3, false));
 }
 
+/* Windows with gaps, of maps whose rows and columns were exchanged, and means of channels. */
+static void
+test_windows(void **state)
+{
+	static const Conv uneven = {.maps = 4, .kh = 3, .kw = 2, .stride = 2, .dilation = 1, .groups = 1, .pads = {1, 0, 2, 1}, .bias = true};
+	static const Conv own = {.maps = 3, .kh = 2, .kw = 3, .stride = 1, .dilation = 2, .groups = 3, .pads = {0, 1, 1, 2}, .bias = true};
+
+	for (int mean = 0; mean < 2; mean++)
+	{
+		Map			in = start(3, 7, 9);
+
+		check(in, pool_gaps(plain_conv(in, 4, 2, true), mean, 3, 2, 2, 1));
+		in = start(3, 7, 9);
+		check(in, turned(pool_gaps(turned(in), mean, 3, 2, 2, 1)));
+		in = start(3, 7, 9);
+		check(in, gemm(flatten(pool_gaps(conv(turned(conv(turned(in), own)), uneven), mean, 2, 1, 1, 0)), 4, false, 1, 1));
+		in = start(3, 7, 9);
+		check(in, mean_of_channels(constant(plain_conv(in, 5, 3, true), '*', 1, 3, false), mean, true));
+		in = start(3, 7, 9);
+		check(in, mean_of_channels(activation(plain_conv(in, 5, 3, true), "Relu", relu), mean, false));
+	}
+}
+
 /* Shape -> Gather -> Concat with -1 -> Reshape. */
 static void
 test_shape_chain(void **state)
@@ -787,7 +875,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_convolutions), cmocka_unit_test(test_numbers), cmocka_unit_test(test_activations),
-		cmocka_unit_test(test_hard_swish), cmocka_unit_test(test_graph), cmocka_unit_test(test_dense), cmocka_unit_test(test_shape_chain),
+		cmocka_unit_test(test_hard_swish), cmocka_unit_test(test_graph), cmocka_unit_test(test_dense), cmocka_unit_test(test_windows), cmocka_unit_test(test_shape_chain),
 		cmocka_unit_test(test_lengths), cmocka_unit_test(test_weight_types), cmocka_unit_test(test_reversal),
 		cmocka_unit_test(test_memory)
 	};

@@ -106,7 +106,7 @@ test_round_trips(void **state)
 			   "{'type':'flatten'},{'type':'dense','units':12,'bias':false},{'type':'tanh'},{'type':'dropout'},{'type':'dense','units':9},"
 			   "{'type':'leaky_relu','slope':0.3},{'type':'selu'},{'type':'elu','alpha':0.5},{'type':'sigmoid'}", "weighted_l1");
 	round_trip("{'type':'conv','maps':6,'kernel':3,'padding':1},{'type':'instance_norm'},{'type':'hard_swish'},{'type':'max_pool','size':3,'stride':2,"
-			   "'padding':1},{'type':'mean_pool','size':3,'stride':2,'padding':1,'count_padding':true},{'type':'global_max'}", "l2");
+			   "'padding':1},{'type':'max_pool','size':2,'stride':1,'dilation':[2,1]},{'type':'mean_pool','size':3,'stride':2,'padding':1,'count_padding':true},{'type':'global_max'}", "l2");
 	round_trip("{'type':'conv','maps':6,'kernel':3},{'type':'pad','padding':[1,0,2,1],'channels':[1,2]},{'type':'conv','maps':8,'kernel':2},"
 			   "{'type':'adaptive_mean_pool','size':[4,5]},{'type':'dense','units':5}", "cosine");
 	assert_int_equal(test_host_outstanding(), 0);
