@@ -7,6 +7,8 @@
 #include "common/limits.h"
 #include "network/conv_internal.h"
 
+#define DIRECT_ROWS 3			/* of a product: so many are worth it without a copy of the input */
+
 /* Values under the window, in a group. */
 static size_t
 patch_values(const NetworkLayer *layer)
@@ -120,7 +122,8 @@ choose_method(const NetworkLayer *layer, bool spare_memory)
 		if (fourier * 2 < plain)
 			return &conv_fourier;
 	}
-	if (conv_direct.fits(layer) && (layer->out.width >= 12 || layer->in.channels < 8))
+	if (conv_direct.fits(layer) && (layer->out.width >= DIRECT_ROWS || layer->in.channels < 8 ||
+									(conv_is_pointwise(layer) && shape_pixels(layer->out) >= DIRECT_ROWS)))
 		return &conv_direct;
 	return &conv_patches;
 }

@@ -1,8 +1,9 @@
 /*
  * conv_direct.c: convolution straight from the input: a line of outputs is a product whose left matrix is the input itself,
- * read with strides, a segment for each line of the window.  Only samples with padding are copied first.
+ * read with strides, a segment for each line of the window.  Only samples with padding are copied first.  With a window of one
+ * pixel the lines of all samples follow one another, as those of one matrix.
  *
- * This is for few channels, where transforms do not pay, and for strides above 1.  Its own backward pass is for the first
+ * This is for few channels, where transforms do not pay, for strides above 1, and for windows of one pixel.  Its own backward pass is for the first
  * layer, of which only the weights' gradient is needed; the others take that of conv_patches.
  *
  * Packed weights: panels of maps, the last one filled up by zeros: [panels, kernel height * kernel width * in, PANEL].
@@ -12,6 +13,9 @@
 #include "network/conv_internal.h"
 
 #define LINES_BETWEEN 8			/* checks for interrupts */
+#define SHORT_LINE 12			/* pixels: several such lines take turns at a panel of weights, which is then read once */
+#define ROW_VALUES 8192			/* of the input, for one product of pixels: 32 kB, for the first cache */
+#define LEAST_ROWS 24			/* of such a product; like all, a multiple of the rows that kernels take at once */
 
 static bool
 fits(const NetworkLayer *layer)
@@ -108,6 +112,61 @@ pad_sample(const NetworkLayer *layer, const real *sample, real *room)
 	return room;
 }
 
+/* Columns from start on, a panel at most, of output [product->rows, maps]. */
+static void
+multiply_panel(const LayerPass *pass, const LayerFinish *finish, ProductPass *product, int start, real *output)
+{
+	int			maps = pass->layer->settings.conv.maps;
+
+	product->columns = maps - start < PANEL ? maps - start : PANEL;
+	product->b = pass->packed + start * product->segments * product->depth;
+	product->c = output + start;
+	product->scale = finish->scale != NULL ? finish->scale + start : NULL;
+	product->shift = finish->shift != NULL ? finish->shift + start : NULL;
+	matrix_kernels()->product(product);
+}
+
+/* A window of one pixel: all pixels of all samples are the rows of one matrix. */
+static void
+forward_pixels(const LayerPass *pass, const LayerFinish *finish, ProductPass *product)
+{
+	const NetworkLayer *layer = pass->layer;
+	size_t		channels = layer->in.channels;
+	int			maps = layer->settings.conv.maps;
+	size_t		total = pass->n * shape_pixels(layer->out);
+	size_t		together = ROW_VALUES / channels / LEAST_ROWS * LEAST_ROWS;
+
+	if (together < LEAST_ROWS)
+		together = LEAST_ROWS;
+	for (size_t row = 0; row < total && !pass_interrupted(pass); row += together)
+	{
+		product->rows = total - row < together ? total - row : together;
+		product->a = pass->input + row * channels;
+		for (int start = 0; start < maps; start += PANEL)
+			multiply_panel(pass, finish, product, start, pass->output + row * maps);
+		layer_activate_rows(pass, finish, product->rows, pass->output + row * maps);
+	}
+}
+
+/* Count lines of the output from line y on. */
+static void
+forward_lines(const LayerPass *pass, const LayerFinish *finish, ProductPass *product, const real *sample, int y, int count, real *output)
+{
+	const NetworkLayer *layer = pass->layer;
+	const ConvSettings *conv = &layer->settings.conv;
+	size_t		line = (size_t) layer->out.width * conv->maps;
+
+	for (int start = 0; start < conv->maps; start += PANEL)
+	{
+		for (int i = 0; i < count; i++)
+		{
+			product->a = sample + (y + i) * conv->stride[0] * padded_line(layer);
+			multiply_panel(pass, finish, product, start, output + (y + i) * line);
+		}
+	}
+	layer_activate_rows(pass, finish, (size_t) count * layer->out.width, output + y * line);
+}
+
 static void
 forward(const LayerPass *pass)
 {
@@ -115,37 +174,33 @@ forward(const LayerPass *pass)
 	const ConvSettings *conv = &layer->settings.conv;
 	const real *weights = pass->weights + layer->parameter_offset;
 	size_t		channels = layer->in.channels;
-	size_t		line = padded_line(layer);
-	size_t		panel_size = (size_t) conv->kernel[0] * conv->kernel[1] * channels * PANEL;
 	real	   *room = pass->scratch + 2 * conv->maps;
 	LayerFinish finish = layer_finish(pass, conv->bias ? weights + layer->decay_count : NULL, pass->scratch);
-	const MatrixKernels *kernels = matrix_kernels();
 	ProductPass product = {
 		.rows = layer->out.width, .segments = conv->kernel[0], .depth = conv->kernel[1] * channels,
-		.a_row = conv->stride[1] * channels, .a_segment = line, .a_step = 1, .b_step = PANEL, .c_row = conv->maps,
+		.a_row = conv->stride[1] * channels, .a_segment = padded_line(layer), .a_step = 1, .b_step = PANEL, .c_row = conv->maps,
 		.relu = finish.relu
 	};
+	int			together;
 
+	if (conv_is_pointwise(layer))
+	{
+		forward_pixels(pass, &finish, &product);
+		return;
+	}
+	together = layer->out.width < SHORT_LINE ? LINES_BETWEEN : 1;
 	for (int i = 0; i < pass->n; i++)
 	{
 		const real *sample = pad_sample(layer, pass->input + i * shape_values(layer->in), room);
 		real	   *output = pass->output + i * shape_values(layer->out);
 
-		for (int y = 0; y < layer->out.height; y++, output += (size_t) layer->out.width * conv->maps)
+		for (int y = 0; y < layer->out.height; y += together)
 		{
+			int			left = layer->out.height - y;
+
 			if (y % LINES_BETWEEN == 0 && pass_interrupted(pass))
 				return;
-			product.a = sample + y * conv->stride[0] * line;
-			for (int start = 0; start < conv->maps; start += PANEL)
-			{
-				product.columns = conv->maps - start < PANEL ? conv->maps - start : PANEL;
-				product.b = pass->packed + start / PANEL * panel_size;
-				product.c = output + start;
-				product.scale = finish.scale != NULL ? finish.scale + start : NULL;
-				product.shift = finish.shift != NULL ? finish.shift + start : NULL;
-				kernels->product(&product);
-			}
-			layer_activate_rows(pass, &finish, layer->out.width, output);
+			forward_lines(pass, &finish, &product, sample, y, left < together ? left : together, output);
 		}
 	}
 }

@@ -35,8 +35,7 @@ make_plan(const NetworkLayer *layer)
 	plan.chunk = CHUNK_VALUES / plan.patch;
 	if (plan.chunk < 16)
 		plan.chunk = 16;
-	plan.plain = conv->groups == 1 && conv->kernel[0] == 1 && conv->kernel[1] == 1 && conv->stride[0] == 1 &&
-		conv->stride[1] == 1 && conv->padding[0] == 0 && conv->padding[1] == 0 && conv->padding[2] == 0 && conv->padding[3] == 0;
+	plan.plain = conv_is_pointwise(layer);
 	plan.gaps = conv->groups > 1 || conv->dilation[1] > 1;
 	return plan;
 }

@@ -21,6 +21,8 @@
 #define PAD 16					/* reals between points: strides that are no multiple of a page use all of the cache */
 #define POINTS_BETWEEN 16		/* checks for interrupts */
 #define CHUNK_TILES 96			/* for which the weights are read once; samples are never divided */
+#define MANY_WEIGHTS (256 * 1024)	/* of a layer: so many are read from memory, not from a cache */
+#define READING 2				/* multiplications, for a chunk of samples, that take as long as reading a weight */
 
 typedef struct TilePlan
 {
@@ -63,10 +65,10 @@ make_plan(const NetworkLayer *layer, bool fourier, int side)
 }
 
 /*
- * The sides that pay in the built-in networks for windows of 3, 4 and 5 values; ended by 0.  winograd.inc has code for these
+ * The sides that pay, in the built-in networks and in residual ones, for windows of 3, 4 and 5 values; ended by 0.  winograd.inc has code for these
  * alone.
  */
-static const int winograd_sides[][4] = {{6, 7, 8, 0}, {6, 8, 0}, {7, 8, 0}};
+static const int winograd_sides[][5] = {{4, 6, 7, 8, 0}, {6, 8, 0}, {7, 8, 0}};
 static const int fourier_sides[] = {FOURIER_SIDE, 0};
 
 /* NULL where the method cannot be used. */
@@ -91,7 +93,10 @@ work(const NetworkLayer *layer, bool fourier, int side)
 	return (fourier ? 4.0 : 1.0) * plan.points * plan.tiles[0] * plan.tiles[1] / shape_pixels(layer->out);
 }
 
-/* The side with the least work, the smaller one of equals; 0 where none fits. */
+/*
+ * The side with the least work, the smaller one of equals; 0 where none fits.  Many weights, of which a large tile has up to seven
+ * times as many, count besides: where maps are small, one sample alone waits for little else.
+ */
 static int
 best_side(const NetworkLayer *layer, bool fourier)
 {
@@ -103,6 +108,8 @@ best_side(const NetworkLayer *layer, bool fourier)
 	{
 		double		needed = work(layer, fourier, *side);
 
+		if (!fourier && layer->decay_count > MANY_WEIGHTS)
+			needed += (double) READING * *side * *side / shape_pixels(layer->out);
 		if (needed < least)
 		{
 			least = needed;

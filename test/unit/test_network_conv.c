@@ -279,6 +279,11 @@ test_shapes(void **state)
 		{20, 20, 32, "'maps':64,'kernel':3,'padding':1,'bias':false", 1},
 		{10, 10, 64, "'maps':33,'kernel':3,'padding':1", 3},
 		{5, 5, 40, "'maps':64,'kernel':3,'padding':1", 3},
+		{4, 4, 172, "'maps':172,'kernel':3,'padding':1", 2},
+		{5, 3, 172, "'maps':176,'kernel':3,'padding':1", 2},
+		{13, 11, 24, "'maps':40,'kernel':3,'padding':1,'stride':2", 2},
+		{20, 5, 24, "'maps':33,'kernel':3,'padding':1,'stride':[1,2]", 2},
+		{9, 11, 72, "'maps':40,'kernel':1", 3},
 		{30, 31, 1, "'maps':64,'kernel':10", 2},
 		{48, 48, 16, "'maps':35,'kernel':7", 1},
 		{21, 21, 33, "'maps':32,'kernel':4", 2},
@@ -368,7 +373,8 @@ test_choice(void **state)
 		{14, 32, "'maps':32,'kernel':3,'groups':16", &conv_patches},
 		{14, 3, "'maps':32,'kernel':3,'dilation':2", &conv_patches},
 		{14, 32, "'maps':64,'kernel':1", &conv_direct},
-		{7, 32, "'maps':64,'kernel':1", &conv_patches}
+		{7, 32, "'maps':64,'kernel':1", &conv_direct},
+		{1, 32, "'maps':64,'kernel':1", &conv_patches}
 	};
 
 	for (size_t i = 0; i < sizeof(choices) / sizeof(choices[0]); i++)
