@@ -55,7 +55,7 @@ run_elu(Onnx *onnx, const OnnxNode *node)
 	OnnxLayer  *layer = activate(onnx, node, "elu");
 
 	if (layer != NULL)
-		emit_setting(layer, ", \"alpha\": %.7g", node_real(node, "alpha", 1));
+		emit_real(layer, "alpha", node_real(node, "alpha", 1));
 	return layer != NULL;
 }
 
@@ -64,10 +64,11 @@ run_selu(Onnx *onnx, const OnnxNode *node)
 {
 	OnnxLayer  *layer = activate(onnx, node, "selu");
 
-	if (layer != NULL)
-		emit_setting(layer, ", \"alpha\": %.7g, \"gamma\": %.7g", node_real(node, "alpha", 1.67326319217681884765625),
-					 node_real(node, "gamma", 1.05070102214813232421875));
-	return layer != NULL;
+	if (layer == NULL)
+		return false;
+	emit_real(layer, "alpha", node_real(node, "alpha", 1.67326319217681884765625));
+	emit_real(layer, "gamma", node_real(node, "gamma", 1.05070102214813232421875));
+	return true;
 }
 
 static bool
@@ -80,7 +81,7 @@ run_leaky_relu(Onnx *onnx, const OnnxNode *node)
 		return node_unsupported(onnx, node, NULL, "its slope is %g.", slope);
 	layer = activate(onnx, node, "leaky_relu");
 	if (layer != NULL)
-		emit_setting(layer, ", \"slope\": %.7g", slope);
+		emit_real(layer, "slope", slope);
 	return layer != NULL;
 }
 
@@ -98,7 +99,8 @@ emit_hard_sigmoid(Onnx *onnx, const OnnxNode *node, const OnnxValue *value, doub
 	layer = emit_like(onnx, node, value, "hard_sigmoid");
 	if (layer == NULL)
 		return false;
-	emit_setting(layer, ", \"slope\": %.7g, \"offset\": %.7g", scale, shift);
+	emit_real(layer, "slope", scale);
+	emit_real(layer, "offset", shift);
 	layer->hard_swish = fabs(scale - 1.0 / 6) < 1e-6 && fabs(shift - 0.5) < 1e-6;
 	node_output(onnx, node)->scale = range;
 	node_output(onnx, node)->shift = low;
@@ -155,9 +157,11 @@ run_clip(Onnx *onnx, const OnnxNode *node)
 	if ((value->scale != 1 || value->shift != 0) && low > -1e30 && high < 1e30)
 		return emit_hard_sigmoid(onnx, node, value, 1, 0, low, high);
 	layer = activate(onnx, node, "clip");
-	if (layer != NULL)
-		emit_setting(layer, ", \"low\": %.7g, \"high\": %.7g", fmax(low, -1e30), fmin(high, 1e30));
-	return layer != NULL;
+	if (layer == NULL)
+		return false;
+	emit_real(layer, "low", fmax(low, -1e30));
+	emit_real(layer, "high", fmin(high, 1e30));
+	return true;
 }
 
 const OnnxOperator operators_elementwise[] = {

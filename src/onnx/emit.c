@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "onnx/onnx_internal.h"
@@ -43,6 +44,20 @@ emit_setting(OnnxLayer *layer, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(layer->settings + length, sizeof(layer->settings) - length, format, arguments);
 	va_end(arguments);
+}
+
+void
+emit_real(OnnxLayer *layer, const char *name, double value)
+{
+	char		text[32];
+
+	for (int digits = 6; digits <= 9; digits++)
+	{
+		snprintf(text, sizeof text, "%.*g", digits, (double) (float) value);
+		if ((float) strtod(text, NULL) == (float) value)
+			break;
+	}
+	emit_setting(layer, ", \"%s\": %s", name, text);
 }
 
 bool

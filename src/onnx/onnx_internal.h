@@ -162,6 +162,10 @@ typedef struct OnnxValue
 	int			of;				/* VALUE_SQUARE and the following: value whose length this leads to */
 } OnnxValue;
 
+#define ONNX_PARTS 7
+
+typedef struct Onnx Onnx;
+
 typedef struct OnnxNode
 {
 	int			number;			/* from 1 */
@@ -174,6 +178,10 @@ typedef struct OnnxNode
 	int		   *input;			/* values; -1: left out */
 	int		   *output;
 	bool		needed;
+
+	/* the last node of a pattern, in place of its operator: pattern.c */
+	bool		(*pattern) (Onnx *onnx, const struct OnnxNode *node);
+	int			part[ONNX_PARTS];	/* numbers of the nodes that it stands for; 0: there is none */
 } OnnxNode;
 
 #define ONNX_SOURCES 8			/* the layers that one reads besides its input, at most */
@@ -210,7 +218,7 @@ typedef struct OnnxLayer
 
 typedef struct OnnxMemory OnnxMemory;
 
-typedef struct Onnx
+struct Onnx
 {
 	const Host *host;
 	Status	   *status;
@@ -235,7 +243,7 @@ typedef struct Onnx
 	int			most_layers;	/* that there is memory for */
 	int			layers;			/* without the input, layer 0 */
 	OnnxLayer  *layer;
-} Onnx;
+};
 
 /* memory.c: zeroed, until onnx_import() is done; NULL with the status set. */
 extern void *onnx_take(Onnx *onnx, size_t count, size_t size);
@@ -256,6 +264,9 @@ extern bool node_broken(Onnx *onnx, const OnnxNode *node, const char *format, ..
 extern bool graph_read(Onnx *onnx);
 extern bool graph_mark(Onnx *onnx);
 extern bool graph_input_shape(Onnx *onnx, int64_t *dim, int *rank);	/* dim: -1 where it is open */
+
+/* pattern.c: several of these nodes that are one layer are joined. */
+extern bool patterns_find(Onnx *onnx);
 
 /* Attributes of a node; the defaults are given back if there is none of the name. */
 extern bool node_has(const OnnxNode *node, const char *name);
@@ -289,6 +300,8 @@ extern bool fold_node(Onnx *onnx, const OnnxNode *node, bool *done);
 extern OnnxLayer *emit_layer(Onnx *onnx, const OnnxNode *node, const char *type, int input, int64_t channels, int64_t height,
 							 int64_t width);
 extern void emit_setting(OnnxLayer *layer, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* A float that is read again as the same one, with as few digits as that needs. */
+extern void emit_real(OnnxLayer *layer, const char *name, double value);
 extern bool emit_parameters(Onnx *onnx, OnnxLayer *layer, size_t parameters, size_t statistics);
 
 /* The output of a node becomes what the last layer gives, by the axes or by a view. */
@@ -331,6 +344,7 @@ typedef struct OnnxOperator
 extern const OnnxOperator operators_elementwise[];
 extern const OnnxOperator operators_arithmetic[];
 extern const OnnxOperator operators_window[];
+extern const OnnxOperator operators_norm[];
 extern const OnnxOperator operators_product[];
 extern const OnnxOperator operators_shape[];
 extern bool operator_run(Onnx *onnx, const OnnxNode *node);
@@ -340,6 +354,11 @@ extern bool operator_run(Onnx *onnx, const OnnxNode *node);
  * convolution or leaves values as they are; NULL with the status set.
  */
 extern OnnxValue *node_layer(Onnx *onnx, const OnnxNode *node, int input);
+
+/*
+ * window.c: the first input as a map; the axes of the output are those of the answer, *turned: "ncwh".  NULL with the status set.
+ */
+extern OnnxValue *map_input(Onnx *onnx, const OnnxNode *node, const char **axes, bool *turned);
 
 static inline OnnxValue *
 node_output(Onnx *onnx, const OnnxNode *node)

@@ -34,7 +34,7 @@ unknown_operator(Onnx *onnx, const OnnxNode *node)
 bool
 operator_run(Onnx *onnx, const OnnxNode *node)
 {
-	static const OnnxOperator *const tables[] = {operators_elementwise, operators_arithmetic, operators_window, operators_product, operators_shape};
+	static const OnnxOperator *const tables[] = {operators_elementwise, operators_arithmetic, operators_window, operators_norm, operators_product, operators_shape};
 
 	for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
 		for (const OnnxOperator *operator = tables[i]; operator->name != NULL; operator++)
@@ -56,7 +56,11 @@ run_node(Onnx *onnx, const OnnxNode *node)
 	char		text[ONNX_NAME];
 	bool		done;
 
-	if (host_interrupted(onnx->host, onnx->status) || !check_inputs(onnx, node))
+	if (host_interrupted(onnx->host, onnx->status))
+		return false;
+	if (node->pattern != NULL)
+		return node->pattern(onnx, node);
+	if (!check_inputs(onnx, node))
 		return false;
 	if (node->domain.length > 0 && !bytes_are(node->domain, "ai.onnx"))
 		return node_unsupported(onnx, node, NULL, "its operator is a custom one, of \"%s\".", onnx_name(node->domain, text));
@@ -217,7 +221,7 @@ onnx_import(const void *bytes, size_t length, const OnnxOptions *options, const 
 	bool		done;
 
 	memset(network, 0, sizeof *network);
-	done = graph_read(&onnx) && graph_mark(&onnx) && start_layers(&onnx);
+	done = graph_read(&onnx) && graph_mark(&onnx) && start_layers(&onnx) && patterns_find(&onnx);
 	for (int i = 0; done && i < onnx.nodes; i++)
 		if (onnx.node[i].needed)
 			done = run_node(&onnx, &onnx.node[i]);

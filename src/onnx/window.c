@@ -1,11 +1,9 @@
 /*
- * window.c: operators with a window, Conv and pooling, and those that normalise by channel.
+ * window.c: operators with a window, Conv and pooling, and means and maxima over rows, columns and channels.
  *
  * Tensors are [batch, channels, height, width], or [batch, channels, width], which is a map of height 1; or [batch, channels, width,
  * height], of maps that were transposed, and of sequences with a further axis behind.
  */
-#include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "onnx/onnx_internal.h"
@@ -21,8 +19,7 @@ typedef struct Window
 	bool		turned;			/* the file's height is our width */
 } Window;
 
-/* The input as a map; the axes of the output are those of the answer, *turned: "ncwh".  NULL with the status set. */
-static OnnxValue *
+OnnxValue *
 map_input(Onnx *onnx, const OnnxNode *node, const char **axes, bool *turned)
 {
 	OnnxValue  *value = node_layer(onnx, node, 0);
@@ -470,87 +467,8 @@ run_reduce(Onnx *onnx, const OnnxNode *node)
 	return !reduced[ATOM_CHANNEL] || emit_channel_mean(onnx, node, &kept);
 }
 
-/* ---- normalisation ------------------------------------------------------------------------------------------------------- */
-
-/* Constants of one number for each channel; NULL with the status set. */
-static bool
-channel_constants(Onnx *onnx, const OnnxNode *node, int count, size_t channels, const OnnxConstant **constant)
-{
-	for (int i = 0; i < count; i++)
-	{
-		bool		failed;
-
-		constant[i] = node_constant(onnx, node, i + 1, &failed);
-		if (failed)
-			return false;
-		if (constant[i] == NULL)
-			return node_unsupported(onnx, node, NULL, "its scale, bias, mean or variance are no constants.");
-		if (constant[i]->count != channels)
-			return node_broken(onnx, node, "its input %d has %zu values for %zu channels.", i + 2, constant[i]->count, channels);
-	}
-	return true;
-}
-
-static bool
-run_batch_norm(Onnx *onnx, const OnnxNode *node)
-{
-	OnnxValue  *value = node_layer(onnx, node, 0);
-	const OnnxConstant *constant[4];	/* gamma, beta, mean, variance */
-	const OnnxLayer *from;
-	OnnxLayer  *layer;
-
-	if (value == NULL || !emit_plain(onnx, node, value))
-		return false;
-	if (view_channel_axis(&value->view, 1) != 1)
-		return node_unsupported(onnx, node, NULL, "its second axis is not that of the channels of a layer's output.");
-	if (node_int(node, "training_mode", 0) != 0 || node_int(node, "spatial", 1) != 1 ||
-		(onnx->opset < 7 && node_int(node, "is_test", 0) == 0))
-		return node_unsupported(onnx, node, NULL, "it is that of training, or one for each pixel.");
-	from = value_layer(onnx, value);
-	if (!channel_constants(onnx, node, 4, (size_t) from->channels, constant))
-		return false;
-	layer = emit_layer(onnx, node, "batch_norm", value->layer, from->channels, from->height, from->width);
-	if (layer == NULL || !emit_parameters(onnx, layer, 2 * (size_t) from->channels, 2 * (size_t) from->channels))
-		return false;
-	emit_setting(layer, ", \"epsilon\": %.7g", fmax(node_real(node, "epsilon", 1e-5f), 1e-12));
-	layer->folds = FOLDS_NORM;
-	for (int i = 0; i < 4; i++)
-		for (int c = 0; c < from->channels; c++)
-			(i < 2 ? layer->parameters : layer->statistics)[i % 2 * from->channels + c] = (float) constant_number(constant[i], c);
-	for (int c = 0; c < from->channels; c++)
-		if (!(layer->statistics[from->channels + c] >= 0))
-			return node_broken(onnx, node, "the variance of channel %d is %g.", c + 1, layer->statistics[from->channels + c]);
-	return emit_output_view(onnx, node, &value->view);
-}
-
-static bool
-run_instance_norm(Onnx *onnx, const OnnxNode *node)
-{
-	const char *axes;
-	bool		turned;
-	OnnxValue  *value = map_input(onnx, node, &axes, &turned);
-	const OnnxConstant *constant[2];
-	const OnnxLayer *from;
-	OnnxLayer  *layer;
-
-	if (value == NULL || !emit_plain(onnx, node, value))
-		return false;
-	from = value_layer(onnx, value);
-	if (!channel_constants(onnx, node, 2, (size_t) from->channels, constant))
-		return false;
-	layer = emit_layer(onnx, node, "instance_norm", value->layer, from->channels, from->height, from->width);
-	if (layer == NULL || !emit_parameters(onnx, layer, 2 * (size_t) from->channels, 0))
-		return false;
-	emit_setting(layer, ", \"epsilon\": %.7g", fmax(node_real(node, "epsilon", 1e-5f), 1e-12));
-	layer->folds = FOLDS_NORM;
-	for (int i = 0; i < 2; i++)
-		for (int c = 0; c < from->channels; c++)
-			layer->parameters[i * from->channels + c] = (float) constant_number(constant[i], c);
-	return emit_output(onnx, node, axes);
-}
-
 const OnnxOperator operators_window[] = {
 	{"Conv", run_conv}, {"MaxPool", run_pool}, {"AveragePool", run_pool}, {"GlobalAveragePool", run_global_pool},
 	{"GlobalMaxPool", run_global_pool}, {"ReduceMean", run_reduce}, {"ReduceMax", run_reduce},
-	{"BatchNormalization", run_batch_norm}, {"InstanceNormalization", run_instance_norm}, {NULL, NULL}
+	{NULL, NULL}
 };

@@ -170,6 +170,8 @@ put_unit_length(Export *pass, const char *input, const char *output, const Shape
 	return true;
 }
 
+#define MAP_TENSOR 9			/* the number of its shape, which no layer's own tensors have */
+
 /* Flattened values as a map of 1 x 1 pixels: the new name is in map. */
 static const char *
 put_map(Export *pass, const char *input, const Shape *in, int number, char map[WRITE_NAME])
@@ -248,6 +250,8 @@ bool
 put_layer(Export *pass, const char *type, const char *input, const char *output, const Shape *in, Shape *out)
 {
 	char		flat[WRITE_NAME];
+	char		map[WRITE_NAME];
+	Shape		map_in = *in;
 
 	*out = *in;
 	if (strcmp(type, "dense") == 0)
@@ -296,8 +300,11 @@ put_layer(Export *pass, const char *type, const char *input, const char *output,
 		put_pair(pass, input, output, in, out);
 		return true;
 	}
-	if (in->flat)
-		return write_refuse(pass, type, "it needs a map, but its input was flattened.");
+	/* values that were flattened, as a map of 1 x 1 pixels */
+	input = put_map(pass, input, in, MAP_TENSOR, map);
+	out->flat = false;
+	map_in.flat = false;
+	in = &map_in;
 	if (strcmp(type, "local_response_norm") == 0)
 		return put_response_norm(pass, input, output);
 	if (strcmp(type, "pad") == 0)

@@ -26,12 +26,12 @@ static const char *const operators[] = {
 	"Sub", "Mul", "Div", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "ReduceMean", "ReduceMax", "Gemm", "MatMul",
 	"Flatten", "Reshape", "Transpose", "Concat", "LpNormalization", "ReduceL2", "InstanceNormalization", "Identity", "Dropout", "Cast",
 	"Squeeze", "Unsqueeze", "Pad", "Shape", "Gather", "Slice", "Constant", "ConstantOfShape", "DequantizeLinear", "Expand", "Sqrt", "Pow",
-	"ReduceSum", "Max", "Sum", "Softmax", "Exp", "Neg", "Reciprocal"
+	"ReduceSum", "Max", "Sum", "Softmax", "LRN", "Split", "Exp", "Neg", "Reciprocal"
 };
 
 static const char *const attributes[] = {
 	"axis", "axes", "kernel_shape", "strides", "pads", "dilations", "group", "perm", "keepdims", "transB", "ceil_mode", "count_include_pad",
-	"alpha", "beta", "epsilon", "min", "max", "to", "starts", "ends", "shape", "value_ints", "value_int", "value_float", "auto_pad", "mode", "p"
+	"alpha", "beta", "epsilon", "min", "max", "to", "starts", "ends", "shape", "value_ints", "value_int", "value_float", "auto_pad", "mode", "p", "size"
 };
 
 #define LENGTH(array) ((uint32_t) (sizeof(array) / sizeof((array)[0])))
@@ -184,6 +184,41 @@ sound_file(void)
 	return onnx_file(&graph, 4, (int[]) {1, 3, 4, 4}, 13);
 }
 
+/* What several operators make one layer of. */
+static Bytes
+patterned_file(void)
+{
+	Bytes		graph = {0};
+	Bytes		some = {0};
+	float		value[40];
+	static const float means[12] = {0.5f, 0, 0, 0.5f, 0.5f, 0, 0, 0.5f, 0.5f, 0, 0, 0.5f};
+	static const float turned[12] = {0.5f, 0.5f, 0, 0, 0, 0.5f, 0.5f, 0, 0, 0, 0.5f, 0.5f};
+
+	for (int i = 0; i < 40; i++)
+		value[i] = (float) (i % 13 - 6) / 8;
+	onnx_tensor(&graph, "columns", 2, (int[]) {4, 3}, means);
+	onnx_tensor(&graph, "rows", 2, (int[]) {3, 4}, turned);
+	onnx_tensor(&graph, "query", 4, (int[]) {2, 3, 1, 1}, value);
+	onnx_tensor(&graph, "place", 4, (int[]) {1, 2, 3, 3}, value);
+	onnx_raw_tensor(&graph, "heads", 7, 1, (int[]) {3}, (int64_t[]) {0, 2, 9}, 3 * sizeof(int64_t));
+	onnx_raw_tensor(&graph, "pixels", 7, 1, (int[]) {3}, (int64_t[]) {0, 3, -1}, 3 * sizeof(int64_t));
+	onnx_int(&some, "size", 3);
+	onnx_node(&graph, "LRN", "x", "a", &some);
+	onnx_node(&graph, "MatMul", "a columns", "b", NULL);
+	onnx_node(&graph, "MatMul", "rows b", "c", NULL);
+	onnx_node(&graph, "Conv", "c query", "s", NULL);
+	onnx_node(&graph, "Add", "s place", "t", NULL);
+	onnx_node(&graph, "Reshape", "t heads", "u", NULL);
+	onnx_int(&some, "axis", 2);
+	onnx_node(&graph, "Softmax", "u", "v", &some);
+	onnx_node(&graph, "Reshape", "c pixels", "k", NULL);
+	onnx_ints(&some, "perm", 3, (int[]) {0, 2, 1});
+	onnx_node(&graph, "Transpose", "k", "q", &some);
+	onnx_node(&graph, "MatMul", "v q", "h", NULL);
+	onnx_node(&graph, "Flatten", "h", "y", NULL);
+	return onnx_file(&graph, 4, (int[]) {-1, 3, 4, 4}, 17);
+}
+
 static size_t
 mutate(const Bytes *sample, uint8_t *bytes, Random *random)
 {
@@ -235,7 +270,7 @@ main(int argc, char **argv)
 	uint64_t	seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
 	long		count = argc > 2 ? strtol(argv[2], NULL, 10) : 10000;
 	static uint8_t work[ROOM];
-	Bytes		sample = sound_file();
+	Bytes		sample[] = {sound_file(), patterned_file()};
 	long		imported = 0;
 
 	for (long i = 0; i < count; i++)
@@ -263,7 +298,7 @@ main(int argc, char **argv)
 				length = mutate(&drawn, work, &random);
 		}
 		else
-			length = mutate(&sample, work, &random);
+			length = mutate(&sample[i / 2 % 2], work, &random);
 		bytes_free(&drawn);
 		bytes = malloc(length ? length : 1);	/* of just that length, for the sanitizer */
 		memcpy(bytes, work, length);
@@ -284,7 +319,8 @@ main(int argc, char **argv)
 		if (wrong != NULL)
 			return printf("mutation %ld: %s; status %d \"%s\"\n", i, wrong, status.code, status.detail), 1;
 	}
-	bytes_free(&sample);
+	bytes_free(&sample[0]);
+	bytes_free(&sample[1]);
 	printf("%ld files, %ld imported, %ld refused\n", count, imported, count - imported);
 	return 0;
 }
