@@ -746,11 +746,11 @@ CREATE PROCEDURE siamese.embed_table(target regclass, source text, destination t
 COMMENT ON PROCEDURE siamese.embed_table(regclass, text, text, text, integer) IS
 	'fills a column with the embeddings of another one (bytea; real[] or double precision[] of pens) in all rows that have none of this model yet, on siamese.training_threads threads; commits repeatedly, so that it can be interrupted and called again; rows whose sample cannot be used are left out with a warning';
 
-CREATE PROCEDURE siamese.migrate_column(target regclass, source text, destination text, model text)
+CREATE PROCEDURE siamese.migrate_column(target regclass, source text, destination text, model text, samples jsonb DEFAULT NULL)
 	LANGUAGE c AS 'MODULE_PATHNAME', 'siamese_migrate_column';
-COMMENT ON PROCEDURE siamese.migrate_column(regclass, text, text, text) IS
-	'moves a column of embeddings of source to another version of a model ("name@version") while the table is read and written: adds a column (destination and "_migration") that is filled in batches while a trigger keeps it true, builds the same indexes concurrently, and in one short transaction promotes the version, drops the old column and renames the new one; commits as it goes, and can be interrupted and called again; siamese.embedding_progress and pg_stat_progress_create_index show how far it is; siamese.abandon_migration() gives up.  Locks everybody out only while the column is added and in the last transaction, each as soon as running transactions let it; the column goes to the end of the table';
-REVOKE ALL ON PROCEDURE siamese.migrate_column(regclass, text, text, text) FROM PUBLIC;
+COMMENT ON PROCEDURE siamese.migrate_column(regclass, text, text, text, jsonb) IS
+	'moves a column of embeddings of source to another version of a model ("name@version") while the table is read and written: adds a column (destination and "_migration") that is filled in batches while a trigger keeps it true, builds the same indexes concurrently, and in one short transaction promotes the version, drops the old column and renames the new one.  samples: {"table.column": "query"} for columns of references: those of other versions are made anew, in the same transaction, of the samples of a query that returns the primary key of that table and a sample, the oldest first; persons without a sample are left and named.  Commits as it goes, and can be interrupted and called again; siamese.embedding_progress and pg_stat_progress_create_index show how far it is; siamese.abandon_migration() gives up.  Locks everybody out only while the column is added and in the last transaction, each as soon as running transactions let it; the column goes to the end of the table';
+REVOKE ALL ON PROCEDURE siamese.migrate_column(regclass, text, text, text, jsonb) FROM PUBLIC;
 CREATE FUNCTION siamese.abandon_migration(target regclass, destination text) RETURNS boolean LANGUAGE c VOLATILE STRICT
 	AS 'MODULE_PATHNAME', 'siamese_abandon_migration';
 COMMENT ON FUNCTION siamese.abandon_migration(regclass, text) IS

@@ -13,6 +13,7 @@
 #include "utils/plancache.h"
 
 #include "common/read_query.h"
+#include "common/spi.h"
 
 #define ROWS_AT_ONCE 64
 
@@ -95,7 +96,8 @@ read_query(const ReadQuery *form, const char *query, ReadQueryColumns columns, R
 		Portal		portal = open_query(form, plan);
 
 		columns(argument, portal->tupDesc);
-		fetch_rows(portal, row, argument);
+		if (row != NULL)
+			fetch_rows(portal, row, argument);
 		SPI_cursor_close(portal);
 		SPI_freeplan(plan);
 	}
@@ -105,4 +107,26 @@ read_query(const ReadQuery *form, const char *query, ReadQueryColumns columns, R
 	}
 	PG_END_TRY();
 	error_context_stack = callback.previous;
+}
+
+uint64
+read_query_into(const char *command, int expected)
+{
+	ErrorContextCallback callback = {.previous = error_context_stack, .callback = add_read_only_hint};
+	bool		read_only = XactReadOnly;
+	uint64		rows;
+
+	error_context_stack = &callback;
+	XactReadOnly = true;
+	PG_TRY();
+	{
+		rows = spi_execute(command, 0, NULL, NULL, expected);
+	}
+	PG_FINALLY();
+	{
+		XactReadOnly = read_only;
+	}
+	PG_END_TRY();
+	error_context_stack = callback.previous;
+	return rows;
 }

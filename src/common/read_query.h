@@ -21,8 +21,15 @@ typedef void (*ReadQueryRow) (void *argument, HeapTuple tuple, TupleDesc descrip
 
 /*
  * Runs the query inside the current SPI connection, with the transaction read-only meanwhile: calls columns once, then row for
- * each row, in a memory context that is reset after it.  Raises if the query does, or may do, anything but read.
+ * each row, in a memory context that is reset after it; row NULL: for its columns alone.  Raises if the query does, or may do,
+ * anything but read.
  */
 extern void read_query(const ReadQuery *form, const char *query, ReadQueryColumns columns, ReadQueryRow row, void *argument);
+
+/*
+ * The same way, a command of the extension's own which contains such a query, whose columns were read before, and writes into temporary
+ * tables alone.  expected: SPI_OK_...
+ */
+extern uint64 read_query_into(const char *command, int expected);
 
 #endif

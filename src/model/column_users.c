@@ -126,17 +126,7 @@ column_report_references(const char *plain, const char *model, uint64 fingerprin
 {
 	StringInfoData list;
 	int64		total = 0;
-	/* tables of the caller's own alone: no policy or view of anybody else runs here */
-	uint64		found = spi_read("SELECT pg_catalog.format('%s%I.%I', CASE c.relkind WHEN 'r' THEN 'ONLY ' ELSE '' END, s.nspname, c.relname),"
-								 " pg_catalog.quote_ident(a.attname), pg_catalog.quote_ident(n.nspname),"
-								 " pg_catalog.format('%s.%I', c.oid::pg_catalog.regclass, a.attname)"
-								 " FROM pg_catalog.pg_extension x JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) x.extnamespace"
-								 " JOIN pg_catalog.pg_type t ON t.typnamespace OPERATOR(pg_catalog.=) n.oid AND t.typname OPERATOR(pg_catalog.=) 'reference'"
-								 " JOIN pg_catalog.pg_attribute a ON a.atttypid OPERATOR(pg_catalog.=) t.oid AND NOT a.attisdropped"
-								 " JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) a.attrelid AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p}')"
-								 " AND NOT c.relispartition AND c.relpersistence OPERATOR(pg_catalog.<>) 't' AND pg_catalog.pg_has_role(c.relowner, 'USAGE')"
-								 " JOIN pg_catalog.pg_namespace s ON s.oid OPERATOR(pg_catalog.=) c.relnamespace"
-								 " WHERE x.extname OPERATOR(pg_catalog.=) 'siamese' ORDER BY 4 USING OPERATOR(pg_catalog.<)", 0, NULL, NULL, 0);
+	uint64		found = spi_read("SELECT " COLUMN_REFERENCES " ORDER BY 4 USING OPERATOR(pg_catalog.<)", 0, NULL, NULL, 0);
 	SPITupleTable *rows = SPI_tuptable;
 
 	initStringInfo(&list);

@@ -8,6 +8,7 @@
  *
  * Nothing that other sessions do is refused meanwhile, and each statement of theirs sees either the old column and the old
  * version or both new: it takes its snapshot after its lock on the table, and the promotion is committed before that is free.
+ * References of persons that the call has samples of are made anew in the same transaction (remake_references.c).
  */
 #include "postgres.h"
 
@@ -21,6 +22,7 @@
 #include "storage/lock.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -36,6 +38,7 @@
 #include "model/model.h"
 #include "model/names.h"
 #include "model/promote.h"
+#include "model/remake_references.h"
 #include "model/rights.h"
 #include "model/row_lookup.h"
 #include "model/sql_samples.h"
@@ -331,10 +334,11 @@ swap(const ColumnMigration *migration)
 	Datum		values[2];
 
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
+	remake_references(migration);
 	/* whoever promotes a version has this lock, too, when it looks into the table's indexes */
 	if (migration->promotes)
 		model_lock_promotion(migration->plain);
-	migration_run(psprintf("LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE", table));
+	migration_lock_tables(migration);
 	check_dependents(migration);
 	indexes = migration_indexes(migration);
 	not_null = is_not_null(migration);
@@ -369,6 +373,7 @@ swap(const ColumnMigration *migration)
 	values[1] = CStringGetTextDatum(migration->shadow);
 	spi_execute("DELETE FROM siamese.embedding_run WHERE target OPERATOR(pg_catalog.=) $1"
 				" AND destination OPERATOR(pg_catalog.=) $2", 2, types, values, SPI_OK_DELETE);
+	remake_apply(migration);
 	if (migration->promotes)
 		result = model_promote_version(migration->plain, migration->version, PROMOTE_ALWAYS, migration->table, migration->context);
 	SPI_commit();
@@ -452,10 +457,11 @@ report_references(const ColumnMigration *migration)
 }
 
 static PromotionResult
-migrate(const ColumnMigration *migration)
+migrate(ColumnMigration *migration, Jsonb *samples)
 {
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
 	check_target(migration);
+	migration->references = remake_parse(migration, samples);
 	make_shadow(migration);
 	SPI_commit();
 	SPI_finish();
@@ -473,6 +479,7 @@ siamese_migrate_column(PG_FUNCTION_ARGS)
 	MemoryContext outer = CurrentMemoryContext;
 	ColumnMigration migration = {0};
 	PromotionResult result;
+	Jsonb	   *samples;
 	LOCKTAG		tag;
 
 	check_procedure_call(fcinfo, "migrate_column", "It commits as it goes.");
@@ -486,15 +493,16 @@ siamese_migrate_column(PG_FUNCTION_ARGS)
 		if (PG_ARGISNULL(i))
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("no argument of siamese.migrate_column() may be NULL")));
+					 errmsg("no argument of siamese.migrate_column() but samples may be NULL")));
 	MemoryContextSwitchTo(AllocSetContextCreate(PortalContext, "siamese migrate_column", ALLOCSET_DEFAULT_SIZES));
 	name_objects(&migration, PG_GETARG_OID(0), PG_GETARG_TEXT_PP(2));
 	migration.source = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	samples = PG_ARGISNULL(4) ? NULL : PG_GETARG_JSONB_P_COPY(4);
 	find_version(&migration, text_to_cstring(PG_GETARG_TEXT_PP(3)));
 	tag = lock_column(&migration, true);
 	PG_TRY();
 	{
-		result = migrate(&migration);
+		result = migrate(&migration, samples);
 	}
 	PG_FINALLY();
 	{
@@ -505,6 +513,7 @@ siamese_migrate_column(PG_FUNCTION_ARGS)
 			(errmsg("column \"%s\" of table %s has embeddings of \"%s\"", migration.destination, migration.name, migration.model)));
 	if (migration.promotes)
 		model_report_promotion(migration.plain, migration.version, &result);
+	remake_report(&migration);
 	report_references(&migration);
 	MemoryContextSwitchTo(outer);
 	MemoryContextDelete(migration.context);

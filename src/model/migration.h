@@ -1,5 +1,5 @@
 /*
- * migration.h: what migrate_column.c and migrate_indexes.c have in common: one call of siamese.migrate_column().
+ * migration.h: what the files of a migration have in common: one call of siamese.migrate_column().
  */
 #ifndef SIAMESE_MIGRATION_H
 #define SIAMESE_MIGRATION_H
@@ -28,6 +28,7 @@ typedef struct ColumnMigration
 	int			dimensions;
 	NetworkInputKind input_kind;
 	bool		promotes;		/* the name means other weights so far */
+	List	   *references;		/* PersonReferences (remake_references.h) that are made anew */
 } ColumnMigration;
 
 typedef struct MigrationIndex
@@ -54,5 +55,8 @@ extern List *migration_indexes(const ColumnMigration *migration);
 
 /* Builds them over the shadow, unless that was done before.  Commits; outside of an SPI connection. */
 extern void migration_build_indexes(const ColumnMigration *migration);
+
+/* Waits for the table, and for those of the references against writers, without a deadlock.  Inside an SPI connection. */
+extern void migration_lock_tables(const ColumnMigration *migration);
 
 #endif

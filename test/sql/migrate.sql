@@ -75,6 +75,64 @@ CALL siamese.migrate_column('print', 'pen', 'e', 'm@1');
 SELECT bool_and(e = embed(pen, 'm@1')) AS mended FROM print;
 SELECT tgname, tgenabled FROM pg_trigger WHERE tgrelid = 'print'::regclass ORDER BY 1;
 
+-- references are made anew of samples: of a composite key and a window of 3, in partitions with a key of another collation, in the table itself.
+-- Left are those without a sample (3 of client), and of course those of the new version, of nobody, and of columns that are not named.
+CREATE SCHEMA "other people";
+CREATE TABLE client (branch int, signer bigint, signature reference, small reference, visits int NOT NULL DEFAULT 0, PRIMARY KEY (branch, signer));
+INSERT INTO client SELECT signer % 2, signer, reference(pen, 'm@1', 3 ORDER BY sample), reference(embed(pen, 'm@1')) FROM specimen WHERE signer < 8 GROUP BY signer;
+INSERT INTO client SELECT 0, 8, reference(pen, 'm@2'), NULL FROM specimen WHERE signer = 1;
+INSERT INTO client VALUES (1, 9, NULL, NULL);
+CREATE TABLE "other people"."in parts" (name text COLLATE "C" PRIMARY KEY, "his own" reference) PARTITION BY RANGE (name);
+CREATE TABLE part_1 PARTITION OF "other people"."in parts" FOR VALUES FROM ('a') TO ('n5');
+CREATE TABLE part_2 PARTITION OF "other people"."in parts" DEFAULT;
+INSERT INTO "other people"."in parts" SELECT 'n' || signer, reference(pen, 'm@1') FROM specimen GROUP BY signer;
+ALTER TABLE print ADD own reference;
+UPDATE print SET own = (SELECT reference(pen, 'm@1') FROM specimen s WHERE s.signer = print.signer) WHERE id = 1;
+-- what is refused is refused before anything is begun
+CALL siamese.migrate_column('print', 'pen', 'e', 'm@2', samples => '[]');
+CALL siamese.migrate_column('print', 'pen', 'e', 'm@2', samples => '{"client.signature": 1}');
+CALL siamese.migrate_column('print', 'pen', 'e', 'm@2', samples => '{"signature": "SELECT 1"}');
+CALL siamese.migrate_column('print', 'pen', 'e', 'm@2', samples => '{"no_client.signature": "SELECT 1"}');
+CALL siamese.migrate_column('print', 'pen', 'e', 'm@2', samples => '{"client.visits": "SELECT 1"}');
+CALL siamese.migrate_column('print', 'pen', 'e', 'm@2', samples => '{"part_1.his own": "SELECT 1"}');
+CALL siamese.migrate_column('print', 'pen', 'e', 'm@2', samples => '{"part_1.\"his own\"": "SELECT 1"}');
+CALL siamese.migrate_column('print', 'pen', 'e', 'm@2', samples => '{"client.signature": "SELECT signer, pen FROM specimen"}');
+CALL siamese.migrate_column('print', 'pen', 'e', 'm@2', samples => '{"client.signature": "SELECT signer % 2, signer::text, pen FROM specimen"}');
+CALL siamese.migrate_column('print', 'pen', 'e', 'm@2', samples => '{"client.signature": "SELECT signer % 2, signer, sample FROM specimen"}');
+CALL siamese.migrate_column('print', 'pen', 'e', 'm@2', samples => '{"client.signature": "SELECT signer % 2, signer, pen FROM specimen ORDER BY signer"}');
+CALL siamese.migrate_column('print', 'pen', 'e', 'm@2', samples => '{"client.signature": "SELECT 0, 1, pen FROM none"}');
+CALL siamese.migrate_column('print', 'pen', 'e', 'm@2', samples => '{"client.signature": "DELETE FROM specimen RETURNING 1, 2, pen"}');
+CREATE FUNCTION writes() RETURNS int LANGUAGE sql AS 'INSERT INTO client VALUES (7, 7); SELECT 1';
+CALL siamese.migrate_column('print', 'pen', 'e', 'm@2', samples => '{"client.signature": "SELECT writes(), 1, pen FROM specimen WHERE signer = 1"}');
+ALTER TABLE client DROP CONSTRAINT client_pkey;
+CALL siamese.migrate_column('print', 'pen', 'e', 'm@2', samples => '{"client.signature": "SELECT signer % 2, signer, pen FROM specimen"}');
+ALTER TABLE client ADD PRIMARY KEY (branch, signer);
+SELECT siamese.abandon_migration('print', 'e') AS begun;
+-- a sample that cannot be used: nothing of the last transaction is kept, and another call goes on
+CALL siamese.migrate_column('print', 'pen', 'e', 'm@2', samples => '{"client.signature": "SELECT signer % 2, signer, CASE sample WHEN 2 THEN ''{{1,2}}'' ELSE pen END FROM specimen WHERE signer < 9"}');
+SELECT count(*) AS new FROM client WHERE model(signature) = (SELECT fingerprint FROM siamese.model WHERE version = 2);
+CALL siamese.migrate_column('print', 'pen', 'e', 'm@2', samples => '{
+	"client.signature": "SELECT signer % 2, signer, pen FROM specimen WHERE signer < 9 AND signer <> 3 ORDER BY sample -- the last three count\n;",
+	"\"other people\".\"in parts\".\"his own\"": "SELECT CASE WHEN signer < 10 THEN ''n'' || signer END, CASE WHEN signer < 6 THEN pen END FROM specimen ORDER BY sample;\n",
+	"print.own": "SELECT p.id, s.pen FROM print p JOIN specimen s USING (signer) WHERE p.id = 1 ORDER BY sample"}');
+WITH wanted AS (SELECT signer, reference(pen, 'm@2', 3 ORDER BY sample) AS r FROM specimen GROUP BY signer)
+SELECT c.signer, version_of(model(signature)) AS version, signature::text = r::text AS same, version_of(model(small)) AS small FROM client c LEFT JOIN wanted USING (signer) ORDER BY 1;
+SELECT name, version_of(model("his own")) AS version, "his own"::text = reference(pen, 'm@2' ORDER BY sample)::text AS same FROM "other people"."in parts" p JOIN specimen s ON name = 'n' || signer
+	GROUP BY name, "his own"::text, model("his own") ORDER BY 1;
+SELECT count(own), bool_and(own::text = (SELECT reference(pen, 'm@2' ORDER BY sample)::text FROM specimen s WHERE s.signer = print.signer)) AS same FROM print;
+SELECT relname FROM pg_class WHERE relname LIKE 'siamese_remade%';
+-- nothing is of another version any more, but what was left
+DELETE FROM client WHERE signer = 3;
+UPDATE client SET small = NULL;
+DROP TABLE "other people"."in parts";
+DROP SCHEMA "other people";
+CALL siamese.migrate_column('print', 'pen', 'e', 'm@2', samples => '{"client.signature": "SELECT 0, 2, pen FROM specimen WHERE signer = 5"}');
+SELECT signature::text = reference(pen, 'm@2', 3 ORDER BY sample)::text AS unchanged FROM client c JOIN specimen USING (signer) WHERE signer = 2 GROUP BY signature::text;
+ALTER TABLE print DROP own;
+DROP TABLE client;
+DROP FUNCTION writes;
+CALL siamese.migrate_column('print', 'pen', 'e', 'm@1');
+
 -- what is refused
 CREATE VIEW seen AS SELECT e FROM print;
 CALL siamese.migrate_column('print', 'pen', 'e', 'm@2');
@@ -100,13 +158,13 @@ SET ROLE siamese_other;
 CALL siamese.migrate_column('print', 'pen', 'e', 'm@2');
 SELECT siamese.abandon_migration('print', 'e');
 RESET ROLE;
-GRANT EXECUTE ON PROCEDURE siamese.migrate_column(regclass, text, text, text) TO siamese_other;
+GRANT EXECUTE ON PROCEDURE siamese.migrate_column(regclass, text, text, text, jsonb) TO siamese_other;
 SET ROLE siamese_other;
 CALL siamese.migrate_column('print', 'pen', 'e', 'm@2');
 CALL siamese.migrate_column('print', 'pen', 'e', 'm@1');
 RESET ROLE;
 SET client_min_messages = error;
-REVOKE EXECUTE ON PROCEDURE siamese.migrate_column(regclass, text, text, text) FROM siamese_other;
+REVOKE EXECUTE ON PROCEDURE siamese.migrate_column(regclass, text, text, text, jsonb) FROM siamese_other;
 DROP ROLE siamese_other;
 DROP FUNCTION version_of;
 DROP TABLE specimen, print, parts;

@@ -1,6 +1,8 @@
 # A column moves to another version of its model while ten sessions write and read: none has an error, none waits long but in the swap,
 # no row is lost, no answer mixes models.  A call that is cancelled goes on, and one that is given up leaves nothing.
 #
+# References of persons move with it, while they are read, made anew and locked in either order with the table.
+#
 # MIGRATE_SECONDS (default 20) is how long the sessions work, MIGRATE_WAIT (10s) how long none of them may wait for a lock on the table.
 use strict;
 use warnings;
@@ -27,13 +29,39 @@ $node->safe_psql('postgres', q{CREATE TABLE print (id bigint GENERATED ALWAYS AS
 	INSERT INTO print (pen) SELECT pen FROM specimen, generate_series(1, 10);
 	CREATE INDEX print_e ON print USING siamese (e);
 	CREATE INDEX print_model ON print (model(e));
-	CREATE TABLE ledger (rows bigint NOT NULL)});
+	CREATE TABLE ledger (rows bigint NOT NULL);
+	CREATE TABLE person (signer int PRIMARY KEY, signature reference NOT NULL, seen int NOT NULL DEFAULT 0);
+	INSERT INTO person SELECT signer, reference(pen, 'm' ORDER BY id) FROM specimen GROUP BY signer});
 $node->safe_psql('postgres', q{CALL siamese.train('m', 'SELECT pen, signer FROM specimen', 'small', 1, 2)});
 is($node->safe_psql('postgres', q{SELECT version FROM siamese.model WHERE promoted_at IS NOT NULL}), '1', 'the new version is not promoted silently');
 
 # Writers note how many rows they added or removed; a reader fails if an answer has two models, not as many rows as asked for, or a
-# row whose embedding is not its sample's by the model.
+# row whose embedding is not its sample's by the model.  A clerk enrols a person anew and writes into the table in one transaction, in either
+# order; a teller compares a person and a sample, with whatever model the name means.
 my %script = (
+	clerk => q{
+\set who random(1, 10)
+\set n random(1, 300)
+BEGIN;
+UPDATE person SET signature = (SELECT reference(pen, 'm' ORDER BY id) FROM specimen WHERE signer = :who), seen = seen + 1 WHERE signer = :who;
+\sleep 1 ms
+UPDATE print SET note = note + 1 WHERE id = :n;
+COMMIT;
+UPDATE person SET seen = seen + 1 WHERE signer = :who;
+BEGIN;
+UPDATE print SET note = note + 1 WHERE id = :n;
+\sleep 1 ms
+UPDATE person SET seen = seen + 1 WHERE signer = :who;
+COMMIT;
+\sleep 5 ms
+},
+	teller => q{
+\set who random(1, 10)
+\set n random(1, 300)
+SELECT 1 / (v.distance >= 0)::int FROM person p, specimen s, verify(p.signature, s.pen) v WHERE p.signer = :who AND s.id = :n;
+SELECT 1 / (distance(p.signature, embed(s.pen, 'm')) >= 0)::int FROM person p, specimen s WHERE p.signer = :who AND s.id = :n;
+\sleep 2 ms
+},
 	writer => q{
 \set n random(1, 300)
 \set old random(1, 3000)
@@ -64,7 +92,7 @@ sub load
 	my ($out, $err) = ('', '');
 	my $run = IPC::Run::start(
 		[ 'pgbench', '-n', '-c', '10', '-j', '10', '-T', $seconds, '-M', $protocol, '--failures-detailed',
-			'-f', $node->basedir . '/writer.sql', '-f', $node->basedir . '/reader.sql', '-h', $node->host, '-p', $node->port, 'postgres' ],
+			(map { ('-f', $node->basedir . "/$_.sql") } sort keys %script), '-h', $node->host, '-p', $node->port, 'postgres' ],
 		'>', \$out, '2>', \$err);
 	return { run => $run, out => \$out, err => \$err };
 }
@@ -81,6 +109,8 @@ sub check
 	is($node->safe_psql('postgres', q{SELECT count(*) = 3000 + (SELECT sum(rows) FROM ledger) FROM print}), 't', "$what: no row is lost");
 	is($node->safe_psql('postgres', qq{SELECT bool_and(e = embed(pen, 'm\@$version')) AND bool_and(e = embed(pen, 'm')) FROM print}), 't',
 		"$what: each embedding is its sample's by version $version, which the name means");
+	is($node->safe_psql('postgres', qq{SELECT count(*), bool_and(p.signature::text = (SELECT reference(pen, 'm\@$version' ORDER BY id) FROM specimen s WHERE s.signer = p.signer)::text) FROM person p}),
+		'10|t', "$what: each person's reference is that of the samples by version $version");
 	is($node->safe_psql('postgres', q{SELECT count(*) FROM siamese.index_check('print_e', true)}), '0', "$what: the index is sound");
 	is($node->safe_psql('postgres', q{SELECT string_agg(attname, ' ' ORDER BY attname) FROM pg_attribute WHERE attrelid = 'print'::regclass AND attnum > 0 AND NOT attisdropped}),
 		'e id note pen', "$what: no column is left");
@@ -96,7 +126,8 @@ for my $timeout (100, 400, 1000, 2000, 3000)
 {
 	$node->psql('postgres', qq{SET statement_timeout = $timeout; CALL siamese.migrate_column('print', 'pen', 'e', 'm\@2')}, on_error_stop => 0);
 }
-my ($code, $out, $err) = $node->psql('postgres', q{CALL siamese.migrate_column('print', 'pen', 'e', 'm@2')});
+my ($code, $out, $err) = $node->psql('postgres', q{CALL siamese.migrate_column('print', 'pen', 'e', 'm@2',
+	samples => '{"person.signature": "SELECT signer, pen FROM specimen ORDER BY id"}')});
 is($code, 0, 'migrated under load') or diag($err);
 finish($load, 'simple protocol');
 check(2, 'migrated');
@@ -107,7 +138,8 @@ $node->psql('postgres', q{SET statement_timeout = 400; CALL siamese.migrate_colu
 $node->safe_psql('postgres', q{SELECT siamese.abandon_migration('print', 'e')});
 is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_attribute WHERE attrelid = 'print'::regclass AND attname = 'e_migration'}), '0', 'given up: nothing is left')
 	if $node->safe_psql('postgres', q{SELECT promoted_at < (SELECT promoted_at FROM siamese.model WHERE version = 2) FROM siamese.model WHERE version = 1}) eq 't';
-($code, $out, $err) = $node->psql('postgres', q{CALL siamese.migrate_column('print', 'pen', 'e', 'm@1')});
+($code, $out, $err) = $node->psql('postgres', q{CALL siamese.migrate_column('print', 'pen', 'e', 'm@1',
+	samples => '{"person.signature": "SELECT signer, pen FROM specimen ORDER BY id"}')});
 is($code, 0, 'migrated back under load') or diag($err);
 finish($load, 'prepared statements');
 check(1, 'migrated back');
