@@ -3,6 +3,7 @@
 #   make, make install       build with the pg_config on the PATH, or PG_CONFIG=...
 #   make check               all tests, on servers of their own, and at the end what took longest
 #   make check-changed       the tests of what this branch changed, in about a minute: test/rooms
+#   make history REASON=...  keeps what the kernels now take in test/bench/history.tsv, and why
 #   make demo                the main job, on a throw-away server
 #   make bench               the benchmarks; make bench-NAME for one of test/bench
 #   make lint                the rules of the house; RULES="ranks words" takes a few
@@ -19,13 +20,13 @@
 #   make packages            installs the Debian packages that are missing; the goals above from "make check" on do this first
 #   make help                this
 #
-# make check consists of make lint and of make check-unit, check-fuzz, check-regress, check-isolation, check-tap and
-# check-valgrind-short, a few of test/sql under valgrind.  test/README.md tells more of each.
+# make check consists of make lint and of make check-unit, check-fuzz, check-regress, check-isolation, check-tap,
+# check-valgrind-short, a few of test/sql under valgrind, and check-instructions.  test/README.md tells more of each.
 # TESTS="embedding verify" takes a few of test/sql, test/isolation/specs or test/t; UNIT=test_matrix and FUZZ=fuzz_image a program.
 # CONF='debug_discard_caches = 1' adds a line to the configuration of check-regress, check-valgrind and check-sanitize-server; it takes a
 # server with assertions, which PG_CONFIG names.  V=1 shows the commands.
 
-STAGED := $(filter check check-% demo bench bench-% lint shell reference models deb,$(MAKECMDGOALS))
+STAGED := $(filter check check-% demo bench bench-% lint shell reference models deb history,$(MAKECMDGOALS))
 
 ifneq ($(STAGED),)
 
@@ -113,7 +114,7 @@ endif
 
 .DEFAULT_GOAL = all
 .PHONY: help packages run-check run-check-changed run-check-unit run-check-fuzz run-check-regress run-check-isolation run-check-tap run-check-sanitize
-.PHONY: run-check-neon run-check-valgrind run-check-valgrind-short run-check-sanitize-server
+.PHONY: run-check-instructions run-history run-check-neon run-check-valgrind run-check-valgrind-short run-check-sanitize-server
 .PHONY: run-deb run-lint run-demo run-bench run-shell run-reference run-models
 .DELETE_ON_ERROR:
 
@@ -236,8 +237,8 @@ run-lint: build/presets.h all
 		$(if $(RULES),,CC='$(CC)' CLANG='$(CLANG)' test/lint/selftest &&) exit $$status
 
 # Two lanes for two cores; they take about as long.
-run-check: all $(UNIT_PROGRAMS) $(FUZZ_PROGRAMS)
-	@MAKE='$(MAKE)' test/run-check tap 'lint unit fuzz regress isolation valgrind-short'
+run-check: all $(UNIT_PROGRAMS) $(FUZZ_PROGRAMS) build/kernels
+	@MAKE='$(MAKE)' test/run-check tap 'lint unit fuzz regress isolation valgrind-short instructions'
 
 run-check-changed: build/presets.h all
 	@MAKE='$(MAKE)' test/run-changed
@@ -280,10 +281,13 @@ run-bench-matrix: build/matrix_speed
 run-bench-index:
 	@test/bench/index
 
-# Instructions of one image at inference, by valgrind: they show a later slow-down on a noisy machine, too.
-.PHONY: run-bench-instructions
-run-bench-instructions: build/network_speed
-	test/bench/network instructions > test/bench/instructions.md.new && mv test/bench/instructions.md.new test/bench/instructions.md
+# Instructions of each kernel, by valgrind: they show a slow-down on a noisy machine, too.
+build/kernels: build/float/test/bench/kernels.o build/float/test/unit/host.o $(PURE_OBJECTS)
+	$(CC) $(TEST_CFLAGS) $^ -o $@ $(LIBRARIES)
+run-check-instructions: build/kernels
+	@test/bench/instructions check
+run-history: build/kernels
+	@test/bench/instructions append '$(REASON)'
 
 # A benchmark is a program in test/bench; it finds a running server with the extension's files.
 BENCHES = matrix network memory models omniglot cedar presets calibration svc2004 synthetic references patches photographs index planner mot15

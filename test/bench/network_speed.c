@@ -10,7 +10,6 @@
  *	network_speed write NETWORK N FILE		weights, N inputs and their embeddings as float32, for the peers
  *	network_speed work NETWORK				multiplications of one image by the plain algorithm
  *	network_speed weights NETWORK			how many weights it has
- *	network_speed once NETWORK				one image; for counting instructions
  *
  *	network_speed shape NETWORK				channels, height and width of its input
  *
@@ -610,13 +609,6 @@ main(int argc, char **argv)
 	}
 	else if (strcmp(what, "weights") == 0 && argc == 3)
 		printf("%zu\n", network_weight_count(make_network(argv[2])));
-	else if (strcmp(what, "once") == 0 && argc == 3)
-	{
-		Network    *network = make_network(argv[2]);
-		Share		share = make_share(network, make_weights(network), 1, false);
-
-		forward(&share);
-	}
 	else
 		fail("see the head of test/bench/network_speed.c");
 	return 0;
