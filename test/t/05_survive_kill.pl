@@ -75,6 +75,7 @@ sub steps
 	my ($writer, $state) = @_;
 	my (@steps, %now);
 	%now = %$state;
+	# with pauses between them, more than there is time for
 	for (1 .. 400)
 	{
 		my @ids = sort { $a <=> $b } keys %now;
@@ -127,7 +128,7 @@ for my $round (1 .. $kills)
 	for my $writer (1 .. $writers)
 	{
 		$plan{$writer} = [ steps($writer, $rows{$writer}) ];
-		push @sessions, session("writer$writer", join '', map { "$_->[0]\n\\echo done\n" } @{ $plan{$writer} });
+		push @sessions, session("writer$writer", join '', map { "SELECT pg_sleep(0.006) \\g /dev/null\n$_->[0]\n\\echo done\n" } @{ $plan{$writer} });
 	}
 	push @sessions, session('builder', q{
 		CREATE INDEX CONCURRENTLY IF NOT EXISTS other_e ON kept USING siamese (e);
