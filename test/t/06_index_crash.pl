@@ -12,7 +12,7 @@ use Time::HiRes qw(usleep);
 my $crashes = $ENV{INDEX_CRASHES} // 8;
 my $primary = PostgreSQL::Test::Cluster->new('primary');
 $primary->init(allows_streaming => 1);
-$primary->append_conf('postgresql.conf', "fsync = off\nautovacuum_naptime = 1\njit = off\nrestart_after_crash = off\nwal_consistency_checking = 'generic'\nmax_wal_size = '1GB'");
+$primary->append_conf('postgresql.conf', "fsync = off\nautovacuum_naptime = 1\njit = off\nrestart_after_crash = off\nwal_consistency_checking = 'all'\nmax_wal_size = '1GB'");
 $primary->start;
 $primary->safe_psql('postgres', q{
 	CREATE EXTENSION siamese;
@@ -35,7 +35,7 @@ $primary->safe_psql('postgres', "SELECT pg_create_physical_replication_slot('sta
 $primary->backup('copy');
 my $standby = PostgreSQL::Test::Cluster->new('standby');
 $standby->init_from_backup($primary, 'copy', has_streaming => 1);
-$standby->append_conf('postgresql.conf', "wal_consistency_checking = 'generic'\nprimary_slot_name = 'standby'");
+$standby->append_conf('postgresql.conf', "wal_consistency_checking = 'all'\nprimary_slot_name = 'standby'");
 $standby->start;
 
 # What the index says and what the table says; both must be empty.
