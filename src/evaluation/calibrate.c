@@ -178,8 +178,8 @@ siamese_calibrate(PG_FUNCTION_ARGS)
 	if (own != NULL)
 		ereport(NOTICE,
 				(errmsg("the examples have no forgeries: those of \"%s@%d\" are assumed", plain, from),
-				 errdetail("Genuine samples lie %.3g times as far from each other as there. Probabilities are moved by half of that; thresholds of false-accept rates"
-						   " are kept unless random impostors ask for less.", ratio),
+				 errdetail("Genuine samples lie %.3g times as far from each other as there. Probabilities are moved by that, less the fewer people there are;"
+						   " thresholds of false-accept rates are kept unless random impostors ask for less.", ratio),
 				 errhint("With forgeries of a dozen people, siamese.calibrate() would measure them.")));
 	calibration_warn_of_few(result, &calibration);
 	model_report_promotion(plain, version, &promotion);

@@ -26,7 +26,7 @@ void
 calibration_transfer(const ModelCalibration *own, double ratio, ModelCalibration *calibration)
 {
 	double		identities = calibration->fitted_on.identities;
-	double		moved = pow(ratio, 0.5 * identities / (identities + OWN_IDENTITIES));
+	double		moved = pow(ratio, identities / (identities + OWN_IDENTITIES));
 	double		certainty = identities / (identities + 1);
 	double		least = INFINITY;
 	ModelCalibration result = *own;
