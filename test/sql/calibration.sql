@@ -166,10 +166,10 @@ SET client_min_messages = warning;
 CREATE TABLE moved AS SELECT version, calibration AS c, scores FROM siamese.model WHERE name = 'm' AND version IN (2, (SELECT max(version) FROM siamese.model WHERE name = 'm'));
 SELECT (n.c #> '{pairs,skilled}') = (o.c #> '{pairs,skilled}') AS forgeries, n.c #> '{references,variance}' = o.c #> '{references,variance}' AS variances, n.c ->> 'identities' AS identities
 	FROM moved n, moved o WHERE n.version > o.version;
--- by half of the ratio's logarithm, and flattened, by 20 people
+-- by as much as twenty people count beside two, and flattened
 WITH size AS (SELECT version, (s ->> 'references')::int AS refs, s, ((s #>> '{scores,threshold}'))::float8 AS threshold, (s #>> '{scores,log_odds,-1,0}')::float8 AS last, (s #>> '{scores,log_odds,-1,1}')::float8 AS odds,
 		(SELECT (r ->> 1)::float8 FROM jsonb_array_elements(s -> 'rejected') r WHERE (r ->> 0)::float8 = 0.5) AS median FROM moved, jsonb_array_elements(c #> '{references,sizes}') s)
-SELECT refs, abs(n.threshold / o.threshold / (n.median / o.median) ^ (0.5 * 20 / 22) - 1) < 1e-2 AS moved, abs(n.last / o.last - n.threshold / o.threshold) < 1e-4 AS all_of_it, abs(n.odds / o.odds - 20 / 21.0) < 1e-4 AS flattened
+SELECT refs, abs(n.threshold / o.threshold / (n.median / o.median) ^ (20 / 22.0) - 1) < 1e-2 AS moved, abs(n.last / o.last - n.threshold / o.threshold) < 1e-4 AS all_of_it, abs(n.odds / o.odds - 20 / 21.0) < 1e-4 AS flattened
 	FROM size n JOIN size o USING (refs) WHERE n.version > o.version ORDER BY 1;
 SELECT count(*) FILTER (WHERE (n ->> 'threshold')::float8 > (o ->> 'threshold')::float8) AS farther, count(*) > 0 AS rates
 	FROM moved a, moved b, jsonb_array_elements(a.c -> 'rates') n, jsonb_array_elements(b.c -> 'rates') o WHERE a.version > b.version AND n -> 'rate' = o -> 'rate';

@@ -123,8 +123,9 @@ SELECT what, attempt(what) FROM unnest(ARRAY[
 	'DELETE FROM siamese.model',
 	'UPDATE siamese.model SET created_by = current_user',
 	'INSERT INTO siamese.network (name, definition) SELECT ''mine'', definition FROM siamese.network LIMIT 1',
-	'INSERT INTO siamese.model_examples VALUES (''bank'', 1, ''SELECT 1'', NULL)',
-	'COPY siamese.model_weights TO PROGRAM ''cat''']) what;
+	'INSERT INTO siamese.model_examples VALUES (''bank'', 1, ''SELECT 1'', NULL)']) what;
+-- whose words differ by version
+SELECT left(attempt('COPY siamese.model_weights TO PROGRAM ''cat'''), 5) AS copy;
 SELECT count(*) AS queries FROM siamese.model_examples;
 CALL siamese.train('mine', 'SELECT pen, signer FROM specimen', 'small', 1, 1);
 CALL siamese.resume('bank');

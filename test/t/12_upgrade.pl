@@ -55,7 +55,7 @@ my %catalog = (
 	  . " FROM pg_class c JOIN pg_trigger t ON t.tgrelid = c.oid WHERE $relation",
 	policies => "SELECT c.oid::regclass, p.polname, p.polcmd, p.polpermissive, p.polroles::regrole[], pg_get_expr(p.polqual, p.polrelid),"
 	  . " pg_get_expr(p.polwithcheck, p.polrelid) FROM pg_class c JOIN pg_policy p ON p.polrelid = c.oid WHERE $relation",
-	types => "SELECT t.oid::regtype, (to_jsonb(t) - 'oid' - 'typarray' - 'typelem' - 'typrelid' - 'typacl')::text, t.typelem::regtype, "
+	types => "SELECT t.oid::regtype, (to_jsonb(t) - 'oid' - 'typnamespace' - 'typarray' - 'typelem' - 'typrelid' - 'typacl')::text, t.typnamespace::regnamespace, t.typelem::regtype, "
 	  . privileges('t.typacl', 'T', 't.typowner') . " FROM pg_type t WHERE $type AND t.typrelid = 0",
 	operators => 'SELECT o.oid::regoperator, o.oprcode, o.oprrest, o.oprjoin, o.oprcanhash, o.oprcanmerge, o.oprcom::regoperator, o.oprnegate::regoperator'
 	  . ' FROM pg_operator o WHERE ' . sprintf($member, 'pg_operator', 'o.oid'),
