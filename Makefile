@@ -136,6 +136,11 @@ ifneq ($(sources),.)
 $(shell mkdir -p sql $(sort $(dir $(OBJS))))
 endif
 
+# GCC 13 and later, tuning for all processors, divide some chains of fused operations, as the loop around them may be: the bits of an
+# embedding would depend on what is beside it in a batch.
+WHOLE_CHAINS := $(shell $(CC) -Werror --param=avoid-fma-max-bits=0 -E -x c /dev/null >/dev/null 2>&1 && echo --param=avoid-fma-max-bits=0)
+override CFLAGS += $(WHOLE_CHAINS)
+
 # Loops over pixels.  COPT, which PostgreSQL's makefiles add to the flags, has the last word: COPT='-O0 -g' for a debugger.
 $(filter src/image/%,$(OBJS)): override CFLAGS += -O3 $(COPT)
 
@@ -150,7 +155,7 @@ UNIT_PROGRAMS = $(foreach name,$(UNIT_NAMES),build/$(if $(filter test_double_%,$
 SANITIZED_PROGRAMS = $(foreach name,$(UNIT_NAMES),build/sanitize$(if $(filter test_double_%,$(name)),-double)/$(name))
 FUZZ_PROGRAMS = $(FUZZ_NAMES:%=build/sanitize/%)
 
-TEST_CFLAGS = -std=gnu11 -g $(TEST_LEVEL) $(WARNINGS) -MMD -MP -Isrc -Itest -Ibuild $(LIBRARY_FLAGS)
+TEST_CFLAGS = -std=gnu11 -g $(TEST_LEVEL) $(WARNINGS) -MMD -MP -Isrc -Itest -Ibuild $(LIBRARY_FLAGS) $(WHOLE_CHAINS)
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 TEST_LEVEL = -O2
 CMOCKA = -lcmocka
