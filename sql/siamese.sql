@@ -469,7 +469,7 @@ CREATE TABLE siamese.model (
 	-- a tracker embeds nothing; a network with a layer "pair" compares samples without embeddings
 	CHECK (CASE WHEN pg_catalog.jsonb_extract_path_text(definition, 'kind') IS NOT DISTINCT FROM 'tracker'
 		THEN metric IS NULL AND dimensions IS NULL AND calibration IS NULL
-		ELSE (metric IS NULL) = (dimensions IS NULL) AND (calibration IS NOT NULL OR metric IS NOT NULL) END)
+		ELSE (metric IS NULL) = (dimensions IS NULL) END)
 );
 COMMENT ON TABLE siamese.model IS 'versions of trained models; a version never changes: siamese.calibrate() makes a new one with the same fingerprint';
 COMMENT ON COLUMN siamese.model.fingerprint IS '64 bits of a SHA-256 over definition and weights, which its embeddings carry';

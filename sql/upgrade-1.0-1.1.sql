@@ -58,7 +58,7 @@ ALTER TABLE siamese.model
 	ADD COLUMN promoted_at timestamptz,
 	ADD CONSTRAINT model_check CHECK (CASE WHEN pg_catalog.jsonb_extract_path_text(definition, 'kind') IS NOT DISTINCT FROM 'tracker'
 		THEN metric IS NULL AND dimensions IS NULL AND calibration IS NULL
-		ELSE (metric IS NULL) = (dimensions IS NULL) AND (calibration IS NOT NULL OR metric IS NOT NULL) END);
+		ELSE (metric IS NULL) = (dimensions IS NULL) END);
 -- Until 1.0 a name meant the version that was finished last; its owner is the role that made its first version.
 UPDATE siamese.model m SET promoted_at = m.finished_at, created_by = (SELECT o.created_by FROM siamese.model o
 	WHERE o.name OPERATOR(pg_catalog.=) m.name ORDER BY o.version USING OPERATOR(pg_catalog.<) LIMIT 1);

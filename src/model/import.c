@@ -161,7 +161,7 @@ read_header(Imported *imported, const char *header, int length)
 	read_embedding(imported);
 	/* one of an ONNX file that was not calibrated yet */
 	calibration_value = getKeyJsonValueFromContainer(&imported->header->root, "calibration", 11, NULL);
-	if (imported->version.metric[0] != '\0' && calibration_value != NULL && calibration_value->type == jbvNull)
+	if (calibration_value != NULL && calibration_value->type == jbvNull)
 		return;
 	imported->version.calibration = get_object(imported, "calibration");
 	calibration_from_jsonb(imported->version.calibration, &calibration);

@@ -55,6 +55,7 @@ typedef struct Request
 	Jsonb	   *definition;
 	Jsonb	   *input;			/* the preparation's settings, with those of the caller before them */
 	const char *metric;
+	bool		metric_given;
 	OnnxOptions options;
 } Request;
 
@@ -166,6 +167,7 @@ read_request(Jsonb *definition, Request *request)
 		request->input = DatumGetJsonbP(DirectFunctionCall2(jsonb_concat, JsonbPGetDatum(json_of(preset)),
 															JsonbPGetDatum(request->input)));
 	request->metric = text_of(definition, "metric");
+	request->metric_given = request->metric != NULL;
 	if (request->metric == NULL)
 		request->metric = "cosine";
 	if (strcmp(request->metric, "cosine") != 0 && strcmp(request->metric, "l2") != 0)
@@ -185,7 +187,8 @@ make_definition(const Request *request, const OnnxNetwork *network)
 	StringInfoData text;
 	bool		reversed = request->options.reverse_channels;
 	const char *given = JsonbToCString(NULL, &request->input->root, VARSIZE(request->input));
-	const char *loss = strcmp(request->metric, "cosine") == 0 ? "{\"type\": \"supervised_contrastive\"}" : "{\"type\": \"triplet\"}";
+	const char *loss = network->pair ? "{\"type\": \"cross_entropy\"}"
+		: strcmp(request->metric, "cosine") == 0 ? "{\"type\": \"supervised_contrastive\"}" : "{\"type\": \"triplet\"}";
 	Jsonb	   *input;
 	const char *colour = network->channels == 1 ? "grey" : "colour";
 
@@ -194,6 +197,8 @@ make_definition(const Request *request, const OnnxNetwork *network)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("ONNX network cannot be imported"),
 				 errdetail("Its input has %d channels; images have 1 or 3.", network->channels)));
+	if (network->pair && request->metric_given)
+		bad_request(psprintf("Metric \"%s\" is given, but its network compares pairs of images.", request->metric), "Leave it out.");
 	if (find_key(request->input, "colour") != NULL && !reversed)
 		colour = text_of(request->input, "colour");
 	/* what follows from the file goes before what is given: it agrees, or is "bgr" */
@@ -201,8 +206,10 @@ make_definition(const Request *request, const OnnxNetwork *network)
 											   JsonbPGetDatum(json_of(psprintf("{\"width\": %d, \"height\": %d, \"colour\": \"%s\"}", network->width,
 																			   network->height, colour)))));
 	initStringInfo(&text);
-	appendStringInfo(&text, "{\"input\": %s, \"layers\": %s, \"join\": \"%s\", \"loss\": %s, \"optimizer\": %s, \"training\": %s}",
-					 JsonbToCString(NULL, &input->root, VARSIZE(input)), network->layers, request->metric,
+	appendStringInfo(&text, "{\"input\": %s, \"layers\": %s, ", JsonbToCString(NULL, &input->root, VARSIZE(input)), network->layers);
+	if (!network->pair)
+		appendStringInfo(&text, "\"join\": \"%s\", ", request->metric);
+	appendStringInfo(&text, "\"loss\": %s, \"optimizer\": %s, \"training\": %s}",
 					 object_text(request->definition, "loss", loss), object_text(request->definition, "optimizer", "{}"),
 					 object_text(request->definition, "training", "{}"));
 	return json_of(text.data);
@@ -216,23 +223,22 @@ make_weights(const OnnxNetwork *onnx, NewVersion *version, size_t *count)
 {
 	NetworkDefinition *definition = definition_from_jsonb(version->definition);
 	Network    *network = server_network(definition);
+	const Network *last = network_head(network) != NULL ? network_head(network) : network;
 	real	   *weights;
 
-	if (network_head(network) != NULL)
-		bad_request("Its network would compare pairs.", "An ONNX file has one input and one output.");
 	if (network_parameter_count(network) < onnx->parameter_count ||
 		network_weight_count(network) - network_parameter_count(network) != onnx->statistic_count ||
-		network_dimensions(network) != onnx->dimensions)
+		network_dimensions(last) != onnx->dimensions || (last != network) != onnx->pair)
 		elog(ERROR, "the layers of an ONNX file have %zu + %zu weights and %d outputs, but %zu + %zu and %d were made of it",
 			 network_parameter_count(network), network_weight_count(network) - network_parameter_count(network),
-			 network_dimensions(network), onnx->parameter_count, onnx->statistic_count, onnx->dimensions);
+			 network_dimensions(last), onnx->parameter_count, onnx->statistic_count, onnx->dimensions);
 	*count = network_weight_count(network);
 	weights = server_reals(*count);
 	network_initialize(network, 1, weights);
 	CHECK_FOR_INTERRUPTS();
 	memcpy(weights, onnx->parameters, onnx->parameter_count * sizeof(real));
 	memcpy(weights + network_parameter_count(network), onnx->statistics, onnx->statistic_count * sizeof(real));
-	version->dimensions = network_dimensions(network);
+	version->dimensions = onnx->pair ? 0 : network_dimensions(network);
 	network_destroy(network);
 	return weights;
 }
@@ -262,7 +268,7 @@ siamese_import_onnx(PG_FUNCTION_ARGS)
 	if (!onnx_import(VARDATA_ANY(file), VARSIZE_ANY_EXHDR(file), &request.options, host_server(), &network, &status))
 		check_raise_status(&status);
 	version.definition = make_definition(&request, &network);
-	version.metric = request.metric;
+	version.metric = network.pair ? "" : request.metric;
 	version.scores = json_of("{}");
 	weights = make_weights(&network, &version, &count);
 	version.fingerprint = model_fingerprint(version.definition, weights, count);

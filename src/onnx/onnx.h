@@ -37,6 +37,7 @@ typedef struct OnnxNetwork
 	float	   *parameters;		/* of the layers in order, as network.h lays them out */
 	float	   *statistics;		/* the running means and variances, in the same order */
 	int			dimensions;		/* of the output */
+	bool		pair;			/* it has a layer "pair": it compares samples, and gives no embeddings */
 	/* channels, height and width of the output as ONNX orders them: ours are [height, width, channels] */
 	int			output_channels;
 	int			output_height;

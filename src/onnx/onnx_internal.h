@@ -240,6 +240,7 @@ struct Onnx
 	int			output;
 
 	int64_t		batch;
+	bool		pair;			/* there is a layer "pair" */
 	int			most_layers;	/* that there is memory for */
 	int			layers;			/* without the input, layer 0 */
 	OnnxLayer  *layer;

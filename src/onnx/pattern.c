@@ -233,6 +233,52 @@ find_adaptive(const Finder *finder, OnnxNode *node)
 		join_parts(finder->onnx, node, run_adaptive, &inner, 1);
 }
 
+/* ---- pair ---------------------------------------------------------------------------------------------------------------- */
+
+/* Whether a node joins these two values, in this order, along that axis. */
+static bool
+joins(const OnnxNode *node, int64_t axis, int a, int b)
+{
+	return node->inputs == 2 && node->input[0] == a && node->input[1] == b && node_int(node, "axis", 1) == axis;
+}
+
+/* Twins' outputs of both samples, one half of the batch after the other -> both orders of each pair, stacked as channels. */
+static bool
+run_pair(Onnx *onnx, const OnnxNode *node)
+{
+	const OnnxNode *split = part_of(onnx, node, 0);
+	OnnxValue  *value = node_layer(onnx, split, 0);
+	OnnxView	view;
+	const OnnxLayer *from;
+
+	if (value == NULL || !emit_plain(onnx, node, value))
+		return false;
+	view = value->view;
+	from = value_layer(onnx, value);
+	if (split->inputs != 1 || view.rank < 2 || view_channel_axis(&view, 1) != 1)
+		return node_unsupported(onnx, node, NULL, "it does not stack the channels of the two halves of a batch.");
+	if (emit_layer(onnx, node, "pair", value->layer, 2 * (int64_t) from->channels, from->height, from->width) == NULL)
+		return false;
+	onnx->pair = true;
+	view.size[ATOM_CHANNEL] *= 2;
+	view.axis[1] = (OnnxAxis) {1, {ATOM_CHANNEL}};
+	return emit_output_view(onnx, node, &view);
+}
+
+static void
+find_pair(const Finder *finder, OnnxNode *node)
+{
+	OnnxNode   *ab = giver(finder, node, 0, "Concat", 1);
+	OnnxNode   *ba = giver(finder, node, 1, "Concat", 1);
+	OnnxNode   *split = giver(finder, ab, 0, "Split", 2);
+
+	if (ba == NULL || split == NULL || node->inputs != 2 || node_int(node, "axis", 1) != 0 || split->outputs != 2 ||
+		node_int(split, "axis", 0) != 0 || split->output[1] < 0 || finder->onnx->value[split->output[1]].consumers != 2 ||
+		!joins(ab, 1, split->output[0], split->output[1]) || !joins(ba, 1, split->output[1], split->output[0]))
+		return;
+	join_parts(finder->onnx, node, run_pair, (OnnxNode *[]) {split, ab, ba}, 3);
+}
+
 /* ---- all ----------------------------------------------------------------------------------------------------------------- */
 
 bool
@@ -242,7 +288,7 @@ patterns_find(Onnx *onnx)
 	{
 		const char *operator;
 		void		(*find) (const Finder *finder, OnnxNode *node);
-	}			patterns[] = {{"Flatten", find_attention}, {"MatMul", find_adaptive}};
+	}			patterns[] = {{"Flatten", find_attention}, {"MatMul", find_adaptive}, {"Concat", find_pair}};
 	Finder		finder = {onnx, onnx_take(onnx, onnx->values, sizeof(int))};
 
 	if (finder.producer == NULL)

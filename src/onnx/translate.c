@@ -188,7 +188,7 @@ finish(Onnx *onnx, OnnxNetwork *network)
 	if (!emit_plain(onnx, &node, value))
 		return false;
 	last = value_layer(onnx, value);
-	if (onnx->options->unit_length && !last->unit_length)
+	if (onnx->options->unit_length && !last->unit_length && !onnx->pair)
 	{
 		OnnxLayer  *layer = emit_layer(onnx, &node, "l2_norm", value->layer, last->channels, last->height, last->width);
 
@@ -207,6 +207,7 @@ finish(Onnx *onnx, OnnxNetwork *network)
 	network->output_channels = last->channels;
 	network->output_height = last->height;
 	network->output_width = last->width;
+	network->pair = onnx->pair;
 	network->dimensions = last->channels * last->height * last->width;
 	return emit_network(onnx, network);
 }

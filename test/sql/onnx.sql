@@ -80,6 +80,20 @@ CALL siamese.train('moving', 'SELECT image, label FROM square', 'moving', 1, 1, 
 RESET client_min_messages;
 SELECT bool_and(position(word::bytea in file) > 0) AS both_orders FROM siamese.export_onnx('couple') file, unnest('{Split,Concat,Gemm}'::text[]) word;
 SELECT siamese.export_onnx('moving');
+-- read again it compares as before; it has no thresholds until it is calibrated
+SELECT siamese.import_onnx('pairs', siamese.export_onnx('couple'), '{"preparation": "unit", "input": {"fit": "stretch"}, "metric": "l2"}');
+SELECT siamese.import_onnx('pairs', siamese.export_onnx('couple'), '{"preparation": "unit", "input": {"fit": "stretch"}}');
+SELECT metric, dimensions, calibration IS NULL AS uncalibrated, definition -> 'loss' AS loss FROM siamese.model WHERE name = 'pairs';
+\set VERBOSITY sqlstate
+SELECT verify(image, image, 'pairs') FROM square LIMIT 1;
+\set VERBOSITY default
+SELECT siamese.import_model('copied pairs', siamese.export_model('pairs'));
+SET client_min_messages = error;
+SELECT siamese.calibrate('pairs', 'SELECT image, label FROM square');
+RESET client_min_messages;
+SELECT count(*), max(abs((verify(a.image, b.image, 'pairs')).distance - (verify(a.image, b.image, 'couple')).distance)) < 1e-5 AS same
+	FROM square a, square b WHERE a.label < b.label;
+SELECT siamese.export_onnx('pairs') = siamese.export_onnx('pairs@1') AS same, length(siamese.export_onnx('pairs')) > 0 AS written;
 DROP TABLE square;
 
 -- fine-tuning of what was imported, all of it and its last layers alone: what it learns, embeds, is calibrated and is written as a file

@@ -188,6 +188,58 @@ test_special(void **state)
 	assert_int_equal(test_host_outstanding(), 0);
 }
 
+/* Networks that compare pairs: definition and weights come back, and the file is the same; but not one that stacks otherwise. */
+static void
+test_pairs(void **state)
+{
+	static const char *const layers[] = {
+		"{'type':'conv','maps':5,'kernel':3},{'type':'relu'},{'type':'max_pool'},{'type':'pair'},{'type':'conv','maps':4,'kernel':2},{'type':'prelu'},"
+		"{'type':'dense','units':2}",
+		"{'type':'dense','units':6},{'type':'tanh'},{'type':'pair'},{'type':'dense','units':1}",
+		"{'type':'pair'},{'type':'conv','maps':4,'kernel':3,'stride':2},{'type':'batch_norm'},{'type':'relu'},{'type':'dense','units':2}"
+	};
+
+	for (size_t i = 0; i < sizeof layers / sizeof layers[0]; i++)
+	{
+		char		text[2000];
+		OnnxDefinition onnx = {.channels = CHANNELS, .height = SIDE, .width = SIDE, .preparation = "{}", .settings = leaf};
+		OnnxNetwork read;
+		Network    *network;
+		real	   *weights;
+		uint8_t    *bytes;
+		size_t		length;
+		Status		status;
+
+		snprintf(text, sizeof text, "{'input':{'width':%d,'height':%d,'colour':'colour'},'layers':[%s]}", SIDE, SIDE, layers[i]);
+		network = help_network(text);
+		assert_non_null(network_head(network));
+		weights = calloc(network_weight_count(network), sizeof(real));
+		help_fill(weights, network_weight_count(network), 1);
+		for (size_t k = network_parameter_count(network); k < network_weight_count(network); k++)
+			weights[k] = weights[k] * weights[k];
+		onnx.count = copy_leaves(text, &onnx.layers);
+		onnx.parameters = (const float *) weights;
+		onnx.parameter_count = network_parameter_count(network);
+		onnx.statistics = onnx.parameters + onnx.parameter_count;
+		onnx.statistic_count = network_weight_count(network) - onnx.parameter_count;
+		assert_true(onnx_export(&onnx, test_host(), &bytes, &length, &status));
+		check_rewritten(bytes, length, true);
+		/* a metric of directions would add a length, which log odds have not */
+		if (!onnx_import(bytes, length, &(OnnxOptions) {.unit_length = true}, test_host(), &read, &status))
+			fail_msg("%s", status.detail);
+		assert_true(read.pair && read.dimensions <= 2);
+		/* not the loss's own parameters */
+		assert_true(read.parameter_count <= onnx.parameter_count && read.statistic_count == onnx.statistic_count);
+		assert_memory_equal(read.parameters, onnx.parameters, read.parameter_count * sizeof(float));
+		assert_memory_equal(read.statistics, onnx.statistics, read.statistic_count * sizeof(float));
+		onnx_release(test_host(), &read);
+		host_release(test_host(), bytes);
+		network_destroy(network);
+		free(weights);
+	}
+	assert_int_equal(test_host_outstanding(), 0);
+}
+
 /* What ONNX has no operator for, and each allocation that fails. */
 static void
 test_refused(void **state)
@@ -228,7 +280,7 @@ test_refused(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_round_trips), cmocka_unit_test(test_special), cmocka_unit_test(test_refused)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_round_trips), cmocka_unit_test(test_special), cmocka_unit_test(test_pairs), cmocka_unit_test(test_refused)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
