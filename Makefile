@@ -281,6 +281,10 @@ build/matrix_speed: build/float/test/bench/matrix_speed.o $(PURE_OBJECTS)
 run-bench-matrix: build/matrix_speed
 	@test/bench/matrix
 
+# Workers are allowed; what takes them is measured with and without.
+run-bench-scale: BENCH_SETTINGS = --conf 'shared_buffers = 1GB' --conf 'max_wal_size = 8GB' --conf 'max_parallel_workers_per_gather = 0' \
+	--conf 'autovacuum = off' --conf 'jit = off'
+
 # In a system of its own, beside pgvector.
 .PHONY: run-bench-index
 run-bench-index:
@@ -295,7 +299,7 @@ run-history: build/kernels
 	@test/bench/instructions append '$(REASON)'
 
 # A benchmark is a program in test/bench; it finds a running server with the extension's files.
-BENCHES = matrix network memory models omniglot cedar presets calibration svc2004 synthetic references patches photographs index planner mot15
+BENCHES = matrix network memory models omniglot cedar presets calibration svc2004 synthetic references patches photographs index planner scale mot15
 run-bench: $(BENCHES:%=run-bench-%)
 	@$(if $(BENCHES),,echo "There are no benchmarks in the list BENCHES of the Makefile.")
 

@@ -2,6 +2,7 @@
  * index_data.c: the sets of the benchmark "index", and the true answers.
  *
  *   index_data rows A|B COUNT DIMENSIONS SEED FIRST             rows FIRST .. FIRST + COUNT - 1, as binary COPY of (id int4, v float4[])
+ *   index_data embeddings A|B COUNT DIMENSIONS SEED FIRST       the same as (id int4, e embedding), unbound, of distance l2
  *   index_data truth A|B COUNT DIMENSIONS SEED QUERIES l2|l1    for queries -1 .. -QUERIES among rows 0 .. COUNT - 1, as text COPY of
  *                                                               (query int4, ids int4[10], radius float8): the ten nearest, and a
  *                                                               radius a little larger than the tenth one's distance
@@ -122,8 +123,41 @@ put(uint32_t value, int bytes)
 		putchar_unlocked(value >> shift & 255);
 }
 
+/* A field: float4[], or an embedding as its binary input function takes it. */
 static void
-put_rows(int first, int count)
+put_values(const float *x, int embeddings)
+{
+	if (embeddings)
+	{
+		put(12 + 4 * n, 4);
+		put(n, 2);
+		put(0, 1);				/* l2 */
+		put(1, 1);				/* version */
+		put(0, 4);				/* no model */
+		put(0, 4);
+	}
+	else
+	{
+		put(20 + 8 * n, 4);
+		put(1, 4);
+		put(0, 4);
+		put(700, 4);			/* float4 */
+		put(n, 4);
+		put(1, 4);
+	}
+	for (int i = 0; i < n; i++)
+	{
+		uint32_t	bits;
+
+		memcpy(&bits, &x[i], 4);
+		if (!embeddings)
+			put(4, 4);
+		put(bits, 4);
+	}
+}
+
+static void
+put_rows(int first, int count, int embeddings)
 {
 	float	   *x = calloc(n, sizeof *x);
 
@@ -136,20 +170,7 @@ put_rows(int first, int count)
 		put(2, 2);
 		put(4, 4);
 		put(row, 4);
-		put(20 + 8 * n, 4);
-		put(1, 4);
-		put(0, 4);
-		put(700, 4);			/* float4 */
-		put(n, 4);
-		put(1, 4);
-		for (int i = 0; i < n; i++)
-		{
-			uint32_t	bits;
-
-			memcpy(&bits, &x[i], 4);
-			put(4, 4);
-			put(bits, 4);
-		}
+		put_values(x, embeddings);
 	}
 	put(0xffff, 2);
 }
@@ -224,7 +245,9 @@ main(int count, char **arguments)
 	seed = strtoull(arguments[5], NULL, 10);
 	begin();
 	if (strcmp(arguments[1], "rows") == 0)
-		put_rows(atoi(arguments[6]), atoi(arguments[3]));
+		put_rows(atoi(arguments[6]), atoi(arguments[3]), 0);
+	else if (strcmp(arguments[1], "embeddings") == 0)
+		put_rows(atoi(arguments[6]), atoi(arguments[3]), 1);
 	else if (strcmp(arguments[1], "truth") == 0 && count == 8)
 		put_truth(atoi(arguments[3]), atoi(arguments[6]), strcmp(arguments[7], "l1") == 0);
 	else
