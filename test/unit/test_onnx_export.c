@@ -193,8 +193,8 @@ static void
 test_pairs(void **state)
 {
 	static const char *const layers[] = {
-		"{'type':'conv','maps':5,'kernel':3},{'type':'relu'},{'type':'max_pool'},{'type':'pair'},{'type':'conv','maps':4,'kernel':2},{'type':'prelu'},"
-		"{'type':'dense','units':2}",
+		("{'type':'conv','maps':5,'kernel':3},{'type':'relu'},{'type':'max_pool'},{'type':'pair'},{'type':'conv','maps':4,'kernel':2},{'type':'prelu'},"
+		 "{'type':'dense','units':2}"),
 		"{'type':'dense','units':6},{'type':'tanh'},{'type':'pair'},{'type':'dense','units':1}",
 		"{'type':'pair'},{'type':'conv','maps':4,'kernel':3,'stride':2},{'type':'batch_norm'},{'type':'relu'},{'type':'dense','units':2}"
 	};
