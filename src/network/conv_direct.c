@@ -25,14 +25,6 @@ fits(const NetworkLayer *layer)
 	return conv->groups == 1 && conv->dilation[0] == 1 && conv->dilation[1] == 1;
 }
 
-static bool
-is_padded(const NetworkLayer *layer)
-{
-	const ConvSettings *conv = &layer->settings.conv;
-
-	return conv->padding[0] > 0 || conv->padding[1] > 0 || conv->padding[2] > 0 || conv->padding[3] > 0;
-}
-
 /* Reals of a line with its padding. */
 static size_t
 padded_line(const NetworkLayer *layer)
@@ -48,7 +40,7 @@ padded_values(const NetworkLayer *layer)
 {
 	const ConvSettings *conv = &layer->settings.conv;
 
-	return is_padded(layer) ? (layer->in.height + conv->padding[0] + conv->padding[2]) * padded_line(layer) : 0;
+	return conv_is_padded(conv) ? (layer->in.height + conv->padding[0] + conv->padding[2]) * padded_line(layer) : 0;
 }
 
 /* Whether its own backward pass can be used: it reads the gradient in whole panels. */
@@ -104,7 +96,7 @@ pad_sample(const NetworkLayer *layer, const real *sample, real *room)
 	size_t		line = padded_line(layer);
 	real	   *to = room + conv->padding[0] * line + conv->padding[1] * channels;
 
-	if (!is_padded(layer))
+	if (!conv_is_padded(conv))
 		return sample;
 	memset(room, 0, padded_values(layer) * sizeof(real));
 	for (int y = 0; y < layer->in.height; y++)

@@ -26,6 +26,12 @@ extern const ConvMethod conv_depthwise;
 extern const ConvMethod conv_fourier;
 extern const ConvMethod conv_winograd;
 
+static inline bool
+conv_is_padded(const ConvSettings *conv)
+{
+	return conv->padding[0] > 0 || conv->padding[1] > 0 || conv->padding[2] > 0 || conv->padding[3] > 0;
+}
+
 /* Whether a window is a pixel, and each has one: the input is its own patches. */
 static inline bool
 conv_is_pointwise(const NetworkLayer *layer)
@@ -33,7 +39,7 @@ conv_is_pointwise(const NetworkLayer *layer)
 	const ConvSettings *conv = &layer->settings.conv;
 
 	return conv->groups == 1 && conv->kernel[0] == 1 && conv->kernel[1] == 1 && conv->stride[0] == 1 && conv->stride[1] == 1 &&
-		conv->padding[0] == 0 && conv->padding[1] == 0 && conv->padding[2] == 0 && conv->padding[3] == 0;
+		!conv_is_padded(conv);
 }
 
 /* Multiplications for an output value and input channel; INFINITY where the method cannot be used. */
