@@ -784,7 +784,7 @@ REVOKE ALL ON FUNCTION siamese.export_onnx(text) FROM PUBLIC;
 CREATE FUNCTION siamese.import_onnx(model text, onnx bytea, definition jsonb DEFAULT '{}') RETURNS text LANGUAGE c VOLATILE STRICT
 	AS 'MODULE_PATHNAME', 'siamese_import_onnx';
 COMMENT ON FUNCTION siamese.import_onnx(text, bytea, jsonb) IS
-	'makes the network of an ONNX file (opsets 1 to 21, tensors inside) the next version of a name and returns name@version.  definition: "preparation" of images ("imagenet", "face", "unit", "none", "caffe"), "input" (settings of a network''s input, which go before those; "colour" may be "bgr"), "metric" ("cosine" or "l2"), "output" (the tensor to cut the graph at), and "loss", "optimizer", "training" for fine-tuning.  What has no counterpart among the layers is refused by node and operator.  siamese.calibrate() fits thresholds and probabilities on one''s own samples';
+	'makes the network of an ONNX file (opsets 1 to 25, tensors inside) the next version of a name and returns name@version.  definition: "preparation" of images ("imagenet", "face", "unit", "none", "caffe"), "input" (settings of a network''s input, which go before those; "colour" may be "bgr"), "metric" ("cosine" or "l2"), "output" (the tensor to cut the graph at), and "loss", "optimizer", "training" for fine-tuning.  What has no counterpart among the layers is refused by node and operator.  siamese.calibrate() fits thresholds and probabilities on one''s own samples';
 REVOKE ALL ON FUNCTION siamese.import_onnx(text, bytea, jsonb) FROM PUBLIC;
 
 -- ---- who may do what ---------------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@
 #define LIMIT_ACTIVATIONS 67108864	/* values that one sample needs in any one layer: 2^26 */
 
 #define LIMIT_ONNX_OPSET_LEAST 1
-#define LIMIT_ONNX_OPSET 21
+#define LIMIT_ONNX_OPSET 25
 #define LIMIT_ONNX_NODES 65536	/* of an ONNX file */
 #define LIMIT_ONNX_NAMES 1048576	/* inputs and outputs of its nodes, initializers */
 

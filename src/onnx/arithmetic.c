@@ -285,19 +285,14 @@ emit_unit_length(Onnx *onnx, const OnnxNode *node, OnnxValue *value)
 
 /* Whether the axes of a reduction are those, and all those, that a sample's values lie along. */
 static bool
-covers_sample(Onnx *onnx, const OnnxNode *node, const OnnxView *view, int input, bool *covers)
+covers_sample(Onnx *onnx, const OnnxNode *node, const OnnxView *view, bool *covers)
 {
 	int64_t		axes[ONNX_RANK];
 	bool		reduced[ONNX_RANK] = {false};
 	int			count;
 
-	if (!node_whole_numbers(onnx, node, node_has(node, "axis") ? "axis" : "axes", input, axes, &count))
+	if (!node_reduced_axes(onnx, node, axes, &count))
 		return false;
-	if (count < 0 && node_has(node, "axis"))
-	{
-		count = 1;
-		axes[0] = node_int(node, "axis", -1);
-	}
 	for (int i = 0; i < count; i++)
 	{
 		int64_t		axis = axes[i] < 0 ? axes[i] + view->rank : axes[i];
@@ -350,7 +345,7 @@ run_length(Onnx *onnx, const OnnxNode *node)
 	if (input < 0 || onnx->value[input].kind != (of_squares ? VALUE_SQUARE : VALUE_LAYER))
 		return node_unsupported(onnx, node, NULL, "a sum is possible as a part of the length of a sample alone.");
 	of = of_squares ? onnx->value[input].of : input;
-	if (!covers_sample(onnx, node, &onnx->value[of].view, 1, &covers))
+	if (!covers_sample(onnx, node, &onnx->value[of].view, &covers))
 		return false;
 	if (!covers)
 		return node_unsupported(onnx, node, NULL, "only the length of all of a sample's values together is possible.");

@@ -99,6 +99,8 @@ read_model(Onnx *onnx)
 	WireField	field;
 	int			graphs = 0;
 
+	/* Of a file without one: so it was before operator sets had versions; nodes of other domains are refused by name. */
+	onnx->opset = 1;
 	while (wire_next(&wire, &field))
 	{
 		if (field.number == 7 && field.type == WIRE_BYTES)

@@ -292,6 +292,9 @@ extern const OnnxConstant *node_constant(Onnx *onnx, const OnnxNode *node, int i
 /* Whole numbers of an attribute or, in later opsets, of an input; *count -1: neither.  False with the status set. */
 extern bool node_whole_numbers(Onnx *onnx, const OnnxNode *node, const char *name, int input, int64_t *number, int *count);
 
+/* The axes of a reduction; *count -1: all axes, which an empty list means, too. */
+extern bool node_reduced_axes(Onnx *onnx, const OnnxNode *node, int64_t *axes, int *count);
+
 /* fold.c: runs the operator if all of its inputs are constants; *done: it did. */
 extern bool fold_node(Onnx *onnx, const OnnxNode *node, bool *done);
 

@@ -319,3 +319,15 @@ node_whole_numbers(Onnx *onnx, const OnnxNode *node, const char *name, int input
 		number[i] = constant->whole[i];
 	return true;
 }
+
+bool
+node_reduced_axes(Onnx *onnx, const OnnxNode *node, int64_t *axes, int *count)
+{
+	if (!node_whole_numbers(onnx, node, "axes", 1, axes, count))
+		return false;
+	if (*count <= 0 && node_int(node, "noop_with_empty_axes", 0) != 0)
+		return node_unsupported(onnx, node, NULL, "it reduces no axis.");
+	if (*count == 0)
+		*count = -1;
+	return true;
+}

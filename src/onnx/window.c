@@ -430,7 +430,7 @@ run_reduce(Onnx *onnx, const OnnxNode *node)
 	bool		dropped[ONNX_RANK] = {false};
 	int			count;
 
-	if (value == NULL || !node_whole_numbers(onnx, node, "axes", 1, axes, &count))
+	if (value == NULL || !node_reduced_axes(onnx, node, axes, &count))
 		return false;
 	view = value->view;
 	for (int i = 0; i < (count < 0 ? view.rank : count); i++)

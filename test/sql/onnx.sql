@@ -161,7 +161,9 @@ INSERT INTO bad VALUES
 INSERT INTO bad (what, nodes, output, input, opset) VALUES ('maximum over channels', node('ReduceMax', '{x}', 'y', ints('axes', '{1}')), 'y', '{1,3,3,3}', 13),
 	('no output', node('Relu', '{x}', 'y'), 'z', '{1,1,3,3}', 13), ('open', node('Relu', '{x}', 'y'), 'y', '{1,1,h,w}', 13),
 	('negative', node('Relu', '{x}', 'y'), 'y', '{1,0,3,3}', 13), ('channels', node('Conv', '{x,w}', 'y'), 'y', '{1,2,3,3}', 13),
-	('rank', node('Relu', '{x}', 'y'), 'y', '{1,1,3,3,3}', 13), ('opset', node('Relu', '{x}', 'y'), 'y', '{1,1,3,3}', 22);
+	('rank', node('Relu', '{x}', 'y'), 'y', '{1,1,3,3,3}', 13), ('opset', node('Relu', '{x}', 'y'), 'y', '{1,1,3,3}', 26),
+	('an empty list of axes: all', node('ReduceMean', '{x}', 'm', pb(5, pb(1, 'axes') || pb(20, 7::bigint))) || node('Relu', '{m}', 'y'), 'y', '{1,1,3,3}', 13),
+	('no axis at all', node('ReduceMean', '{x}', 'm', pb(5, pb(1, 'noop_with_empty_axes') || pb(3, 1::bigint))) || node('Relu', '{m}', 'y'), 'y', '{1,1,3,3}', 18);
 SELECT what, refused(onnx(nodes, ARRAY[tensor('w', '{1,1,2,2}', '{0.5,0,0,-0.25}'), pb(1, 2::bigint) || pb(2, 7::bigint) || pb(8, 'n') || pb(7, 4::bigint) || pb(7, 2::bigint)],
 	input, output, opset)) FROM bad;
 -- a definition that is none

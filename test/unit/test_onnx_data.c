@@ -43,6 +43,9 @@ static const struct
 	const char *class;
 }			reasons[] = {
 	{"Its operators are those of opset", NEWER},
+	{"Its output needs none of its inputs", "give what does not depend on the input"},
+	{"can be brought to length 1", "move values from one sample to another, or divide an axis of a picture"},
+	{"only 2 is possible", "divide by a norm that is not the Euclidean one"},
 	{"is its input.", "give their input back"},
 	{"it is that of training", "are of training, not of inference"},
 	{"its constant is not one number", "compute with a second input that has a number for each pixel or sample"},
@@ -269,7 +272,8 @@ compare_floats(const void *a, const void *b)
 static void
 check_same(const char *name, float *x, int count, float *y, int out_count, int64_t samples)
 {
-	assert_int_equal(count, out_count);
+	if (count != out_count)
+		fail_msg("%s: the output has %d values, not %d", name, out_count, count);
 	for (int s = 0; s < samples; s++)
 	{
 		qsort(x + s * count / samples, (size_t) (count / samples), sizeof(float), compare_floats);
@@ -284,10 +288,8 @@ count_refusal(const char *name, const char *detail, OnnxBytes graph, Counts *cou
 {
 	char		operator[40];
 
-	if (!all_known(graph))
+	if (!all_known(graph) && named_operator(graph, detail, operator))
 	{
-		if (!named_operator(graph, detail, operator))
-			fail_msg("%s: the refusal names no operator: %s", name, detail);
 		counts->others++;
 		count_operator(counts, operator);
 		return;
