@@ -40,45 +40,12 @@ static const ReadQuery form = {
 
 /* ---- pieces of statements -------------------------------------------------------------------------------------------- */
 
-/* "id, branch" */
+/*
+ * An item for each key, by a form in which @ is the key's column, # its number and ~ its operator of equality.  The table of
+ * references is c, and has the columns; in everything else the keys are k1, k2 ...
+ */
 static char *
-names_of_keys(const PersonReferences *references)
-{
-	StringInfoData text;
-
-	initStringInfo(&text);
-	for (int i = 0; i < list_length(references->keys); i++)
-		appendStringInfo(&text, "%s%s", i > 0 ? ", " : "", ((PersonKey *) list_nth(references->keys, i))->column);
-	return text.data;
-}
-
-/* "w.k1, w.k2" for "w.k": the keys in everything but the table of references itself. */
-static char *
-numbered_keys(const PersonReferences *references, const char *prefix)
-{
-	StringInfoData text;
-
-	initStringInfo(&text);
-	for (int i = 0; i < list_length(references->keys); i++)
-		appendStringInfo(&text, "%s%s%d", i > 0 ? ", " : "", prefix, i + 1);
-	return text.data;
-}
-
-/* "c.id AS k1, c.branch AS k2", c being the table of references. */
-static char *
-keys_of_table(const PersonReferences *references)
-{
-	StringInfoData text;
-
-	initStringInfo(&text);
-	for (int i = 0; i < list_length(references->keys); i++)
-		appendStringInfo(&text, "%sc.%s AS k%d", i > 0 ? ", " : "", ((PersonKey *) list_nth(references->keys, i))->column, i + 1);
-	return text.data;
-}
-
-/* "c.id = w.k1 AND c.branch = w.k2" for "w.k". */
-static char *
-is_person(const PersonReferences *references, const char *prefix)
+each_key(const PersonReferences *references, const char *separator, const char *form)
 {
 	StringInfoData text;
 
@@ -87,21 +54,20 @@ is_person(const PersonReferences *references, const char *prefix)
 	{
 		const PersonKey *key = list_nth(references->keys, i);
 
-		appendStringInfo(&text, "%sc.%s %s %s%d", i > 0 ? " AND " : "", key->column, key->equal, prefix, i + 1);
+		if (i > 0)
+			appendStringInfoString(&text, separator);
+		for (const char *at = form; *at != '\0'; at++)
+		{
+			if (*at == '@')
+				appendStringInfoString(&text, key->column);
+			else if (*at == '~')
+				appendStringInfoString(&text, key->equal);
+			else if (*at == '#')
+				appendStringInfo(&text, "%d", i + 1);
+			else
+				appendStringInfoChar(&text, *at);
+		}
 	}
-	return text.data;
-}
-
-/* "s.k1 = t.k1 AND s.k2 = t.k2" */
-static char *
-same_person(const PersonReferences *references, const char *a, const char *b)
-{
-	StringInfoData text;
-
-	initStringInfo(&text);
-	for (int i = 0; i < list_length(references->keys); i++)
-		appendStringInfo(&text, "%s%s.k%d %s %s.k%d", i > 0 ? " AND " : "", a, i + 1,
-						 ((PersonKey *) list_nth(references->keys, i))->equal, b, i + 1);
 	return text.data;
 }
 
@@ -120,7 +86,7 @@ samples_of(const PersonReferences *references)
 		appendStringInfo(&text, "CAST(q.k%d AS %s)%s AS k%d, ", i + 1, key->type_name, key->collate, i + 1);
 	}
 	appendStringInfo(&text, "q.sample, pg_catalog.row_number() OVER () AS n FROM (\n%s\n) q(%s, sample))", references->query,
-					 numbered_keys(references, "k"));
+					 each_key(references, ", ", "k#"));
 	return text.data;
 }
 
@@ -216,7 +182,7 @@ check_columns(void *argument, TupleDesc descriptor)
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg_plural("the samples' query returns %d column", "the samples' query returns %d columns",
 							   descriptor->natts, descriptor->natts),
-				 errdetail("For %s it must return (%s, sample).", references->name, names_of_keys(references))));
+				 errdetail("For %s it must return (%s, sample).", references->name, each_key(references, ", ", "@"))));
 	for (int i = 0; i < keys; i++)
 	{
 		const PersonKey *key = list_nth(references->keys, i);
@@ -226,7 +192,7 @@ check_columns(void *argument, TupleDesc descriptor)
 			ereport(ERROR,
 					(errcode(ERRCODE_DATATYPE_MISMATCH),
 					 errmsg("column %d of the samples' query is of type %s, not %s", i + 1, format_type_be(type), format_type_be(key->type)),
-					 errdetail("For %s it must return (%s, sample).", references->name, names_of_keys(references))));
+					 errdetail("For %s it must return (%s, sample).", references->name, each_key(references, ", ", "@"))));
 	}
 	sample = TupleDescAttr(descriptor, keys)->atttypid;
 	if (!model_takes_type(check->migration->input_kind, sample))
@@ -251,7 +217,7 @@ raise_unknown(void *argument, HeapTuple tuple, TupleDesc descriptor)
 	ereport(ERROR,
 			(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
 			 errmsg("the samples' query returns a person whom table %s has not", get_rel_name(references->table)),
-			 errdetail("Key (%s)=(%s) is not in it.", names_of_keys(references), SPI_getvalue(tuple, descriptor, 1)),
+			 errdetail("Key (%s)=(%s) is not in it.", each_key(references, ", ", "@"), SPI_getvalue(tuple, descriptor, 1)),
 			 errhint("It must return the primary key of that table; leave other persons out, by a join with it.")));
 }
 
@@ -262,9 +228,9 @@ check_query(const ColumnMigration *migration, PersonReferences *references)
 
 	read_query(&form, references->query, check_columns, NULL, &check);
 	read_query(&form, psprintf("SELECT pg_catalog.concat_ws(', ', %s) FROM %s s WHERE (%s) IS NOT NULL AND s.sample IS NOT NULL"
-							   " AND NOT EXISTS (SELECT FROM %s c WHERE %s) LIMIT 1", numbered_keys(references, "s.k"),
-							   samples_of(references), numbered_keys(references, "s.k"), references->relation,
-							   is_person(references, "s.k")),
+							   " AND NOT EXISTS (SELECT FROM %s c WHERE %s) LIMIT 1", each_key(references, ", ", "s.k#"),
+							   samples_of(references), each_key(references, ", ", "s.k#"), references->relation,
+							   each_key(references, " AND ", "c.@ ~ s.k#")),
 			   any_columns, raise_unknown, references);
 }
 
@@ -382,7 +348,7 @@ create_work(const PersonReferences *references)
 	}
 	appendStringInfo(&text, "place pg_catalog.tid, writer pg_catalog.xid, before %s.reference, made %s.reference,"
 					 " waiting pg_catalog.bool, PRIMARY KEY (%s)) ON COMMIT DROP",
-					 references->schema, references->schema, numbered_keys(references, "k"));
+					 references->schema, references->schema, each_key(references, ", ", "k#"));
 	migration_run(text.data);
 }
 
@@ -394,7 +360,7 @@ note_persons(const ColumnMigration *migration, const PersonReferences *reference
 	Datum		values[2] = {
 		CStringGetTextDatum(migration->plain), CStringGetTextDatum(model_fingerprint_text(migration->fingerprint))
 	};
-	const char *person = is_person(references, "w.k");
+	const char *person = each_key(references, " AND ", "c.@ ~ w.k#");
 
 	/* an update of other columns moves the row but leaves the reference */
 	spi_execute(psprintf("DELETE FROM %s w WHERE NOT EXISTS (SELECT FROM %s c WHERE %s AND (c.ctid OPERATOR(pg_catalog.=) w.place"
@@ -405,7 +371,7 @@ note_persons(const ColumnMigration *migration, const PersonReferences *reference
 								" WHERE NOT EXISTS (SELECT FROM %s w WHERE %s) OFFSET 0) p"
 								" WHERE %s.model(p.before) OPERATOR(pg_catalog.=) ANY (SELECT m.fingerprint FROM siamese.model m"
 								" WHERE m.name OPERATOR(pg_catalog.=) $1 AND m.fingerprint OPERATOR(pg_catalog.<>) $2)",
-								references->work, keys_of_table(references), references->column, references->relation,
+								references->work, each_key(references, ", ", "c.@ AS k#"), references->column, references->relation,
 								references->work, person, references->schema), 2, types, values, SPI_OK_INSERT);
 }
 
@@ -428,10 +394,10 @@ make_references(const ColumnMigration *migration, PersonReferences *references)
 	read_query_into(psprintf("UPDATE %s w SET made = r.made FROM (SELECT %s, %s.reference(s.sample, %s, t.size ORDER BY s.n) AS made"
 							 " FROM %s s JOIN (SELECT w.*, pg_catalog.substring(w.before::pg_catalog.text, '^[^/]*/([0-9]+)')"
 							 "::pg_catalog.int4 AS size FROM %s w WHERE w.waiting) t ON %s GROUP BY %s, t.size) r WHERE %s",
-							 references->work, numbered_keys(references, "s.k"), references->schema,
+							 references->work, each_key(references, ", ", "s.k#"), references->schema,
 							 quote_literal_cstr(migration->model), samples_of(references), references->work,
-							 same_person(references, "s", "t"), numbered_keys(references, "s.k"),
-							 same_person(references, "w", "r")), SPI_OK_UPDATE);
+							 each_key(references, " AND ", "s.k# ~ t.k#"), each_key(references, ", ", "s.k#"),
+							 each_key(references, " AND ", "w.k# ~ r.k#")), SPI_OK_UPDATE);
 	error_context_stack = callback.previous;
 	spi_execute(psprintf("UPDATE %s SET waiting = false WHERE waiting", references->work), 0, NULL, NULL, SPI_OK_UPDATE);
 	return waiting;
@@ -469,8 +435,8 @@ note_left(const ColumnMigration *migration, PersonReferences *references)
 	MemoryContext caller;
 
 	references->left = (int64) spi_execute(psprintf("SELECT pg_catalog.concat_ws(', ', %s) FROM %s w WHERE w.made IS NULL ORDER BY %s",
-													numbered_keys(references, "w.k"), references->work,
-													numbered_keys(references, "w.k")), 0, NULL, NULL, SPI_OK_SELECT);
+													each_key(references, ", ", "w.k#"), references->work,
+													each_key(references, ", ", "w.k#")), 0, NULL, NULL, SPI_OK_SELECT);
 	caller = MemoryContextSwitchTo(migration->context);
 	initStringInfo(&list);
 	for (int64 i = 0; i < Min(references->left, MOST_NAMED); i++)
@@ -494,7 +460,7 @@ remake_apply(const ColumnMigration *migration)
 		make_references(migration, references);
 		references->made = (int64) spi_execute(psprintf("UPDATE %s c SET %s = w.made FROM %s w WHERE %s AND w.made IS NOT NULL",
 														references->relation, references->column, references->work,
-														is_person(references, "w.k")), 0, NULL, NULL, SPI_OK_UPDATE);
+														each_key(references, " AND ", "c.@ ~ w.k#")), 0, NULL, NULL, SPI_OK_UPDATE);
 		note_left(migration, references);
 	}
 }
@@ -516,6 +482,6 @@ remake_report(const ColumnMigration *migration)
 					(errmsg_plural("%lld reference %s was left as it was: there is no sample",
 								   "%lld references %s were left as they were: there is no sample",
 								   references->left, (long long) references->left, references->name),
-					 errdetail("Of (%s): %s.", names_of_keys(references), references->left_keys)));
+					 errdetail("Of (%s): %s.", each_key(references, ", ", "@"), references->left_keys)));
 	}
 }
