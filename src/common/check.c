@@ -14,6 +14,8 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
+#include "storage/ipc.h"
+#include "storage/pmsignal.h"
 #include "utils/builtins.h"
 #include "utils/geo_decls.h"
 
@@ -62,6 +64,14 @@ check_raise_status(const Status *status)
 			 status->detail[0] ? errdetail("%s", status->detail) : 0,
 			 status->hint[0] ? errhint("%s", status->hint) : 0));
 	pg_unreachable();
+}
+
+void
+check_interrupts(void)
+{
+	CHECK_FOR_INTERRUPTS();
+	if (!PostmasterIsAlive())
+		proc_exit(1);
 }
 
 /* PostgreSQL's own messages, with a hint. */

@@ -20,6 +20,12 @@ struct Node;
 /* Raises a pure room's Status as an error.  STATUS_INTERRUPTED processes the pending interrupt. */
 extern void check_raise_status(const Status *status) __attribute__((noreturn));
 
+/*
+ * Interrupts, in what computes for hours between two statements of SQL: also ends the session when the postmaster has died, which
+ * cannot be started again while a process holds the shared memory.
+ */
+extern void check_interrupts(void);
+
 /* Raises on a standby and in a read-only transaction; function: its name with "()". */
 extern void check_may_write(const char *function);
 

@@ -333,7 +333,7 @@ fill_part(TableFill *fill, Oid part)
 				elog(ERROR, "could not wait for a row");
 			SPI_commit();
 		}
-		CHECK_FOR_INTERRUPTS();
+		check_interrupts();
 		pages = written == 0 ? pages * 2 : (BlockNumber) (pages * (double) fill->batch.batch / written);
 		pages = Max(Min(pages, MOST_PAGES), 1);
 	}

@@ -11,6 +11,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "common/check.h"
 #include "model/row_lookup.h"
 #include "model/stored_calibration.h"
 #include "model/stored_weights.h"
@@ -82,7 +83,7 @@ run_epoch(Training *training, int epoch, EpochResult *result)
 		}
 		loss += step_loss;
 		show_step(training, epoch, step + 1, loss, start, &shown);
-		CHECK_FOR_INTERRUPTS();
+		check_interrupts();
 	}
 	seconds = seconds_since(start);
 	learner_release_activations(learner);

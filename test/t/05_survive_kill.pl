@@ -213,5 +213,15 @@ note(sprintf '%d kills in %.0f s: %s; %d trainings resumed, %d in all, %d moves 
 	join(', ', map { "$_ $victims{$_}" } sort keys %victims), $resumed, $trained, $moved);
 diag(sprintf '%d kills in %.0f s: %s; %d trainings resumed, %d in all, %d moves interrupted', $kills, time - $began,
 	join(', ', map { "$_ $victims{$_}" } sort keys %victims), $resumed, $trained, $moved) if $kills > 4;
+
+# a training does not outlive its server, which could not be started again
+my $trainer = session('long', sprintf $train, 'long', 100000, 5);
+$node->poll_query_until('postgres', q{SELECT EXISTS (SELECT FROM siamese.training WHERE model = 'long')}) or die 'no training';
+$node->kill9;
+unlink $node->data_dir . '/postmaster.pid';
+my $started = 0;
+for (1 .. 100) { last if $started = $node->start(fail_ok => 1); sleep 0.2; }
+ok($started, 'the server can be started again after its death during a training');
+$trainer->kill_kill;
 $node->stop;
 done_testing();
