@@ -172,7 +172,7 @@ motion_add(SampleMotion *motion, double height, double probability, Random *rand
 static void
 perform_genuine(const SamplePlan *plan, SampleMotion *motion, SampleManner *manner, Random *random)
 {
-	double		own = plan->variability * sample_factor(random, 0.2);
+	double		own = 1.1 * plan->variability * sample_factor(random, 0.3);
 	Errors		errors = {sqrt(own), own, own, own};
 
 	motion_omit(motion, plan->omission, random);
@@ -241,16 +241,16 @@ perform_forged(const SamplePlan *plan, uint64_t seed, int signer, int sample, Sa
 {
 	Random		forger = sample_stream(seed, SAMPLE_FOR_FORGER, signer, sample % SAMPLE_FORGERS);
 	SampleHand	hand;
-	double		skill = random_range(&forger, 1.25, 2.5);
+	double		clumsiness = random_range(&forger, 2.25, 4.5);
 	double		caution = random_range(&forger, 0.0, 1.0);
 	double		slowness = random_range(&forger, 0.9, 1.3);
 	double		steadiness = 0.5 + 0.5 * plan->variability;	/* a variable signature is harder to copy */
 	double		own = steadiness * sample_factor(random, 0.15);
-	Errors		perceived = {skill, 0.8 * skill, 0.7 * skill, 0.8 * skill};
+	Errors		perceived = {0.6 * clumsiness, 0.9 * clumsiness, 0.8 * clumsiness, 0.9 * clumsiness};
 	Errors		executed = {0.5 * own, own, own, own};
 	double		goal_x[SAMPLE_STROKES];
 	double		goal_y[SAMPLE_STROKES];
-	double		fluency = random_range(&forger, 0.2, 0.7);
+	double		fluency = random_range(&forger, 0.35, 0.9);
 
 	/* the shape as perceived: the visible corners, with systematic errors */
 	sample_motion_corners(motion, goal_x, goal_y);
@@ -281,7 +281,7 @@ perform_forged(const SamplePlan *plan, uint64_t seed, int signer, int sample, Sa
 		goal_y[i] = motion->stroke[i].y;
 	}
 	sample_motion_fit(motion, goal_x, goal_y, 3);
-	motion_add(motion, plan->height, 0.12 * skill, random);
+	motion_add(motion, plan->height, 0.07 * clumsiness, random);
 	manner->tremor = hand.tremor * sample_factor(random, 0.2);
 	manner->fade = hand.fade;
 	manner->ramp = hand.ramp;

@@ -154,8 +154,8 @@ SELECT share, abs(observed - (SELECT avg(beyond::int) FROM left_out l WHERE l.sh
 SELECT * FROM siamese.drift('m', 'SELECT image, signer FROM other WHERE false');
 SELECT * FROM siamese.drift('m', 'SELECT image, row_number() OVER () FROM other');
 SELECT share, drifted FROM siamese.drift('m', 'SELECT image, signer FROM other WHERE genuine AND signer <= 3') WHERE share = 0.5;
--- two people behind each name: much more variable than people are
-SELECT share, drifted, observed > share AS beyond FROM siamese.drift('m', 'SELECT image, signer / 2 FROM other WHERE genuine') WHERE share = 0.2;
+-- three people behind each name: much more variable than people are
+SELECT share, drifted, observed > share AS beyond FROM siamese.drift('m', 'SELECT image, signer / 3 FROM other WHERE genuine') WHERE share = 0.2;
 SELECT * FROM siamese.evaluate('m', 'SELECT image, signer, genuine FROM other', refs => 4);
 SELECT * FROM siamese.evaluate('m', 'SELECT image, signer, genuine FROM other', refs => -1);
 

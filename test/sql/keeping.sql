@@ -8,7 +8,7 @@ INSERT INTO siamese.network (name, definition) VALUES ('tiny', '{
 	"join": "cosine", "loss": {"type": "supervised_contrastive"},
 	"optimizer": {"type": "adamw", "rate": 0.01, "schedule": "cosine", "warmup": 0.08},
 	"training": {"classes": 8, "samples": 4, "epoch_samples": 320, "held_out": 0.3}}');
-CREATE TABLE specimen AS SELECT signer, sample, genuine, image FROM siamese.sample_signatures(40, 6, 3);
+CREATE TABLE specimen AS SELECT signer, sample, genuine, image FROM siamese.sample_signatures(40, 6, 6);
 CREATE VIEW epochs AS
 	SELECT t.model, array_agg(t.epoch ORDER BY t.epoch) FILTER (WHERE t.kept) AS kept, max(t.epoch) AS last, (m.scores -> 'epoch')::int AS stored,
 		(array_agg(t.epoch ORDER BY t.held_out_eer, t.held_out_auc DESC, t.epoch))[1] AS least,

@@ -4,7 +4,7 @@
 SET client_min_messages = warning;
 SET maintenance_work_mem = '1GB';
 CREATE EXTENSION IF NOT EXISTS siamese;
-CREATE TABLE specimen AS SELECT * FROM siamese.sample_signatures(6, 3, 3);
+CREATE TABLE specimen AS SELECT * FROM siamese.sample_signatures(6, 3, 5);
 INSERT INTO siamese.network (name, definition)
 	SELECT name || '_less', jsonb_set(definition, ARRAY['layers', (i - 1)::text, 'units'], '64')
 	FROM siamese.network, jsonb_array_elements(definition->'layers') WITH ORDINALITY l(layer, i)

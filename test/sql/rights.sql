@@ -12,7 +12,7 @@ INSERT INTO siamese.network (name, definition) VALUES ('tiny',
 	'{"input": {"width": 16, "height": 16}, "layers": [{"type": "dense", "units": 4}], "training": {"classes": 4, "samples": 2, "held_out": 0.4}}');
 UPDATE siamese.network SET definition = '{}' WHERE name = 'tiny';
 
-CREATE TABLE specimen AS SELECT row_number() OVER () AS id, signer, image FROM siamese.sample_signatures(8, 3, 1) WHERE genuine;
+CREATE TABLE specimen AS SELECT row_number() OVER () AS id, signer, image FROM siamese.sample_signatures(8, 3, 2) WHERE genuine;
 CREATE ROLE siamese_regress_owner;
 CREATE ROLE siamese_regress_trainer;
 CREATE ROLE siamese_regress_user;

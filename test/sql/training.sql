@@ -174,7 +174,7 @@ SELECT * FROM siamese.evaluate('m', 'SELECT image, 1 FROM specimen');
 SELECT * FROM siamese.evaluate('m', 'SELECT image, signer FROM specimen WHERE false');
 
 -- forgeries made of genuine samples
-CALL siamese.train('made', 'SELECT image, signer FROM specimen WHERE genuine', 'tiny', 1, options => '{"self_forgeries": 1, "training": {"epoch_samples": 32}}');
+CALL siamese.train('made', 'SELECT image, signer FROM specimen WHERE genuine', 'tiny', 4, options => '{"self_forgeries": 1, "training": {"epoch_samples": 96}}');
 SELECT definition #>> '{training,self_forgeries}' AS self_forgeries, definition #>> '{training,epoch_samples}' AS epoch_samples
 	FROM siamese.model WHERE name = 'made';
 
