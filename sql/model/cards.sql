@@ -7,9 +7,9 @@
 	'scanned signatures: is it of the same person, from the first minute on',
 	'2,000 synthetic signers of siamese.sample_signatures(), eight genuine signatures and eight forgeries each',
 	'decisions about people without siamese.calibrate(): its probabilities are those of synthetic signers; pens, photographs',
-	'real people (CEDAR, 55 writers): EER 6.1 % (4.5 to 8.2) against others and 23.8 % (20.7 to 27.2) against skilled forgeries, of pairs; with five on file and elastic matching 1.8 (1.0 to 3.2) and 8.7 % (6.4 to 11.8); at its own threshold it then rejects 32 % of genuine ones'),
+	'real people (CEDAR, 55 writers): EER 5.7 % (4.1 to 7.9) against others and 23.4 % (20.3 to 26.7) against skilled forgeries, of pairs; with five on file and elastic matching 1.6 (0.9 to 2.9) and 9.1 % (6.8 to 12.2); at its own threshold it then rejects 17 % of genuine ones and accepts 3 % of the forgeries'),
 ('pens', '0d5109e936f44193', 'pen',
 	'signatures from a tablet (x, y, pressure, time): is it of the same person, from the first minute on',
 	'2,000 synthetic signers of siamese.sample_signatures(), eight genuine signatures and eight forgeries each',
 	'decisions about people without siamese.calibrate(): its probabilities are those of synthetic signers; scans',
-	'real people (SVC2004, 40 signers): EER 4.8 % (3.2 to 7.2) against others and 22.0 % (18.5 to 25.9) against skilled forgeries, of pairs; with five on file and elastic matching 0.5 (0.2 to 1.3) and 8.7 % (6.2 to 12.0); at its own threshold it then rejects 34 % of genuine ones')
+	'real people (SVC2004, 40 signers): EER 4.2 % (2.8 to 6.3) against others and 22.1 % (18.7 to 26.0) against skilled forgeries, of pairs; with five on file and elastic matching 0.5 (0.2 to 1.4) and 8.5 % (6.0 to 11.9); at its own threshold it then rejects 16 % of genuine ones and accepts 4 % of the forgeries')
