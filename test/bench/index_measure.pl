@@ -3,8 +3,8 @@
 #
 # One session, prepared statements, data in memory.  A query's time is the processor time of its backend (from the exit of the
 # server's children, which the kernel adds up in the server's process), so that other work on the machine counts little; planning,
-# executor and reading the row are in it.  Writes FOLDER/siamese.SIZE.tsv and, unless it is there, FOLDER/pgvector.SIZE.tsv:
-# lines of set, metric, method, setting, name of the number, number.
+# executor and reading the row are in it.  Writes FOLDER/siamese.SIZE.tsv, FOLDER/faiss.SIZE.tsv and, unless it is
+# there, FOLDER/pgvector.SIZE.tsv: lines of set, metric, method, setting, name of the number, number.
 use strict;
 use warnings;
 use POSIX qw(strftime ceil);
@@ -156,6 +156,17 @@ sub note_search
 		queries_a_second("SELECT id FROM item ORDER BY e $operator (SELECT e FROM query WHERE id = :id) LIMIT 10", $settings));
 	return $recall;
 }
+
+# The ten nearest of each of a table's rows, in one statement.
+sub note_each
+{
+	my ($set, $metric, $method, $operator) = @_;
+	my $each = "SELECT count(*) FROM query q, LATERAL (SELECT id FROM item ORDER BY item.e $operator q.e LIMIT 10) found";
+	my $options = '-c enable_seqscan=off';
+	my $start = seconds_of(sub { sql("$each WHERE q.id = 0", $options) });
+	my $taken = seconds_of(sub { sql($each, $options) }) - $start;
+	note($set, $metric, $method, 'each of a table', 'at_once_a_s', sprintf '%.1f', $queries / ($taken > 0.01 ? $taken : 0.01));
+}
 sub note_inserts
 {
 	my ($set, $metric, $method, $setting, $count) = @_;
@@ -174,6 +185,7 @@ sub measure_siamese
 	stamp($set, $metric, 'siamese', sql("SELECT 'siamese ' || extversion FROM pg_extension WHERE extname = 'siamese'"));
 	note_build($set, $metric, 'siamese', '', 'CREATE INDEX item_index ON item USING siamese (e)');
 	note_search($set, $metric, 'siamese', 'exact', $truth, '<->', '');
+	note_each($set, $metric, 'siamese', '<->');
 	for my $probes (1, 2, 3, 4, 6, 8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 256)
 	{
 		last if note_search($set, $metric, 'siamese', "probes=$probes", $truth, '<->', "-c siamese.probes=$probes") >= 0.9995;
@@ -222,6 +234,16 @@ sub measure_pgvector
 	}
 }
 
+# ---- FAISS -------------------------------------------------------------------------------------------------------------------
+
+sub measure_faiss
+{
+	my ($set, $metric, $name) = @_;
+	open my $faiss, '-|', 'python3', "$ENV{PROJECT}/test/bench/index_faiss.py", $folder, $name, $set, $metric, $rows, $n, $queries, $seconds or die;
+	while (<$faiss>) { chomp; note($set, $metric, split /\t/); }
+	close $faiss or die "index_faiss.py failed\n";
+}
+
 # ---- large -------------------------------------------------------------------------------------------------------------------
 
 sub measure_big
@@ -260,6 +282,7 @@ for my $only (split ' ', $ENV{ONLY})
 		for my $metric (split ' ', $ENV{METRICS})
 		{
 			if ($only eq 'siamese') { measure_siamese($set, $metric, $name); }
+			elsif ($only eq 'faiss') { measure_faiss($set, $metric, $name); }
 			elsif (!$done{"$set $metric"}) { measure_pgvector($set, $metric, $name); }
 			else { next; }
 			note($set, $metric, $only, '', 'complete', 1);

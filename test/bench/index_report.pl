@@ -8,7 +8,7 @@ use POSIX qw(log10);
 my ($folder, $rows, $n, $target) = @ARGV;
 my $size = "${rows}x$n";
 my (%value, %points, %measured);    # {set metric}{method}{setting}{name}; {set metric}{method}: [setting, recall, queries a second]
-for my $source ('siamese', 'pgvector')
+for my $source ('siamese', 'pgvector', 'faiss')
 {
 	open my $file, '<', "$folder/$source.$size.tsv" or next;
 	while (<$file>)
@@ -53,6 +53,18 @@ line('exact: siamese / HNSW at recall 0.99 (B: 0.98), queries/s', 'A 3, B 1', su
 	my ($exact, $hnsw) = ($value{$case}{siamese}{exact}{queries_a_s}, (best($case, 'hnsw', $case =~ /^A/ ? 0.99 : 0.98) // [])->[2]);
 	pair($exact, $hnsw, ratio($exact, $hnsw));
 });
+for my $peer (['flat', '', 'FAISS, flat'], ['lists', 'lists=' . int sqrt $rows, 'FAISS, all lists'])
+{
+	my ($method, $setting, $said) = @$peer;
+	for my $way (['queries_a_s', 'exact', 'one at a time', 'A 60, B 10'], ['at_once_a_s', 'each of a table', 'all of a table at once', 'A 5, B 1.2 (L1 10)'])
+	{
+		my ($number, $ours, $how, $wanted) = @$way;
+		line("exact, $how: siamese / $said, queries/s", $method eq 'flat' ? $wanted : '', sub {
+			my ($a, $b) = ($value{ $_[0] }{siamese}{$ours}{$number}, $value{ $_[0] }{$method}{$setting}{$number});
+			pair($a, $b, ratio($a, $b));
+		});
+	}
+}
 for my $recall (0.9, 0.95, 0.99)
 {
 	for my $peer (['hnsw', 'HNSW', 'A 10, B 3'], ['ivfflat', 'IVFFlat', 'A 10, B 5'])
@@ -73,7 +85,7 @@ line('found with `target_recall` 0.90, 0.95, 0.99', 'as much', sub { my ($case) 
 sub contents { my ($path) = @_; open my $file, '<', $path or return ''; local $/; return <$file>; }
 my ($processor) = contents('/proc/cpuinfo') =~ /^model name\s*:\s*(.*)$/m;
 $processor //= 'unknown processor';
-my $page = "## index\n\nBeside pgvector in one server, PostgreSQL 17 of Debian 13: `make bench-index`. $rows rows of $n dimensions, k = 10. Set A:\n"
+my $page = "## index\n\nBeside pgvector in one server, PostgreSQL 17 of Debian 13, and FAISS in a process of its own: `make bench-index`. $rows rows of $n dimensions, k = 10. Set A:\n"
   . "identities of ten rows; set B: no clusters; see `index_data.c`. $processor, one core, data in memory; the time is the processor's,\n"
   . "with planning, executor and rows. HNSW: m 16, ef_construction 64; IVFFlat has no L1. Measured "
   . join('; ', map { "$_: " . join(' and ', sort keys %{ $measured{$_} }) } sort keys %measured) . ".\nIn brackets the ratio that the column \"wanted\" is about.\n\n"
