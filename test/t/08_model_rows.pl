@@ -15,7 +15,7 @@ $subscriber->start;
 
 my $network = q{INSERT INTO siamese.network (name, definition) VALUES ('tiny', '{"input": {"width": 16, "height": 16},
 	"layers": [{"type": "dense", "units": 4, "name": "NAME"}], "training": {"classes": 4, "samples": 2, "held_out": 0.4}}')};
-my $specimen = 'CREATE TABLE specimen AS SELECT row_number() OVER () AS id, signer, image FROM siamese.sample_signatures(8, 3, 1) WHERE genuine';
+my $specimen = 'CREATE TABLE specimen AS SELECT row_number() OVER () AS id, signer, image FROM siamese.sample_signatures(8, 3, 3) WHERE genuine';
 my $train = q{CALL siamese.train('m', 'SELECT image, signer FROM specimen', 'tiny', 1, SEED)};
 
 # ---- a logical subscriber
