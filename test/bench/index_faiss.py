@@ -35,11 +35,11 @@ def rate(search, at_once):
     return done / (time.process_time() - began)
 
 
-def measure(method, setting, index):
+def measure(method, index):
     found = index.search(asked, 10)[1]
-    print(method, setting, 'recall', sum(len(truth[-q] & set(ids)) for q, ids in zip(numbers, found)) / (10 * queries), sep='\t', flush=True)
-    print(method, setting, 'queries_a_s', '%.1f' % rate(lambda x: index.search(x, 10), 1), sep='\t', flush=True)
-    print(method, setting, 'at_once_a_s', '%.1f' % rate(lambda x: index.search(x, 10), queries), sep='\t', flush=True)
+    print(method, '', 'recall', sum(len(truth[-q] & set(ids)) for q, ids in zip(numbers, found)) / (10 * queries), sep='\t', flush=True)
+    print(method, '', 'queries_a_s', '%.1f' % rate(lambda x: index.search(x, 10), 1), sep='\t', flush=True)
+    print(method, '', 'at_once_a_s', '%.1f' % rate(lambda x: index.search(x, 10), queries), sep='\t', flush=True)
 
 
 print('faiss', '', 'measured', time.strftime('%Y-%m-%d', time.gmtime()) + ', FAISS ' + faiss.__version__ + ' (' + faiss.get_compile_options().strip() + ')', sep='\t')
@@ -50,7 +50,7 @@ truth = {int(line.split('|')[0]): {int(i) for i in line.split('|')[1].split()} f
 distance = faiss.METRIC_L1 if metric == 'l1' else faiss.METRIC_L2
 flat = faiss.IndexFlat(dimensions, distance)
 flat.add(table)
-measure('flat', '', flat)
+measure('flat', flat)
 if metric == 'l2':  # the other has no lists
     lists = int(rows ** 0.5)
     quantizer = faiss.IndexFlat(dimensions, distance)
@@ -58,4 +58,4 @@ if metric == 'l2':  # the other has no lists
     inverted.train(table)
     inverted.add(table)
     inverted.nprobe = lists
-    measure('lists', f'lists={lists}', inverted)
+    measure('lists', inverted)

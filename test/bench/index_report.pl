@@ -53,14 +53,14 @@ line('exact: siamese / HNSW at recall 0.99 (B: 0.98), queries/s', 'A 3, B 1', su
 	my ($exact, $hnsw) = ($value{$case}{siamese}{exact}{queries_a_s}, (best($case, 'hnsw', $case =~ /^A/ ? 0.99 : 0.98) // [])->[2]);
 	pair($exact, $hnsw, ratio($exact, $hnsw));
 });
-for my $peer (['flat', '', 'FAISS, flat'], ['lists', 'lists=' . int sqrt $rows, 'FAISS, all lists'])
+for my $peer (['flat', 'FAISS, flat'], ['lists', 'FAISS, all lists'])
 {
-	my ($method, $setting, $said) = @$peer;
+	my ($method, $said) = @$peer;
 	for my $way (['queries_a_s', 'exact', 'one at a time', 'A 60, B 10'], ['at_once_a_s', 'each of a table', 'all of a table at once', 'A 5, B 1.2 (L1 10)'])
 	{
 		my ($number, $ours, $how, $wanted) = @$way;
 		line("exact, $how: siamese / $said, queries/s", $method eq 'flat' ? $wanted : '', sub {
-			my ($a, $b) = ($value{ $_[0] }{siamese}{$ours}{$number}, $value{ $_[0] }{$method}{$setting}{$number});
+			my ($a, $b) = ($value{ $_[0] }{siamese}{$ours}{$number}, $value{ $_[0] }{$method}{''}{$number});
 			pair($a, $b, ratio($a, $b));
 		});
 	}

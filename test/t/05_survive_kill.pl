@@ -68,6 +68,14 @@ sub session
 		'<', \undef, '>', "$folder/$name.out", '2>', "$folder/$name.err");
 }
 
+# After the postmaster was killed: its children end by themselves, and until then the server cannot be started.
+sub start_again
+{
+	unlink $node->data_dir . '/postmaster.pid';
+	for (1 .. 100) { return 1 if $node->start(fail_ok => 1); sleep 0.2; }
+	return 0;
+}
+
 # The steps of a writer: SQL, and what it makes of its rows: id => version.
 my ($next, %rows) = (1);
 sub steps
@@ -160,10 +168,9 @@ for my $round (1 .. $kills)
 	if ($victim->[0] == $postmaster) { $node->kill9; } else { kill 'KILL', $victim->[0]; }
 	if ($victim->[0] == $postmaster)
 	{
-		# whoever should reap it may not do so; and its children end by themselves
+		# whoever should reap it may not do so
 		$_->finish for @sessions;
-		unlink $node->data_dir . '/postmaster.pid';
-		for (1 .. 100) { last if $node->start(fail_ok => 1); sleep 0.2; }
+		start_again();
 	}
 	else
 	{
@@ -218,10 +225,7 @@ diag(sprintf '%d kills in %.0f s: %s; %d trainings resumed, %d in all, %d moves 
 my $trainer = session('long', sprintf $train, 'long', 100000, 5);
 $node->poll_query_until('postgres', q{SELECT EXISTS (SELECT FROM siamese.training WHERE model = 'long')}) or die 'no training';
 $node->kill9;
-unlink $node->data_dir . '/postmaster.pid';
-my $started = 0;
-for (1 .. 100) { last if $started = $node->start(fail_ok => 1); sleep 0.2; }
-ok($started, 'the server can be started again after its death during a training');
+ok(start_again(), 'the server can be started again after its death during a training');
 $trainer->kill_kill;
 $node->stop;
 done_testing();
